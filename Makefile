@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The commands of this tree. The module itself is described by Kbuild; programs
+# by a build.mk beside their sources, which adds to
+#
+#   TOOLS       what `make tools` builds
+#   USERTESTS   tests of the core that run in userspace
+#   SELFTESTS, SELFTESTS_DEBUG
+#               tests that run in a VM, the latter only on the debug kernel
+#
+# What is built goes to build/, or to $(BUILD).
+
+BUILD ?= build
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+TOOLS :=
+USERTESTS :=
+SELFTESTS :=
+SELFTESTS_DEBUG :=
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+include $(sort $(wildcard tools/*/build.mk kunit/build.mk))
+
+#: Look
+#:   make demo         a small guest's tables, walked and explained: no root, no VM
+#:   make run          the main job, in a VM: Debian's kernel, the module, a real guest
+#:   make shell        a shell in that VM, the module inserted
+demo: tools
+	@build/vmem demo
+
+run: deps
+	@tools/vm/demo
+
+shell: deps
+	@$(MAKE) -s tools selftests
+	@tools/vm/run stock-6.1 --memory 2G --timeout 86400 --shell tools/vm/insert
+
+#: Check
+#:   make deps         install what the other commands need (Debian, root)
+#:   make check        everything; one stage: tools/check/run NAME
+#:   make check-fresh  make run and make check in a new, minimal Debian
+#:   make bench        ratios to plain loops over the same memory
+deps:
+	@tools/deps
+
+check: deps
+	@tools/check/run
+
+check-fresh: deps
+	@tools/check/fresh
+
+bench: tools
+	@build/bench
+
+#: Build
+#:   make tools        the library and the programs, into build/
+#:   make modules      the module, for the running kernel or KDIR=
+#:   make modules_install, make load, make unload, make clean
+tools: $(TOOLS)
+usertests: $(USERTESTS)
+
+modules modules_install:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $@
+
+load: modules
+	insmod vmem.ko
+
+unload:
+	rmmod vmem
+
+clean:
+	rm -rf build
+	@[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) $@
+
+print-%:
+	@echo $($*)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run shell deps check check-fresh bench tools usertests \
+	selftests modules modules_install load unload clean
