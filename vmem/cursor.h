@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A place in a tree: all address arithmetic of the engine, and reading an
+ * entry.
+ *
+ * Everything here is __always_inline because the format and the ops are
+ * constants of the caller: inlined, no indirect call and no variable shift is
+ * left.
+ */
+#ifndef _VMEM_CURSOR_H
+#define _VMEM_CURSOR_H
+
+#include "vmem.h"
+
+/* Bytes that an entry of a table of @level translates, as a power of two. */
+static __always_inline unsigned int
+vmem_entry_lg2(const struct vmem_format *fmt, unsigned int level)
+{
+	return fmt->page_lg2 + fmt->index_lg2 * level;
+}
+
+/* Bytes that a table of @level translates, as a power of two. */
+static __always_inline unsigned int
+vmem_table_lg2(const struct vmem_format *fmt, unsigned int level)
+{
+	return vmem_entry_lg2(fmt, level + 1);
+}
+
+static __always_inline u64 vmem_entry_mask(const struct vmem_format *fmt,
+					   unsigned int level)
+{
+	return BIT_ULL(vmem_entry_lg2(fmt, level)) - 1;
+}
+
+static __always_inline u64 vmem_table_mask(const struct vmem_format *fmt,
+					   unsigned int level)
+{
+	return BIT_ULL(vmem_table_lg2(fmt, level)) - 1;
+}
+
+static __always_inline unsigned int
+vmem_virt_bits(const struct vmem_format *fmt)
+{
+	return vmem_entry_lg2(fmt, fmt->nr_levels);
+}
+
+static __always_inline unsigned int vmem_nr_entries(const struct vmem_format *fmt)
+{
+	return 1U << fmt->index_lg2;
+}
+
+/* The index of the entry for @va in a table of @level. */
+static __always_inline unsigned int
+vmem_index(const struct vmem_format *fmt, vmem_virt_t va, unsigned int level)
+{
+	return (va >> vmem_entry_lg2(fmt, level)) & (vmem_nr_entries(fmt) - 1);
+}
+
+/* Sign-extended from the highest bit that is translated. */
+static __always_inline vmem_virt_t
+vmem_canonical(const struct vmem_format *fmt, vmem_virt_t va)
+{
+	unsigned int shift = 64 - vmem_virt_bits(fmt);
+
+	return (u64)((s64)(va << shift) >> shift);
+}
+
+static __always_inline bool
+vmem_is_canonical(const struct vmem_format *fmt, vmem_virt_t va)
+{
+	return vmem_canonical(fmt, va) == va;
+}
+
+/* The first address that isn't in the lower half, but in the upper. */
+static __always_inline vmem_virt_t vmem_upper(const struct vmem_format *fmt)
+{
+	return ~(BIT_ULL(vmem_virt_bits(fmt) - 1) - 1);
+}
+
+/* @va, or the first canonical address above it. */
+static __always_inline vmem_virt_t
+vmem_canonical_from(const struct vmem_format *fmt, vmem_virt_t va)
+{
+	return vmem_is_canonical(fmt, va) ? va : vmem_upper(fmt);
+}
+
+/* The one read of an entry: a vCPU may change it at any time. */
+static __always_inline u64 vmem_read(const vmem_pte_t *host, unsigned int index)
+{
+	return le64_to_cpu(READ_ONCE(host[index]));
+}
+
+/**
+ * struct vmem_cursor - a table of each level, and the path to it
+ * @host:	host addresses, good in this piece
+ * @path:	permissions of the entries above the current table
+ * @level:	of the current table
+ */
+struct vmem_cursor {
+	vmem_pte_t *host[VMEM_LEVELS_MAX];
+	u32 path;
+	unsigned int level;
+};
+
+static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)
+{
+	return perms << (4 * level);
+}
+
+/* Enter the table that an entry with @perms names. */
+static __always_inline void vmem_cursor_down(struct vmem_cursor *cursor,
+					     u32 perms, vmem_pte_t *host)
+{
+	cursor->path |= vmem_nibble(cursor->level, perms);
+	cursor->host[--cursor->level] = host;
+}
+
+static __always_inline void vmem_cursor_up(struct vmem_cursor *cursor)
+{
+	cursor->level++;
+	cursor->path &= ~vmem_nibble(cursor->level, VMEM_RWXU);
+}
+
+/* R, W, X and U of a leaf of @level with @attrs, over its path. */
+static __always_inline u32
+vmem_effective(const struct vmem_format *fmt, u32 path, unsigned int level,
+	       u32 attrs)
+{
+	u32 perms = attrs & VMEM_RWXU;
+	unsigned int i;
+
+	for (i = level + 1; i < fmt->nr_levels; i++)
+		perms &= path >> (4 * i);
+	return perms;
+}
+
+#endif /* _VMEM_CURSOR_H */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * x86-64 with 4 and with 5 levels: what the bits of its tables mean.
+ *
+ * Sources: Intel SDM volume 3A, chapter "Paging", sections "4-Level Paging and
+ * 5-Level Paging" and "Reserved bits"; AMD APM volume 2, "Page-Translation-
+ * Table Entry Fields". The makers call the tables of level 0 to 4 PT, PD,
+ * PDPT, PML4 and PML5.
+ */
+#ifndef _VMEM_FMT_X86_64_H
+#define _VMEM_FMT_X86_64_H
+
+#include <linux/bitfield.h>
+
+#include "vmem.h"
+
+#define VMEM_PAGE_SIZE				4096
+#define VMEM_PAGE_TABLE_SIZE			4096
+#define VMEM_PAGE_TABLE_ENTRIES_PER_TABLE	512
+#define VMEM_PAGE_PRESENT			X86_64_P
+#define VMEM_PTE_ADDR_MASK			X86_64_ADDR
+
+#define X86_64_P		BIT_ULL(0)
+#define X86_64_RW		BIT_ULL(1)
+#define X86_64_US		BIT_ULL(2)
+#define X86_64_PWT		BIT_ULL(3)
+#define X86_64_PCD		BIT_ULL(4)
+#define X86_64_A		BIT_ULL(5)
+#define X86_64_D		BIT_ULL(6)
+#define X86_64_PS		BIT_ULL(7)	/* above level 0 */
+#define X86_64_PAT_SMALL	BIT_ULL(7)	/* at level 0 */
+#define X86_64_G		BIT_ULL(8)
+#define X86_64_AVL		GENMASK_ULL(11, 9)
+#define X86_64_PAT_LARGE	BIT_ULL(12)	/* of a leaf above level 0 */
+#define X86_64_ADDR		GENMASK_ULL(51, 12)
+#define X86_64_PK		GENMASK_ULL(62, 59)
+#define X86_64_NX		BIT_ULL(63)
+
+#define X86_64_PAGE_LG2		12
+#define X86_64_INDEX_LG2	9
+#define X86_64_PHYS_BITS	52
+#define X86_64_PHYS_BITS_MIN	32
+#define X86_64_LEAF_LEVELS	(BIT(0) | BIT(1) | BIT(2))
+#define X86_64_COW		1
+
+static __always_inline int
+vmem_x86_64_facts(struct vmem_facts *facts, u32 phys_bits, u32 flags, u32 cow)
+{
+	if (!phys_bits)
+		phys_bits = X86_64_PHYS_BITS;
+	if (phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS)
+		return -EINVAL;
+	if (!cow)
+		cow = X86_64_COW;
+	if (cow > FIELD_MAX(X86_64_AVL))
+		return -EINVAL;
+
+	facts->phys_bits = phys_bits;
+	facts->addr = X86_64_ADDR & (BIT_ULL(phys_bits) - 1);
+	facts->reserved = X86_64_ADDR & ~facts->addr;
+	if (flags & VMEM_NXE_OFF)
+		facts->reserved |= X86_64_NX;
+	facts->cow = FIELD_PREP(X86_64_AVL, (u64)cow);
+	return 0;
+}
+
+/* The bits of an address below the size of a leaf of this level. */
+static __always_inline u64 vmem_x86_64_low(unsigned int level)
+{
+	return BIT_ULL(X86_64_PAGE_LG2 + X86_64_INDEX_LG2 * level) - 1;
+}
+
+static __always_inline enum vmem_class
+vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
+		     unsigned int level)
+{
+	if (!(entry & X86_64_P))
+		return VMEM_CLASS_NONE;
+	if (!level)
+		return entry & facts->reserved ? VMEM_CLASS_RESERVED :
+						 VMEM_CLASS_LEAF;
+	if (!(entry & X86_64_PS))
+		return entry & facts->reserved ? VMEM_CLASS_RESERVED :
+						 VMEM_CLASS_TABLE;
+	if (!(BIT(level) & X86_64_LEAF_LEVELS))
+		return VMEM_CLASS_LARGE;
+	if (entry & (facts->reserved | (X86_64_ADDR & ~X86_64_PAT_LARGE &
+					vmem_x86_64_low(level))))
+		return VMEM_CLASS_RESERVED;
+	return VMEM_CLASS_LEAF;
+}
+
+static __always_inline vmem_phys_t
+vmem_x86_64_entry_phys(const struct vmem_facts *facts, u64 entry,
+		       unsigned int level, enum vmem_class class)
+{
+	if (class == VMEM_CLASS_LEAF)
+		return entry & facts->addr & ~vmem_x86_64_low(level);
+	return entry & facts->addr;
+}
+
+static __always_inline u32 vmem_x86_64_table_perms(u64 entry)
+{
+	return VMEM_R |
+	       (entry & X86_64_RW ? VMEM_W : 0) |
+	       (entry & X86_64_NX ? 0 : VMEM_X) |
+	       (entry & X86_64_US ? VMEM_U : 0);
+}
+
+static __always_inline u32
+vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
+		       unsigned int level)
+{
+	u64 pat = level ? X86_64_PAT_LARGE : X86_64_PAT_SMALL;
+
+	return vmem_x86_64_table_perms(entry) |
+	       (entry & X86_64_G ? VMEM_G : 0) |
+	       (entry & X86_64_A ? VMEM_A : 0) |
+	       (entry & X86_64_D ? VMEM_D : 0) |
+	       (entry & X86_64_PCD ? VMEM_PCD : 0) |
+	       (entry & X86_64_PWT ? VMEM_PWT : 0) |
+	       (entry & pat ? VMEM_PAT : 0) |
+	       ((entry & X86_64_AVL) == facts->cow ? VMEM_COW : 0) |
+	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
+}
+
+/*
+ * Permissions are positive here and NX is negative there, so an entry that
+ * must not grant X needs NX. Tables that vmem makes grant X: leaves decide.
+ */
+static __always_inline u64 vmem_x86_64_make_table(vmem_table_t table, u32 perms)
+{
+	return vmem_table_gpa(table) | X86_64_P | X86_64_A |
+	       (perms & VMEM_W ? X86_64_RW : 0) |
+	       (perms & VMEM_U ? X86_64_US : 0) |
+	       (perms & VMEM_X ? 0 : X86_64_NX);
+}
+
+static __always_inline int
+vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
+		      unsigned int level, u64 *leaf)
+{
+	u64 nx = attrs & VMEM_X ? 0 : X86_64_NX;
+
+	if (!(attrs & VMEM_R) || attrs & ~(VMEM_R | VMEM_W | VMEM_X))
+		return -EOPNOTSUPP;
+	if (nx & facts->reserved)
+		return -EOPNOTSUPP;
+
+	*leaf = X86_64_P | X86_64_A | X86_64_D | nx |
+		(attrs & VMEM_W ? X86_64_RW : 0) |
+		(level ? X86_64_PS : 0);
+	return 0;
+}
+
+#define VMEM_X86_64_FORMAT(levels)					\
+	{								\
+		.name		= "x86_64-" #levels "level",		\
+		.nr_levels	= levels,				\
+		.page_lg2	= X86_64_PAGE_LG2,			\
+		.index_lg2	= X86_64_INDEX_LG2,			\
+		.phys_bits	= X86_64_PHYS_BITS,			\
+		.leaf_levels	= X86_64_LEAF_LEVELS,			\
+		.present	= X86_64_P,				\
+		.ad		= X86_64_A | X86_64_D,			\
+		.facts		= vmem_x86_64_facts,			\
+		.classify	= vmem_x86_64_classify,			\
+		.entry_phys	= vmem_x86_64_entry_phys,		\
+		.table_perms	= vmem_x86_64_table_perms,		\
+		.leaf_attrs	= vmem_x86_64_leaf_attrs,		\
+		.make_table	= vmem_x86_64_make_table,		\
+		.make_leaf	= vmem_x86_64_make_leaf,		\
+	}
+
+static const struct vmem_format vmem_fmt_x86_64_4level __maybe_unused =
+	VMEM_X86_64_FORMAT(4);
+static const struct vmem_format vmem_fmt_x86_64_5level __maybe_unused =
+	VMEM_X86_64_FORMAT(5);
+
+#endif /* _VMEM_FMT_X86_64_H */
