@@ -8,9 +8,8 @@
 #   SELFTESTS, SELFTESTS_DEBUG
 #               tests that run in a VM, the latter only on the debug kernel
 #
-# What is built goes to build/, or to $(BUILD).
+# What is built goes to build/.
 
-BUILD ?= build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 TOOLS :=
@@ -30,10 +29,15 @@ include $(sort $(wildcard tools/*/build.mk kunit/build.mk))
 demo: tools
 	@build/vmem demo
 
-run: deps
-	@tools/vm/demo
+run:
+	@tools/deps run
+	@$(MAKE) -s tools
+	@guest=$$(tools/vm/guest 4level) && \
+	tools/vm/run stock-6.1 --memory 2G --disk "$$guest/memory" \
+		--file "$$guest/cr3" tools/vm/story.sh
 
-shell: deps
+shell:
+	@tools/deps run
 	@$(MAKE) -s tools selftests
 	@tools/vm/run stock-6.1 --memory 2G --timeout 86400 --shell tools/vm/insert
 
@@ -48,7 +52,7 @@ deps:
 check: deps
 	@tools/check/run
 
-check-fresh: deps
+check-fresh:
 	@tools/check/fresh
 
 bench: tools

@@ -3,10 +3,11 @@
 #
 # For scripts that run in a VM of run: `. /lib.sh`.
 
-# module_insert [PARAMETER]..., module_remove
+. /ktap.sh
+
 module_insert()
 {
-	insmod /vmem.ko "$@"
+	insmod /vmem.ko
 }
 
 module_remove()
@@ -14,50 +15,22 @@ module_remove()
 	rmmod vmem
 }
 
-# check NAME COMMAND...: one case of a KTAP list that plan ends
-check_nr=0
-check_failed=0
-check()
-{
-	local name=$1
-	shift
-
-	check_nr=$((check_nr + 1))
-	if "$@"; then
-		echo "ok $check_nr $name"
-	else
-		echo "not ok $check_nr $name"
-		check_failed=$((check_failed + 1))
-	fi
-}
-
-# plan: the end of a list; fails if a case failed
-plan()
-{
-	echo "1..$check_nr"
-	[ $check_failed = 0 ]
-}
-
-# selftests PATTERN...: run the test programs of these names, each is one case
-# with its own cases below it
+# selftests NAME...: the test programs of these names, each one case that has
+# the program's own cases below it
 selftests()
 {
-	local pattern program
+	local name
 
-	for pattern; do
-		for program in /selftest/$pattern; do
-			check "${program##*/}" selftest "$program"
-		done
+	for name; do
+		check "$name" selftest "/selftest/$name"
 	done
 }
 
 selftest()
-{
-	"$1" > /tmp/ktap
-	set -- $?
-	sed 's/^/    /' /tmp/ktap
-	return "$1"
-}
+(
+	set -o pipefail
+	"$1" | sed -u 's/^/    /'
+)
 
 # splats: print what the kernel said that it must not say; false if nothing.
 # /dev/kmsg has all from the first record on, whoever cleared dmesg.
@@ -85,10 +58,4 @@ kmemleak_found()
 	echo scan > /sys/kernel/debug/kmemleak
 	echo scan > /sys/kernel/debug/kmemleak
 	grep . /sys/kernel/debug/kmemleak
-}
-
-kmemleak_forget()
-{
-	echo scan > /sys/kernel/debug/kmemleak
-	echo clear > /sys/kernel/debug/kmemleak
 }
