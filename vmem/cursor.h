@@ -49,6 +49,12 @@ static __always_inline unsigned int vmem_nr_entries(const struct vmem_format *fm
 	return 1U << fmt->index_lg2;
 }
 
+/* The level of the root. */
+static __always_inline unsigned int vmem_top(const struct vmem_format *fmt)
+{
+	return fmt->nr_levels - 1U;
+}
+
 /* The index of the entry for @va in a table of @level. */
 static __always_inline unsigned int
 vmem_index(const struct vmem_format *fmt, vmem_virt_t va, unsigned int level)
@@ -88,6 +94,15 @@ vmem_canonical_from(const struct vmem_format *fmt, vmem_virt_t va)
 static __always_inline u64 vmem_read(const vmem_pte_t *host, unsigned int index)
 {
 	return le64_to_cpu(READ_ONCE(host[index]));
+}
+
+/* The bits of eight entries, from @i on. */
+static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
+{
+	return vmem_read(host, i) | vmem_read(host, i + 1) |
+	       vmem_read(host, i + 2) | vmem_read(host, i + 3) |
+	       vmem_read(host, i + 4) | vmem_read(host, i + 5) |
+	       vmem_read(host, i + 6) | vmem_read(host, i + 7);
 }
 
 /**

@@ -210,7 +210,7 @@ static __always_inline bool
 vmem_walk_covers(const struct vmem_format *fmt, const struct vmem_walk *walk,
 		 vmem_virt_t base, unsigned int level)
 {
-	if (level == fmt->nr_levels - 1)
+	if (level == vmem_top(fmt))
 		return !walk->first && walk->last == U64_MAX;
 	return base >= walk->first &&
 	       (base | vmem_table_mask(fmt, level)) <= walk->last;
@@ -230,7 +230,7 @@ vmem_walk_enter(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	vmem_virt_t base = walk->va & ~vmem_table_mask(fmt, level);
 	bool remember = false;
 
-	if (level == fmt->nr_levels - 1)
+	if (level == vmem_top(fmt))
 		base = 0;
 	if (!known && !(walk->flags & VMEM_WALK_FOLLOW) &&
 	    vmem_walk_covers(fmt, walk, base, level)) {
@@ -242,7 +242,7 @@ vmem_walk_enter(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 		if (vmem_seen_find(walk->seen, table, level, &ref.owner,
 				   &ref.their_va)) {
 			rec->type = VMEM_REC_REFERENCE;
-			rec->detail = fmt->nr_levels - 1 - level;
+			rec->detail = vmem_top(fmt) - level;
 			rec->va = base;
 			rec->ref = ref;
 			goto report;
@@ -300,7 +300,7 @@ vmem_walk_behind(const struct vmem_format *fmt, struct vmem_walk *walk,
 	walk->va = vmem_canonical_from(fmt, last + 1);
 	if (walk->va > walk->last)
 		return false;
-	while (cursor->level < fmt->nr_levels - 1 &&
+	while (cursor->level < vmem_top(fmt) &&
 	       !(walk->va & vmem_table_mask(fmt, cursor->level)))
 		vmem_cursor_up(cursor);
 	if (walk->low < cursor->level)
@@ -324,14 +324,6 @@ vmem_eight_follow(const vmem_pte_t *host, unsigned int i, u64 expect, u64 page,
 	diff |= vmem_read(host, i + 6) ^ (expect + 6 * page);
 	diff |= vmem_read(host, i + 7) ^ (expect + 7 * page);
 	return !(diff & cmp);
-}
-
-static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
-{
-	return vmem_read(host, i) | vmem_read(host, i + 1) |
-	       vmem_read(host, i + 2) | vmem_read(host, i + 3) |
-	       vmem_read(host, i + 4) | vmem_read(host, i + 5) |
-	       vmem_read(host, i + 6) | vmem_read(host, i + 7);
 }
 
 /*
@@ -509,7 +501,7 @@ vmem_walk_tables(const struct vmem_format *fmt,
 		 const struct vmem_space *space, struct vmem_walk *walk,
 		 struct vmem_sink *sink)
 {
-	struct vmem_cursor cursor = { .level = fmt->nr_levels - 1 };
+	struct vmem_cursor cursor = { .level = vmem_top(fmt) };
 	struct vmem_space_aware_mapping root = {
 		.level	= fmt->nr_levels,
 		.space	= walk->space,

@@ -246,8 +246,8 @@ enum vmem_table_movability {
  *		@level; *@links tells how many links it has. VMEM_MISUSED: it is
  *		a page for tables, but not in use at this level.
  * @links_me:	whether the only link of @table is this @slot of @parent
- * @reserve:	set aside @nr tables beside those set aside already: 0, -ENOSPC,
- *		-EAGAIN (it would be, were the quarantine flushed)
+ * @reserve:	see that this call has @nr tables set aside: 0, -ENOSPC,
+ *		-EAGAIN (it would have, were the quarantine flushed)
  * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
  * @take:	the first table set aside is now in use at @level, with its first
  *		link: @slot of @parent
@@ -658,6 +658,7 @@ enum vmem_phase {
 	VMEM_PHASE_RESERVE,
 	VMEM_PHASE_TOUCH,	/* reach what was reserved */
 	VMEM_PHASE_APPLY,	/* pass 2 */
+	VMEM_PHASE_SWEEP,	/* ATOMIC: free the tables that were left empty */
 	VMEM_PHASE_DONE,
 };
 
@@ -698,15 +699,16 @@ struct vmem_change {
 	u8 at_level;
 
 	enum vmem_phase phase;
-	bool swept;		/* ATOMIC: tables left empty were freed */
-	u32 item;		/* of @order or @list */
+	u32 item;		/* in hand: of @order in pass 1, else of @list */
 	u64 offset;		/* into it */
 	u64 need;		/* tables counted by pass 1 */
 	u64 touched;		/* of them */
 	u64 visited;		/* tables, by this pass */
 	vmem_virt_t counted[VMEM_LEVELS_MAX]; /* last span counted a level */
+	u32 nr_sorted;		/* of @order */
 	u8 counting;		/* bit n: counted[n] holds */
 	u8 keeps;		/* bit n: the table of level n won't be empty */
+	u8 low;			/* tables of this level and above were visited */
 };
 
 /**
@@ -730,7 +732,8 @@ struct vmem_change {
  * comes ops->unreserve().
  *
  * Context: a piece; alone in changing this guest's tables.
- * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again. Nothing changed:
+ * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again. Refused with nothing of
+ * the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
  * -EINVAL (alignment, a range that isn't canonical, overlaps in an atomic
  * list), -EOVERFLOW (a sum wraps, or the address is wider than the space's),
  * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
@@ -743,6 +746,21 @@ struct vmem_change {
 static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, const struct vmem_space *space, struct vmem_change *change);
+
+/**
+ * vmem_unmap_list() - a range to be unmapped, as mappings
+ * @fmt:	format
+ * @start:	first address
+ * @last:	last address, included
+ * @list:	out: one mapping, or two where the range has a part on each side
+ *		of the addresses that aren't canonical
+ * @nr:		out: how many
+ *
+ * Return: 0; -EINVAL: not whole pages, reversed, or an end isn't canonical.
+ */
+static __always_inline int
+vmem_unmap_list(const struct vmem_format *fmt, vmem_virt_t start,
+		vmem_virt_t last, struct vmem_mapping list[2], u32 *nr);
 
 /**
  * vmem_change_recheck() - tables may have changed: begin pass 1 again

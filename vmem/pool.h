@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The tables of ours: which pages of a pool are free, set aside, in use or in
+ * quarantine, and who links to them. All of it is kept outside guest memory,
+ * in storage that the caller lends, and nothing of it is ever read from guest
+ * memory.
+ *
+ * A table in use has a list of links. The first is made with the table and is
+ * stored with it; storage for others comes with them (a space brings the link
+ * of its root).
+ *
+ * Free pages are taken lowest address first, so that the same calls build the
+ * same bytes everywhere.
+ *
+ * Context of every function: the caller lets one at a time in.
+ */
+#ifndef _VMEM_POOL_H
+#define _VMEM_POOL_H
+
+#include "vmem.h"
+
+#define VMEM_POOL_NONE		U32_MAX
+#define VMEM_POOL_CAPACITY_MAX	BIT(30)
+
+enum vmem_pool_state {
+	VMEM_POOL_FREE,
+	VMEM_POOL_RESERVED,
+	VMEM_POOL_USED,
+	VMEM_POOL_QUARANTINED,
+};
+
+/**
+ * struct vmem_link - who links to a table
+ * @next:	the table's next one
+ * @parent:	the table whose entry it is, VMEM_NO_TABLE: it is a space's root
+ * @slot:	index of the entry
+ */
+struct vmem_link {
+	struct vmem_link *next;
+	vmem_table_t parent;
+	u32 slot;
+};
+
+/* A page of a pool. */
+struct vmem_pool_page {
+	struct vmem_link first;
+	struct vmem_link *links;
+	u64 generation;		/* quarantined: of the change that freed it */
+	u32 next;		/* in the reservation or in the quarantine */
+	u32 nr_links;
+	u32 dying;		/* the vmem_pool_drop_root() that freed it */
+	u8 state;
+	u8 level;
+};
+
+/* Pages of a pool that lie together. The caller fills in the first two. */
+struct vmem_pool_range {
+	vmem_phys_t gpa;
+	u64 len;
+	u32 first;		/* index of its first page */
+};
+
+/**
+ * struct vmem_pool - pages that new tables come from
+ * @generation:	what tables freed from now on carry; the caller sets it
+ * @capacity:	pages
+ * @nr_free:	of them, and so on
+ * @nr_shared:	tables with more than one link
+ *
+ * The rest is this header's.
+ */
+struct vmem_pool {
+	u64 generation;
+	u32 capacity;
+	u32 nr_free;
+	u32 nr_reserved;
+	u32 nr_used;
+	u32 nr_quarantined;
+	u32 nr_shared;
+
+	struct vmem_pool_range *ranges;
+	u32 nr_ranges;
+	u32 table_lg2;
+	u32 hint;		/* no word of @free below this has a bit set */
+	u32 oldest;		/* of the quarantine */
+	u32 newest;
+	u32 dying;
+	u64 *free;		/* a bit a page */
+	struct vmem_pool_page *pages;
+};
+
+/* Pages set aside for a call, in the order in which they will be taken. */
+struct vmem_reservation {
+	u32 first;
+	u32 last;
+	u32 nr;
+	u32 at;			/* the last one asked for: its number */
+	u32 at_page;		/* and its page */
+};
+
+static inline void vmem_reservation_init(struct vmem_reservation *res)
+{
+	*res = (struct vmem_reservation){
+		.first	= VMEM_POOL_NONE,
+		.last	= VMEM_POOL_NONE,
+	};
+}
+
+static inline u64 vmem_pool_words(u64 capacity)
+{
+	return (capacity + 63) / 64;
+}
+
+/**
+ * vmem_pool_bytes() - storage that a pool needs
+ * @capacity:	pages, at most VMEM_POOL_CAPACITY_MAX
+ *
+ * Return: bytes, to be aligned to 8 and zeroed.
+ */
+static inline u64 vmem_pool_bytes(u64 capacity)
+{
+	return capacity * sizeof(struct vmem_pool_page) +
+	       vmem_pool_words(capacity) * sizeof(u64);
+}
+
+/**
+ * vmem_pool_init() - a pool of free pages
+ * @pool:	filled in
+ * @ranges:	in ascending order, apart from each other, multiples of a table's
+ *		size; they stay with the pool
+ * @nr_ranges:	how many
+ * @table_lg2:	lg2 of the bytes of a table
+ * @storage:	vmem_pool_bytes() of zeroes; it stays with the pool
+ */
+static inline void vmem_pool_init(struct vmem_pool *pool,
+				  struct vmem_pool_range *ranges, u32 nr_ranges,
+				  u32 table_lg2, void *storage)
+{
+	u32 i, capacity = 0;
+
+	for (i = 0; i < nr_ranges; i++) {
+		ranges[i].first = capacity;
+		capacity += ranges[i].len >> table_lg2;
+	}
+	*pool = (struct vmem_pool){
+		.capacity	= capacity,
+		.nr_free	= capacity,
+		.ranges		= ranges,
+		.nr_ranges	= nr_ranges,
+		.table_lg2	= table_lg2,
+		.oldest		= VMEM_POOL_NONE,
+		.newest		= VMEM_POOL_NONE,
+		.pages		= storage,
+	};
+	pool->free = (u64 *)(pool->pages + capacity);
+	for (i = 0; i < capacity; i++)
+		pool->free[i / 64] |= BIT_ULL(i % 64);
+}
+
+/* The page of @table, VMEM_POOL_NONE when it is none of this pool. */
+static inline u32 vmem_pool_find(const struct vmem_pool *pool,
+				 vmem_table_t table)
+{
+	u32 low = 0, high = pool->nr_ranges;
+	vmem_phys_t gpa = vmem_table_gpa(table);
+	const struct vmem_pool_range *range;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		range = &pool->ranges[middle];
+		if (gpa < range->gpa)
+			high = middle;
+		else if (gpa - range->gpa >= range->len)
+			low = middle + 1;
+		else
+			return range->first +
+			       (u32)((gpa - range->gpa) >> pool->table_lg2);
+	}
+	return VMEM_POOL_NONE;
+}
+
+static inline vmem_table_t vmem_pool_table(const struct vmem_pool *pool,
+					   u32 page)
+{
+	u32 low = 0, high = pool->nr_ranges;
+
+	while (high - low > 1) {
+		u32 middle = low + (high - low) / 2;
+
+		if (page < pool->ranges[middle].first)
+			high = middle;
+		else
+			low = middle;
+	}
+	return vmem_table(pool->ranges[low].gpa +
+			  ((u64)(page - pool->ranges[low].first) << pool->table_lg2));
+}
+
+static inline void vmem_pool_release(struct vmem_pool *pool, u32 page)
+{
+	pool->pages[page].state = VMEM_POOL_FREE;
+	pool->free[page / 64] |= BIT_ULL(page % 64);
+	if (page / 64 < pool->hint)
+		pool->hint = page / 64;
+	pool->nr_free++;
+}
+
+static inline void vmem_pool_quarantine(struct vmem_pool *pool, u32 page)
+{
+	struct vmem_pool_page *desc = &pool->pages[page];
+
+	desc->state = VMEM_POOL_QUARANTINED;
+	desc->generation = pool->generation;
+	desc->next = VMEM_POOL_NONE;
+	if (pool->newest == VMEM_POOL_NONE)
+		pool->oldest = page;
+	else
+		pool->pages[pool->newest].next = page;
+	pool->newest = page;
+	pool->nr_used--;
+	pool->nr_quarantined++;
+}
+
+static inline void vmem_pool_add_link(struct vmem_pool *pool, u32 page,
+				      struct vmem_link *link,
+				      vmem_table_t parent, u32 slot)
+{
+	struct vmem_pool_page *desc = &pool->pages[page];
+
+	*link = (struct vmem_link){
+		.next	= desc->links,
+		.parent	= parent,
+		.slot	= slot,
+	};
+	desc->links = link;
+	if (++desc->nr_links == 2)
+		pool->nr_shared++;
+}
+
+/* Take the link that @at points to out of its list. */
+static inline void vmem_pool_cut_link(struct vmem_pool *pool, u32 page,
+				      struct vmem_link **at)
+{
+	*at = (*at)->next;
+	if (--pool->pages[page].nr_links == 1)
+		pool->nr_shared--;
+}
+
+/**
+ * vmem_pool_owner() - vmem_table_ops.owner() for one pool
+ * @pool:	the pool
+ * @table:	any table
+ * @level:	at which it is met
+ * @links:	out: how many links it has, when it is ours
+ *
+ * Return: VMEM_FOREIGN when it is no page of this pool.
+ */
+static inline enum vmem_owner vmem_pool_owner(const struct vmem_pool *pool,
+					      vmem_table_t table,
+					      unsigned int level, u32 *links)
+{
+	u32 page = vmem_pool_find(pool, table);
+
+	if (page == VMEM_POOL_NONE)
+		return VMEM_FOREIGN;
+	if (pool->pages[page].state != VMEM_POOL_USED ||
+	    pool->pages[page].level != level)
+		return VMEM_MISUSED;
+	*links = pool->pages[page].nr_links;
+	return VMEM_MINE;
+}
+
+/**
+ * vmem_pool_links_me() - is this the only link of a table of ours?
+ * @pool:	the pool
+ * @table:	any table
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ */
+static inline bool vmem_pool_links_me(const struct vmem_pool *pool,
+				      vmem_table_t table, vmem_table_t parent,
+				      u32 slot)
+{
+	u32 page = vmem_pool_find(pool, table);
+	const struct vmem_pool_page *desc;
+
+	if (page == VMEM_POOL_NONE)
+		return false;
+	desc = &pool->pages[page];
+	return desc->state == VMEM_POOL_USED && desc->nr_links == 1 &&
+	       desc->links->parent == parent && desc->links->slot == slot;
+}
+
+/**
+ * vmem_pool_reserve() - see that a call has pages set aside
+ * @pool:	the pool
+ * @res:	the call's reservation
+ * @nr:		pages that it needs in all
+ *
+ * Return: 0; -EAGAIN: there would be enough if the quarantine were flushed;
+ * -ENOSPC. With an errno nothing changed.
+ */
+static inline int vmem_pool_reserve(struct vmem_pool *pool,
+				    struct vmem_reservation *res, u64 nr)
+{
+	u64 more = nr > res->nr ? nr - res->nr : 0;
+	u32 page;
+
+	if (more > pool->nr_free)
+		return more - pool->nr_free <= pool->nr_quarantined ?
+		       -EAGAIN : -ENOSPC;
+
+	for (; more; more--) {
+		while (!pool->free[pool->hint])
+			pool->hint++;
+		page = pool->hint * 64 + __builtin_ctzll(pool->free[pool->hint]);
+		pool->free[pool->hint] &= pool->free[pool->hint] - 1;
+		pool->pages[page].state = VMEM_POOL_RESERVED;
+		pool->pages[page].next = VMEM_POOL_NONE;
+		if (res->nr)
+			pool->pages[res->last].next = page;
+		else
+			res->first = page;
+		res->last = page;
+		res->nr++;
+		pool->nr_free--;
+		pool->nr_reserved++;
+	}
+	res->at = 0;
+	res->at_page = res->first;
+	return 0;
+}
+
+/**
+ * vmem_pool_reserved() - one of the pages set aside
+ * @pool:	the pool
+ * @res:	the call's reservation
+ * @n:		which, counted from the one that will be taken next; quick when
+ *		asked for in ascending order
+ *
+ * Return: its address, VMEM_NO_TABLE when there are not so many.
+ */
+static inline vmem_table_t vmem_pool_reserved(const struct vmem_pool *pool,
+					      struct vmem_reservation *res,
+					      u64 n)
+{
+	if (n >= res->nr)
+		return VMEM_NO_TABLE;
+	if (n < res->at) {
+		res->at = 0;
+		res->at_page = res->first;
+	}
+	for (; res->at < n; res->at++)
+		res->at_page = pool->pages[res->at_page].next;
+	return vmem_pool_table(pool, res->at_page);
+}
+
+static inline u32 vmem_pool_pop(struct vmem_pool *pool,
+				struct vmem_reservation *res)
+{
+	u32 page = res->first;
+
+	res->first = pool->pages[page].next;
+	res->at = 0;
+	res->at_page = res->first;
+	res->nr--;
+	pool->nr_reserved--;
+	return page;
+}
+
+static inline u32 vmem_pool_use(struct vmem_pool *pool,
+				struct vmem_reservation *res,
+				unsigned int level)
+{
+	u32 page = vmem_pool_pop(pool, res);
+	struct vmem_pool_page *desc = &pool->pages[page];
+
+	desc->state = VMEM_POOL_USED;
+	desc->level = level;
+	desc->links = NULL;
+	desc->nr_links = 0;
+	pool->nr_used++;
+	return page;
+}
+
+/**
+ * vmem_pool_take() - put the next page set aside to use
+ * @pool:	the pool
+ * @res:	the call's reservation, not empty
+ * @level:	of the table
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ */
+static inline void vmem_pool_take(struct vmem_pool *pool,
+				  struct vmem_reservation *res,
+				  unsigned int level, vmem_table_t parent,
+				  u32 slot)
+{
+	u32 page = vmem_pool_use(pool, res, level);
+
+	vmem_pool_add_link(pool, page, &pool->pages[page].first, parent, slot);
+}
+
+/**
+ * vmem_pool_put() - a table's only link is gone
+ * @pool:	the pool
+ * @table:	one for which vmem_pool_links_me() holds
+ */
+static inline void vmem_pool_put(struct vmem_pool *pool, vmem_table_t table)
+{
+	u32 page = vmem_pool_find(pool, table);
+
+	vmem_pool_cut_link(pool, page, &pool->pages[page].links);
+	vmem_pool_quarantine(pool, page);
+}
+
+/**
+ * vmem_pool_unreserve() - give back what is still set aside
+ * @pool:	the pool
+ * @res:	the call's reservation, empty afterwards
+ */
+static inline void vmem_pool_unreserve(struct vmem_pool *pool,
+				       struct vmem_reservation *res)
+{
+	while (res->nr)
+		vmem_pool_release(pool, vmem_pool_pop(pool, res));
+	vmem_reservation_init(res);
+}
+
+/**
+ * vmem_pool_flushed() - every vCPU has forgotten the tables freed so far
+ * @pool:	the pool
+ * @generation:	tables that carry this one or an older may be taken again
+ */
+static inline void vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
+{
+	while (pool->nr_quarantined &&
+	       pool->pages[pool->oldest].generation <= generation) {
+		u32 page = pool->oldest;
+
+		pool->oldest = pool->pages[page].next;
+		if (pool->oldest == VMEM_POOL_NONE)
+			pool->newest = VMEM_POOL_NONE;
+		pool->nr_quarantined--;
+		vmem_pool_release(pool, page);
+	}
+}
+
+/**
+ * vmem_pool_oldest_generation() - the oldest one in quarantine
+ * @pool:	the pool
+ *
+ * Return: 0 when the quarantine is empty.
+ */
+static inline u64 vmem_pool_oldest_generation(const struct vmem_pool *pool)
+{
+	return pool->nr_quarantined ?
+	       pool->pages[pool->oldest].generation : 0;
+}
+
+/**
+ * vmem_pool_take_root() - put the next page set aside to use, as a root
+ * @pool:	the pool
+ * @res:	the call's reservation, not empty
+ * @level:	of the root
+ * @link:	storage for its link, which stays with the pool until
+ *		vmem_pool_drop_root()
+ */
+static inline void vmem_pool_take_root(struct vmem_pool *pool,
+				       struct vmem_reservation *res,
+				       unsigned int level,
+				       struct vmem_link *link)
+{
+	u32 page = vmem_pool_use(pool, res, level);
+
+	vmem_pool_add_link(pool, page, link, VMEM_NO_TABLE, 0);
+}
+
+/**
+ * vmem_pool_link_root() - a space adopts a root
+ * @pool:	the pool
+ * @root:	any table
+ * @level:	of the root
+ * @link:	storage for its link, as for vmem_pool_take_root()
+ *
+ * Return: 0; also when it is no page of this pool: nothing is stored then.
+ * -EINVAL when it is, and not in use at this level.
+ */
+static inline int vmem_pool_link_root(struct vmem_pool *pool, vmem_table_t root,
+				      unsigned int level,
+				      struct vmem_link *link)
+{
+	u32 links;
+
+	switch (vmem_pool_owner(pool, root, level, &links)) {
+	case VMEM_FOREIGN:
+		return 0;
+	case VMEM_MISUSED:
+		return -EINVAL;
+	case VMEM_MINE:
+		break;
+	}
+	vmem_pool_add_link(pool, vmem_pool_find(pool, root), link,
+			   VMEM_NO_TABLE, 0);
+	return 0;
+}
+
+/* Drop the links of a page that come from tables that are dying. */
+static inline void vmem_pool_drop_dead_links(struct vmem_pool *pool, u32 page)
+{
+	struct vmem_link **at = &pool->pages[page].links;
+
+	while (*at) {
+		u32 parent = (*at)->parent == VMEM_NO_TABLE ? VMEM_POOL_NONE :
+			     vmem_pool_find(pool, (*at)->parent);
+
+		if (parent != VMEM_POOL_NONE &&
+		    pool->pages[parent].state == VMEM_POOL_QUARANTINED &&
+		    pool->pages[parent].dying == pool->dying)
+			vmem_pool_cut_link(pool, page, at);
+		else
+			at = &(*at)->next;
+	}
+}
+
+/**
+ * vmem_pool_drop_root() - a space leaves its root
+ * @pool:	the pool
+ * @root:	any table
+ * @level:	of the root
+ * @link:	the one that the space brought
+ *
+ * Where this was the last link, the root goes, and level by level what hung
+ * below it and has no other link. No table is read: what a guest wrote into
+ * one is of no account. What hangs below a root that is no page of this pool
+ * stays.
+ *
+ * Return: whether tables went into quarantine.
+ */
+static inline bool vmem_pool_drop_root(struct vmem_pool *pool,
+				       vmem_table_t root, unsigned int level,
+				       struct vmem_link *link)
+{
+	u32 page = vmem_pool_find(pool, root);
+	struct vmem_link **at;
+
+	if (page == VMEM_POOL_NONE)
+		return false;
+	for (at = &pool->pages[page].links; *at != link; at = &(*at)->next)
+		;
+	vmem_pool_cut_link(pool, page, at);
+	if (pool->pages[page].nr_links)
+		return false;
+
+	pool->dying++;
+	pool->pages[page].dying = pool->dying;
+	vmem_pool_quarantine(pool, page);
+	while (level--) {
+		for (page = 0; page < pool->capacity; page++) {
+			struct vmem_pool_page *desc = &pool->pages[page];
+
+			if (desc->state != VMEM_POOL_USED ||
+			    desc->level != level)
+				continue;
+			vmem_pool_drop_dead_links(pool, page);
+			if (desc->nr_links)
+				continue;
+			desc->dying = pool->dying;
+			vmem_pool_quarantine(pool, page);
+		}
+	}
+	return true;
+}
+
+#endif /* _VMEM_POOL_H */
