@@ -7,10 +7,10 @@
  * constants of the caller: inlined, no indirect call and no variable shift is
  * left.
  */
+#include "vmem.h"
+
 #ifndef _VMEM_CURSOR_H
 #define _VMEM_CURSOR_H
-
-#include "vmem.h"
 
 /* Bytes that an entry of a table of @level translates, as a power of two. */
 static __always_inline unsigned int

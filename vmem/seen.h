@@ -5,10 +5,10 @@
  * One probe a table. An attacker shapes the tables, so the caller gives a
  * secret seed; without one, colliding addresses could be chosen.
  */
+#include "vmem.h"
+
 #ifndef _VMEM_SEEN_H
 #define _VMEM_SEEN_H
-
-#include "vmem.h"
 
 #define VMEM_SEEN_SPACES_LG2	12	/* spaces a walk, as a power of two */
 

@@ -11,12 +11,13 @@
  * Everything is __always_inline because the format and the ops are constants
  * of the caller.
  */
+#include "vmem.h"
+
 #ifndef _VMEM_SPACES_H
 #define _VMEM_SPACES_H
 
 #include <linux/minmax.h>
 
-#include "vmem.h"
 #include "cursor.h"
 #include "seen.h"
 

@@ -6,6 +6,8 @@
  * Everything is __always_inline because the format and the ops are constants
  * of the caller.
  */
+#include "vmem.h"
+
 #ifndef _VMEM_TRANSLATE_H
 #define _VMEM_TRANSLATE_H
 
@@ -13,7 +15,6 @@
 #include <linux/prefetch.h>
 #include <linux/string.h>
 
-#include "vmem.h"
 #include "cursor.h"
 
 /* Addresses that descend together. A piece ends between groups only. */

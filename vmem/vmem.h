@@ -770,10 +770,15 @@ vmem_unmap_list(const struct vmem_format *fmt, vmem_virt_t start,
  */
 static __always_inline void vmem_change_recheck(struct vmem_change *change);
 
+/*
+ * The bodies. Each of these headers includes this one before its own guard, so
+ * that any of them can be included first.
+ */
 #include "cursor.h"
 #include "seen.h"
 #include "translate.h"
 #include "spaces.h"
 #include "map.h"
+#include "change.h"
 
 #endif /* _VMEM_VMEM_H */
