@@ -8,8 +8,9 @@
 #   SELFTESTS, SELFTESTS_DEBUG
 #               tests that run in a VM, the latter only on the debug kernel
 #
-# What is built goes to build/.
+# What is built goes to $(BUILD).
 
+BUILD := build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 TOOLS :=
@@ -27,7 +28,7 @@ include $(sort $(wildcard tools/*/build.mk kunit/build.mk))
 #:   make run          the main job, in a VM: Debian's kernel, the module, a real guest
 #:   make shell        a shell in that VM, the module inserted
 demo: tools
-	@build/vmem demo
+	@$(BUILD)/vmem demo
 
 run:
 	@tools/deps run
@@ -56,7 +57,7 @@ check-fresh:
 	@tools/check/fresh
 
 bench: tools
-	@build/bench
+	@$(BUILD)/bench
 
 #: Build
 #:   make tools        the library and the programs, into build/
@@ -75,7 +76,7 @@ unload:
 	rmmod vmem
 
 clean:
-	rm -rf build
+	rm -rf $(BUILD)
 	@[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) $@
 
 print-%:
