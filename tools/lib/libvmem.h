@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * libvmem: a guest's memory, and the address spaces in it.
+ *
+ * One interface with two back ends. vmem_open() talks to the module through
+ * /dev/vmem. vmem_open_local() runs the same page-table core in this process,
+ * over memory of this process: no module, no privileges, and no call into the
+ * kernel. The calls, their structs (<linux/vmem.h>) and their errnos are the
+ * same, and so are, byte for byte, the tables that both build.
+ *
+ * Every call takes its struct as the ioctl does: the caller zeroes it and sets
+ * `size`, fields named out_* are written whatever the result. What a field
+ * means is said in Documentation/uapi.rst.
+ *
+ * Errors are returned, as -errno; errno itself is not touched on purpose.
+ *
+ * Threads: with the module, all calls on a guest may run together. A local
+ * guest and its walkers are used by one thread at a time.
+ */
+#ifndef _LIBVMEM_H
+#define _LIBVMEM_H
+
+#include <linux/vmem.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+struct vmem_guest;
+struct vmem_walker;
+
+/**
+ * vmem_version() - version of the library
+ *
+ * Return: a constant string, "major.minor.patch".
+ */
+const char *vmem_version(void);
+
+/**
+ * vmem_open() - a new guest, kept by the module
+ * @path:	of the device; NULL: /dev/vmem
+ * @guest:	out: the guest
+ *
+ * Return: 0; what open(2) answers; -ENOTTY: not vmem's device; -ENOMEM.
+ */
+int vmem_open(const char *path, struct vmem_guest **guest);
+
+/**
+ * vmem_open_fd() - a guest that a descriptor names
+ * @fd:		an open /dev/vmem, or a view of one; vmem_close() closes it
+ * @guest:	out: the guest
+ *
+ * Return: 0; -EBADF; -ENOTTY: not vmem's; -ENOMEM. On failure @fd stays open.
+ */
+int vmem_open_fd(int fd, struct vmem_guest **guest);
+
+/**
+ * vmem_open_local() - a new guest, kept in this process
+ * @guest:	out: the guest
+ *
+ * Its user regions name memory of this process, which is read, and written
+ * unless the region is frozen, whenever a call needs it: it stays mapped until
+ * the region is destroyed, and reading it must not fault. (A mapping of a file
+ * that is cut short meanwhile raises SIGBUS, as for any reader.)
+ *
+ * Pointers in the structs are followed: -EFAULT is never answered. Descriptors
+ * there are none, nor rights, nor quotas of the host.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int vmem_open_local(struct vmem_guest **guest);
+
+/**
+ * vmem_close() - let go of a guest
+ * @guest:	the guest, or NULL
+ *
+ * It ends with the last walker on it, with the module also with the last
+ * descriptor and mapping.
+ */
+void vmem_close(struct vmem_guest *guest);
+
+/**
+ * vmem_guest_fd() - the descriptor behind a guest
+ * @guest:	the guest
+ *
+ * Return: the descriptor, which stays the guest's; -EBADF: a local guest.
+ */
+int vmem_guest_fd(const struct vmem_guest *guest);
+
+/**
+ * vmem_guest_info() - version, formats and limits
+ * @guest:	the guest
+ * @arg:	@arg->formats may be 0
+ *
+ * Return: 0; -EINVAL, -E2BIG, -EOPNOTSUPP: @arg itself; -EFAULT.
+ */
+int vmem_guest_info(struct vmem_guest *guest, struct vmem_ioc_info *arg);
+
+/**
+ * vmem_guest_view() - a descriptor of the same guest with fewer rights
+ * @guest:	the guest
+ * @arg:	the rights; out: the descriptor, for vmem_open_fd() or to be passed
+ *		to another process
+ *
+ * Return: 0; -EOPNOTSUPP: a local guest, or unknown rights; -EACCES: more
+ * rights than @guest has; -EMFILE, -ENFILE, -ENOMEM; -EINVAL, -E2BIG, -EFAULT.
+ */
+int vmem_guest_view(struct vmem_guest *guest, struct vmem_ioc_view *arg);
+
+/**
+ * vmem_guest_list() - what there is of a kind
+ * @guest:	the guest
+ * @arg:	kind, cursor, room; out: items, the next cursor
+ *
+ * Return: 0; -EOPNOTSUPP: unknown kind; -EINVAL, -E2BIG, -EFAULT, -EACCES.
+ */
+int vmem_guest_list(struct vmem_guest *guest, struct vmem_ioc_list *arg);
+
+/**
+ * vmem_guest_flushed() - every vCPU has flushed what it caches of tables
+ * @guest:	the guest
+ * @arg:	the generation that a call had answered before the flush
+ *
+ * Tables freed until then may be taken again.
+ *
+ * Return: 0; -EINVAL: a generation from the future; -E2BIG, -EOPNOTSUPP,
+ * -EFAULT, -EACCES.
+ */
+int vmem_guest_flushed(struct vmem_guest *guest, struct vmem_ioc_flushed *arg);
+
+/**
+ * vmem_guest_destroy() - destroy a region, pool or space
+ * @guest:	the guest
+ * @arg:	its id
+ *
+ * Return: 0; -ENOENT; -EBUSY: it is in use; -EINVAL, -E2BIG, -EOPNOTSUPP,
+ * -EFAULT, -EACCES.
+ */
+int vmem_guest_destroy(struct vmem_guest *guest, struct vmem_ioc_destroy *arg);
+
+/**
+ * vmem_region_create() - guest-physical memory
+ * @guest:	the guest
+ * @arg:	where it is, and where it lies in this process (kind user) or that
+ *		it is to be made (kind owned)
+ *
+ * Return: 0; -EINVAL: alignment, length 0, or no range of user addresses;
+ * -EOVERFLOW: it wraps, or lies beyond what any format reaches; -EEXIST: it
+ * overlaps another; -EOPNOTSUPP: unknown kind or flag; -ENOMEM: the host's
+ * memory, RLIMIT_MEMLOCK, or too many regions; -EINTR: a signal, call it again;
+ * -E2BIG, -EFAULT, -EACCES.
+ */
+int vmem_region_create(struct vmem_guest *guest,
+		       struct vmem_ioc_region_create *arg);
+
+/**
+ * vmem_region_set() - freeze a region, or thaw it
+ * @guest:	the guest
+ * @arg:	id, mask and value
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a region; -EBUSY: it holds part of a pool;
+ * -EOPNOTSUPP, -E2BIG, -EFAULT, -EACCES.
+ */
+int vmem_region_set(struct vmem_guest *guest, struct vmem_ioc_region_set *arg);
+
+/**
+ * vmem_region_mmap() - map owned memory into this process
+ * @guest:	the guest
+ * @offset:	the region's out_mmap_offset, plus multiples of the host's page
+ * @len:	bytes
+ * @prot:	PROT_READ, PROT_WRITE
+ * @addr:	out: where it is; munmap(2) ends it
+ *
+ * Return: 0; -EINVAL: not wholly inside an owned region, or alignment;
+ * -EACCES; -ENOMEM, and what else mmap(2) answers.
+ */
+int vmem_region_mmap(struct vmem_guest *guest, __u64 offset, size_t len,
+		     int prot, void **addr);
+
+/**
+ * vmem_pool_create() - where tables are taken from
+ * @guest:	the guest
+ * @arg:	ranges of guest-physical memory
+ *
+ * Return: 0; -EINVAL: alignment or length 0; -EOVERFLOW: a range wraps; -ENXIO:
+ * in no region; -EROFS: in a frozen one; -EEXIST: overlaps; -E2BIG: too many
+ * ranges; -ENOMEM; -EOPNOTSUPP, -EFAULT, -EACCES.
+ */
+int vmem_pool_create(struct vmem_guest *guest,
+		     struct vmem_ioc_pool_create *arg);
+
+/**
+ * vmem_pool_stat() - how much of a pool is in use
+ * @guest:	the guest
+ * @arg:	its id; out: numbers of tables
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a pool; -E2BIG, -EOPNOTSUPP, -EFAULT,
+ * -EACCES.
+ */
+int vmem_pool_stat(struct vmem_guest *guest, struct vmem_ioc_pool_stat *arg);
+
+/**
+ * vmem_space_create() - an address space: a new one, or one that is there
+ * @guest:	the guest
+ * @arg:	format, and a root or VMEM_IOC_SPACE_NEW
+ *
+ * Return: 0; -EINVAL: alignment of the root, a root that is a page of a pool
+ * and not in use at that level, facts that no vCPU has; -EOVERFLOW: the root
+ * lies beyond the width; -EOPNOTSUPP: unknown format or flag; -ENOENT, -EINVAL:
+ * the pool; -ENOSPC, -EAGAIN: NEW, and the pool has no table; -ENOMEM; -E2BIG,
+ * -EFAULT, -EACCES.
+ */
+int vmem_space_create(struct vmem_guest *guest,
+		      struct vmem_ioc_space_create *arg);
+
+/**
+ * vmem_space_get() - a space's root, and its guest's generation
+ * @guest:	the guest
+ * @arg:	its id
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a space; -E2BIG, -EOPNOTSUPP, -EFAULT,
+ * -EACCES.
+ */
+int vmem_space_get(struct vmem_guest *guest, struct vmem_ioc_space_get *arg);
+
+/**
+ * vmem_space_map() - map and unmap a list of ranges
+ * @guest:	the guest
+ * @arg:	space and mappings; out: how far it came, what to flush
+ *
+ * Each mapping is checked whole before any of it is changed, with
+ * VMEM_IOC_MAP_ATOMIC the whole list.
+ *
+ * Return: 0; -ENOENT: the space; -EINVAL: alignment, length 0, a range that is
+ * not canonical, no pool, mappings of an atomic list that overlap; -EOVERFLOW:
+ * a sum wraps, or an address is wider than the space's; -EEXIST: something is
+ * mapped there, or an entry above grants less; -ERANGE: part of a larger leaf;
+ * -EMLINK: below a table with more than one link; -ENXIO: a table in no region;
+ * -EROFS: in a frozen one; -ENOSPC; -EAGAIN: call it again after
+ * vmem_guest_flushed(); -E2BIG: over the budget, or too many mappings;
+ * -EOPNOTSUPP: the format, or this version, can't; -ENOMEM; -EIO, -EINTR,
+ * -EFAULT, -EACCES.
+ */
+int vmem_space_map(struct vmem_guest *guest, struct vmem_ioc_map *arg);
+
+/**
+ * vmem_space_unmap() - unmap a range, and free the tables left empty
+ * @guest:	the guest
+ * @arg:	space and range; out: pages unmapped, what to flush
+ *
+ * Return: as vmem_space_map(); a hole is no error.
+ */
+int vmem_space_unmap(struct vmem_guest *guest, struct vmem_ioc_unmap *arg);
+
+/**
+ * vmem_space_translate() - what addresses translate to
+ * @guest:	the guest
+ * @arg:	space and addresses; out: a result an address
+ *
+ * An address that does not translate is no error: its result says why.
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a space; -E2BIG: too many addresses;
+ * -EOPNOTSUPP: an access, in this version; -ENOMEM; -EINTR, -EFAULT, -EACCES.
+ */
+int vmem_space_translate(struct vmem_guest *guest,
+			 struct vmem_ioc_translate *arg);
+
+/**
+ * vmem_walk_create() - begin a walk of one or more spaces
+ * @guest:	the guest
+ * @arg:	spaces, range and flags; out_fd is the walker's
+ * @walker:	out: what the records are read from
+ *
+ * Return: 0; -ENOENT: a space; -EINVAL: no space, spaces of several formats,
+ * or a range that is reversed; -E2BIG: too many spaces, or more tables to be
+ * remembered than INFO tells; -EOPNOTSUPP; -ENOMEM, -EMFILE, -ENFILE; -EFAULT,
+ * -EACCES.
+ */
+int vmem_walk_create(struct vmem_guest *guest,
+		     struct vmem_ioc_walk_create *arg,
+		     struct vmem_walker **walker);
+
+/**
+ * vmem_walk_read() - the next records of a walk
+ * @walker:	the walk
+ * @records:	room for them
+ * @nr:		how many fit
+ *
+ * The last record is of type VMEM_IOC_REC_END.
+ *
+ * Return: how many records were given, 0: no more; -EINVAL: @nr is 0; -ENOENT:
+ * its space was destroyed; -ENOMEM: call it again; -EINTR, -EFAULT.
+ */
+int vmem_walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
+		   size_t nr);
+
+/**
+ * vmem_walk_fd() - the descriptor behind a walk
+ * @walker:	the walk
+ *
+ * Return: the descriptor, which stays the walker's; -EBADF: of a local guest.
+ */
+int vmem_walk_fd(const struct vmem_walker *walker);
+
+/**
+ * vmem_walk_close() - end a walk
+ * @walker:	the walk, or NULL
+ */
+void vmem_walk_close(struct vmem_walker *walker);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _LIBVMEM_H */

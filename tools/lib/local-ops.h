@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The table ops of the core over regions that lie in this process.
+ */
+#ifndef _LIBVMEM_LOCAL_OPS_H
+#define _LIBVMEM_LOCAL_OPS_H
+
+#include "local.h"
+
+static inline const struct region *region_find(struct local_guest *lg,
+					       vmem_phys_t gpa)
+{
+	if (unlikely(gpa - lg->hint->gpa >= lg->hint->len))
+		lg->hint = region_search(lg, gpa);
+	return lg->hint;
+}
+
+/* Regions begin and end at multiples of the page: a table is in one, or not. */
+static inline int ops_from_phys(void *ctx, vmem_table_t table,
+				enum vmem_intent intent, vmem_pte_t **host)
+{
+	vmem_phys_t gpa = vmem_table_gpa(table);
+	const struct region *region = region_find(ctx, gpa);
+
+	if (unlikely(!region->len))
+		return VMEM_OUTSIDE;
+	if (intent == VMEM_WRITE && region->frozen)
+		return -EROFS;
+	*host = (vmem_pte_t *)(region->host + (gpa - region->gpa));
+	return 0;
+}
+
+static inline bool ops_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
+{
+	const struct region *region = region_find(ctx, gpa);
+
+	if (likely(len <= region->len &&
+		   gpa - region->gpa <= region->len - len)) {
+		*same = len;
+		return true;
+	}
+	return region_covers(ctx, gpa, len, same);
+}
+
+static inline bool ops_pause(void *ctx)
+{
+	return false;
+}
+
+/* A table of any pool is ours, whichever pool this space takes from. */
+static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
+					unsigned int level, u32 *links)
+{
+	struct pool *pool = pool_of(ctx, table);
+
+	return pool ? vmem_pool_owner(&pool->pool, table, level, links) :
+		      VMEM_FOREIGN;
+}
+
+static inline bool ops_links_me(void *ctx, vmem_table_t table,
+				vmem_table_t parent, unsigned int slot)
+{
+	struct pool *pool = pool_of(ctx, table);
+
+	return pool && vmem_pool_links_me(&pool->pool, table, parent, slot);
+}
+
+static inline int ops_reserve(void *ctx, u64 nr)
+{
+	struct local_guest *lg = ctx;
+
+	return vmem_pool_reserve(&lg->changing->pool->pool, &lg->reservation,
+				 nr);
+}
+
+static inline vmem_table_t ops_reserved(void *ctx, u64 n)
+{
+	struct local_guest *lg = ctx;
+
+	return vmem_pool_reserved(&lg->changing->pool->pool, &lg->reservation,
+				  n);
+}
+
+static inline void ops_take(void *ctx, unsigned int level, vmem_table_t parent,
+			    unsigned int slot)
+{
+	struct local_guest *lg = ctx;
+
+	vmem_pool_take(&lg->changing->pool->pool, &lg->reservation, level,
+		       parent, slot);
+	lg->changing->tables++;
+}
+
+static inline void ops_put(void *ctx, vmem_table_t table,
+			   vmem_table_t parent,
+			   unsigned int slot)
+{
+	struct local_guest *lg = ctx;
+	struct vmem_pool *pool = &pool_of(lg, table)->pool;
+
+	pool->generation = lg->generation + 1;
+	vmem_pool_put(pool, table);
+	lg->changing->tables--;
+}
+
+static inline void ops_unreserve(void *ctx)
+{
+	struct local_guest *lg = ctx;
+
+	vmem_pool_unreserve(&lg->changing->pool->pool, &lg->reservation);
+}
+
+static const struct vmem_table_ops local_ops = {
+	.from_phys	= ops_from_phys,
+	.in_memory	= ops_in_memory,
+	.pause		= ops_pause,
+	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
+	.owner		= ops_owner,
+	.links_me	= ops_links_me,
+	.reserve	= ops_reserve,
+	.reserved	= ops_reserved,
+	.take		= ops_take,
+	.put		= ops_put,
+	.unreserve	= ops_unreserve,
+};
+
+#endif /* _LIBVMEM_LOCAL_OPS_H */

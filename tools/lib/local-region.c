@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Regions: guest-physical memory that lies in this process. They don't
+ * overlap, and are kept in the order of their addresses.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/overflow.h>
+
+#include "local.h"
+
+/* Guest-physical addresses end here, in any format. */
+#define PHYS_LAST	((1ULL << 52) - 1)
+
+/* Where there is no memory. */
+const struct region region_none;
+
+/* The first region that does not end below @gpa, as an index. */
+static u32 region_lower_bound(const struct local_guest *lg, u64 gpa)
+{
+	u32 low = 0, high = lg->nr_regions;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+		const struct region *region = lg->regions[middle];
+
+		if (region->gpa + (region->len - 1) < gpa)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The region of @gpa, or &region_none. */
+const struct region *region_search(const struct local_guest *lg,
+				   vmem_phys_t gpa)
+{
+	u32 i = region_lower_bound(lg, gpa);
+
+	if (i == lg->nr_regions || lg->regions[i]->gpa > gpa)
+		return &region_none;
+	return lg->regions[i];
+}
+
+/* The region that holds all of a range, or NULL. */
+struct region *region_at(struct local_guest *lg, u64 gpa, u64 len)
+{
+	u32 i = region_lower_bound(lg, gpa);
+	struct region *region;
+
+	if (i == lg->nr_regions || lg->regions[i]->gpa > gpa)
+		return NULL;
+	region = lg->regions[i];
+	return region->len - (gpa - region->gpa) >= len ? region : NULL;
+}
+
+/*
+ * Does @gpa lie in memory? The answer holds for @same bytes, at most @len:
+ * regions may adjoin.
+ */
+bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 len, u64 *same)
+{
+	u32 i = region_lower_bound(lg, gpa);
+	u64 end = gpa;
+
+	if (i == lg->nr_regions || lg->regions[i]->gpa > gpa) {
+		*same = len;
+		if (i < lg->nr_regions && lg->regions[i]->gpa - gpa < len)
+			*same = lg->regions[i]->gpa - gpa;
+		return false;
+	}
+	for (; i < lg->nr_regions && end - gpa < len; i++) {
+		const struct region *region = lg->regions[i];
+
+		if (region->gpa > end)
+			break;
+		end = region->gpa + region->len;
+	}
+	*same = end - gpa < len ? end - gpa : len;
+	return true;
+}
+
+static int region_check(const struct vmem_ioc_region_create *arg)
+{
+	u64 page = (u64)sysconf(_SC_PAGESIZE) - 1, last;
+
+	if (arg->flags & ~VMEM_IOC_REGION_FROZEN)
+		return -EOPNOTSUPP;
+	if (arg->kind != VMEM_IOC_REGION_USER &&
+	    arg->kind != VMEM_IOC_REGION_OWNED)
+		return -EOPNOTSUPP;
+	if (arg->kind == VMEM_IOC_REGION_OWNED && arg->user_addr)
+		return -EOPNOTSUPP;
+	if (arg->len > LOCAL_REGION_LEN_MAX)
+		return -E2BIG;
+	if (!arg->len || (arg->gpa | arg->len | arg->user_addr) & page)
+		return -EINVAL;
+	if (check_add_overflow(arg->gpa, arg->len - 1, &last) ||
+	    last > PHYS_LAST)
+		return -EOVERFLOW;
+	/* The lower half, whatever the processor. */
+	if (arg->user_addr >> 63 || (arg->user_addr + (arg->len - 1)) >> 63)
+		return -EINVAL;
+	return 0;
+}
+
+/* Pages for a region of kind owned, zeroed when they are touched. */
+static int region_own(struct local_guest *lg, struct region *region)
+{
+	int ret;
+
+	region->memfd = memfd_create("vmem", MFD_CLOEXEC);
+	if (region->memfd < 0)
+		return -errno;
+	if (ftruncate(region->memfd, (off_t)region->len) < 0) {
+		ret = -errno;
+		goto err_close;
+	}
+	region->host = mmap(NULL, region->len, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_NORESERVE, region->memfd, 0);
+	if (region->host == MAP_FAILED) {
+		ret = -errno;
+		goto err_close;
+	}
+	region->offset = lg->next_offset;
+	lg->next_offset += region->len;
+	return 0;
+
+err_close:
+	close(region->memfd);
+	return ret;
+}
+
+int region_create(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_region_create *arg = p;
+	struct region *region, **regions;
+	u64 same;
+	u32 at;
+	int ret;
+
+	ret = region_check(arg);
+	if (ret)
+		return ret;
+	if (region_covers(lg, arg->gpa, arg->len, &same) || same < arg->len)
+		return -EEXIST;
+	if (lg->nr_regions == LOCAL_REGIONS_MAX)
+		return -ENOMEM;
+	regions = realloc(lg->regions,
+			  (lg->nr_regions + 1) * sizeof(struct region *));
+	if (!regions)
+		return -ENOMEM;
+	lg->regions = regions;
+	region = calloc(1, sizeof(*region));
+	if (!region)
+		return -ENOMEM;
+	region->kind = arg->kind;
+	region->gpa = arg->gpa;
+	region->len = arg->len;
+	region->frozen = arg->flags & VMEM_IOC_REGION_FROZEN;
+	region->host = (char *)(uintptr_t)arg->user_addr;
+	region->memfd = -1;
+	if (arg->kind == VMEM_IOC_REGION_OWNED) {
+		ret = region_own(lg, region);
+		if (ret)
+			goto err_free;
+	}
+	ret = object_add(lg, &region->object, VMEM_IOC_LIST_REGIONS);
+	if (ret)
+		goto err_disown;
+
+	at = region_lower_bound(lg, region->gpa);
+	memmove(&regions[at + 1], &regions[at],
+		(lg->nr_regions - at) * sizeof(struct region *));
+	regions[at] = region;
+	lg->nr_regions++;
+	lg->hint = &region_none;
+	arg->out_id = region->object.id;
+	arg->out_mmap_offset = region->offset;
+	return 0;
+
+err_disown:
+	if (region->memfd >= 0) {
+		munmap(region->host, region->len);
+		close(region->memfd);
+	}
+err_free:
+	free(region);
+	return ret;
+}
+
+int region_set(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_region_set *arg = p;
+	struct object *object;
+	struct region *region;
+	int ret;
+
+	if (arg->flags || arg->__reserved ||
+	    arg->mask & ~VMEM_IOC_REGION_FROZEN || arg->value & ~arg->mask)
+		return -EOPNOTSUPP;
+	object = object_find(lg, arg->id, VMEM_IOC_LIST_REGIONS, &ret);
+	if (!object)
+		return ret;
+	region = container_of(object, struct region, object);
+	if (!arg->mask)
+		return 0;
+	if (arg->value && region->uses)
+		return -EBUSY;
+	region->frozen = arg->value;
+	return 0;
+}
+
+int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,
+		void **addr)
+{
+	struct local_guest *lg = container_of(guest, struct local_guest, guest);
+	u32 i;
+
+	if (!len)
+		return -EINVAL;
+	for (i = 0; i < lg->nr_regions; i++) {
+		const struct region *region = lg->regions[i];
+		void *host;
+
+		if (region->kind != VMEM_IOC_REGION_OWNED ||
+		    offset < region->offset ||
+		    offset - region->offset >= region->len)
+			continue;
+		offset -= region->offset;
+		if (len > region->len - offset)
+			return -EINVAL;
+		host = mmap(NULL, len, prot, MAP_SHARED, region->memfd,
+			    (off_t)offset);
+		if (host == MAP_FAILED)
+			return -errno;
+		*addr = host;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+void region_free(struct local_guest *lg, struct region *region)
+{
+	u32 at = region_lower_bound(lg, region->gpa);
+
+	lg->nr_regions--;
+	memmove(&lg->regions[at], &lg->regions[at + 1],
+		(lg->nr_regions - at) * sizeof(struct region *));
+	lg->hint = &region_none;
+	if (region->memfd >= 0) {
+		munmap(region->host, region->len);
+		close(region->memfd);
+	}
+	object_remove(lg, &region->object);
+	free(region);
+}
+
+/* In use: what a pool or a space's root lies in. */
+int region_destroy(struct local_guest *lg, struct region *region)
+{
+	u32 i;
+
+	if (region->uses)
+		return -EBUSY;
+	for (i = 0; i < lg->nr_objects; i++) {
+		const struct space *space;
+
+		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
+			continue;
+		space = container_of(lg->objects[i], struct space, object);
+		if (vmem_table_gpa(space->space.root) - region->gpa < region->len)
+			return -EBUSY;
+	}
+	region_free(lg, region);
+	return 0;
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Spaces: made, found, destroyed; translations in them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "local.h"
+
+/* An answer of the core is an answer of the call, byte for byte. */
+#define SAME(a, b, type, field, other)					\
+	_Static_assert(offsetof(struct a, field) ==			\
+		       offsetof(struct b, other) &&			\
+		       sizeof(((struct a *)0)->field) == sizeof(type) &&	\
+		       sizeof(((struct b *)0)->other) == sizeof(type),	\
+		       #field)
+#define SAME_RESULT(field, type) \
+	SAME(vmem_ioc_result, vmem_translation, type, field, field)
+
+SAME_RESULT(gpa, u64);
+SAME_RESULT(entry, u64);
+SAME_RESULT(status, u8);
+SAME_RESULT(level, u8);
+SAME_RESULT(page_lg2, u8);
+SAME_RESULT(flags, u8);
+SAME_RESULT(error_code, u32);
+SAME_RESULT(leaf, u16);
+SAME_RESULT(effective, u16);
+SAME_RESULT(path, u32);
+_Static_assert(sizeof(struct vmem_ioc_result) ==
+	       sizeof(struct vmem_translation), "result");
+_Static_assert(VMEM_IOC_OK == VMEM_OK &&
+	       VMEM_IOC_NOT_PRESENT == VMEM_NOT_PRESENT &&
+	       VMEM_IOC_NON_CANONICAL == VMEM_NON_CANONICAL &&
+	       VMEM_IOC_RESERVED == VMEM_STATUS_RESERVED &&
+	       VMEM_IOC_OUTSIDE == VMEM_STATUS_OUTSIDE &&
+	       VMEM_IOC_RESULT_OUTSIDE == VMEM_FRAME_OUTSIDE &&
+	       VMEM_IOC_LEVELS_MAX == VMEM_LEVELS_MAX, "status");
+_Static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
+	       VMEM_IOC_ATTR_X == VMEM_X && VMEM_IOC_ATTR_U == VMEM_U &&
+	       VMEM_IOC_ATTR_G == VMEM_G && VMEM_IOC_ATTR_A == VMEM_A &&
+	       VMEM_IOC_ATTR_D == VMEM_D && VMEM_IOC_ATTR_PCD == VMEM_PCD &&
+	       VMEM_IOC_ATTR_PWT == VMEM_PWT &&
+	       VMEM_IOC_ATTR_PAT == VMEM_PAT &&
+	       VMEM_IOC_ATTR_COW == VMEM_COW &&
+	       VMEM_IOC_ATTR_KEY_MASK == VMEM_KEY, "attributes");
+
+static int space_check(const struct vmem_ioc_space_create *arg)
+{
+	const u32 known = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF;
+
+	if (arg->flags & ~known || arg->__reserved)
+		return -EOPNOTSUPP;
+	if (!local_engine(arg->format))
+		return -EOPNOTSUPP;
+	if (arg->flags & VMEM_IOC_SPACE_NEW && (arg->root || !arg->pool))
+		return -EINVAL;
+	return 0;
+}
+
+/* A new root from the space's pool. */
+static int space_make_root(struct local_guest *lg, struct space *space)
+{
+	struct vmem_pool *pool = &space->pool->pool;
+	unsigned int level = space->engine->format->nr_levels - 1;
+	const struct region *region;
+	vmem_table_t root;
+	int ret;
+
+	ret = vmem_pool_reserve(pool, &lg->reservation, 1);
+	if (ret)
+		return ret;
+	root = vmem_pool_reserved(pool, &lg->reservation, 0);
+	if (vmem_table_gpa(root) >> space->space.facts.phys_bits) {
+		vmem_pool_unreserve(pool, &lg->reservation);
+		return -EOVERFLOW;
+	}
+	region = region_search(lg, vmem_table_gpa(root));
+	memset(region->host + (vmem_table_gpa(root) - region->gpa), 0,
+	       1UL << space->engine->format->page_lg2);
+	vmem_pool_take_root(pool, &lg->reservation, level, &space->link);
+	space->space.root = root;
+	space->root_pool = space->pool;
+	space->tables = 1;
+	return 0;
+}
+
+/* A root that is there: a page of a pool gets a link more. */
+static int space_adopt_root(struct local_guest *lg, struct space *space,
+			    u64 root)
+{
+	const struct vmem_format *fmt = space->engine->format;
+	u64 mask = BIT_ULL(fmt->page_lg2) - 1;
+
+	if (root & mask)
+		return -EINVAL;
+	if (root >> space->space.facts.phys_bits)
+		return -EOVERFLOW;
+	space->space.root = vmem_table(root);
+	space->root_pool = pool_of(lg, space->space.root);
+	if (!space->root_pool)
+		return 0;
+	return vmem_pool_link_root(&space->root_pool->pool, space->space.root,
+				   fmt->nr_levels - 1, &space->link);
+}
+
+int space_create(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_space_create *arg = p;
+	struct object *object;
+	struct space *space;
+	u32 flags;
+	int ret;
+
+	ret = space_check(arg);
+	if (ret)
+		return ret;
+	if (lg->nr_spaces == LOCAL_SPACES_MAX)
+		return -ENOMEM;
+	space = calloc(1, sizeof(*space));
+	if (!space)
+		return -ENOMEM;
+	space->format = arg->format;
+	space->flags = arg->flags;
+	space->engine = local_engine(arg->format);
+	flags = arg->flags & VMEM_IOC_SPACE_NXE_OFF ? VMEM_NXE_OFF : 0;
+	ret = space->engine->format->facts(&space->space.facts, arg->phys_bits,
+					   flags, arg->cow);
+	if (ret)
+		goto err_free;
+	if (arg->pool) {
+		object = object_find(lg, arg->pool, VMEM_IOC_LIST_POOLS, &ret);
+		if (!object)
+			goto err_free;
+		space->pool = container_of(object, struct pool, object);
+	}
+	/* The id first: what follows can be undone no more. */
+	ret = object_add(lg, &space->object, VMEM_IOC_LIST_SPACES);
+	if (ret)
+		goto err_free;
+	if (arg->flags & VMEM_IOC_SPACE_NEW)
+		ret = space_make_root(lg, space);
+	else
+		ret = space_adopt_root(lg, space, arg->root);
+	if (ret)
+		goto err_remove;
+	if (space->pool)
+		space->pool->spaces++;
+	lg->nr_spaces++;
+	arg->out_id = space->object.id;
+	arg->out_root = vmem_table_gpa(space->space.root);
+	return 0;
+
+err_remove:
+	object_remove(lg, &space->object);
+	lg->last_id--;
+err_free:
+	free(space);
+	return ret;
+}
+
+int space_get(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_space_get *arg = p;
+	const struct space *space;
+	struct object *object;
+	u32 links = 0;
+	int ret;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	object = object_find(lg, arg->id, VMEM_IOC_LIST_SPACES, &ret);
+	if (!object)
+		return ret;
+	space = container_of(object, struct space, object);
+	if (space->root_pool) {
+		vmem_pool_owner(&space->root_pool->pool, space->space.root,
+				space->engine->format->nr_levels - 1, &links);
+		arg->out_links = links - 1;
+	}
+	arg->out_root = vmem_table_gpa(space->space.root);
+	arg->out_generation = lg->generation;
+	arg->out_tables = space->tables;
+	return 0;
+}
+
+int space_translate(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_translate *arg = p;
+	const struct space *space;
+	struct object *object;
+	int ret;
+
+	if (arg->flags || arg->access || arg->mode || arg->pkru)
+		return -EOPNOTSUPP;
+	if (arg->nr > LOCAL_TRANSLATE_MAX)
+		return -E2BIG;
+	object = object_find(lg, arg->space, VMEM_IOC_LIST_SPACES, &ret);
+	if (!object)
+		return ret;
+	space = container_of(object, struct space, object);
+	return space->engine->translate(lg, &space->space,
+					(const u64 *)(uintptr_t)arg->vas,
+					arg->nr,
+					(void *)(uintptr_t)arg->results,
+					(void *)(uintptr_t)arg->entries,
+					&arg->out_done);
+}
+
+/* Return: whether tables were freed that a vCPU may still hold. */
+bool space_destroy(struct local_guest *lg, struct space *space)
+{
+	bool freed = false;
+
+	if (space->root_pool) {
+		space->root_pool->pool.generation = lg->generation + 1;
+		freed = vmem_pool_drop_root(&space->root_pool->pool,
+					    space->space.root,
+					    space->engine->format->nr_levels - 1,
+					    &space->link);
+		lg->generation += freed;
+	}
+	if (space->pool)
+		space->pool->spaces--;
+	space_free(lg, space);
+	return freed;
+}
+
+void space_free(struct local_guest *lg, struct space *space)
+{
+	lg->nr_spaces--;
+	object_remove(lg, &space->object);
+	free(space);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Walks: a cursor of the core, kept between reads, and what it remembers.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "local.h"
+
+_Static_assert(VMEM_IOC_REC_MAPPING == VMEM_REC_MAPPING &&
+	       VMEM_IOC_REC_REFERENCE == VMEM_REC_REFERENCE &&
+	       VMEM_IOC_REC_HOLE == VMEM_REC_HOLE &&
+	       VMEM_IOC_REC_BAD == VMEM_REC_BAD &&
+	       VMEM_IOC_REC_ABSENT == VMEM_REC_ABSENT &&
+	       VMEM_IOC_REC_END == VMEM_REC_END &&
+	       VMEM_IOC_REC_OUTSIDE == VMEM_FRAME_OUTSIDE &&
+	       VMEM_IOC_BAD_RESERVED == VMEM_BAD_RESERVED &&
+	       VMEM_IOC_BAD_OUTSIDE == VMEM_BAD_OUTSIDE &&
+	       VMEM_IOC_BAD_LARGE == VMEM_BAD_LARGE &&
+	       VMEM_IOC_END_COMPLETE == VMEM_END_COMPLETE &&
+	       VMEM_IOC_END_BUDGET == VMEM_END_BUDGET &&
+	       VMEM_IOC_END_CAP == VMEM_END_CAP, "records");
+_Static_assert(VMEM_IOC_WALK_FOLLOW == VMEM_WALK_FOLLOW &&
+	       VMEM_IOC_WALK_LEAVES == VMEM_WALK_LEAVES &&
+	       VMEM_IOC_WALK_HOLES == VMEM_WALK_HOLES &&
+	       VMEM_IOC_WALK_IGNORE_AD == VMEM_WALK_IGNORE_AD &&
+	       VMEM_IOC_WALK_RESIDENT_ONLY == VMEM_WALK_RESIDENT_ONLY, "flags");
+_Static_assert(LOCAL_WALK_SPACES_MAX <= 1 << VMEM_SEEN_SPACES_LG2, "spaces");
+
+#define WALK_FLAGS (VMEM_IOC_WALK_FOLLOW | VMEM_IOC_WALK_LEAVES |	\
+		    VMEM_IOC_WALK_HOLES | VMEM_IOC_WALK_IGNORE_AD |	\
+		    VMEM_IOC_WALK_RESIDENT_ONLY)
+
+#define SEEN_FIRST_LG2	9
+#define BATCH		128	/* records at a time */
+
+/**
+ * struct local_walker - a walk
+ * @walker:	what the caller holds
+ * @lg:		the guest; it does not end before its walkers
+ * @engine:	of the format of all of its spaces
+ * @generation:	when it began
+ * @seen_max:	tables that are remembered at most
+ * @walk:	the place
+ * @seen:	the tables met
+ * @nr:		spaces
+ * @ids:	of the spaces
+ */
+struct local_walker {
+	struct vmem_walker walker;
+	struct local_guest *lg;
+	const struct engine *engine;
+	u64 generation;
+	u64 seen_max;
+	struct vmem_walk walk;
+	struct vmem_seen seen;
+	u32 nr;
+	u32 ids[];
+};
+
+static struct space *walk_space(struct local_guest *lg, u32 id, int *ret)
+{
+	struct object *object;
+
+	object = object_find(lg, id, VMEM_IOC_LIST_SPACES, ret);
+	return object ? container_of(object, struct space, object) : NULL;
+}
+
+static int walk_check(const struct vmem_ioc_walk_create *arg)
+{
+	if (arg->flags & ~WALK_FLAGS)
+		return -EOPNOTSUPP;
+	if (arg->nr > LOCAL_WALK_SPACES_MAX || arg->seen_max > LOCAL_SEEN_MAX)
+		return -E2BIG;
+	if (!arg->nr || arg->start > arg->last)
+		return -EINVAL;
+	return 0;
+}
+
+/* Room for @lg2 slots more, or for as many as may be remembered. */
+static int walk_grow(struct local_walker *lw, u32 lg2)
+{
+	struct vmem_seen_slot *slots;
+	struct vmem_seen seen;
+
+	slots = calloc(1UL << lg2, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	vmem_seen_init(&seen, slots, lg2);
+	seen.seed = lw->lg->seed;
+	if (seen.max > lw->seen_max)
+		seen.max = lw->seen_max;
+	if (lw->seen.slots)
+		vmem_seen_rehash(&seen, &lw->seen);
+	free(lw->seen.slots);
+	lw->seen = seen;
+	return 0;
+}
+
+int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
+		struct vmem_walker **walker)
+{
+	const u32 *ids = (const u32 *)(uintptr_t)arg->spaces;
+	struct local_walker *lw;
+	struct space *space;
+	int ret;
+	u32 i;
+
+	ret = walk_check(arg);
+	if (ret)
+		return ret;
+	lw = calloc(1, sizeof(*lw) + arg->nr * sizeof(lw->ids[0]));
+	if (!lw)
+		return -ENOMEM;
+	for (i = 0; i < arg->nr; i++) {
+		space = walk_space(lg, ids[i], &ret);
+		if (!space)
+			goto err_free;
+		if (lw->engine && lw->engine != space->engine) {
+			ret = -EINVAL;
+			goto err_free;
+		}
+		lw->engine = space->engine;
+		lw->ids[i] = ids[i];
+	}
+	lw->walker.backend = lg->guest.backend;
+	lw->walker.fd = -EBADF;
+	lw->lg = lg;
+	lw->nr = arg->nr;
+	lw->generation = lg->generation;
+	lw->seen_max = arg->seen_max ? arg->seen_max : LOCAL_SEEN_MAX;
+	if (!(arg->flags & VMEM_IOC_WALK_FOLLOW)) {
+		ret = walk_grow(lw, SEEN_FIRST_LG2);
+		if (ret)
+			goto err_free;
+	}
+	lw->engine->walk_init(&lw->walk, arg->start, arg->last, arg->flags,
+			      arg->budget ? arg->budget : U64_MAX, &lw->seen);
+	lg->refs++;
+	arg->out_fd = -1;
+	*walker = &lw->walker;
+	return 0;
+
+err_free:
+	free(lw);
+	return ret;
+}
+
+static void record_fill(struct vmem_ioc_record *to,
+			const struct vmem_space_aware_mapping *from)
+{
+	*to = (struct vmem_ioc_record){
+		.type	= from->type,
+		.level	= from->level,
+		.detail	= from->detail,
+		.flags	= from->flags,
+		.space	= from->space,
+		.va	= from->va,
+		.path	= from->path,
+	};
+	if (from->type == VMEM_REC_REFERENCE) {
+		to->their_va = from->ref.their_va;
+		to->len = from->ref.span;
+		to->entry = from->ref.entry;
+		to->owner = from->ref.owner;
+		return;
+	}
+	to->gpa = from->gpa;
+	to->len = from->len;
+	to->entry = from->entry;
+	to->leaf = from->leaf;
+	to->effective = from->effective;
+}
+
+/* One step: records, more room to remember, or the next space. */
+static int walk_step(struct local_walker *lw,
+		     struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
+{
+	const struct space *space;
+	int ret;
+
+	if (lw->walk.ending || lw->walk.space == lw->nr) {
+		lw->engine->walk_end(lw->lg, &lw->walk, out, max, nr);
+		if (lw->walk.finished && lw->generation != lw->lg->generation)
+			out[*nr - 1].flags |= VMEM_IOC_REC_CHANGED;
+		return 0;
+	}
+	space = walk_space(lw->lg, lw->ids[lw->walk.space], &ret);
+	if (!space)
+		return ret;
+	ret = lw->engine->walk_space(lw->lg, &space->space, &lw->walk, out, max,
+				     nr);
+	if (ret != -ENOBUFS)
+		return ret < 0 ? ret : 0;
+	if (lw->seen.nr < lw->seen_max)
+		return walk_grow(lw, lw->seen.size_lg2 + 1);
+	vmem_walk_stop(&lw->walk, VMEM_END_CAP);
+	return 0;
+}
+
+int walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
+	      size_t nr)
+{
+	struct local_walker *lw = container_of(walker, struct local_walker,
+					       walker);
+	u32 max = nr < LOCAL_READ_MAX ? nr : LOCAL_READ_MAX, done = 0;
+	struct vmem_space_aware_mapping batch[BATCH];
+	u32 i, got, room;
+	int ret;
+
+	if (!max)
+		return -EINVAL;
+	while (done < max && !lw->walk.finished) {
+		got = 0;
+		room = max - done < BATCH ? max - done : BATCH;
+		ret = walk_step(lw, batch, room, &got);
+		for (i = 0; i < got; i++)
+			record_fill(&records[done++], &batch[i]);
+		if (ret)
+			return done ? (int)done : ret;
+	}
+	return done;
+}
+
+void walk_end(struct vmem_walker *walker)
+{
+	struct local_walker *lw = container_of(walker, struct local_walker,
+					       walker);
+
+	free(lw->seen.slots);
+	local_put(lw->lg);
+	free(lw);
+}

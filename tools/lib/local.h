@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The back end in this process: its objects, and who calls whom.
+ *
+ *   local.c (calls) -> local-region.c, local-pool.c, local-space.c,
+ *   local-walk.c -> engine-<format>.c -> the core -> local-ops.h -> memory
+ *
+ * A guest is used by one thread at a time, so that nothing here is locked, a
+ * page is never absent, and a call never has to begin again.
+ */
+#ifndef _LIBVMEM_LOCAL_H
+#define _LIBVMEM_LOCAL_H
+
+#include <linux/vmem.h>
+
+#include "../../vmem/vmem.h"
+#include "../../vmem/pool.h"
+#include "backend.h"
+
+/* Limits, as INFO tells them; they are those of the module. */
+#define LOCAL_REGION_LEN_MAX	(1ULL << 46)
+#define LOCAL_REGIONS_MAX	1024
+#define LOCAL_POOL_RANGES_MAX	64
+#define LOCAL_POOLS_MAX		64
+#define LOCAL_SPACES_MAX	4096
+#define LOCAL_MAP_MAX		4096
+#define LOCAL_TRANSLATE_MAX	65536
+#define LOCAL_LIST_MAX		4096
+#define LOCAL_WALK_SPACES_MAX	1024
+#define LOCAL_READ_MAX		65536
+#define LOCAL_SEEN_MAX		(1ULL << 20)
+#define LOCAL_CHANGE_BUDGET	(1ULL << 22)
+
+/**
+ * struct object - what an id names
+ * @id:		never 0, never used again
+ * @kind:	VMEM_IOC_LIST_*
+ */
+struct object {
+	u32 id;
+	u32 kind;
+};
+
+/**
+ * struct region - guest-physical memory
+ * @object:	its id
+ * @kind:	VMEM_IOC_REGION_*
+ * @gpa:	of the first byte, a multiple of the page
+ * @len:	in bytes, a multiple of the page
+ * @host:	where it lies in this process
+ * @offset:	kind owned: what names it to mmap
+ * @memfd:	kind owned: the pages; else -1
+ * @uses:	ranges of pools in it
+ * @frozen:	it is not written to
+ */
+struct region {
+	struct object object;
+	u32 kind;
+	u64 gpa;
+	u64 len;
+	char *host;
+	u64 offset;
+	int memfd;
+	u32 uses;
+	bool frozen;
+};
+
+/**
+ * struct pool - where new tables come from
+ * @object:	its id
+ * @pool:	which pages are tables, and who links to them
+ * @ranges:	by address
+ * @storage:	of @pool
+ * @spaces:	that take from it
+ * @next:	pool of the guest
+ */
+struct pool {
+	struct object object;
+	struct vmem_pool pool;
+	struct vmem_pool_range *ranges;
+	void *storage;
+	u32 spaces;
+	struct pool *next;
+};
+
+/**
+ * struct space - an address space
+ * @object:	its id
+ * @format:	VMEM_IOC_FORMAT_*
+ * @flags:	as given when it was created
+ * @engine:	the core for this format
+ * @space:	root and facts
+ * @pool:	where its tables come from, NULL: for reading
+ * @root_pool:	the pool that the root is a page of, NULL: none
+ * @link:	the root's, when it is a page of a pool
+ * @tables:	made by calls on this space, and linked
+ */
+struct space {
+	struct object object;
+	u32 format;
+	u32 flags;
+	const struct engine *engine;
+	struct vmem_space space;
+	struct pool *pool;
+	struct pool *root_pool;
+	struct vmem_link link;
+	u64 tables;
+};
+
+/**
+ * struct local_guest - a guest in this process
+ * @guest:	what the caller holds
+ * @refs:	the caller, and each walker
+ * @last_id:	the last id given
+ * @objects:	by id
+ * @nr_objects:	how many
+ * @regions:	by address
+ * @nr_regions:	how many
+ * @pools:	the first of them
+ * @nr_pools:	how many
+ * @nr_spaces:	how many
+ * @hint:	the region that was asked for last, never NULL
+ * @next_offset: for the next owned region
+ * @generation:	raised by each call that changed a table
+ * @seed:	of what walks remember
+ * @changing:	the space that a call is changing
+ * @reservation: of that call
+ */
+struct local_guest {
+	struct vmem_guest guest;
+	unsigned int refs;
+	u32 last_id;
+	struct object **objects;
+	u32 nr_objects;
+	struct region **regions;
+	u32 nr_regions;
+	struct pool *pools;
+	u32 nr_pools;
+	u32 nr_spaces;
+	const struct region *hint;
+	u64 next_offset;
+	u64 generation;
+	u64 seed;
+	struct space *changing;
+	struct vmem_reservation reservation;
+};
+
+/**
+ * struct engine - the core, made for one format over memory of this process
+ * @format:	the format
+ * @translate:	vmem_translate()
+ * @walk_init:	vmem_walk_init()
+ * @walk_space:	vmem_walk_space()
+ * @walk_end:	vmem_walk_end()
+ * @map:	vmem_map()
+ * @unmap_list:	vmem_unmap_list()
+ */
+struct engine {
+	const struct vmem_format *format;
+	int (*translate)(struct local_guest *lg, const struct vmem_space *space,
+			 const vmem_virt_t *vas, u32 nr,
+			 struct vmem_translation *out,
+			 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
+	void (*walk_init)(struct vmem_walk *walk, vmem_virt_t first,
+			  vmem_virt_t last, u32 flags, u64 budget,
+			  struct vmem_seen *seen);
+	int (*walk_space)(struct local_guest *lg,
+			  const struct vmem_space *space,
+			  struct vmem_walk *walk,
+			  struct vmem_space_aware_mapping *out, u32 max,
+			  u32 *nr);
+	void (*walk_end)(struct local_guest *lg, struct vmem_walk *walk,
+			 struct vmem_space_aware_mapping *out, u32 max,
+			 u32 *nr);
+	int (*map)(struct local_guest *lg, const struct vmem_space *space,
+		   struct vmem_change *change);
+	int (*unmap_list)(vmem_virt_t start, vmem_virt_t last,
+			  struct vmem_mapping list[2], u32 *nr);
+};
+
+extern const struct engine engine_x86_64_4level;
+extern const struct engine engine_x86_64_5level;
+
+/* The engine of a format, by VMEM_IOC_FORMAT_*; NULL: no such format. */
+const struct engine *local_engine(u32 format);
+
+/*
+ * local.c. Each call is given its struct, its outputs zeroed.
+ */
+int object_add(struct local_guest *lg, struct object *object, u32 kind);
+void object_remove(struct local_guest *lg, struct object *object);
+struct object *object_find(struct local_guest *lg, u32 id, u32 kind, int *ret);
+void local_put(struct local_guest *lg);
+
+/* local-region.c */
+extern const struct region region_none;
+const struct region *region_search(const struct local_guest *lg,
+				   vmem_phys_t gpa);
+struct region *region_at(struct local_guest *lg, u64 gpa, u64 len);
+bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 len, u64 *same);
+int region_create(struct local_guest *lg, void *arg);
+int region_set(struct local_guest *lg, void *arg);
+int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,
+		void **addr);
+int region_destroy(struct local_guest *lg, struct region *region);
+void region_free(struct local_guest *lg, struct region *region);
+
+/* local-pool.c */
+struct pool *pool_of(struct local_guest *lg, vmem_table_t table);
+int pool_create(struct local_guest *lg, void *arg);
+int pool_stat(struct local_guest *lg, void *arg);
+int pool_flushed(struct local_guest *lg, void *arg);
+int pool_destroy(struct local_guest *lg, struct pool *pool);
+void pool_free(struct local_guest *lg, struct pool *pool);
+
+/* local-space.c */
+int space_create(struct local_guest *lg, void *arg);
+int space_get(struct local_guest *lg, void *arg);
+int space_translate(struct local_guest *lg, void *arg);
+bool space_destroy(struct local_guest *lg, struct space *space);
+void space_free(struct local_guest *lg, struct space *space);
+
+/* local-change.c */
+int space_map(struct local_guest *lg, void *arg);
+int space_unmap(struct local_guest *lg, void *arg);
+
+/* local-walk.c */
+int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
+		struct vmem_walker **walker);
+int walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
+	      size_t nr);
+void walk_end(struct vmem_walker *walker);
+
+#endif /* _LIBVMEM_LOCAL_H */
