@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * vmem(1): looks at the address spaces of a guest, in a file with its memory.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "info", command_info },
+	{ "demo", command_demo },
+	{ "walk", command_walk },
+	{ "translate", command_translate },
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const char doc[] =
+	"Look at the address spaces of a guest: its page tables, read from a file with its memory."
+	"\v"
+	"Commands:\n"
+	"  info        what does the work: versions, formats, limits\n"
+	"  demo        a small guest, made on the spot, walked and explained\n"
+	"  walk        all mappings of one or more spaces\n"
+	"  translate   what addresses of a space translate to\n"
+	"\n"
+	"`vmem COMMAND --help' tells a command's options, vmem(1) all of it.\n"
+	"Try `vmem demo' first.";
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+	(void)state;
+	fprintf(stream, "vmem %s\n", vmem_version());
+}
+
+void (*argp_program_version_hook)(FILE *stream,
+				  struct argp_state *state) = print_version;
+
+/* Say something on stderr, after what was printed so far. */
+static void say(const char *format, va_list args)
+{
+	fflush(stdout);
+	fputs("vmem: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+void note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+}
+
+void fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+	exit(EXIT_FAILED);
+}
+
+/* Room for @nr things of @size, with what was in @old. */
+void *allocate(void *old, size_t nr, size_t size)
+{
+	void *p = reallocarray(old, nr ? nr : 1, size);
+
+	if (!p)
+		fail("%s", strerror(ENOMEM));
+	return p;
+}
+
+/* Nothing more is printed: did all of it get out? */
+void end_output(void)
+{
+	int failed = ferror(stdout);
+
+	if (fflush(stdout) || failed)
+		fail("cannot write the output: %s", strerror(errno));
+}
+
+/* The command, and where in argv its name is. */
+struct choice {
+	const struct command *command;
+	int index;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct choice *choice = state->input;
+	size_t i;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		for (i = 0; i < NR_COMMANDS; i++) {
+			if (strcmp(commands[i].name, arg))
+				continue;
+			choice->command = &commands[i];
+			choice->index = state->next - 1;
+			/* the rest is the command's */
+			state->next = state->argc;
+			return 0;
+		}
+		argp_error(state, "%s is no command", arg);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no command; `vmem demo' shows what there is to see");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = { NULL, parse, "COMMAND [OPTION...]",
+					  doc, NULL, NULL, NULL };
+	struct choice choice = { NULL, 0 };
+	char name[32];
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice);
+	if (!choice.command)
+		return EXIT_USAGE;
+
+	/* what help and errors call it */
+	snprintf(name, sizeof(name), "vmem %s", choice.command->name);
+	argv[choice.index] = name;
+	return choice.command->run(argc - choice.index, argv + choice.index);
+}

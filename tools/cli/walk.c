@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * vmem walk: all mappings of one or more spaces.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define NR_RECORDS	1024	/* at a time */
+
+enum {
+	OPTION_IGNORE_AD = 0x200,
+	OPTION_BUDGET,
+	OPTION_CAP,
+	OPTION_JSON,
+};
+
+struct walk_options {
+	struct source source;
+	struct vmem_ioc_walk_create walk;
+	bool json;
+};
+
+static const struct argp_option walk_options[] = {
+	{ "range", 'a', "START-LAST", 0,
+	  "These addresses only, LAST included; or START+LEN", 2 },
+	{ "leaves", 'l', NULL, 0,
+	  "A record for each leaf entry, not for each run of them", 2 },
+	{ "follow", 'F', NULL, 0,
+	  "Go into tables that were met before, where else a reference to them is reported",
+	  2 },
+	{ "ignore-ad", OPTION_IGNORE_AD, NULL, 0,
+	  "Accessed and dirty bits that differ don't end a run", 2 },
+	{ "budget", OPTION_BUDGET, "TABLES", 0,
+	  "End when so many tables were visited", 2 },
+	{ "cap", OPTION_CAP, "TABLES", 0,
+	  "End when so many tables are remembered", 2 },
+	{ "json", OPTION_JSON, NULL, 0, "JSON Lines", 3 },
+	{ 0 }
+};
+
+static void walk_range(struct walk_options *options, const char *arg,
+		       struct argp_state *state)
+{
+	const char *why;
+	__u64 start, last;
+
+	if (!parse_range(arg, &start, &last, &why))
+		argp_error(state, "--range %s %s", arg, why);
+	options->walk.start = start;
+	options->walk.last = last;
+}
+
+static __u64 walk_number(const char *option, const char *arg,
+			 struct argp_state *state)
+{
+	__u64 value;
+
+	if (!parse_u64(arg, &value) || !value)
+		argp_error(state, "%s %s is no number of tables", option, arg);
+	return value;
+}
+
+static error_t walk_parse(int key, char *arg, struct argp_state *state)
+{
+	struct walk_options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->source;
+		return 0;
+	case 'a':
+		walk_range(options, arg, state);
+		return 0;
+	case 'l':
+		options->walk.flags |= VMEM_IOC_WALK_LEAVES;
+		return 0;
+	case 'F':
+		options->walk.flags |= VMEM_IOC_WALK_FOLLOW;
+		return 0;
+	case OPTION_IGNORE_AD:
+		options->walk.flags |= VMEM_IOC_WALK_IGNORE_AD;
+		return 0;
+	case OPTION_BUDGET:
+		options->walk.budget = walk_number("--budget", arg, state);
+		return 0;
+	case OPTION_CAP:
+		options->walk.seen_max = walk_number("--cap", arg, state);
+		return 0;
+	case OPTION_JSON:
+		options->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s is one argument too many", arg);
+		return 0;
+	case ARGP_KEY_END:
+		source_check(&options->source, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Print what a walk gives. Return: the exit status. */
+static int walk_print(struct vmem_walker *walker, struct view *view,
+		      bool json)
+{
+	static struct vmem_ioc_record records[NR_RECORDS];
+	bool ended = false;
+	int i, nr;
+
+	do {
+		nr = vmem_walk_read(walker, records, NR_RECORDS);
+		if (nr < 0)
+			fail("the walk broke off: %s", strerror(-nr));
+		for (i = 0; i < nr; i++) {
+			if (json)
+				show_json(&records[i], view);
+			else
+				show_text(&records[i], view);
+			ended |= records[i].type == VMEM_IOC_REC_END;
+		}
+	} while (nr && !ferror(stdout));
+	end_output();
+	if (!ended)
+		fail("the walk broke off");
+	return 0;
+}
+
+int walk_show(struct source *source, struct vmem_ioc_walk_create *walk,
+	      bool json)
+{
+	struct view view = {
+		.roots		= source->roots,
+		.nr_roots	= source->nr_roots,
+		.entries	= walk->flags & VMEM_IOC_WALK_LEAVES,
+	};
+	struct vmem_walker *walker;
+	int ret;
+
+	walk->size = sizeof(*walk);
+	walk->spaces = (uintptr_t)source->spaces;
+	walk->nr = source->nr_roots;
+	ret = vmem_walk_create(source->guest, walk, &walker);
+	if (ret == -E2BIG && walk->nr > source->info.out_walk_spaces_max)
+		fail("--root: a walk goes over at most %u spaces",
+		     source->info.out_walk_spaces_max);
+	if (ret == -E2BIG)
+		fail("--cap: at most %llu tables are remembered",
+		     source->info.out_seen_max);
+	if (ret)
+		fail("cannot walk: %s", strerror(-ret));
+
+	if (json)
+		show_json_head(source->format, &view);
+	else
+		show_text_head();
+	ret = walk_print(walker, &view, json);
+	vmem_walk_close(walker);
+	return ret;
+}
+
+int command_walk(int argc, char **argv)
+{
+	static const struct argp_child children[] = {
+		{ &source_argp, 0, "What is looked at:", 1 },
+		{ 0 }
+	};
+	static const struct argp argp = {
+		walk_options, walk_parse, "",
+		"Walk all mappings of one or more spaces: a record for each run of leaves that is contiguous in both addresses and equal in all else."
+		"\v"
+		"Exit status: 0 when it was done, also when a budget or cap ended it (the last record says so); 1 when it failed; 2 when it was asked for wrongly.",
+		children, NULL, NULL
+	};
+	struct walk_options options = { .walk.last = UINT64_MAX };
+	int ret;
+
+	source_init(&options.source);
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	source_open(&options.source);
+	ret = walk_show(&options.source, &options.walk, options.json);
+	vmem_close(options.source.guest);
+	return ret;
+}
