@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest, which is one open file of /dev/vmem: its locks, its ids, the life of
+ * its objects, and the call that is being carried out on it.
+ */
+#ifndef _VMEM_MODULE_GUEST_H
+#define _VMEM_MODULE_GUEST_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/rbtree.h>
+#include <linux/rwlock.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "../include/uapi/linux/vmem.h"
+
+/* Limits, which INFO tells. */
+#define VMEM_REGION_LEN_MAX	BIT_ULL(46)
+#define VMEM_GPA_BITS		52	/* regions lie below */
+#define VMEM_REGIONS_MAX	1024
+#define VMEM_POOL_RANGES_MAX	64
+#define VMEM_POOLS_MAX		64
+#define VMEM_SPACES_MAX		4096
+#define VMEM_MAP_MAX		4096
+#define VMEM_TRANSLATE_MAX	65536
+#define VMEM_LIST_MAX		4096
+#define VMEM_WALK_SPACES_MAX	1024
+#define VMEM_READ_MAX		65536
+#define VMEM_SEEN_MAX		BIT_ULL(20)
+#define VMEM_CHANGE_BUDGET	BIT_ULL(22)
+
+#define VMEM_RIGHTS_ALL							\
+	(VMEM_IOC_RIGHT_READ | VMEM_IOC_RIGHT_CHANGE | VMEM_IOC_RIGHT_MANAGE)
+
+struct dentry;
+struct file;
+
+enum vmem_object_kind {
+	VMEM_OBJECT_REGION,
+	VMEM_OBJECT_POOL,
+	VMEM_OBJECT_SPACE,
+	VMEM_OBJECT_KINDS,
+};
+
+/* What has an id; first in the struct of each kind. */
+struct vmem_object {
+	u32 id;				/* immutable */
+	enum vmem_object_kind kind;	/* immutable */
+};
+
+/**
+ * struct vmem_guest - a guest
+ * @life:	descriptors: the file, its views, its walks. With the last one
+ *		all that is in the guest ends.
+ * @memory:	who may look at this struct: @life as a whole, and open files of
+ *		debugfs, which find a dead guest after its end
+ * @number:	of the guest since the module was inserted; immutable
+ * @dir:	in debugfs; immutable until the end
+ * @lock:	of the objects: calls that read share it, those that change or
+ *		destroy have it alone. Nothing that may wait for userspace, or
+ *		for an mmap_lock, is done under it.
+ * @generation:	raised in every hold of @lock in which tables were changed, or
+ *		what their change depends on; guarded by @lock
+ * @dead:	the guest has ended; guarded by @lock
+ * @spaces:	all spaces, those not yet published too; guarded by @lock
+ * @pools:	likewise
+ * @pool_ranges: the ranges of all pools; guarded by @lock
+ * @ids:	the objects that are published, by id. Its lock is the lock of
+ *		ids: a leaf, also taken in ->mmap().
+ * @last_id:	the last one given; guarded by the lock of ids
+ * @nr:		objects of each kind, those not yet published too; guarded by
+ *		the lock of ids
+ * @residency:	guards which pages are resident. Held for reading during a
+ *		piece. A spinning leaf, also taken by notifiers; rwlocks are
+ *		fair, so that one who holds it never takes another one.
+ * @regions:	by guest-physical address; guarded by @residency
+ * @mms:	the address spaces that user regions lie in; guarded by @residency
+ *
+ * Lock order: a walk's mutex, @lock, then one leaf: the lock of ids or
+ * @residency. The lock of a region's blocks lies within @residency.
+ */
+struct vmem_guest {
+	struct kref life;
+	struct kref memory;
+	u64 number;
+	struct dentry *dir;
+
+	struct rw_semaphore lock;
+	u64 generation;
+	bool dead;
+	struct list_head spaces;
+	struct list_head pools;
+	struct rb_root_cached pool_ranges;
+
+	struct xarray ids;
+	u32 last_id;
+	u32 nr[VMEM_OBJECT_KINDS];
+
+	rwlock_t residency;
+	struct rb_root_cached regions;
+	struct list_head mms;
+};
+
+/* What a descriptor of a guest may do. All is immutable. */
+struct vmem_view {
+	struct vmem_guest *guest;
+	u32 rights;
+};
+
+/**
+ * struct vmem_call - a call that is being carried out
+ * @view:	of the descriptor it came by
+ * @guest:	of the view
+ * @made:	the object it made, to be published when the caller was answered
+ * @file:	the file it made, likewise, for @fd
+ * @fd:		a descriptor that is reserved for @file
+ */
+struct vmem_call {
+	const struct vmem_view *view;
+	struct vmem_guest *guest;
+	struct vmem_object *made;
+	struct file *file;
+	int fd;
+};
+
+/*
+ * For loops under @lock held for reading: whoever waits to have it alone goes
+ * first.
+ */
+static inline bool vmem_guest_contended(struct vmem_guest *guest)
+{
+	return rwsem_is_contended(&guest->lock);
+}
+
+extern const struct file_operations vmem_fops;
+
+struct vmem_view *vmem_guest_open(void);
+void vmem_view_close(struct vmem_view *view);
+void vmem_guest_get(struct vmem_guest *guest);
+void vmem_guest_put(struct vmem_guest *guest);
+void vmem_guest_hold(struct vmem_guest *guest);
+void vmem_guest_drop(struct vmem_guest *guest);
+
+int vmem_object_reserve(struct vmem_guest *guest, struct vmem_object *object,
+			enum vmem_object_kind kind);
+void vmem_object_publish(struct vmem_guest *guest, struct vmem_object *object);
+void vmem_object_unreserve(struct vmem_guest *guest,
+			   struct vmem_object *object);
+void vmem_object_abort(struct vmem_guest *guest, struct vmem_object *object);
+struct vmem_object *vmem_object_find(struct vmem_guest *guest, u32 id,
+				     enum vmem_object_kind kind);
+
+int vmem_call_file(struct vmem_call *call, const char *name,
+		   const struct file_operations *fops, void *data, int flags);
+
+/* The calls. Each is given its struct, copied in, its outputs zeroed. */
+int vmem_ioctl_view(struct vmem_call *call, void *arg);
+int vmem_ioctl_list(struct vmem_call *call, void *arg);
+int vmem_ioctl_destroy(struct vmem_call *call, void *arg);
+
+#endif /* _VMEM_MODULE_GUEST_H */

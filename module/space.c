@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Address spaces: making them, what they are, translating in them, their end.
+ */
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "debugfs.h"
+#include "space.h"
+
+static const struct vmem_format_ops *const vmem_formats[] = {
+	&vmem_format_x86_64_4level,
+	&vmem_format_x86_64_5level,
+};
+
+/**
+ * vmem_format_nth() - the formats that there are
+ * @n:	counted from 0
+ *
+ * Return: the functions of the n-th, NULL behind the last.
+ */
+const struct vmem_format_ops *vmem_format_nth(u32 n)
+{
+	return n < ARRAY_SIZE(vmem_formats) ? vmem_formats[n] : NULL;
+}
+
+static const struct vmem_format_ops *vmem_format_of_id(u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(vmem_formats); i++)
+		if (vmem_formats[i]->id == id)
+			return vmem_formats[i];
+	return NULL;
+}
+
+/**
+ * vmem_space_find() - the space of an id
+ * @guest:	the guest
+ * @id:		the caller's
+ *
+ * Context: vmem_guest.lock is held; the space is good as long as it is.
+ * Return: the space, or an ERR_PTR(): -ENOENT; -EINVAL: no space.
+ */
+struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id)
+{
+	struct vmem_object *object;
+
+	object = vmem_object_find(guest, id, VMEM_OBJECT_SPACE);
+	return IS_ERR(object) ? ERR_CAST(object) : vmem_to_space(object);
+}
+
+/**
+ * vmem_space_free() - free a space
+ * @space:	one that is out of the guest
+ */
+void vmem_space_free(struct vmem_space_object *space)
+{
+	kfree(space);
+}
+
+static unsigned int vmem_space_root_level(const struct vmem_space_object *space)
+{
+	return space->ops->fmt->nr_levels - 1;
+}
+
+/* The root is one that the guest uses. */
+static int vmem_space_adopt(struct vmem_guest *guest,
+			    struct vmem_space_object *space)
+{
+	vmem_phys_t gpa = vmem_table_gpa(space->space.root);
+	struct vmem_pool_object *pool;
+	bool inside;
+	int ret;
+
+	read_lock(&guest->residency);
+	inside = vmem_region_at(guest, gpa);
+	read_unlock(&guest->residency);
+	if (!inside)
+		return -ENXIO;
+
+	pool = vmem_pool_object_at(guest, gpa);
+	if (!pool)
+		return 0;
+	ret = vmem_pool_link_root(&pool->pool, space->space.root,
+				  vmem_space_root_level(space),
+				  &space->root_link);
+	if (!ret)
+		space->root_pool = pool;
+	return ret;
+}
+
+/*
+ * The root is a new table. Context: vmem_guest.lock is held for writing, and
+ * let go while the table's page is made resident; the page that is set aside
+ * keeps the pool.
+ */
+static int vmem_space_make_root(struct vmem_guest *guest,
+				struct vmem_space_object *space,
+				struct vmem_piece *piece)
+{
+	struct vmem_pool *pool = &space->pool->pool;
+	vmem_pte_t *host;
+	int ret;
+
+	ret = vmem_pool_reserve(pool, &piece->reservation, 1);
+	if (ret)
+		return ret;
+	space->space.root = vmem_pool_reserved(pool, &piece->reservation, 0);
+	for (;;) {
+		vmem_piece_begin(piece);
+		ret = vmem_piece_lookup(piece,
+					vmem_table_gpa(space->space.root),
+					VMEM_WRITE, &host);
+		if (!ret)
+			memset(host, 0, BIT(pool->table_lg2));
+		else if (ret == VMEM_ABSENT)
+			vmem_piece_absent(piece, space->ops,
+					  &space->space.facts);
+		vmem_piece_end(piece);
+		if (ret != VMEM_ABSENT)
+			break;
+
+		up_write(&guest->lock);
+		ret = vmem_piece_resident(piece);
+		/* What was set aside is given back, whatever signal there is. */
+		down_write(&guest->lock);
+		if (ret)
+			break;
+	}
+	if (ret) {
+		vmem_pool_unreserve(pool, &piece->reservation);
+		return ret == VMEM_OUTSIDE ? -ENXIO : ret;
+	}
+	vmem_pool_take_root(pool, &piece->reservation,
+			    vmem_space_root_level(space), &space->root_link);
+	space->root_pool = space->pool;
+	space->tables = 1;
+	return 0;
+}
+
+static int vmem_space_enter(struct vmem_guest *guest,
+			    struct vmem_space_object *space, u32 pool,
+			    struct vmem_piece *piece)
+{
+	struct vmem_object *object;
+	int ret;
+
+	lockdep_assert_held_write(&guest->lock);
+	if (pool) {
+		object = vmem_object_find(guest, pool, VMEM_OBJECT_POOL);
+		if (IS_ERR(object))
+			return PTR_ERR(object);
+		space->pool = vmem_to_pool(object);
+	}
+	if (space->flags & VMEM_IOC_SPACE_NEW)
+		ret = vmem_space_make_root(guest, space, piece);
+	else
+		ret = vmem_space_adopt(guest, space);
+	if (ret)
+		return ret;
+	if (space->pool)
+		space->pool->spaces++;
+	list_add_tail(&space->link, &guest->spaces);
+	return 0;
+}
+
+/* Return: whether tables went into quarantine. */
+static bool vmem_space_leave(struct vmem_guest *guest,
+			     struct vmem_space_object *space, u64 generation)
+{
+	bool freed = false;
+
+	lockdep_assert_held_write(&guest->lock);
+	if (space->root_pool) {
+		space->root_pool->pool.generation = generation;
+		freed = vmem_pool_drop_root(&space->root_pool->pool,
+					    space->space.root,
+					    vmem_space_root_level(space),
+					    &space->root_link);
+	}
+	if (space->pool)
+		space->pool->spaces--;
+	list_del(&space->link);
+	return freed;
+}
+
+/**
+ * vmem_space_abort() - a space won't be published
+ * @guest:	the guest
+ * @space:	made by SPACE_CREATE
+ *
+ * Context: takes the guest's lock.
+ */
+void vmem_space_abort(struct vmem_guest *guest,
+		      struct vmem_space_object *space)
+{
+	vmem_debugfs_remove_space(space);
+	/* What isn't published must go, whatever signal there is. */
+	down_write(&guest->lock);
+	/* No vCPU has seen its root: no flush is waited for. */
+	if (vmem_space_leave(guest, space, 0))
+		vmem_pool_flushed(&space->root_pool->pool, 0);
+	up_write(&guest->lock);
+	vmem_space_free(space);
+}
+
+/**
+ * vmem_space_destroy() - take a space out of the guest
+ * @guest:	the guest, whose generation is raised afterwards
+ * @space:	the space; vmem_space_free() is to follow
+ * @answer:	what the caller must flush is filled in
+ *
+ * Context: vmem_guest.lock is held for writing.
+ */
+void vmem_space_destroy(struct vmem_guest *guest,
+			struct vmem_space_object *space,
+			struct vmem_ioc_destroy *answer)
+{
+	if (vmem_space_leave(guest, space, guest->generation + 1))
+		answer->out_flush = VMEM_IOC_FLUSH_ALL;
+}
+
+/**
+ * vmem_space_item() - a space as LIST tells it
+ * @space:	the space
+ * @item:	zeroed but for the id
+ *
+ * Context: vmem_guest.lock is held.
+ */
+void vmem_space_item(const struct vmem_space_object *space,
+		     struct vmem_ioc_item *item)
+{
+	item->kind = space->ops->id;
+	item->flags = space->flags;
+	item->pool = space->pool ? space->pool->object.id : 0;
+	item->gpa = vmem_table_gpa(space->space.root);
+	item->len = space->tables;
+}
+
+static int vmem_space_check(const struct vmem_ioc_space_create *create)
+{
+	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF;
+
+	if (create->flags & ~flags || create->__reserved ||
+	    !vmem_format_of_id(create->format))
+		return -EOPNOTSUPP;
+	if (create->flags & VMEM_IOC_SPACE_NEW &&
+	    (create->root || !create->pool))
+		return -EINVAL;
+	return 0;
+}
+
+/* What can be told from the arguments alone. */
+static int vmem_space_init(struct vmem_space_object *space,
+			   const struct vmem_ioc_space_create *create)
+{
+	const struct vmem_format *fmt;
+	u32 flags = 0;
+	int ret;
+
+	space->flags = create->flags;
+	space->ops = vmem_format_of_id(create->format);
+	fmt = space->ops->fmt;
+	if (create->flags & VMEM_IOC_SPACE_NXE_OFF)
+		flags |= VMEM_NXE_OFF;
+	ret = space->ops->facts(&space->space.facts,
+				create->phys_bits ?: fmt->phys_bits, flags,
+				create->cow);
+	if (ret)
+		return ret;
+	if (!IS_ALIGNED(create->root, BIT_ULL(fmt->page_lg2)))
+		return -EINVAL;
+	if (create->root >> space->space.facts.phys_bits)
+		return -EOVERFLOW;
+	space->space.root = vmem_table(create->root);
+	return 0;
+}
+
+/**
+ * vmem_ioctl_space_create() - SPACE_CREATE
+ * @call:	the call
+ * @arg:	struct vmem_ioc_space_create
+ *
+ * Context: takes the guest's lock; may wait for a page of the pool.
+ * Return: 0, -EOPNOTSUPP, -EINVAL, -EOVERFLOW, -E2BIG, -ENOENT, -ENXIO,
+ * -EROFS, -EIO, -ENOSPC, -EAGAIN, -ENOMEM, -EINTR.
+ */
+int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
+{
+	struct vmem_ioc_space_create *create = arg;
+	struct vmem_guest *guest = call->guest;
+	struct vmem_space_object *space;
+	struct vmem_piece *piece;
+	int ret;
+
+	ret = vmem_space_check(create);
+	if (ret)
+		return ret;
+	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+	piece = kzalloc(sizeof(*piece), GFP_KERNEL_ACCOUNT);
+	if (!space || !piece) {
+		ret = -ENOMEM;
+		goto err_space;
+	}
+	vmem_piece_init(piece, guest);
+	piece->changing = true;
+	space->guest = guest;
+	ret = vmem_space_init(space, create);
+	if (ret)
+		goto err_space;
+	ret = vmem_object_reserve(guest, &space->object, VMEM_OBJECT_SPACE);
+	if (ret)
+		goto err_space;
+
+	if (down_write_killable(&guest->lock)) {
+		ret = -EINTR;
+		goto err_object;
+	}
+	ret = vmem_space_enter(guest, space, create->pool, piece);
+	up_write(&guest->lock);
+	if (ret)
+		goto err_object;
+
+	vmem_debugfs_add_space(space);
+	create->out_id = space->object.id;
+	create->out_root = vmem_table_gpa(space->space.root);
+	call->made = &space->object;
+	kfree(piece);
+	return 0;
+
+err_object:
+	vmem_object_unreserve(guest, &space->object);
+err_space:
+	kfree(piece);
+	kfree(space);
+	return ret;
+}
+
+/**
+ * vmem_ioctl_space_get() - SPACE_GET
+ * @call:	the call
+ * @arg:	struct vmem_ioc_space_get
+ *
+ * Context: takes the guest's lock.
+ * Return: 0, -EOPNOTSUPP, -ENOENT, -EINVAL, -EINTR.
+ */
+int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
+{
+	struct vmem_ioc_space_get *get = arg;
+	struct vmem_guest *guest = call->guest;
+	struct vmem_space_object *space;
+	u32 links;
+	int ret = 0;
+
+	if (get->flags)
+		return -EOPNOTSUPP;
+	if (down_read_killable(&guest->lock))
+		return -EINTR;
+	space = vmem_space_find(guest, get->id);
+	if (IS_ERR(space)) {
+		ret = PTR_ERR(space);
+		goto out;
+	}
+	get->out_root = vmem_table_gpa(space->space.root);
+	get->out_generation = guest->generation;
+	get->out_tables = space->tables;
+	if (space->root_pool &&
+	    vmem_pool_owner(&space->root_pool->pool, space->space.root,
+			    vmem_space_root_level(space),
+			    &links) == VMEM_MINE)
+		get->out_links = links - 1;
+out:
+	up_read(&guest->lock);
+	return ret;
+}
+
+#define VMEM_TRANSLATE_BATCH	64
+
+/* What a TRANSLATE works on; the last member is there where it is asked for. */
+struct vmem_translate_work {
+	struct vmem_piece piece;
+	vmem_virt_t vas[VMEM_TRANSLATE_BATCH];
+	struct vmem_translation results[VMEM_TRANSLATE_BATCH];
+	u64 entries[VMEM_TRANSLATE_BATCH][VMEM_LEVELS_MAX];
+};
+
+/*
+ * Pieces of a translation, as long as nobody else wants the guest.
+ * Return: as vmem_translate(), and -ENOENT.
+ */
+static int vmem_translate_pieces(struct vmem_guest *guest, u32 id,
+				 struct vmem_translate_work *work, u32 nr,
+				 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
+{
+	struct vmem_space_object *space;
+	int ret;
+
+	space = vmem_space_find(guest, id);
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	do {
+		cond_resched();
+		vmem_piece_begin(&work->piece);
+		ret = space->ops->translate(&work->piece, &space->space,
+					    work->vas, nr, work->results,
+					    entries, done);
+		if (ret == VMEM_ABSENT)
+			vmem_piece_absent(&work->piece, space->ops,
+					  &space->space.facts);
+		vmem_piece_end(&work->piece);
+	} while (ret == VMEM_PAUSE && !vmem_guest_contended(guest) &&
+		 !fatal_signal_pending(current));
+	return ret;
+}
+
+static int vmem_translate_batch(struct vmem_guest *guest, u32 id,
+				struct vmem_translate_work *work, u32 nr,
+				u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
+{
+	int ret;
+
+	do {
+		if (down_read_killable(&guest->lock))
+			return -EINTR;
+		ret = vmem_translate_pieces(guest, id, work, nr, entries, done);
+		up_read(&guest->lock);
+		if (ret == VMEM_ABSENT)
+			ret = vmem_piece_resident(&work->piece) ?: VMEM_ABSENT;
+		else if (ret == VMEM_PAUSE && fatal_signal_pending(current))
+			ret = -EINTR;
+	} while (ret > 0);
+	return ret;
+}
+
+/* As vmem_ioctl_translate(). Results that are ready are given before an errno. */
+static int vmem_translate_all(struct vmem_call *call,
+			      struct vmem_ioc_translate *ask,
+			      struct vmem_translate_work *work)
+{
+	u64 (*entries)[VMEM_LEVELS_MAX] = ask->entries ? work->entries : NULL;
+	u64 __user *vas = u64_to_user_ptr(ask->vas);
+	struct vmem_ioc_result __user *results = u64_to_user_ptr(ask->results);
+	u64 __user *words = u64_to_user_ptr(ask->entries);
+	u32 nr, done;
+	int ret;
+
+	do {
+		nr = min_t(u32, ask->nr - ask->out_done, VMEM_TRANSLATE_BATCH);
+		done = 0;
+		if (copy_from_user(work->vas, &vas[ask->out_done],
+				   nr * sizeof(work->vas[0])))
+			return -EFAULT;
+		ret = vmem_translate_batch(call->guest, ask->space, work, nr,
+					   entries, &done);
+		if (copy_to_user(&results[ask->out_done], work->results,
+				 done * sizeof(work->results[0])))
+			return -EFAULT;
+		if (entries &&
+		    copy_to_user(&words[(size_t)ask->out_done * VMEM_LEVELS_MAX],
+				 work->entries, done * sizeof(work->entries[0])))
+			return -EFAULT;
+		ask->out_done += done;
+	} while (!ret && ask->out_done < ask->nr);
+	return ret;
+}
+
+/**
+ * vmem_ioctl_translate() - TRANSLATE
+ * @call:	the call
+ * @arg:	struct vmem_ioc_translate
+ *
+ * Context: takes the guest's lock, a batch at a time; may wait for tables.
+ * Return: 0, -EOPNOTSUPP, -E2BIG, -EFAULT, -ENOENT, -EINVAL, -ENOMEM, -EINTR.
+ */
+int vmem_ioctl_translate(struct vmem_call *call, void *arg)
+{
+	struct vmem_ioc_translate *ask = arg;
+	struct vmem_translate_work *work;
+	int ret;
+
+	BUILD_BUG_ON(VMEM_IOC_LEVELS_MAX != VMEM_LEVELS_MAX);
+	if (ask->flags || ask->access || ask->mode || ask->pkru)
+		return -EOPNOTSUPP;
+	if (ask->nr > VMEM_TRANSLATE_MAX)
+		return -E2BIG;
+
+	work = kmalloc(ask->entries ? sizeof(*work) :
+				      offsetof(struct vmem_translate_work,
+					       entries),
+		       GFP_KERNEL_ACCOUNT);
+	if (!work)
+		return -ENOMEM;
+	vmem_piece_init(&work->piece, call->guest);
+	ret = vmem_translate_all(call, ask, work);
+	kfree(work);
+	return ret;
+}

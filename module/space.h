@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Address spaces, and the functions of their formats.
+ */
+#ifndef _VMEM_MODULE_SPACE_H
+#define _VMEM_MODULE_SPACE_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "../vmem/vmem.h"
+#include "guest.h"
+#include "pages.h"
+#include "pool.h"
+
+struct dentry;
+
+/**
+ * struct vmem_format_ops - the core over one format and the tables of a guest
+ * @fmt:	the format
+ * @id:		VMEM_IOC_FORMAT_*
+ * @facts:	see struct vmem_format
+ * @siblings:	tables that are named behind the one that was found absent, in
+ *		the table that names it; at most @max
+ * @translate:	vmem_translate()
+ * @walk_init:	vmem_walk_init()
+ * @walk_space:	vmem_walk_space()
+ * @walk_end:	vmem_walk_end()
+ * @map:	vmem_map()
+ *
+ * These are the only indirect calls: the core is inlined into each function
+ * with the format and the ops as constants. All but @facts and @walk_init run
+ * in a piece.
+ */
+struct vmem_format_ops {
+	const struct vmem_format *fmt;
+	u32 id;
+	int (*facts)(struct vmem_facts *facts, u32 phys_bits, u32 flags,
+		     u32 cow);
+	u32 (*siblings)(const vmem_pte_t *table,
+			const struct vmem_facts *facts, vmem_phys_t absent,
+			vmem_phys_t *siblings, u32 max);
+	int (*translate)(struct vmem_piece *piece,
+			 const struct vmem_space *space,
+			 const vmem_virt_t *vas, u32 nr,
+			 struct vmem_translation *out,
+			 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
+	void (*walk_init)(struct vmem_walk *walk, vmem_virt_t first,
+			  vmem_virt_t last, u32 flags, u64 budget,
+			  struct vmem_seen *seen);
+	int (*walk_space)(struct vmem_piece *piece,
+			  const struct vmem_space *space,
+			  struct vmem_walk *walk,
+			  struct vmem_space_aware_mapping *out, u32 max,
+			  u32 *nr);
+	void (*walk_end)(struct vmem_piece *piece, struct vmem_walk *walk,
+			 struct vmem_space_aware_mapping *out, u32 max,
+			 u32 *nr);
+	int (*map)(struct vmem_piece *piece, const struct vmem_space *space,
+		   struct vmem_change *change);
+};
+
+extern const struct vmem_format_ops vmem_format_x86_64_4level;
+extern const struct vmem_format_ops vmem_format_x86_64_5level;
+
+/**
+ * struct vmem_space_object - a space
+ * @object:	its id
+ * @guest:	immutable
+ * @link:	in vmem_guest.spaces
+ * @ops:	of its format; immutable
+ * @space:	the core's; the facts are immutable
+ * @pool:	where its tables come from, NULL: it is for reading; immutable
+ * @root_pool:	the pool that has a link for its root, NULL: none; immutable
+ * @root_link:	that link; guarded as the pool is
+ * @tables:	made by calls on this space and not freed
+ * @flags:	as given; immutable
+ * @file:	in debugfs; immutable until it is removed
+ *
+ * What isn't immutable is guarded by vmem_guest.lock.
+ */
+struct vmem_space_object {
+	struct vmem_object object;
+	struct vmem_guest *guest;
+	struct list_head link;
+	const struct vmem_format_ops *ops;
+	struct vmem_space space;
+	struct vmem_pool_object *pool;
+	struct vmem_pool_object *root_pool;
+	struct vmem_link root_link;
+	u64 tables;
+	u32 flags;
+	struct dentry *file;
+};
+
+static inline struct vmem_space_object *
+vmem_to_space(struct vmem_object *object)
+{
+	return container_of(object, struct vmem_space_object, object);
+}
+
+const struct vmem_format_ops *vmem_format_nth(u32 n);
+
+struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id);
+void vmem_space_free(struct vmem_space_object *space);
+void vmem_space_abort(struct vmem_guest *guest,
+		      struct vmem_space_object *space);
+void vmem_space_destroy(struct vmem_guest *guest,
+			struct vmem_space_object *space,
+			struct vmem_ioc_destroy *answer);
+void vmem_space_item(const struct vmem_space_object *space,
+		     struct vmem_ioc_item *item);
+
+int vmem_ioctl_space_create(struct vmem_call *call, void *arg);
+int vmem_ioctl_space_get(struct vmem_call *call, void *arg);
+int vmem_ioctl_translate(struct vmem_call *call, void *arg);
+
+#endif /* _VMEM_MODULE_SPACE_H */

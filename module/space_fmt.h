@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The functions of one format. A file of its own for each format defines
+ * VMEM_FMT (the core's format), VMEM_FMT_ID and VMEM_FMT_OPS (the name of the
+ * result), and includes this. No indirect call is left in these functions:
+ * they are the innermost ones that are reached by one.
+ */
+#include "../vmem/vmem.h"
+#include "ops.h"
+#include "space.h"
+
+static noinline u32 vmem_fmt_siblings(const vmem_pte_t *table,
+				      const struct vmem_facts *facts,
+				      vmem_phys_t absent,
+				      vmem_phys_t *siblings, u32 max)
+{
+	const unsigned int nr_entries = 1U << VMEM_FMT.index_lg2;
+	bool behind = false;
+	unsigned int i;
+	u32 nr = 0;
+
+	/*
+	 * Whatever level the table is of: an entry that would name a table at
+	 * level 1 is tried, and a page that is none does no harm.
+	 */
+	for (i = 0; i < nr_entries && nr < max; i++) {
+		u64 entry = vmem_read(table, i);
+		vmem_phys_t gpa;
+
+		if (VMEM_FMT.classify(facts, entry, 1) != VMEM_CLASS_TABLE)
+			continue;
+		gpa = VMEM_FMT.entry_phys(facts, entry, 1, VMEM_CLASS_TABLE);
+		if (behind && gpa != absent)
+			siblings[nr++] = gpa;
+		else
+			behind = gpa == absent;
+	}
+	return nr;
+}
+
+static noinline int vmem_fmt_translate(struct vmem_piece *piece,
+				       const struct vmem_space *space,
+				       const vmem_virt_t *vas, u32 nr,
+				       struct vmem_translation *out,
+				       u64 (*entries)[VMEM_LEVELS_MAX],
+				       u32 *done)
+{
+	return vmem_translate(&VMEM_FMT, &vmem_read_ops, piece, space, vas, nr,
+			      out, entries, done);
+}
+
+static noinline void vmem_fmt_walk_init(struct vmem_walk *walk,
+					vmem_virt_t first, vmem_virt_t last,
+					u32 flags, u64 budget,
+					struct vmem_seen *seen)
+{
+	vmem_walk_init(&VMEM_FMT, walk, first, last, flags, budget, seen);
+}
+
+static noinline int vmem_fmt_walk_space(struct vmem_piece *piece,
+					const struct vmem_space *space,
+					struct vmem_walk *walk,
+					struct vmem_space_aware_mapping *out,
+					u32 max, u32 *nr)
+{
+	return vmem_walk_space(&VMEM_FMT, &vmem_read_ops, piece, space, walk,
+			       out, max, nr);
+}
+
+static noinline void vmem_fmt_walk_end(struct vmem_piece *piece,
+				       struct vmem_walk *walk,
+				       struct vmem_space_aware_mapping *out,
+				       u32 max, u32 *nr)
+{
+	vmem_walk_end(&VMEM_FMT, &vmem_read_ops, piece, walk, out, max, nr);
+}
+
+const struct vmem_format_ops VMEM_FMT_OPS = {
+	.fmt		= &VMEM_FMT,
+	.id		= VMEM_FMT_ID,
+	.facts		= VMEM_FMT_FACTS,
+	.siblings	= vmem_fmt_siblings,
+	.translate	= vmem_fmt_translate,
+	.walk_init	= vmem_fmt_walk_init,
+	.walk_space	= vmem_fmt_walk_space,
+	.walk_end	= vmem_fmt_walk_end,
+};

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * x86-64 with 5 levels of tables.
+ */
+#include "../vmem/fmt_x86_64.h"
+
+#define VMEM_FMT	vmem_fmt_x86_64_5level
+#define VMEM_FMT_ID	VMEM_IOC_FORMAT_X86_64_5LEVEL
+#define VMEM_FMT_FACTS	vmem_x86_64_facts
+#define VMEM_FMT_OPS	vmem_format_x86_64_5level
+#include "space_fmt.h"
