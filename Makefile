@@ -35,7 +35,8 @@ run:
 	@$(MAKE) -s tools
 	@guest=$$(tools/vm/guest 4level) && \
 	tools/vm/run stock-6.1 --memory 2G --disk "$$guest/memory" \
-		--file "$$guest/cr3" tools/vm/story.sh
+		--file "$$guest/cr3" --file $(BUILD)/story:bin/story \
+		tools/vm/story.sh
 
 shell:
 	@tools/deps run
