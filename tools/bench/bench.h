@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The benchmark: the core's work over one piece of memory (core.c), and plain
+ * loops over the same memory (loops.c), which are the limit.
+ */
+#ifndef _VMEM_BENCH_H
+#define _VMEM_BENCH_H
+
+#include "../../vmem/vmem.h"
+#include "../../vmem/pool.h"
+
+#define ENTRIES		512
+#define PAGE		4096ULL
+
+/**
+ * struct guest - memory that holds tables, and nothing else
+ * @memory:	of guest-physical address 0 on
+ * @size:	in bytes
+ * @pool:	all of it
+ * @reservation: of a change
+ * @space:	the tables of one space, root included
+ * @storage:	of the pool
+ */
+struct guest {
+	char *memory;
+	u64 size;
+	struct vmem_pool pool;
+	struct vmem_pool_range range;
+	struct vmem_reservation reservation;
+	struct vmem_space space;
+	struct vmem_link link;
+	void *storage;
+};
+
+/* core.c */
+void guest_init(struct guest *guest, u64 size);
+void guest_reset(struct guest *guest);
+void guest_free(struct guest *guest);
+int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
+u64 core_walk(struct guest *guest, u32 flags);
+u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
+		   u32 batch);
+
+/* loops.c: the same, with nothing checked and nothing to be found out. */
+void loop_store(vmem_pte_t **tables, u64 nr, u64 entry);
+u64 loop_merge(vmem_pte_t **tables, u64 nr);
+u64 loop_records(vmem_pte_t **tables, u64 nr);
+u64 loop_loads(const char *memory, u64 root, const vmem_virt_t *vas, u32 nr);
+
+#endif /* _VMEM_BENCH_H */

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# The benchmark, build/bench: the core compiled as in a kernel, beside plain
+# loops compiled alike. Included by the Makefile at the top.
+
+TOOLS += $(BUILD)/bench
+
+$(BUILD)/bench: $(wildcard tools/bench/*.c tools/bench/*.h vmem/*.h) \
+		tools/bench/build.mk tools/lib/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -mgeneral-regs-only,$(core_cflags)) -D_GNU_SOURCE \
+		-c -o $(BUILD)/bench.o tools/bench/bench.c
+	$(CC) $(core_cflags) -D_GNU_SOURCE -o $@ tools/bench/core.c \
+		tools/bench/loops.c $(BUILD)/bench.o

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The core over one piece of memory: what it does by itself, with ops that cost
+ * as little as can be.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../../vmem/fmt_x86_64.h"
+#include "bench.h"
+
+#define NR_RECORDS	1024	/* 48 KiB, as a reader may take them */
+
+static inline int ops_from_phys(void *ctx, vmem_table_t table,
+				enum vmem_intent intent, vmem_pte_t **host)
+{
+	const struct guest *guest = ctx;
+	vmem_phys_t gpa = vmem_table_gpa(table);
+
+	if (gpa >= guest->size)
+		return VMEM_OUTSIDE;
+	*host = (vmem_pte_t *)(guest->memory + gpa);
+	return 0;
+}
+
+static inline bool ops_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
+{
+	*same = len;
+	return true;
+}
+
+static inline bool ops_pause(void *ctx)
+{
+	return false;
+}
+
+static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
+					unsigned int level, u32 *links)
+{
+	const struct guest *guest = ctx;
+
+	return vmem_pool_owner(&guest->pool, table, level, links);
+}
+
+static inline bool ops_links_me(void *ctx, vmem_table_t table,
+				vmem_table_t parent, unsigned int slot)
+{
+	const struct guest *guest = ctx;
+
+	return vmem_pool_links_me(&guest->pool, table, parent, slot);
+}
+
+static inline int ops_reserve(void *ctx, u64 nr)
+{
+	struct guest *guest = ctx;
+
+	return vmem_pool_reserve(&guest->pool, &guest->reservation, nr);
+}
+
+static inline vmem_table_t ops_reserved(void *ctx, u64 n)
+{
+	struct guest *guest = ctx;
+
+	return vmem_pool_reserved(&guest->pool, &guest->reservation, n);
+}
+
+static inline void ops_take(void *ctx, unsigned int level, vmem_table_t parent,
+			    unsigned int slot)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_take(&guest->pool, &guest->reservation, level, parent, slot);
+}
+
+static inline void ops_put(void *ctx, vmem_table_t table, vmem_table_t parent,
+			   unsigned int slot)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_put(&guest->pool, table);
+}
+
+static inline void ops_unreserve(void *ctx)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_unreserve(&guest->pool, &guest->reservation);
+}
+
+static const struct vmem_table_ops ops = {
+	.from_phys	= ops_from_phys,
+	.in_memory	= ops_in_memory,
+	.pause		= ops_pause,
+	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
+	.owner		= ops_owner,
+	.links_me	= ops_links_me,
+	.reserve	= ops_reserve,
+	.reserved	= ops_reserved,
+	.take		= ops_take,
+	.put		= ops_put,
+	.unreserve	= ops_unreserve,
+};
+
+static const struct vmem_format *const fmt = &vmem_fmt_x86_64_4level;
+
+/* An empty space again; what lies in the memory stays. */
+void guest_reset(struct guest *guest)
+{
+	memset(guest->storage, 0, vmem_pool_bytes(guest->size / PAGE));
+	guest->range = (struct vmem_pool_range){ .len = guest->size };
+	vmem_pool_init(&guest->pool, &guest->range, 1, 12, guest->storage);
+	vmem_reservation_init(&guest->reservation);
+	vmem_pool_reserve(&guest->pool, &guest->reservation, 1);
+	guest->space.root = vmem_pool_reserved(&guest->pool,
+					       &guest->reservation, 0);
+	vmem_pool_take_root(&guest->pool, &guest->reservation,
+			    fmt->nr_levels - 1, &guest->link);
+	fmt->facts(&guest->space.facts, 0, 0, 0);
+	memset(guest->memory + vmem_table_gpa(guest->space.root), 0, PAGE);
+}
+
+void guest_init(struct guest *guest, u64 size)
+{
+	guest->size = size;
+	guest->memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	guest->storage = malloc(vmem_pool_bytes(size / PAGE));
+	if (guest->memory == MAP_FAILED || !guest->storage)
+		abort();
+	madvise(guest->memory, size, MADV_HUGEPAGE);
+	memset(guest->memory, 0, size);
+	guest_reset(guest);
+}
+
+void guest_free(struct guest *guest)
+{
+	munmap(guest->memory, guest->size);
+	free(guest->storage);
+}
+
+int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+{
+	const struct vmem_mapping mapping = {
+		.virt_base	= va,
+		.phys_base	= gpa,
+		.len		= len,
+		.kind		= VMEM_KIND_BASIC,
+		.basic.attrs	= VMEM_R | VMEM_W,
+	};
+	struct vmem_change change = {
+		.list = &mapping, .nr = 1, .budget = U64_MAX,
+	};
+	int ret;
+
+	ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest, &guest->space,
+		       &change);
+	vmem_pool_unreserve(&guest->pool, &guest->reservation);
+	return ret;
+}
+
+u64 core_walk(struct guest *guest, u32 flags)
+{
+	static struct vmem_space_aware_mapping records[NR_RECORDS];
+	static struct vmem_seen_slot slots[1 << 16];
+	struct vmem_seen seen;
+	struct vmem_walk walk;
+	u32 nr;
+
+	if (!(flags & VMEM_WALK_FOLLOW))
+		memset(slots, 0, sizeof(slots));
+	vmem_seen_init(&seen, slots, 16);
+	vmem_walk_init(&vmem_fmt_x86_64_4level, &walk, 0, U64_MAX, flags,
+		       U64_MAX, &seen);
+	do {
+		nr = 0;
+		if (vmem_walk_va_spaces(&vmem_fmt_x86_64_4level, &ops, guest,
+					&guest->space, 1, &walk, records,
+					NR_RECORDS, &nr))
+			abort();
+	} while (!walk.finished);
+	return walk.leaves;
+}
+
+/* Return: a sum, so that nothing can be left out. */
+u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
+		   u32 batch)
+{
+	struct vmem_translation out[64];
+	u64 sum = 0;
+	u32 i, done;
+
+	for (i = 0; i < nr; i += batch) {
+		done = 0;
+		if (vmem_translate(&vmem_fmt_x86_64_4level, &ops, guest,
+				   &guest->space, &vas[i], batch, out, NULL,
+				   &done))
+			abort();
+		sum += out[0].gpa;
+	}
+	return sum;
+}
