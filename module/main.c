@@ -14,6 +14,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "change.h"
 #include "debugfs.h"
 #include "guest.h"
 #include "pages.h"
@@ -141,6 +142,20 @@ static const struct vmem_ioctl vmem_ioctls[] = {
 	VMEM_IOCTL(SPACE_GET, vmem_ioctl_space_get, vmem_ioc_space_get, 40,
 		   VMEM_IOC_RIGHT_READ,
 		   VMEM_OUT(vmem_ioc_space_get, out_links, out_tables)),
+	VMEM_IOCTL(MAP, vmem_ioctl_map, vmem_ioc_map, 104,
+		   VMEM_IOC_RIGHT_CHANGE, VMEM_OUT(vmem_ioc_map, change, change)),
+	VMEM_IOCTL(UNMAP, vmem_ioctl_unmap, vmem_ioc_unmap, 112,
+		   VMEM_IOC_RIGHT_CHANGE,
+		   VMEM_OUT(vmem_ioc_unmap, change, change)),
+	VMEM_IOCTL(PROTECT, vmem_ioctl_protect, vmem_ioc_protect, 120,
+		   VMEM_IOC_RIGHT_CHANGE,
+		   VMEM_OUT(vmem_ioc_protect, change, change)),
+	VMEM_IOCTL(PROMOTE, vmem_ioctl_promote, vmem_ioc_promote, 112,
+		   VMEM_IOC_RIGHT_CHANGE,
+		   VMEM_OUT(vmem_ioc_promote, change, change)),
+	VMEM_IOCTL(LINK, vmem_ioctl_link, vmem_ioc_link, 128,
+		   VMEM_IOC_RIGHT_CHANGE,
+		   VMEM_OUT(vmem_ioc_link, change, change)),
 	VMEM_IOCTL(TRANSLATE, vmem_ioctl_translate, vmem_ioc_translate, 56,
 		   VMEM_IOC_RIGHT_READ,
 		   VMEM_OUT(vmem_ioc_translate, out_done, out_done)),

@@ -75,6 +75,13 @@ static noinline void vmem_fmt_walk_end(struct vmem_piece *piece,
 	vmem_walk_end(&VMEM_FMT, &vmem_read_ops, piece, walk, out, max, nr);
 }
 
+static noinline int vmem_fmt_map(struct vmem_piece *piece,
+				 const struct vmem_space *space,
+				 struct vmem_change *change)
+{
+	return vmem_map(&VMEM_FMT, &vmem_change_ops, piece, space, change);
+}
+
 const struct vmem_format_ops VMEM_FMT_OPS = {
 	.fmt		= &VMEM_FMT,
 	.id		= VMEM_FMT_ID,
@@ -84,4 +91,5 @@ const struct vmem_format_ops VMEM_FMT_OPS = {
 	.walk_init	= vmem_fmt_walk_init,
 	.walk_space	= vmem_fmt_walk_space,
 	.walk_end	= vmem_fmt_walk_end,
+	.map		= vmem_fmt_map,
 };
