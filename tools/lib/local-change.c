@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/overflow.h>
+
 #include "local.h"
+
+#define PAGE_MASK	4095ULL
 
 _Static_assert(VMEM_IOC_KIND_UNMAPPED == VMEM_KIND_UNMAPPED &&
 	       VMEM_IOC_KIND_BASIC == VMEM_KIND_BASIC &&
@@ -55,38 +59,47 @@ static int change_run(struct local_guest *lg, struct space *space,
 	out->out_root = vmem_table_gpa(space->space.root);
 	out->out_generation = lg->generation;
 	out->out_flush = change->flush;
-	out->out_flush_start = change->flush_first;
-	out->out_flush_last = change->flush_last;
+	if (change->flush == VMEM_FLUSH_RANGE) {
+		out->out_flush_start = change->flush_first;
+		out->out_flush_last = change->flush_last;
+	}
 	out->out_changes = change->changes;
 	out->out_done = change->done;
 	out->out_done_len = change->done_len;
 	out->out_pages = change->pages;
-	out->out_at_va = change->at_va;
-	out->out_at_level = change->at_level;
+	if (ret) {
+		out->out_at_va = change->at_va;
+		out->out_at_level = change->at_level;
+	}
 	return ret;
 }
 
-static int mapping_read(const struct vmem_ioc_mapping *asked, u64 page,
+/* Structure first, then what isn't to be had. */
+static int mapping_read(const struct vmem_ioc_mapping *asked,
 			struct vmem_mapping *m)
 {
-	if (asked->flags || asked->path || asked->kind == VMEM_IOC_KIND_COW ||
-	    asked->kind > VMEM_IOC_KIND_COW)
-		return -EOPNOTSUPP;
-	if (asked->page_sizes && asked->page_sizes != page)
-		return -EOPNOTSUPP;
-	if (asked->kind == VMEM_IOC_KIND_UNMAPPED &&
-	    (asked->gpa || asked->attrs || asked->page_sizes))
-		return -EOPNOTSUPP;
-	if (!asked->len)
+	const u32 perms = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X;
+	bool unmapped = asked->kind == VMEM_IOC_KIND_UNMAPPED;
+	u64 last;
+
+	if (!asked->len || (asked->va | asked->gpa | asked->len) & PAGE_MASK)
 		return -EINVAL;
+	if (check_add_overflow(asked->va, asked->len - 1, &last) ||
+	    check_add_overflow(asked->gpa, asked->len - 1, &last))
+		return -EOVERFLOW;
+	if (unmapped && (asked->gpa || asked->attrs))
+		return -EINVAL;
+	if (asked->flags || asked->path || asked->attrs & ~perms ||
+	    (asked->page_sizes && asked->page_sizes != PAGE_MASK + 1) ||
+	    (!unmapped && asked->kind != VMEM_IOC_KIND_BASIC))
+		return -EOPNOTSUPP;
 	*m = (struct vmem_mapping){
 		.virt_base	= asked->va,
 		.phys_base	= asked->gpa,
 		.len		= asked->len,
 		.kind		= asked->kind,
+		.basic.attrs	= asked->attrs,
 	};
-	if (asked->kind == VMEM_IOC_KIND_BASIC)
-		m->basic.attrs = asked->attrs;
 	return 0;
 }
 
@@ -105,24 +118,20 @@ int space_map(struct local_guest *lg, void *p)
 		return -EOPNOTSUPP;
 	if (arg->nr > LOCAL_MAP_MAX)
 		return -E2BIG;
-	if (!arg->nr)
-		return -EINVAL;
-	space = change_space(lg, arg->space, &ret);
-	if (!space)
-		return ret;
-	list = calloc(arg->nr, sizeof(*list));
-	order = calloc(arg->nr, sizeof(*order));
+	list = calloc(arg->nr + 1, sizeof(*list));
+	order = calloc(arg->nr + 1, sizeof(*order));
 	if (!list || !order) {
 		ret = -ENOMEM;
 		goto out;
 	}
 	for (i = 0; i < arg->nr; i++) {
-		ret = mapping_read(&asked[i],
-				   BIT_ULL(space->engine->format->page_lg2),
-				   &list[i]);
+		ret = mapping_read(&asked[i], &list[i]);
 		if (ret)
 			goto out;
 	}
+	space = change_space(lg, arg->space, &ret);
+	if (!space)
+		goto out;
 	change.list = list;
 	change.nr = arg->nr;
 	change.flags = arg->flags;
@@ -141,9 +150,10 @@ int space_unmap(struct local_guest *lg, void *p)
 	u32 order[2];
 	struct vmem_change change = { .list = list, .order = order };
 	struct space *space;
-	u64 first_len;
 	int ret;
 
+	if (arg->start > arg->last || (arg->start | ~arg->last) & PAGE_MASK)
+		return -EINVAL;
 	if (arg->flags || arg->__reserved)
 		return -EOPNOTSUPP;
 	space = change_space(lg, arg->space, &ret);
@@ -155,13 +165,12 @@ int space_unmap(struct local_guest *lg, void *p)
 	/* both or none */
 	if (change.nr > 1)
 		change.flags = VMEM_CHANGE_ATOMIC;
-	first_len = list[0].len;
 	ret = change_run(lg, space, &change, arg->budget, &arg->change);
-	/* for the caller this is one range, whatever the list */
-	if (arg->change.out_done)
-		arg->change.out_done_len += first_len;
-	if (arg->change.out_done == 2)
-		arg->change.out_done_len += list[1].len;
-	arg->change.out_done = 0;
+	/* two parts are one range to the caller */
+	arg->change.out_done = !ret;
+	if (!ret)
+		arg->change.out_done_len = 0;
+	else if (change.done)
+		arg->change.out_done_len += list[0].len;
 	return ret;
 }

@@ -37,52 +37,82 @@ static bool ranges_overlap(const struct vmem_pool_range *a,
 	return a->gpa < b->gpa + b->len && b->gpa < a->gpa + a->len;
 }
 
-/* Check the ranges that were asked for, each and against each other. */
-static int ranges_check(struct local_guest *lg,
-			const struct vmem_pool_range *ranges, u32 nr,
-			u64 *capacity)
+/* What is asked for, checked as far as it tells by itself, and sorted. */
+static int ranges_read(const struct vmem_ioc_range *asked, u32 nr,
+		       struct vmem_pool_range *ranges, u64 *capacity)
 {
-	const struct pool *pool;
-	u32 i, j;
-
-	for (i = 0; i < nr; i++) {
-		const struct vmem_pool_range *range = &ranges[i];
-		const struct region *region;
-
-		region = region_at(lg, range->gpa, range->len);
-		if (!region)
-			return -ENXIO;
-		if (region->frozen)
-			return -EROFS;
-		if (i && ranges_overlap(range, range - 1))
-			return -EEXIST;
-		*capacity += range->len >> TABLE_LG2;
-	}
-	for (pool = lg->pools; pool; pool = pool->next)
-		for (i = 0; i < nr; i++)
-			for (j = 0; j < pool->pool.nr_ranges; j++)
-				if (ranges_overlap(&ranges[i], &pool->ranges[j]))
-					return -EEXIST;
-	return *capacity > VMEM_POOL_CAPACITY_MAX ? -E2BIG : 0;
-}
-
-static void ranges_use(struct local_guest *lg, const struct pool *pool, int by)
-{
+	u64 last;
 	u32 i;
 
-	for (i = 0; i < pool->pool.nr_ranges; i++)
-		region_at(lg, pool->ranges[i].gpa,
-			  pool->ranges[i].len)->uses += by;
+	*capacity = 0;
+	for (i = 0; i < nr; i++) {
+		if (!asked[i].len || (asked[i].gpa | asked[i].len) & TABLE_MASK)
+			return -EINVAL;
+		if (check_add_overflow(asked[i].gpa, asked[i].len - 1, &last) ||
+		    last >> LOCAL_GPA_BITS)
+			return -EOVERFLOW;
+		ranges[i].gpa = asked[i].gpa;
+		ranges[i].len = asked[i].len;
+		*capacity += asked[i].len >> TABLE_LG2;
+	}
+	if (*capacity > VMEM_POOL_CAPACITY_MAX)
+		return -E2BIG;
+	qsort(ranges, nr, sizeof(*ranges), range_compare);
+	for (i = 1; i < nr; i++)
+		if (ranges_overlap(&ranges[i], &ranges[i - 1]))
+			return -EEXIST;
+	return 0;
+}
+
+static bool range_taken(const struct local_guest *lg,
+			const struct vmem_pool_range *range)
+{
+	const struct pool *pool;
+	u32 i;
+
+	for (pool = lg->pools; pool; pool = pool->next)
+		for (i = 0; i < pool->pool.nr_ranges; i++)
+			if (ranges_overlap(range, &pool->ranges[i]))
+				return true;
+	return false;
+}
+
+static void pool_leave(struct local_guest *lg, const struct pool *pool, u32 nr)
+{
+	while (nr--)
+		region_use(lg, pool->ranges[nr].gpa, pool->ranges[nr].len, -1);
+}
+
+/* Take all ranges of the pool, or none. */
+static int pool_enter(struct local_guest *lg, const struct pool *pool)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < pool->pool.nr_ranges; i++) {
+		const struct vmem_pool_range *range = &pool->ranges[i];
+
+		ret = region_use(lg, range->gpa, range->len, 1);
+		if (ret)
+			goto err;
+		if (range_taken(lg, range)) {
+			i++;
+			ret = -EEXIST;
+			goto err;
+		}
+	}
+	return 0;
+err:
+	pool_leave(lg, pool, i);
+	return ret;
 }
 
 int pool_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_pool_create *arg = p;
-	const struct vmem_ioc_range *asked =
-		(const struct vmem_ioc_range *)(uintptr_t)arg->ranges;
-	u32 i, nr = arg->nr_ranges;
+	u32 nr = arg->nr_ranges;
 	struct pool *pool;
-	u64 capacity = 0, last;
+	u64 capacity;
 	int ret;
 
 	if (arg->flags)
@@ -91,15 +121,6 @@ int pool_create(struct local_guest *lg, void *p)
 		return -EINVAL;
 	if (nr > LOCAL_POOL_RANGES_MAX)
 		return -E2BIG;
-	for (i = 0; i < nr; i++) {
-		if (!asked[i].len || (asked[i].gpa | asked[i].len) & TABLE_MASK)
-			return -EINVAL;
-		if (check_add_overflow(asked[i].gpa, asked[i].len - 1, &last))
-			return -EOVERFLOW;
-	}
-	if (lg->nr_pools == LOCAL_POOLS_MAX)
-		return -ENOMEM;
-
 	pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
@@ -108,12 +129,8 @@ int pool_create(struct local_guest *lg, void *p)
 		ret = -ENOMEM;
 		goto err_pool;
 	}
-	for (i = 0; i < nr; i++) {
-		pool->ranges[i].gpa = asked[i].gpa;
-		pool->ranges[i].len = asked[i].len;
-	}
-	qsort(pool->ranges, nr, sizeof(*pool->ranges), range_compare);
-	ret = ranges_check(lg, pool->ranges, nr, &capacity);
+	ret = ranges_read((const void *)(uintptr_t)arg->ranges, nr,
+			  pool->ranges, &capacity);
 	if (ret)
 		goto err_ranges;
 	pool->storage = calloc(1, vmem_pool_bytes(capacity));
@@ -122,10 +139,12 @@ int pool_create(struct local_guest *lg, void *p)
 		goto err_ranges;
 	}
 	vmem_pool_init(&pool->pool, pool->ranges, nr, TABLE_LG2, pool->storage);
-	ret = object_add(lg, &pool->object, VMEM_IOC_LIST_POOLS);
+	ret = lg->nr_pools < LOCAL_POOLS_MAX ? pool_enter(lg, pool) : -E2BIG;
 	if (ret)
 		goto err_storage;
-	ranges_use(lg, pool, 1);
+	ret = object_add(lg, &pool->object, VMEM_IOC_LIST_POOLS);
+	if (ret)
+		goto err_enter;
 	pool->next = lg->pools;
 	lg->pools = pool;
 	lg->nr_pools++;
@@ -133,6 +152,8 @@ int pool_create(struct local_guest *lg, void *p)
 	arg->out_capacity = capacity;
 	return 0;
 
+err_enter:
+	pool_leave(lg, pool, nr);
 err_storage:
 	free(pool->storage);
 err_ranges:
@@ -182,7 +203,7 @@ int pool_flushed(struct local_guest *lg, void *p)
 /* In use: tables, quarantined ones too, and spaces that take from it. */
 int pool_destroy(struct local_guest *lg, struct pool *pool)
 {
-	if (pool->spaces || pool->pool.nr_used || pool->pool.nr_quarantined)
+	if (pool->spaces || pool->pool.nr_free != pool->pool.capacity)
 		return -EBUSY;
 	pool_free(lg, pool);
 	return 0;
@@ -196,7 +217,7 @@ void pool_free(struct local_guest *lg, struct pool *pool)
 		at = &(*at)->next;
 	*at = pool->next;
 	lg->nr_pools--;
-	ranges_use(lg, pool, -1);
+	pool_leave(lg, pool, pool->pool.nr_ranges);
 	object_remove(lg, &pool->object);
 	free(pool->storage);
 	free(pool->ranges);

@@ -14,9 +14,6 @@
 
 #include "local.h"
 
-/* Guest-physical addresses end here, in any format. */
-#define PHYS_LAST	((1ULL << 52) - 1)
-
 /* Where there is no memory. */
 const struct region region_none;
 
@@ -48,16 +45,26 @@ const struct region *region_search(const struct local_guest *lg,
 	return lg->regions[i];
 }
 
-/* The region that holds all of a range, or NULL. */
-struct region *region_at(struct local_guest *lg, u64 gpa, u64 len)
+/*
+ * Add @by to the count of users of each region that a range touches. Return: 0;
+ * -ENXIO: part of it is in no region; -EROFS: in a frozen one. Nothing is added
+ * then.
+ */
+int region_use(struct local_guest *lg, u64 gpa, u64 len, int by)
 {
-	u32 i = region_lower_bound(lg, gpa);
-	struct region *region;
+	u32 first = region_lower_bound(lg, gpa), i;
+	u64 at = gpa, last = gpa + (len - 1);
 
-	if (i == lg->nr_regions || lg->regions[i]->gpa > gpa)
-		return NULL;
-	region = lg->regions[i];
-	return region->len - (gpa - region->gpa) >= len ? region : NULL;
+	for (i = first; by > 0 && at <= last; i++) {
+		if (i == lg->nr_regions || lg->regions[i]->gpa > at)
+			return -ENXIO;
+		if (lg->regions[i]->frozen)
+			return -EROFS;
+		at = lg->regions[i]->gpa + lg->regions[i]->len;
+	}
+	for (i = first; i < lg->nr_regions && lg->regions[i]->gpa <= last; i++)
+		lg->regions[i]->uses += by;
+	return 0;
 }
 
 /*
@@ -90,28 +97,30 @@ static int region_check(const struct vmem_ioc_region_create *arg)
 {
 	u64 page = (u64)sysconf(_SC_PAGESIZE) - 1, last;
 
-	if (arg->flags & ~VMEM_IOC_REGION_FROZEN)
+	if (arg->flags & ~VMEM_IOC_REGION_FROZEN ||
+	    (arg->kind != VMEM_IOC_REGION_USER &&
+	     arg->kind != VMEM_IOC_REGION_OWNED))
 		return -EOPNOTSUPP;
-	if (arg->kind != VMEM_IOC_REGION_USER &&
-	    arg->kind != VMEM_IOC_REGION_OWNED)
-		return -EOPNOTSUPP;
-	if (arg->kind == VMEM_IOC_REGION_OWNED && arg->user_addr)
-		return -EOPNOTSUPP;
-	if (arg->len > LOCAL_REGION_LEN_MAX)
-		return -E2BIG;
 	if (!arg->len || (arg->gpa | arg->len | arg->user_addr) & page)
 		return -EINVAL;
 	if (check_add_overflow(arg->gpa, arg->len - 1, &last) ||
-	    last > PHYS_LAST)
+	    last >> LOCAL_GPA_BITS)
 		return -EOVERFLOW;
-	/* The lower half, whatever the processor. */
-	if (arg->user_addr >> 63 || (arg->user_addr + (arg->len - 1)) >> 63)
-		return -EINVAL;
-	return 0;
+	if (arg->kind == VMEM_IOC_REGION_OWNED) {
+		if (arg->user_addr)
+			return -EOPNOTSUPP;
+	} else {
+		if (check_add_overflow(arg->user_addr, arg->len - 1, &last))
+			return -EOVERFLOW;
+		/* the kernel's half, whatever the processor */
+		if (last >> 63)
+			return -EINVAL;
+	}
+	return arg->len > LOCAL_REGION_LEN_MAX ? -E2BIG : 0;
 }
 
 /* Pages for a region of kind owned, zeroed when they are touched. */
-static int region_own(struct local_guest *lg, struct region *region)
+static int region_own(struct region *region)
 {
 	int ret;
 
@@ -128,8 +137,6 @@ static int region_own(struct local_guest *lg, struct region *region)
 		ret = -errno;
 		goto err_close;
 	}
-	region->offset = lg->next_offset;
-	lg->next_offset += region->len;
 	return 0;
 
 err_close:
@@ -151,7 +158,7 @@ int region_create(struct local_guest *lg, void *p)
 	if (region_covers(lg, arg->gpa, arg->len, &same) || same < arg->len)
 		return -EEXIST;
 	if (lg->nr_regions == LOCAL_REGIONS_MAX)
-		return -ENOMEM;
+		return -E2BIG;
 	regions = realloc(lg->regions,
 			  (lg->nr_regions + 1) * sizeof(struct region *));
 	if (!regions)
@@ -167,7 +174,7 @@ int region_create(struct local_guest *lg, void *p)
 	region->host = (char *)(uintptr_t)arg->user_addr;
 	region->memfd = -1;
 	if (arg->kind == VMEM_IOC_REGION_OWNED) {
-		ret = region_own(lg, region);
+		ret = region_own(region);
 		if (ret)
 			goto err_free;
 	}
@@ -182,7 +189,8 @@ int region_create(struct local_guest *lg, void *p)
 	lg->nr_regions++;
 	lg->hint = &region_none;
 	arg->out_id = region->object.id;
-	arg->out_mmap_offset = region->offset;
+	if (region->kind == VMEM_IOC_REGION_OWNED)
+		arg->out_mmap_offset = region->gpa;
 	return 0;
 
 err_disown:
@@ -200,50 +208,46 @@ int region_set(struct local_guest *lg, void *p)
 	struct vmem_ioc_region_set *arg = p;
 	struct object *object;
 	struct region *region;
+	bool frozen;
 	int ret;
 
 	if (arg->flags || arg->__reserved ||
-	    arg->mask & ~VMEM_IOC_REGION_FROZEN || arg->value & ~arg->mask)
+	    (arg->mask | arg->value) & ~VMEM_IOC_REGION_FROZEN)
 		return -EOPNOTSUPP;
+	if (arg->value & ~arg->mask)
+		return -EINVAL;
 	object = object_find(lg, arg->id, VMEM_IOC_LIST_REGIONS, &ret);
 	if (!object)
 		return ret;
 	region = container_of(object, struct region, object);
-	if (!arg->mask)
+	frozen = arg->mask ? arg->value : region->frozen;
+	if (frozen == region->frozen)
 		return 0;
-	if (arg->value && region->uses)
+	if (frozen && region->uses)
 		return -EBUSY;
-	region->frozen = arg->value;
+	region->frozen = frozen;
+	lg->generation++;
 	return 0;
 }
 
+/* The offset of an owned region is its address in the guest. */
 int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,
 		void **addr)
 {
 	struct local_guest *lg = container_of(guest, struct local_guest, guest);
-	u32 i;
+	const struct region *region = region_search(lg, offset);
+	void *host;
 
-	if (!len)
+	if (!len || region->kind != VMEM_IOC_REGION_OWNED)
 		return -EINVAL;
-	for (i = 0; i < lg->nr_regions; i++) {
-		const struct region *region = lg->regions[i];
-		void *host;
-
-		if (region->kind != VMEM_IOC_REGION_OWNED ||
-		    offset < region->offset ||
-		    offset - region->offset >= region->len)
-			continue;
-		offset -= region->offset;
-		if (len > region->len - offset)
-			return -EINVAL;
-		host = mmap(NULL, len, prot, MAP_SHARED, region->memfd,
-			    (off_t)offset);
-		if (host == MAP_FAILED)
-			return -errno;
-		*addr = host;
-		return 0;
-	}
-	return -EINVAL;
+	offset -= region->gpa;
+	if (len > region->len - offset)
+		return -EINVAL;
+	host = mmap(NULL, len, prot, MAP_SHARED, region->memfd, (off_t)offset);
+	if (host == MAP_FAILED)
+		return -errno;
+	*addr = host;
+	return 0;
 }
 
 void region_free(struct local_guest *lg, struct region *region)

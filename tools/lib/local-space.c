@@ -59,6 +59,27 @@ static int space_check(const struct vmem_ioc_space_create *arg)
 	return 0;
 }
 
+/* What can be told from the arguments alone. */
+static int space_init(struct space *space,
+		      const struct vmem_ioc_space_create *arg)
+{
+	const struct vmem_format *fmt;
+	int ret;
+
+	space->format = arg->format;
+	space->flags = arg->flags;
+	space->engine = local_engine(arg->format);
+	fmt = space->engine->format;
+	ret = fmt->facts(&space->space.facts, arg->phys_bits,
+			 arg->flags & VMEM_IOC_SPACE_NXE_OFF ? VMEM_NXE_OFF : 0,
+			 arg->cow);
+	if (ret)
+		return ret;
+	if (arg->root & (BIT_ULL(fmt->page_lg2) - 1))
+		return -EINVAL;
+	return arg->root >> space->space.facts.phys_bits ? -EOVERFLOW : 0;
+}
+
 /* A new root from the space's pool. */
 static int space_make_root(struct local_guest *lg, struct space *space)
 {
@@ -91,12 +112,9 @@ static int space_adopt_root(struct local_guest *lg, struct space *space,
 			    u64 root)
 {
 	const struct vmem_format *fmt = space->engine->format;
-	u64 mask = BIT_ULL(fmt->page_lg2) - 1;
 
-	if (root & mask)
-		return -EINVAL;
-	if (root >> space->space.facts.phys_bits)
-		return -EOVERFLOW;
+	if (!region_search(lg, root)->len)
+		return -ENXIO;
 	space->space.root = vmem_table(root);
 	space->root_pool = pool_of(lg, space->space.root);
 	if (!space->root_pool)
@@ -110,23 +128,17 @@ int space_create(struct local_guest *lg, void *p)
 	struct vmem_ioc_space_create *arg = p;
 	struct object *object;
 	struct space *space;
-	u32 flags;
 	int ret;
 
 	ret = space_check(arg);
 	if (ret)
 		return ret;
-	if (lg->nr_spaces == LOCAL_SPACES_MAX)
-		return -ENOMEM;
 	space = calloc(1, sizeof(*space));
 	if (!space)
 		return -ENOMEM;
-	space->format = arg->format;
-	space->flags = arg->flags;
-	space->engine = local_engine(arg->format);
-	flags = arg->flags & VMEM_IOC_SPACE_NXE_OFF ? VMEM_NXE_OFF : 0;
-	ret = space->engine->format->facts(&space->space.facts, arg->phys_bits,
-					   flags, arg->cow);
+	ret = space_init(space, arg);
+	if (!ret && lg->nr_spaces == LOCAL_SPACES_MAX)
+		ret = -E2BIG;
 	if (ret)
 		goto err_free;
 	if (arg->pool) {
@@ -219,7 +231,6 @@ bool space_destroy(struct local_guest *lg, struct space *space)
 					    space->space.root,
 					    space->engine->format->nr_levels - 1,
 					    &space->link);
-		lg->generation += freed;
 	}
 	if (space->pool)
 		space->pool->spaces--;

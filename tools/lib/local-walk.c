@@ -8,6 +8,30 @@
 
 #include "local.h"
 
+/* A record of the core is a record of the call, but for the path's place. */
+#define SAME_RECORD(field, other, type)					\
+	_Static_assert(offsetof(struct vmem_ioc_record, field) ==	\
+		       offsetof(struct vmem_space_aware_mapping, other) && \
+		       sizeof(((struct vmem_ioc_record *)0)->field) ==	\
+		       sizeof(type) &&					\
+		       sizeof(((struct vmem_space_aware_mapping *)0)->other) == \
+		       sizeof(type), #field)
+
+SAME_RECORD(type, type, u8);
+SAME_RECORD(level, level, u8);
+SAME_RECORD(detail, detail, u8);
+SAME_RECORD(flags, flags, u8);
+SAME_RECORD(space, space, u32);
+SAME_RECORD(va, va, u64);
+SAME_RECORD(gpa, gpa, u64);
+SAME_RECORD(their_va, ref.their_va, u64);
+SAME_RECORD(len, len, u64);
+SAME_RECORD(len, ref.span, u64);
+SAME_RECORD(entry, entry, u64);
+SAME_RECORD(entry, ref.entry, u64);
+SAME_RECORD(leaf, leaf, u16);
+SAME_RECORD(effective, effective, u16);
+SAME_RECORD(owner, ref.owner, u32);
 _Static_assert(VMEM_IOC_REC_MAPPING == VMEM_REC_MAPPING &&
 	       VMEM_IOC_REC_REFERENCE == VMEM_REC_REFERENCE &&
 	       VMEM_IOC_REC_HOLE == VMEM_REC_HOLE &&
@@ -71,10 +95,10 @@ static int walk_check(const struct vmem_ioc_walk_create *arg)
 {
 	if (arg->flags & ~WALK_FLAGS)
 		return -EOPNOTSUPP;
-	if (arg->nr > LOCAL_WALK_SPACES_MAX || arg->seen_max > LOCAL_SEEN_MAX)
-		return -E2BIG;
 	if (!arg->nr || arg->start > arg->last)
 		return -EINVAL;
+	if (arg->nr > LOCAL_WALK_SPACES_MAX || arg->seen_max > LOCAL_SEEN_MAX)
+		return -E2BIG;
 	return 0;
 }
 
@@ -147,30 +171,12 @@ err_free:
 	return ret;
 }
 
+/* Up to the path, a record of the core is one of the calls. */
 static void record_fill(struct vmem_ioc_record *to,
 			const struct vmem_space_aware_mapping *from)
 {
-	*to = (struct vmem_ioc_record){
-		.type	= from->type,
-		.level	= from->level,
-		.detail	= from->detail,
-		.flags	= from->flags,
-		.space	= from->space,
-		.va	= from->va,
-		.path	= from->path,
-	};
-	if (from->type == VMEM_REC_REFERENCE) {
-		to->their_va = from->ref.their_va;
-		to->len = from->ref.span;
-		to->entry = from->ref.entry;
-		to->owner = from->ref.owner;
-		return;
-	}
-	to->gpa = from->gpa;
-	to->len = from->len;
-	to->entry = from->entry;
-	to->leaf = from->leaf;
-	to->effective = from->effective;
+	memcpy(to, from, offsetof(struct vmem_ioc_record, path));
+	to->path = from->path;
 }
 
 /* One step: records, more room to remember, or the next space. */

@@ -156,7 +156,8 @@ static void item_describe(const struct object *object,
 		item->flags = region->frozen ? VMEM_IOC_REGION_FROZEN : 0;
 		item->gpa = region->gpa;
 		item->len = region->len;
-		item->offset = region->offset;
+		if (region->kind == VMEM_IOC_REGION_OWNED)
+			item->offset = region->gpa;
 		item->uses = region->uses;
 		break;
 	case VMEM_IOC_LIST_POOLS:
@@ -186,10 +187,10 @@ static int local_list(struct local_guest *lg, void *p)
 	    arg->kind < VMEM_IOC_LIST_REGIONS ||
 	    arg->kind > VMEM_IOC_LIST_SPACES)
 		return -EOPNOTSUPP;
-	if (arg->nr > LOCAL_LIST_MAX)
-		return -E2BIG;
 	if (!arg->nr)
 		return -EINVAL;
+	if (arg->nr > LOCAL_LIST_MAX)
+		return -E2BIG;
 	if (arg->cursor == U32_MAX)
 		return 0;
 
@@ -222,19 +223,24 @@ static int local_destroy(struct local_guest *lg, void *p)
 		return ret;
 	switch (object->kind) {
 	case VMEM_IOC_LIST_REGIONS:
-		return region_destroy(lg, container_of(object, struct region,
-						       object));
+		ret = region_destroy(lg, container_of(object, struct region,
+						      object));
+		break;
 	case VMEM_IOC_LIST_POOLS:
-		return pool_destroy(lg, container_of(object, struct pool,
-						     object));
-	default:
-		arg->out_flush = space_destroy(lg, container_of(object,
-								struct space,
-								object)) ?
-				 VMEM_IOC_FLUSH_ALL : VMEM_IOC_FLUSH_NONE;
-		arg->out_generation = lg->generation;
-		return 0;
+		ret = pool_destroy(lg, container_of(object, struct pool,
+						    object));
+		break;
+	case VMEM_IOC_LIST_SPACES:
+		if (space_destroy(lg, container_of(object, struct space,
+						   object)))
+			arg->out_flush = VMEM_IOC_FLUSH_ALL;
+		break;
 	}
+	if (ret)
+		return ret;
+	lg->generation++;
+	arg->out_generation = lg->generation;
+	return 0;
 }
 
 /* Bytes of a struct that are outputs. */

@@ -19,6 +19,7 @@
 
 /* Limits, as INFO tells them; they are those of the module. */
 #define LOCAL_REGION_LEN_MAX	(1ULL << 46)
+#define LOCAL_GPA_BITS		52	/* regions lie below */
 #define LOCAL_REGIONS_MAX	1024
 #define LOCAL_POOL_RANGES_MAX	64
 #define LOCAL_POOLS_MAX		64
@@ -48,7 +49,6 @@ struct object {
  * @gpa:	of the first byte, a multiple of the page
  * @len:	in bytes, a multiple of the page
  * @host:	where it lies in this process
- * @offset:	kind owned: what names it to mmap
  * @memfd:	kind owned: the pages; else -1
  * @uses:	ranges of pools in it
  * @frozen:	it is not written to
@@ -59,7 +59,6 @@ struct region {
 	u64 gpa;
 	u64 len;
 	char *host;
-	u64 offset;
 	int memfd;
 	u32 uses;
 	bool frozen;
@@ -120,7 +119,6 @@ struct space {
  * @nr_pools:	how many
  * @nr_spaces:	how many
  * @hint:	the region that was asked for last, never NULL
- * @next_offset: for the next owned region
  * @generation:	raised by each call that changed a table
  * @seed:	of what walks remember
  * @changing:	the space that a call is changing
@@ -138,7 +136,6 @@ struct local_guest {
 	u32 nr_pools;
 	u32 nr_spaces;
 	const struct region *hint;
-	u64 next_offset;
 	u64 generation;
 	u64 seed;
 	struct space *changing;
@@ -196,7 +193,7 @@ void local_put(struct local_guest *lg);
 extern const struct region region_none;
 const struct region *region_search(const struct local_guest *lg,
 				   vmem_phys_t gpa);
-struct region *region_at(struct local_guest *lg, u64 gpa, u64 len);
+int region_use(struct local_guest *lg, u64 gpa, u64 len, int by);
 bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 len, u64 *same);
 int region_create(struct local_guest *lg, void *arg);
 int region_set(struct local_guest *lg, void *arg);
