@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory cgroups, for the tests that say that nothing is kept.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "ktap.h"
+
+#define CGROUP_DIR	"/tmp/vmem-cgroup"
+
+static bool cgroup_write(const char *name, const char *file, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s/%s", name, file);
+	return write_file(path, text);
+}
+
+bool cgroup_make(const char *name)
+{
+	char path[256];
+
+	mkdir("/tmp", 0777);
+	mkdir(CGROUP_DIR, 0755);
+	snprintf(path, sizeof(path), CGROUP_DIR "/cgroup.subtree_control");
+	if (access(path, F_OK) &&
+	    mount("cgroup2", CGROUP_DIR, "cgroup2", 0, NULL)) {
+		ktap_msg("mount cgroup2: %m");
+		return false;
+	}
+	if (!write_file(path, "+memory")) {
+		ktap_msg("no memory controller: %m");
+		return false;
+	}
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s", name);
+	if (mkdir(path, 0755) && errno != EEXIST) {
+		ktap_msg("%s: %m", path);
+		return false;
+	}
+	return true;
+}
+
+bool cgroup_enter(const char *name, pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return cgroup_write(name, "cgroup.procs", text);
+}
+
+void cgroup_remove(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s", name);
+	rmdir(path);
+}
+
+static long cgroup_current(const char *name)
+{
+	char path[256], buf[64];
+
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s/memory.current", name);
+	if (!read_file(path, buf, sizeof(buf)))
+		return -1;
+	return strtol(buf, NULL, 10) / (long)PAGE;
+}
+
+/*
+ * Lowering memory.high takes back what each CPU has charged in advance, and
+ * reclaims what can be reclaimed. The group must not be the caller's.
+ */
+long cgroup_pages(const char *name)
+{
+	long now, least = -1;
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		cgroup_write(name, "memory.high", "0");
+		cgroup_write(name, "memory.high", "max");
+		nap_ms(20);
+		now = cgroup_current(name);
+		if (now < 0)
+			return -1;
+		if (least < 0 || now < least)
+			least = now;
+	}
+	return least;
+}
+
+long cgroup_slack(void)
+{
+	return get_nprocs();
+}
