@@ -228,9 +228,8 @@ static int vmem_mapping_copy(struct vmem_mapping *to,
 	if (check_add_overflow(from->va, from->len - 1, &last) ||
 	    check_add_overflow(from->gpa, from->len - 1, &last))
 		return -EOVERFLOW;
-	if (unmapped && (from->gpa || from->attrs))
-		return -EINVAL;
-	if (from->flags || from->path || from->attrs & ~perms ||
+	if ((unmapped && (from->gpa || from->attrs)) || from->flags ||
+	    from->path || from->attrs & ~perms ||
 	    (from->page_sizes && from->page_sizes != BIT_ULL(12)) ||
 	    (!unmapped && from->kind != VMEM_IOC_KIND_BASIC))
 		return -EOPNOTSUPP;
@@ -292,6 +291,8 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 
 	if (map->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC))
 		return -EOPNOTSUPP;
+	if (!map->nr)
+		return -EINVAL;
 	if (map->nr > VMEM_MAP_MAX)
 		return -E2BIG;
 

@@ -57,11 +57,32 @@ void vmem_guest_drop(struct vmem_guest *guest)
 	kref_put(&guest->memory, vmem_guest_free);
 }
 
+static void vmem_object_end(struct vmem_guest *guest,
+			    struct vmem_object *object)
+{
+	xa_erase(&guest->ids, object->id);
+	switch (object->kind) {
+	case VMEM_OBJECT_REGION:
+		vmem_region_kill(vmem_to_region(object));
+		vmem_region_retire(vmem_to_region(object));
+		break;
+	case VMEM_OBJECT_POOL:
+		vmem_pool_object_free(vmem_to_pool(object));
+		break;
+	case VMEM_OBJECT_SPACE:
+		vmem_space_free(vmem_to_space(object));
+		break;
+	case VMEM_OBJECT_KINDS:
+		break;
+	}
+}
+
 /* All goes, whoever is still looking through debugfs. */
 static void vmem_guest_end(struct kref *life)
 {
 	struct vmem_guest *guest = container_of(life, struct vmem_guest, life);
 	struct vmem_object *object;
+	unsigned int kind;
 	unsigned long id;
 
 	vmem_debugfs_remove_guest(guest);
@@ -70,17 +91,10 @@ static void vmem_guest_end(struct kref *life)
 	up_write(&guest->lock);
 
 	/* Nobody is left who could name an object: no lock is needed. */
-	xa_for_each(&guest->ids, id, object)
-		if (object->kind == VMEM_OBJECT_SPACE)
-			vmem_space_free(vmem_to_space(object));
-	xa_for_each(&guest->ids, id, object)
-		if (object->kind == VMEM_OBJECT_POOL)
-			vmem_pool_object_free(vmem_to_pool(object));
-	xa_for_each(&guest->ids, id, object)
-		if (object->kind == VMEM_OBJECT_REGION) {
-			vmem_region_kill(vmem_to_region(object));
-			vmem_region_retire(vmem_to_region(object));
-		}
+	for (kind = VMEM_OBJECT_KINDS; kind--;)
+		xa_for_each(&guest->ids, id, object)
+			if (object->kind == kind)
+				vmem_object_end(guest, object);
 	xa_destroy(&guest->ids);
 	vmem_guest_drop(guest);
 }
