@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
+# shellcheck disable=SC2034  # for those who source this
+#
 # Sourced by the scripts of this directory: where things are, and what more
 # than one of them does. Everything that takes long to make is kept in $cache,
 # made under a lock in a directory of its own name, and moved into place whole.
