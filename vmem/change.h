@@ -50,7 +50,7 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	return fmt->make_leaf(facts, m->basic.attrs, 0, leaf);
 }
 
-static __always_inline void vmem_change_sift(const struct vmem_change *change,
+static inline void vmem_change_sift(const struct vmem_change *change,
 					     u32 parent, u32 nr)
 {
 	u32 *order = change->order;
@@ -70,9 +70,9 @@ static __always_inline void vmem_change_sift(const struct vmem_change *change,
 
 /*
  * Put the list in ascending order, by a heap: bounded for any list. Empty
- * mappings are no part of it. Return: how many; -EINVAL: two overlap.
+ * mappings are no part of it. Return: 0; -EINVAL: two overlap.
  */
-static __always_inline int vmem_change_sort(struct vmem_change *change)
+static inline int vmem_change_sort(struct vmem_change *change)
 {
 	const struct vmem_mapping *before, *m;
 	u32 i, nr = 0;
@@ -89,30 +89,18 @@ static __always_inline int vmem_change_sort(struct vmem_change *change)
 	for (i = 1; i < nr; i++) {
 		before = &change->list[change->order[i - 1]];
 		m = &change->list[change->order[i]];
-		if (before->virt_base + (before->len - 1) >= m->virt_base)
-			return vmem_change_stop(change, m->virt_base, 0, -EINVAL);
+		if (before->virt_base + (before->len - 1) >= m->virt_base) {
+			change->at_va = m->virt_base;
+			return -EINVAL;
+		}
 	}
-	return nr;
-}
-
-/* The mapping in hand in pass 1, NULL when all were read. */
-static __always_inline const struct vmem_mapping *
-vmem_change_next(struct vmem_change *change, u32 nr_sorted)
-{
-	if (!(change->flags & VMEM_CHANGE_ATOMIC))
-		return change->item == change->done ?
-		       &change->list[change->item] : NULL;
-	while (change->item < nr_sorted &&
-	       change->order[change->item] < change->done)
-		change->item++;
-	return change->item < nr_sorted ?
-	       &change->list[change->order[change->item]] : NULL;
+	change->nr_sorted = nr;
+	return 0;
 }
 
 /* Before pass 1: is what is asked for well-formed? */
-static __always_inline int
-vmem_change_begin(const struct vmem_format *fmt,
-		  const struct vmem_facts *facts, struct vmem_change *change)
+static __always_inline int vmem_change_begin(const struct vmem_env *e,
+					     struct vmem_change *change)
 {
 	bool atomic = change->flags & VMEM_CHANGE_ATOMIC;
 	u32 i, end = atomic ? change->nr : change->done + 1;
@@ -120,122 +108,116 @@ vmem_change_begin(const struct vmem_format *fmt,
 	int ret;
 
 	for (i = change->done; i < end; i++) {
-		ret = vmem_mapping_check(fmt, facts, &change->list[i], &leaf);
-		if (ret)
-			return vmem_change_stop(change, change->list[i].virt_base,
-						0, ret);
+		ret = vmem_mapping_check(e->fmt, e->facts, &change->list[i],
+					 &leaf);
+		if (ret) {
+			change->at_va = change->list[i].virt_base;
+			return ret;
+		}
 	}
-	ret = atomic ? vmem_change_sort(change) : 0;
-	if (ret < 0)
-		return ret;
-	change->nr_sorted = ret;
+	if (atomic) {
+		ret = vmem_change_sort(change);
+		if (ret)
+			return ret;
+	}
 	vmem_change_recheck(change);
 	return 0;
 }
 
-/* Pass 1 */
-static __always_inline int
-vmem_change_check(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
-		  const struct vmem_space *space, struct vmem_change *change)
+/* The mapping in hand in pass 1, NULL when all were read. */
+static inline const struct vmem_mapping *
+vmem_change_unread(struct vmem_change *change)
 {
-	struct vmem_place place = {};
-	int ret;
+	if (!(change->flags & VMEM_CHANGE_ATOMIC))
+		return change->item == change->done ?
+		       &change->list[change->item] : NULL;
+	while (change->item < change->nr_sorted &&
+	       change->order[change->item] < change->done)
+		change->item++;
+	return change->item < change->nr_sorted ?
+	       &change->list[change->order[change->item]] : NULL;
+}
 
-	while ((place.m = vmem_change_next(change, change->nr_sorted))) {
-		bool part = place.m == &change->list[change->done];
+/*
+ * The range that the phase in hand is to go over. Return: where the place in
+ * it is kept; NULL: there is none left.
+ */
+static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
+					     struct vmem_change *change,
+					     struct vmem_place *place)
+{
+	bool atomic = change->flags & VMEM_CHANGE_ATOMIC;
 
-		if (part && change->offset < change->done_len)
+	place->apply = change->phase != VMEM_PHASE_CHECK;
+	place->sweep = change->phase == VMEM_PHASE_SWEEP;
+	place->free = place->sweep || !atomic;
+	switch (change->phase) {
+	case VMEM_PHASE_CHECK:
+		place->m = vmem_change_unread(change);
+		if (place->m == &change->list[change->done] &&
+		    change->offset < change->done_len)
 			change->offset = change->done_len;
-		if (place.m->kind == VMEM_KIND_BASIC)
-			place.needs = place.m->basic.attrs & VMEM_RWXU;
-		if (change->offset < place.m->len) {
-			ret = vmem_change_range(fmt, ops, ctx, space, change,
-						&place, &change->offset);
-			if (ret)
-				return ret;
-		}
+		break;
+	case VMEM_PHASE_SWEEP:
+		while (change->item < change->nr &&
+		       change->list[change->item].kind != VMEM_KIND_UNMAPPED)
+			change->item++;
+		place->m = change->item < change->nr ?
+			   &change->list[change->item] : NULL;
+		break;
+	default:
+		place->m = &change->list[change->done];
+	}
+	if (!place->m)
+		return NULL;
+
+	place->map = place->m->kind != VMEM_KIND_UNMAPPED;
+	place->needs = place->m->basic.attrs & VMEM_RWXU;
+	/* that it can be made was seen before pass 1 */
+	if (place->map && e->fmt->make_leaf(e->facts, place->m->basic.attrs, 0,
+					    &place->leaf))
+		place->leaf = 0;
+	return change->phase == VMEM_PHASE_APPLY ? &change->done_len :
+						   &change->offset;
+}
+
+/* A range is done, in the phase in hand. */
+static __always_inline void vmem_change_passed(struct vmem_change *change)
+{
+	change->keeps = 0;
+	if (change->phase != VMEM_PHASE_APPLY) {
 		change->item++;
 		change->offset = 0;
-		change->low = fmt->nr_levels;
-		change->keeps = 0;
+		return;
 	}
-	return 0;
+	change->done++;
+	change->done_len = 0;
+	if (!(change->flags & VMEM_CHANGE_ATOMIC)) {
+		change->phase = VMEM_PHASE_BEGIN;
+	} else if (change->done == change->nr) {
+		change->phase = VMEM_PHASE_SWEEP;
+		change->item = 0;
+		change->offset = 0;
+		change->visited = 0;
+	}
 }
 
 /* Between the passes: all that pass 2 will fill is at hand. */
-static __always_inline int
-vmem_change_touch(const struct vmem_table_ops *ops, void *ctx,
-		  struct vmem_change *change)
+static __always_inline int vmem_change_touch(const struct vmem_env *e,
+					     struct vmem_change *change)
 {
 	bool moved = false;
-	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
 	for (; change->touched < change->need; change->touched++) {
-		table = ops->reserved(ctx, change->touched);
-		if (moved && ops->pause(ctx))
+		if (moved && e->ops->pause(e->ctx))
 			return VMEM_PAUSE;
-		ret = vmem_change_reach(ops, ctx, table, &host);
+		ret = vmem_change_reach(e, e->ops->reserved(e->ctx, change->touched),
+					&host);
 		if (ret)
 			return ret;
 		moved = true;
-	}
-	return 0;
-}
-
-/* Pass 2, of one mapping or of all */
-static __always_inline int
-vmem_change_apply(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
-		  const struct vmem_space *space, struct vmem_change *change)
-{
-	bool atomic = change->flags & VMEM_CHANGE_ATOMIC;
-	struct vmem_place place = { .apply = true, .free = !atomic };
-	int ret;
-
-	do {
-		place.m = &change->list[change->done];
-		ret = vmem_mapping_check(fmt, &space->facts, place.m,
-					 &place.leaf);
-		if (ret)
-			return ret;
-		if (place.m->kind == VMEM_KIND_BASIC)
-			place.needs = place.m->basic.attrs & VMEM_RWXU;
-		if (change->done_len < place.m->len) {
-			ret = vmem_change_range(fmt, ops, ctx, space, change,
-						&place, &change->done_len);
-			if (ret)
-				return ret;
-		}
-		change->done++;
-		change->done_len = 0;
-		change->low = fmt->nr_levels;
-	} while (atomic && change->done < change->nr);
-	return 0;
-}
-
-/* After pass 2 of a list that is refused whole or not at all */
-static __always_inline int
-vmem_change_sweep(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
-		  const struct vmem_space *space, struct vmem_change *change)
-{
-	struct vmem_place place = { .apply = true, .free = true, .sweep = true };
-	int ret;
-
-	for (; change->item < change->nr; change->item++) {
-		place.m = &change->list[change->item];
-		if (place.m->kind == VMEM_KIND_UNMAPPED &&
-		    change->offset < place.m->len) {
-			ret = vmem_change_range(fmt, ops, ctx, space, change,
-						&place, &change->offset);
-			if (ret)
-				return ret;
-		}
-		change->offset = 0;
-		change->low = fmt->nr_levels;
 	}
 	return 0;
 }
@@ -259,21 +241,18 @@ static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, const struct vmem_space *space, struct vmem_change *change)
 {
+	const struct vmem_env e = { fmt, ops, ctx, &space->facts };
+	struct vmem_place place = {};
+	u64 *offset;
 	int ret = 0;
 
-	for (;;) {
+	while (!ret) {
 		switch (change->phase) {
 		case VMEM_PHASE_BEGIN:
-			if (change->done == change->nr) {
+			if (change->done == change->nr)
 				change->phase = VMEM_PHASE_DONE;
-				break;
-			}
-			ret = vmem_change_begin(fmt, &space->facts, change);
-			break;
-		case VMEM_PHASE_CHECK:
-			ret = vmem_change_check(fmt, ops, ctx, space, change);
-			if (!ret)
-				change->phase = VMEM_PHASE_RESERVE;
+			else
+				ret = vmem_change_begin(&e, change);
 			break;
 		case VMEM_PHASE_RESERVE:
 			ret = ops->reserve(ctx, change->need);
@@ -281,36 +260,31 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 				change->phase = VMEM_PHASE_TOUCH;
 			break;
 		case VMEM_PHASE_TOUCH:
-			ret = vmem_change_touch(ops, ctx, change);
+			ret = vmem_change_touch(&e, change);
 			if (ret)
 				break;
 			change->phase = VMEM_PHASE_APPLY;
 			change->visited = 0;
-			change->low = fmt->nr_levels;
-			break;
-		case VMEM_PHASE_APPLY:
-			ret = vmem_change_apply(fmt, ops, ctx, space, change);
-			if (ret)
-				break;
-			change->phase = VMEM_PHASE_BEGIN;
-			if (change->flags & VMEM_CHANGE_ATOMIC) {
-				change->phase = VMEM_PHASE_SWEEP;
-				change->item = 0;
-				change->offset = 0;
-				change->visited = 0;
-			}
-			break;
-		case VMEM_PHASE_SWEEP:
-			ret = vmem_change_sweep(fmt, ops, ctx, space, change);
-			if (!ret)
-				change->phase = VMEM_PHASE_DONE;
 			break;
 		case VMEM_PHASE_DONE:
 			return 0;
+		case VMEM_PHASE_CHECK:
+		case VMEM_PHASE_APPLY:
+		case VMEM_PHASE_SWEEP:
+			offset = vmem_change_pick(&e, change, &place);
+			if (!offset) {
+				change->phase = place.sweep ? VMEM_PHASE_DONE :
+							      VMEM_PHASE_RESERVE;
+				break;
+			}
+			ret = vmem_change_range(&e, change, &place, space->root,
+						offset);
+			if (!ret)
+				vmem_change_passed(change);
+			break;
 		}
-		if (ret)
-			return ret;
 	}
+	return ret;
 }
 
 static __always_inline int

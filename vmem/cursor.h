@@ -105,35 +105,40 @@ static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
 	       vmem_read(host, i + 6) | vmem_read(host, i + 7);
 }
 
-/**
- * struct vmem_cursor - a table of each level, and the path to it
- * @host:	host addresses, good in this piece
- * @path:	permissions of the entries above the current table
- * @level:	of the current table
+/*
+ * What every function of the engine is handed. It is local to the outermost
+ * one, and nothing of it is left once all of them are inlined into that.
  */
-struct vmem_cursor {
-	vmem_pte_t *host[VMEM_LEVELS_MAX];
-	u32 path;
-	unsigned int level;
+struct vmem_env {
+	const struct vmem_format *fmt;
+	const struct vmem_table_ops *ops;
+	void *ctx;
+	const struct vmem_facts *facts;
 };
+
+static __always_inline enum vmem_class
+vmem_classify(const struct vmem_env *e, u64 entry, unsigned int level)
+{
+	return e->fmt->classify(e->facts, entry, level);
+}
+
+/* The table that an entry of a table of @level names. */
+static __always_inline vmem_table_t
+vmem_entry_table(const struct vmem_env *e, u64 entry, unsigned int level)
+{
+	return vmem_table(e->fmt->entry_phys(e->facts, entry, level,
+					     VMEM_CLASS_TABLE));
+}
+
+static __always_inline vmem_phys_t
+vmem_leaf_phys(const struct vmem_env *e, u64 entry, unsigned int level)
+{
+	return e->fmt->entry_phys(e->facts, entry, level, VMEM_CLASS_LEAF);
+}
 
 static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)
 {
 	return perms << (4 * level);
-}
-
-/* Enter the table that an entry with @perms names. */
-static __always_inline void vmem_cursor_down(struct vmem_cursor *cursor,
-					     u32 perms, vmem_pte_t *host)
-{
-	cursor->path |= vmem_nibble(cursor->level, perms);
-	cursor->host[--cursor->level] = host;
-}
-
-static __always_inline void vmem_cursor_up(struct vmem_cursor *cursor)
-{
-	cursor->level++;
-	cursor->path &= ~vmem_nibble(cursor->level, VMEM_RWXU);
 }
 
 /* R, W, X and U of a leaf of @level with @attrs, over its path. */

@@ -27,27 +27,33 @@
 /* Exchanges with an entry that a vCPU keeps changing, before it is left. */
 #define VMEM_LINK_TRIES		16
 
-/* A range under way: what both passes need at hand. */
+/* What is to be done about an entry, beside 0: it is done, and -errno. */
+#define VMEM_DOWN		16	/* enter the table that it names */
+#define VMEM_CLEAR		17	/* zero it */
+#define VMEM_AGAIN		18	/* look at it again */
+
+/* A range under way. */
 struct vmem_place {
 	const struct vmem_mapping *m;
 	u64 leaf;		/* its leaves, without the address */
 	u32 needs;		/* what the path must grant */
+	bool map;		/* else unmap */
 	bool apply;		/* pass 2 */
 	bool free;		/* tables left empty go */
 	bool sweep;		/* and nothing else is done */
 	bool moved;		/* something was done since the call began */
 	vmem_virt_t va;
 	vmem_virt_t last;
-	unsigned int level;
+	unsigned int level;	/* of the table in hand; nr_levels: none yet */
+	unsigned int tries;	/* of the entry in hand */
+	u64 entry;		/* the one in hand */
+	enum vmem_class class;
+	vmem_table_t child;	/* that it names */
 	vmem_pte_t *host[VMEM_LEVELS_MAX];
 	vmem_table_t table[VMEM_LEVELS_MAX];
 };
 
-/* What is to be done after an entry of a table above level 0. */
-#define VMEM_DONE	0
-#define VMEM_DOWN	16
-
-static __always_inline void vmem_change_flush(struct vmem_change *change,
+static inline void vmem_change_flush(struct vmem_change *change,
 					      vmem_virt_t first,
 					      vmem_virt_t last)
 {
@@ -63,37 +69,26 @@ static __always_inline void vmem_change_flush(struct vmem_change *change,
 	change->flush_last = max(change->flush_last, last);
 }
 
-static __always_inline void vmem_change_flush_all(struct vmem_change *change)
+static inline void vmem_change_flush_all(struct vmem_change *change)
 {
 	change->flush = VMEM_FLUSH_ALL;
 	change->flush_first = 0;
 	change->flush_last = U64_MAX;
 }
 
-static __always_inline int vmem_change_stop(struct vmem_change *change,
-					    vmem_virt_t va, unsigned int level,
-					    int err)
-{
-	if (err < 0) {
-		change->at_va = va;
-		change->at_level = level;
-	}
-	return err;
-}
-
 /* The host's address of a table for writing. */
-static __always_inline int
-vmem_change_reach(const struct vmem_table_ops *ops, void *ctx,
-		  vmem_table_t table, vmem_pte_t **host)
+static __always_inline int vmem_change_reach(const struct vmem_env *e,
+					     vmem_table_t table,
+					     vmem_pte_t **host)
 {
-	int ret = ops->from_phys(ctx, table, VMEM_WRITE, host);
+	int ret = e->ops->from_phys(e->ctx, table, VMEM_WRITE, host);
 
 	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
 }
 
 /* Tables are visited once in each pass, however often it is resumed. */
-static __always_inline int vmem_change_visit(struct vmem_change *change,
-					     unsigned int level, u64 nr)
+static inline int vmem_change_visit(struct vmem_change *change,
+				    unsigned int level, u64 nr)
 {
 	if (change->low <= level)
 		return 0;
@@ -104,44 +99,41 @@ static __always_inline int vmem_change_visit(struct vmem_change *change,
 	return 0;
 }
 
-/* Enter @table: it may be a stranger's, and it may be shared. */
-static __always_inline int
-vmem_change_enter(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
-		  struct vmem_change *change, struct vmem_place *place,
-		  vmem_table_t table, unsigned int level)
+/* Enter the child: it may be a stranger's, and it may be shared. */
+static __always_inline int vmem_change_enter(const struct vmem_env *e,
+					     struct vmem_change *change,
+					     struct vmem_place *place)
 {
+	unsigned int level = place->level - 1;
 	bool known = change->low <= level;
+	enum vmem_owner owner;
 	u32 links;
 	int ret;
 
-	switch (ops->owner(ctx, table, level, &links)) {
-	case VMEM_MISUSED:
+	owner = e->ops->owner(e->ctx, place->child, level, &links);
+	if (owner == VMEM_MISUSED)
 		return -EEXIST;
-	case VMEM_MINE:
-		if (links > 1)
-			return -EMLINK;
-		break;
-	case VMEM_FOREIGN:
-		break;
-	}
-	if (!known && place->moved && ops->pause(ctx))
+	if (owner == VMEM_MINE && links > 1)
+		return -EMLINK;
+	if (!known && place->moved && e->ops->pause(e->ctx))
 		return VMEM_PAUSE;
-	ret = ops->from_phys(ctx, table, VMEM_READ, &place->host[level]);
+	ret = e->ops->from_phys(e->ctx, place->child, VMEM_READ,
+				&place->host[level]);
 	if (ret)
 		return ret;
 	ret = vmem_change_visit(change, level, 1);
 	if (ret)
 		return ret;
-	if (!known)
+	if (!known) {
 		change->keeps &= ~BIT(level);
-	place->moved |= !known;
-	place->table[level] = table;
+		place->moved = true;
+	}
+	place->table[level] = place->child;
 	place->level = level;
 	return 0;
 }
 
-/* The first and the last index that the range has in the table in hand. */
+/* The last index that the range has in the table in hand. */
 static __always_inline unsigned int
 vmem_place_end(const struct vmem_format *fmt, const struct vmem_place *place)
 {
@@ -151,17 +143,15 @@ vmem_place_end(const struct vmem_format *fmt, const struct vmem_place *place)
 }
 
 /* Does any entry from @i up to @end, included, have one of @bits? */
-static __always_inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
+static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 				     unsigned int end, u64 bits)
 {
 	u64 any = 0;
 
-	for (; i + 7 <= end; i += 8) {
-		any = vmem_eight_or(host, i);
-		if (any & bits)
+	for (; i + 7 <= end; i += 8)
+		if (vmem_eight_or(host, i) & bits)
 			return true;
-	}
-	for (any = 0; i <= end; i++)
+	for (; i <= end; i++)
 		any |= vmem_read(host, i);
 	return any & bits;
 }
@@ -171,7 +161,7 @@ static __always_inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
  * @last. Neighbours in the list may need the same ones, so each is counted
  * once: the mappings come in ascending order, and the last one is remembered.
  */
-static __always_inline u64
+static inline u64
 vmem_change_missing(const struct vmem_format *fmt, struct vmem_change *change,
 		    unsigned int level, vmem_virt_t first, vmem_virt_t last)
 {
@@ -204,8 +194,8 @@ vmem_change_entry(struct vmem_change *change, vmem_pte_t *host,
 }
 
 /* Leaves from @i up to @end, included; unrolled, which compilers don't. */
-static __always_inline void vmem_fill(vmem_pte_t *host, unsigned int i,
-				      unsigned int end, u64 leaf, u64 page)
+static inline void vmem_fill(vmem_pte_t *host, unsigned int i,
+			     unsigned int end, u64 leaf, u64 page)
 {
 	for (; i + 7 <= end; i += 8, leaf += 8 * page) {
 		WRITE_ONCE(host[i], cpu_to_le64(leaf));
@@ -221,61 +211,60 @@ static __always_inline void vmem_fill(vmem_pte_t *host, unsigned int i,
 		WRITE_ONCE(host[i], cpu_to_le64(leaf));
 }
 
-/* Map, both passes: a run of leaves in a table of level 0. */
-static __always_inline int
-vmem_map_leaves(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-		void *ctx, struct vmem_change *change, struct vmem_place *place)
+/* What the page of place->va is to be mapped by. */
+static __always_inline u64 vmem_place_leaf(const struct vmem_place *place)
 {
-	unsigned int i = vmem_index(fmt, place->va, 0);
-	unsigned int end = vmem_place_end(fmt, place);
-	u64 page = BIT_ULL(fmt->page_lg2), leaf;
-	vmem_pte_t *host = place->host[0];
-	vmem_virt_t va = place->va;
-	bool present;
+	return place->leaf + place->m->phys_base +
+	       (place->va - place->m->virt_base);
+}
+
+/* Map, both passes: a run of leaves in a table of level 0. */
+static __always_inline int vmem_map_leaves(const struct vmem_env *e,
+					   struct vmem_change *change,
+					   struct vmem_place *place)
+{
+	unsigned int i = vmem_index(e->fmt, place->va, 0);
+	unsigned int end = vmem_place_end(e->fmt, place);
+	u64 page = BIT_ULL(e->fmt->page_lg2);
+	vmem_pte_t *host;
 	int ret;
 
-	ret = vmem_change_reach(ops, ctx, place->table[0], &host);
+	ret = vmem_change_reach(e, place->table[0], &host);
 	if (ret)
-		return vmem_change_stop(change, va, 0, ret);
-
-	present = vmem_any(host, i, end, fmt->present);
-	if (present && !(change->flags & VMEM_CHANGE_REPLACE)) {
-		while (!(vmem_read(host, i) & fmt->present) && i < end) {
-			i++;
-			va += page;
+		return ret;
+	if (vmem_any(host, i, end, e->fmt->present)) {
+		if (!(change->flags & VMEM_CHANGE_REPLACE)) {
+			while (i++ < end && !(vmem_read(host, i - 1) & e->fmt->present))
+				place->va += page;
+			return -EEXIST;
 		}
-		return vmem_change_stop(change, va, 0, -EEXIST);
+		if (place->apply)
+			vmem_change_flush(change, place->va,
+					  place->va + (end - i + 1) * page - 1);
 	}
 	if (!place->apply)
 		return 0;
-
-	if (present)
-		vmem_change_flush(change, va, va + (end - i) * page + page - 1);
-	leaf = place->leaf + place->m->phys_base + (va - place->m->virt_base);
+	vmem_fill(host, i, end, vmem_place_leaf(place), page);
 	change->pages += end - i + 1;
 	change->dirty = true;
-	vmem_fill(host, i, end, leaf, page);
 	return 0;
 }
 
 /*
- * Map, pass 2: make the table that an entry lacks. A table of leaves is linked
- * when it is filled. One above is linked empty, so that at most one table is
- * taken and not yet linked. Return: VMEM_DONE: all leaves below the entry are
- * mapped; VMEM_DOWN: look at the entry again.
+ * Map, pass 2: make the table that the entry in hand lacks. A table of leaves
+ * is linked when it is filled, and then all below the entry is done. One above
+ * is linked empty, so that at most one table is taken and not yet linked.
  */
-static __always_inline int
-vmem_map_table(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	       void *ctx, struct vmem_change *change, struct vmem_place *place,
-	       u64 old, bool present)
+static __always_inline int vmem_map_table(const struct vmem_env *e,
+					  struct vmem_change *change,
+					  struct vmem_place *place)
 {
-	u64 page = BIT_ULL(fmt->page_lg2), leaf;
+	unsigned int nr = vmem_nr_entries(e->fmt), first, end;
 	unsigned int level = place->level;
-	unsigned int slot = vmem_index(fmt, place->va, level);
-	vmem_table_t table = ops->reserved(ctx, 0);
-	vmem_virt_t last = min(place->va | vmem_entry_mask(fmt, level),
+	unsigned int slot = vmem_index(e->fmt, place->va, level);
+	vmem_virt_t last = min(place->va | vmem_entry_mask(e->fmt, level),
 			       place->last);
-	unsigned int nr = vmem_nr_entries(fmt), first, end;
+	vmem_table_t table = e->ops->reserved(e->ctx, 0);
 	vmem_pte_t *host, *parent;
 	int ret;
 
@@ -284,279 +273,273 @@ vmem_map_table(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 		vmem_change_recheck(change);
 		return VMEM_PAUSE;
 	}
-	ret = vmem_change_reach(ops, ctx, place->table[level], &parent);
-	if (ret)
-		return ret;
-	ret = vmem_change_reach(ops, ctx, table, &host);
+	ret = vmem_change_reach(e, place->table[level], &parent) ?:
+	      vmem_change_reach(e, table, &host);
 	if (ret)
 		return ret;
 
-	first = vmem_index(fmt, place->va, 0);
-	end = vmem_index(fmt, last, 0);
-	leaf = place->leaf + place->m->phys_base + (place->va - place->m->virt_base);
-	if (level > 1) {
-		memset(host, 0, nr * sizeof(*host));
-	} else {
-		memset(host, 0, first * sizeof(*host));
-		vmem_fill(host, first, end, leaf, page);
-		memset(host + end + 1, 0, (nr - 1 - end) * sizeof(*host));
-	}
+	first = level == 1 ? vmem_index(e->fmt, place->va, 0) : nr;
+	end = level == 1 ? vmem_index(e->fmt, last, 0) + 1 : nr;
+	memset(host, 0, first * sizeof(*host));
+	if (first < end)
+		vmem_fill(host, first, end - 1, vmem_place_leaf(place),
+			  BIT_ULL(e->fmt->page_lg2));
+	memset(host + end, 0, (nr - end) * sizeof(*host));
 
-	/* cmpxchg is a full barrier: a vCPU sees the table filled */
-	if (!vmem_change_entry(change, parent, slot, old,
-			       fmt->make_table(table, VMEM_R | VMEM_W | VMEM_X)))
-		return VMEM_DOWN;
-	ops->take(ctx, level - 1, place->table[level], slot);
-	if (present)
+	/* a full barrier, so that a vCPU sees the table filled */
+	if (!vmem_change_entry(change, parent, slot, place->entry,
+			       e->fmt->make_table(table, VMEM_R | VMEM_W | VMEM_X)))
+		return VMEM_AGAIN;
+	e->ops->take(e->ctx, level - 1, place->table[level], slot);
+	place->tries = 0;
+	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush(change, place->va, last);
 	ret = vmem_change_visit(change, level - 1, 1);
 	if (ret)
 		return ret;
-	if (level > 1)
-		return VMEM_DOWN;
-	change->pages += end - first + 1;
-	return VMEM_DONE;
+	change->pages += end - first;
+	return level > 1 ? VMEM_AGAIN : 0;
 }
 
-/* Map, both passes: an entry of a table above level 0. */
-static __always_inline int
-vmem_map_entry(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	       void *ctx, const struct vmem_facts *facts,
-	       struct vmem_change *change, struct vmem_place *place)
+/* Map, both passes: the entry in hand, of a table above level 0. */
+static __always_inline int vmem_map_entry(const struct vmem_env *e,
+					  struct vmem_change *change,
+					  struct vmem_place *place)
 {
-	unsigned int level = place->level, tries;
-	unsigned int index = vmem_index(fmt, place->va, level);
-	vmem_virt_t end = place->va | vmem_entry_mask(fmt, level);
-	vmem_virt_t last = min(end, place->last);
-	bool whole = end <= place->last &&
-		     !(place->va & vmem_entry_mask(fmt, level));
-	enum vmem_class class;
-	u64 entry, missing;
+	u64 mask = vmem_entry_mask(e->fmt, place->level), missing;
+	vmem_virt_t end = place->va | mask;
 	vmem_pte_t *host;
 	int ret;
 
-	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
-		entry = vmem_read(place->host[level], index);
-		class = fmt->classify(facts, entry, level);
-		if (class == VMEM_CLASS_TABLE) {
-			if (place->needs & ~fmt->table_perms(entry))
-				break;
-			ret = vmem_change_enter(fmt, ops, ctx, change, place,
-						vmem_table(fmt->entry_phys(facts, entry,
-									   level, class)),
-						level - 1);
-			if (ret == VMEM_OUTSIDE)
-				ret = -ENXIO;
-			if (!ret)
-				return VMEM_DOWN;
-			return vmem_change_stop(change, place->va, level, ret);
-		}
-		if (class != VMEM_CLASS_NONE) {
-			if (!(change->flags & VMEM_CHANGE_REPLACE))
-				break;
-			if (!whole)
-				return vmem_change_stop(change, place->va, level,
-							-ERANGE);
-		}
-		if (!place->apply) {
-			ret = vmem_change_reach(ops, ctx, place->table[level],
-						&host);
-			if (ret)
-				return vmem_change_stop(change, place->va, level, ret);
-			missing = vmem_change_missing(fmt, change, level,
-						      place->va, last);
-			change->need += missing;
-			if (missing > change->budget - change->visited)
-				return vmem_change_stop(change, place->va, level,
-							-E2BIG);
-			change->visited += missing;
-			return VMEM_DONE;
-		}
-		ret = vmem_map_table(fmt, ops, ctx, change, place, entry,
-				     class != VMEM_CLASS_NONE);
-		if (ret != VMEM_DOWN)
-			return ret > 0 || !ret ? ret :
-			       vmem_change_stop(change, place->va, level, ret);
+	if (place->class == VMEM_CLASS_TABLE)
+		return place->needs & ~e->fmt->table_perms(place->entry) ?
+		       -EEXIST : VMEM_DOWN;
+	if (place->class != VMEM_CLASS_NONE) {
+		if (!(change->flags & VMEM_CHANGE_REPLACE))
+			return -EEXIST;
+		if (place->va & mask || end > place->last)
+			return -ERANGE;
 	}
-	return vmem_change_stop(change, place->va, level, -EEXIST);
+	if (place->apply)
+		return place->tries++ < VMEM_LINK_TRIES ?
+		       vmem_map_table(e, change, place) : -EEXIST;
+
+	ret = vmem_change_reach(e, place->table[place->level], &host);
+	if (ret)
+		return ret;
+	missing = vmem_change_missing(e->fmt, change, place->level, place->va,
+				      min(end, place->last));
+	if (missing > change->budget - change->visited)
+		return -E2BIG;
+	change->visited += missing;
+	change->need += missing;
+	return 0;
 }
 
 /* Unmap, both passes: a run of entries of a table of level 0. */
-static __always_inline int
-vmem_unmap_leaves(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
-		  const struct vmem_facts *facts, struct vmem_change *change,
-		  struct vmem_place *place)
+static __always_inline int vmem_unmap_leaves(const struct vmem_env *e,
+					     struct vmem_change *change,
+					     struct vmem_place *place)
 {
-	unsigned int i = vmem_index(fmt, place->va, 0);
-	unsigned int end = vmem_place_end(fmt, place);
-	vmem_virt_t base = place->va & ~vmem_table_mask(fmt, 0);
-	unsigned int nr = vmem_nr_entries(fmt);
+	unsigned int i = vmem_index(e->fmt, place->va, 0);
+	unsigned int end = vmem_place_end(e->fmt, place);
+	vmem_virt_t base = place->va & ~vmem_table_mask(e->fmt, 0), va;
 	vmem_pte_t *host = place->host[0];
-	vmem_virt_t va;
 	u64 entry;
 	int ret;
 
-	if (place->sweep)
+	if (place->sweep || !vmem_any(host, i, end, U64_MAX))
 		return 0;
-	if (!place->apply &&
-	    ((i && vmem_any(host, 0, i - 1, U64_MAX)) ||
-	     (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX))))
-		change->keeps |= BIT(0);
-	if (!vmem_any(host, i, end, U64_MAX))
-		return 0;
-	ret = vmem_change_reach(ops, ctx, place->table[0], &host);
-	if (ret)
-		return vmem_change_stop(change, place->va, 0, ret);
-	if (!place->apply)
-		return 0;
+	ret = vmem_change_reach(e, place->table[0], &host);
+	if (ret || !place->apply)
+		return ret;
 
 	for (; i <= end; i++) {
 		entry = vmem_read(host, i);
 		if (!entry)
 			continue;
-		va = base + ((u64)i << fmt->page_lg2);
 		WRITE_ONCE(host[i], 0);
 		change->dirty = true;
-		if (!(entry & fmt->present))
+		if (!(entry & e->fmt->present))
 			continue;
-		vmem_change_flush(change, va, va | vmem_entry_mask(fmt, 0));
-		if (fmt->classify(facts, entry, 0) == VMEM_CLASS_LEAF)
-			change->pages++;
+		va = base + ((u64)i << e->fmt->page_lg2);
+		vmem_change_flush(change, va, va | vmem_entry_mask(e->fmt, 0));
+		change->pages += vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF;
 	}
 	return 0;
 }
 
-/* Unmap: a leaf, or what can't be entered, above level 0. */
-static __always_inline int
-vmem_unmap_whole(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-		 void *ctx, struct vmem_change *change,
-		 struct vmem_place *place, u64 entry, enum vmem_class class)
+/* Unmap, both passes: zero the entry in hand, which is no table's. */
+static __always_inline int vmem_unmap_clear(const struct vmem_env *e,
+					    struct vmem_change *change,
+					    struct vmem_place *place)
 {
-	unsigned int level = place->level;
-	u64 mask = vmem_entry_mask(fmt, level);
+	u64 mask = vmem_entry_mask(e->fmt, place->level);
 	vmem_pte_t *host;
 	int ret;
 
-	ret = vmem_change_reach(ops, ctx, place->table[level], &host);
-	if (ret)
-		return vmem_change_stop(change, place->va, level, ret);
-	if (!place->apply)
-		return VMEM_DONE;
-	WRITE_ONCE(host[vmem_index(fmt, place->va, level)], 0);
+	ret = vmem_change_reach(e, place->table[place->level], &host);
+	if (ret || !place->apply)
+		return ret;
+	WRITE_ONCE(host[vmem_index(e->fmt, place->va, place->level)], 0);
 	change->dirty = true;
-	if (class != VMEM_CLASS_NONE)
+	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush(change, place->va & ~mask, place->va | mask);
-	if (class == VMEM_CLASS_LEAF)
-		change->pages += (mask + 1) >> fmt->page_lg2;
-	return VMEM_DONE;
+	if (place->class == VMEM_CLASS_LEAF)
+		change->pages += (mask + 1) >> e->fmt->page_lg2;
+	return 0;
 }
 
-/* Unmap, both passes: an entry of a table above level 0. */
-static __always_inline int
-vmem_unmap_entry(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-		 void *ctx, const struct vmem_facts *facts,
-		 struct vmem_change *change, struct vmem_place *place)
+/*
+ * Unmap, both passes: the entry in hand can't be gone through, because of
+ * @err; 0: there is nothing below it. It can only go whole.
+ */
+static __always_inline int vmem_unmap_whole(const struct vmem_env *e,
+					    struct vmem_change *change,
+					    const struct vmem_place *place,
+					    int err)
 {
-	unsigned int level = place->level;
-	u64 mask = vmem_entry_mask(fmt, level);
-	u64 entry = vmem_read(place->host[level],
-			      vmem_index(fmt, place->va, level));
-	enum vmem_class class = fmt->classify(facts, entry, level);
-	bool whole = (place->va & ~mask) >= place->m->virt_base &&
-		     (place->va | mask) <= place->last;
-	int err = -ERANGE, ret;
+	u64 mask = vmem_entry_mask(e->fmt, place->level);
 
-	if (place->sweep && class != VMEM_CLASS_TABLE)
-		return VMEM_DONE;
-	if (class == VMEM_CLASS_TABLE) {
-		ret = vmem_change_enter(fmt, ops, ctx, change, place,
-					vmem_table(fmt->entry_phys(facts, entry,
-								   level, class)),
-					level - 1);
-		if (!ret)
-			return VMEM_DOWN;
-		if (place->sweep && (ret < 0 || ret == VMEM_OUTSIDE))
-			return VMEM_DONE;
-		if (ret != VMEM_OUTSIDE && ret != -EEXIST)
-			return vmem_change_stop(change, place->va, level, ret);
-		/* no table to go through, so the entry is like a leaf */
-		err = ret == VMEM_OUTSIDE ? -ENXIO : ret;
-	} else if (class == VMEM_CLASS_NONE) {
-		if (!entry)
-			return VMEM_DONE;
-		err = 0;
-	}
-	if (whole)
-		return vmem_unmap_whole(fmt, ops, ctx, change, place, entry,
-					class);
+	if (place->sweep || !place->entry)
+		return 0;
+	if ((place->va & ~mask) >= place->m->virt_base &&
+	    (place->va | mask) <= place->last)
+		return VMEM_CLEAR;
 	/* a hole that holds bits, in part: it stays */
-	change->keeps |= BIT(level);
-	return vmem_change_stop(change, place->va, level, err);
+	change->keeps |= BIT(place->level);
+	return err;
 }
 
-/* Unmap: before a table above level 0 is gone through, what lies beside. */
-static __always_inline void
-vmem_unmap_beside(const struct vmem_format *fmt, struct vmem_change *change,
-		  const struct vmem_place *place)
+/* Unmap, pass 1: will something be left beside the range in this table? */
+static __always_inline void vmem_unmap_beside(const struct vmem_format *fmt,
+					      struct vmem_change *change,
+					      const struct vmem_place *place)
 {
 	unsigned int level = place->level, nr = vmem_nr_entries(fmt);
 	unsigned int end = vmem_place_end(fmt, place), i = 0;
-	u64 base = place->va & ~vmem_table_mask(fmt, level);
+	const vmem_pte_t *host = place->host[level];
 
-	if (place->m->virt_base > base)
+	if (place->m->virt_base > (place->va & ~vmem_table_mask(fmt, level)))
 		i = vmem_index(fmt, place->m->virt_base, level);
-	if ((i && vmem_any(place->host[level], 0, i - 1, U64_MAX)) ||
-	    (end + 1 < nr &&
-	     vmem_any(place->host[level], end + 1, nr - 1, U64_MAX)))
+	if ((i && vmem_any(host, 0, i - 1, U64_MAX)) ||
+	    (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX)))
 		change->keeps |= BIT(level);
 }
 
 /* Unmap, both passes: a table is done. One of ours goes if it is empty. */
-static __always_inline int
-vmem_unmap_leave(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-		 void *ctx, const struct vmem_facts *facts,
-		 struct vmem_change *change, struct vmem_place *place)
+static __always_inline int vmem_unmap_leave(const struct vmem_env *e,
+					    struct vmem_change *change,
+					    struct vmem_place *place)
 {
 	unsigned int level = place->level + 1, tries;
-	unsigned int slot = vmem_index(fmt, place->va, level);
+	unsigned int slot = vmem_index(e->fmt, place->va, level);
 	vmem_table_t table = place->table[level - 1];
 	vmem_pte_t *host;
 	u64 entry;
 	int ret;
 
-	if (!ops->links_me(ctx, table, place->table[level], slot))
-		goto keep;
-	if (place->apply) {
-		if (!place->free ||
-		    vmem_any(place->host[level - 1], 0,
-			     vmem_nr_entries(fmt) - 1, U64_MAX))
-			return 0;
-	} else if (change->keeps & BIT(level - 1)) {
-		goto keep;
-	}
-	ret = vmem_change_reach(ops, ctx, place->table[level], &host);
-	if (ret)
-		return vmem_change_stop(change, place->va, level, ret);
-	if (!place->apply)
+	if (place->apply ? !place->free || vmem_any(place->host[level - 1], 0,
+						    vmem_nr_entries(e->fmt) - 1,
+						    U64_MAX) :
+			   change->keeps & BIT(level - 1)) {
+		change->keeps |= BIT(level);
 		return 0;
+	}
+	if (!e->ops->links_me(e->ctx, table, place->table[level], slot)) {
+		change->keeps |= BIT(level);
+		return 0;
+	}
+	ret = vmem_change_reach(e, place->table[level], &host);
+	if (ret || !place->apply)
+		return ret;
 
 	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
 		entry = vmem_read(host, slot);
-		if (fmt->classify(facts, entry, level) != VMEM_CLASS_TABLE ||
-		    fmt->entry_phys(facts, entry, level, VMEM_CLASS_TABLE) !=
-		    vmem_table_gpa(table))
+		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE ||
+		    vmem_entry_table(e, entry, level) != table)
 			return 0;
 		if (!vmem_change_entry(change, host, slot, entry, 0))
 			continue;
-		ops->put(ctx, table, place->table[level], slot);
+		e->ops->put(e->ctx, table, place->table[level], slot);
 		vmem_change_flush_all(change);
 		change->changes |= VMEM_CHANGED_FREED;
 		return 0;
 	}
 	return 0;
-keep:
-	change->keeps |= BIT(level);
+}
+
+/* What is to be done about the entries in hand. */
+static __always_inline int vmem_change_look(const struct vmem_env *e,
+					    struct vmem_change *change,
+					    struct vmem_place *place)
+{
+	unsigned int level = place->level;
+
+	if (!level)
+		return place->map ? vmem_map_leaves(e, change, place) :
+				    vmem_unmap_leaves(e, change, place);
+	if (level == e->fmt->nr_levels)
+		return VMEM_DOWN;
+	place->entry = vmem_read(place->host[level],
+				 vmem_index(e->fmt, place->va, level));
+	place->class = vmem_classify(e, place->entry, level);
+	if (place->class == VMEM_CLASS_TABLE)
+		place->child = vmem_entry_table(e, place->entry, level);
+	if (place->map)
+		return vmem_map_entry(e, change, place);
+	if (place->class == VMEM_CLASS_TABLE)
+		return VMEM_DOWN;
+	return vmem_unmap_whole(e, change, place,
+				place->class == VMEM_CLASS_NONE ? 0 : -ERANGE);
+}
+
+/* The child can't be entered. */
+static __always_inline int vmem_change_no_entry(const struct vmem_env *e,
+						struct vmem_change *change,
+						const struct vmem_place *place,
+						int ret)
+{
+	if (ret == VMEM_OUTSIDE)
+		ret = -ENXIO;
+	if (place->map || place->level == e->fmt->nr_levels || ret > 0)
+		return ret;
+	if (place->sweep)
+		return 0;
+	/* no table to go through, so its entry is like a leaf */
+	return ret == -ENXIO || ret == -EEXIST ?
+	       vmem_unmap_whole(e, change, place, ret) : ret;
+}
+
+/*
+ * Up, out of each table that ends with the entry in hand, or in which the
+ * range ends, and on behind that. Return: 0; else stay.
+ */
+static __always_inline int vmem_change_up(const struct vmem_env *e,
+					  struct vmem_change *change,
+					  struct vmem_place *place)
+{
+	vmem_virt_t end = place->va | vmem_entry_mask(e->fmt, place->level);
+	bool finished;
+	int ret;
+
+	if (!place->level)
+		end |= vmem_table_mask(e->fmt, 0);
+	finished = end >= place->last;
+	while (place->level < vmem_top(e->fmt) &&
+	       (finished || !((end + 1) & vmem_table_mask(e->fmt, place->level)))) {
+		if (!place->map) {
+			ret = vmem_unmap_leave(e, change, place);
+			if (ret)
+				return ret;
+		}
+		place->level++;
+	}
+	place->moved = true;
+	place->tries = 0;
+	if (change->low < place->level)
+		change->low = place->level;
+	place->va = finished ? place->last : end + 1;
 	return 0;
 }
 
@@ -564,74 +547,46 @@ keep:
  * One pass over what is left of a mapping; *@offset is how far it came.
  * Return: 0: all of it.
  */
-static __always_inline int
-vmem_change_range(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
-		  const struct vmem_space *space, struct vmem_change *change,
-		  struct vmem_place *place, u64 *offset)
+static __always_inline int vmem_change_range(const struct vmem_env *e,
+					     struct vmem_change *change,
+					     struct vmem_place *place,
+					     vmem_table_t root, u64 *offset)
 {
-	const unsigned int top = vmem_top(fmt);
-	bool map = place->m->kind != VMEM_KIND_UNMAPPED, finished;
-	vmem_virt_t end;
 	int ret;
 
 	place->last = place->m->virt_base + (place->m->len - 1);
 	place->va = place->m->virt_base + *offset;
-	ret = vmem_change_enter(fmt, ops, ctx, change, place, space->root, top);
-	if (ret == VMEM_OUTSIDE)
-		ret = -ENXIO;
-	if (ret)
-		return vmem_change_stop(change, place->va, fmt->nr_levels, ret);
-	if (!map && !place->apply && top)
-		vmem_unmap_beside(fmt, change, place);
+	place->level = e->fmt->nr_levels;
+	place->child = root;
+	place->tries = 0;
 
-	for (;;) {
-		if (map)
-			ret = place->level ?
-			      vmem_map_entry(fmt, ops, ctx, &space->facts,
-					     change, place) :
-			      vmem_map_leaves(fmt, ops, ctx, change, place);
-		else
-			ret = place->level ?
-			      vmem_unmap_entry(fmt, ops, ctx, &space->facts,
-					       change, place) :
-			      vmem_unmap_leaves(fmt, ops, ctx, &space->facts,
-						change, place);
+	while (*offset < place->m->len) {
+		ret = vmem_change_look(e, change, place);
 		if (ret == VMEM_DOWN) {
-			if (!map && !place->apply && place->level)
-				vmem_unmap_beside(fmt, change, place);
-			continue;
-		}
-		if (ret)
-			return ret;
-
-		/* up, out of each table that ends here */
-		end = place->va | (place->level ? vmem_entry_mask(fmt, place->level) :
-						  vmem_table_mask(fmt, 0));
-		finished = end >= place->last;
-		while (place->level < top &&
-		       (finished ||
-			!((end + 1) & vmem_table_mask(fmt, place->level)))) {
-			if (!map) {
-				ret = vmem_unmap_leave(fmt, ops, ctx,
-						       &space->facts, change,
-						       place);
-				if (ret)
-					return ret;
+			ret = vmem_change_enter(e, change, place);
+			if (!ret) {
+				if (!place->map && !place->apply)
+					vmem_unmap_beside(e->fmt, change, place);
+				continue;
 			}
-			place->level++;
+			ret = vmem_change_no_entry(e, change, place, ret);
 		}
-		place->moved = true;
-		if (change->low < place->level)
-			change->low = place->level;
-		if (finished) {
-			*offset = place->m->len;
-			change->low = fmt->nr_levels;
-			return 0;
+		if (ret == VMEM_AGAIN)
+			continue;
+		if (ret == VMEM_CLEAR)
+			ret = vmem_unmap_clear(e, change, place);
+		if (!ret)
+			ret = vmem_change_up(e, change, place);
+		if (ret) {
+			change->at_va = place->va;
+			change->at_level = place->level;
+			return ret;
 		}
-		place->va = end + 1;
-		*offset = place->va - place->m->virt_base;
+		*offset = place->va == place->last ? place->m->len :
+			  place->va - place->m->virt_base;
 	}
+	change->low = e->fmt->nr_levels;
+	return 0;
 }
 
 #endif /* _VMEM_MAP_H */

@@ -28,32 +28,40 @@ struct vmem_sink {
 	u32 nr;
 };
 
-static __always_inline struct vmem_space_aware_mapping *
-vmem_sink_next(struct vmem_sink *sink)
-{
-	return &sink->out[sink->nr++];
-}
+/* A place in a walk; host addresses are good in this piece. */
+struct vmem_cursor {
+	vmem_pte_t *host[VMEM_LEVELS_MAX];
+	u32 path;		/* permissions of the entries above */
+	unsigned int level;	/* of the table in hand; nr_levels: none yet */
+};
+
+/* What is to be done about the entries in hand. */
+enum vmem_step {
+	VMEM_STEP_BEHIND,	/* nothing more: go on behind them */
+	VMEM_STEP_DOWN,		/* enter a table; or: it is entered */
+	VMEM_STEP_FLUSH,	/* look again when the run was given */
+	VMEM_STEP_REPORT,	/* give a record */
+	VMEM_STEP_STOP,		/* return */
+};
 
 /*
  * How much of the run, from its begin, is to be one record: leaves whose
  * frames are all wholly in memory, or all not.
  */
-static __always_inline u64
-vmem_run_same(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	      void *ctx, const struct vmem_run *run, u8 *flags)
+static __always_inline u64 vmem_run_same(const struct vmem_env *e,
+					 const struct vmem_run *run, u8 *flags)
 {
-	u64 mask = vmem_entry_mask(fmt, run->level), len = 0;
+	u64 mask = vmem_entry_mask(e->fmt, run->level), len = 0;
 
 	while (len < run->len) {
-		vmem_phys_t gpa = run->gpa + len;
+		vmem_phys_t gpa = run->gpa + len, end;
 		u64 rest = run->len - len, same;
-		bool inside = ops->in_memory(ctx, gpa, rest, &same);
+		bool inside = e->ops->in_memory(e->ctx, gpa, rest, &same);
 		u8 flag = inside ? 0 : VMEM_FRAME_OUTSIDE;
 
 		if (same < rest) {
 			/* the answer changes here, perhaps within a leaf */
-			vmem_phys_t end = gpa + same;
-
+			end = gpa + same;
 			if (inside && (end & ~mask) > gpa) {
 				end &= ~mask;
 			} else {
@@ -71,242 +79,114 @@ vmem_run_same(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 }
 
 /* Give what was gathered. Return: whether there was room for all of it. */
-static __always_inline bool
-vmem_run_flush(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	       void *ctx, struct vmem_walk *walk, struct vmem_sink *sink)
+static __always_inline bool vmem_run_flush(const struct vmem_env *e,
+					   struct vmem_walk *walk,
+					   struct vmem_sink *sink)
 {
 	struct vmem_run *run = &walk->run;
 	struct vmem_space_aware_mapping *rec;
-	u8 flags = 0;
-	u64 len;
+	u64 mask, len;
 
 	run->expect = 0;
-	while (run->len) {
+	for (; run->len; run->va += len, run->len -= len) {
 		if (sink->nr == sink->max)
 			return false;
-		len = run->hole ? run->len :
-				  vmem_run_same(fmt, ops, ctx, run, &flags);
-		rec = vmem_sink_next(sink);
+		rec = &sink->out[sink->nr++];
 		*rec = (struct vmem_space_aware_mapping){
-			.type	= run->hole ? VMEM_REC_HOLE : VMEM_REC_MAPPING,
+			.type	= VMEM_REC_HOLE,
 			.level	= run->level,
 			.space	= walk->space,
 			.va	= run->va,
 			.path	= run->path,
 		};
-		rec->len = len;
-		if (!run->hole) {
-			rec->detail = vmem_entry_lg2(fmt, run->level);
-			rec->flags = flags;
-			rec->gpa = run->gpa;
-			rec->entry = run->entry;
-			rec->leaf = run->leaf;
-			rec->effective = run->effective;
-			/* the next leaf's entry, should a part remain */
-			run->entry += (run->gpa & vmem_entry_mask(fmt, run->level)) + len;
-			run->entry -= (run->gpa + len) &
-				      vmem_entry_mask(fmt, run->level);
-			run->gpa += len;
+		if (run->hole) {
+			rec->len = run->len;
+			len = run->len;
+			continue;
 		}
-		run->va += len;
-		run->len -= len;
+		len = vmem_run_same(e, run, &rec->flags);
+		mask = vmem_entry_mask(e->fmt, run->level);
+		rec->type = VMEM_REC_MAPPING;
+		rec->detail = vmem_entry_lg2(e->fmt, run->level);
+		rec->gpa = run->gpa;
+		rec->len = len;
+		rec->entry = run->entry;
+		rec->leaf = run->leaf;
+		rec->effective = run->effective;
+		/* should a part remain: the entry of its first leaf */
+		run->entry += ((run->gpa + len) & ~mask) - (run->gpa & ~mask);
+		run->gpa += len;
 	}
 	return true;
 }
 
 /* The entry of the leaf behind @entry, 0 when no leaf can follow. */
-static __always_inline u64
-vmem_entry_after(const struct vmem_facts *facts, u64 entry, u64 bytes)
+static __always_inline u64 vmem_entry_after(const struct vmem_env *e, u64 entry,
+					    u64 bytes)
 {
 	u64 next = entry + bytes;
 
-	return (next ^ entry) & ~facts->addr ? 0 : next;
+	return (next ^ entry) & ~e->facts->addr ? 0 : next;
 }
 
 /* Does the run end where @va begins, in a table of this level and path? */
-static __always_inline bool
-vmem_run_adjoins(const struct vmem_run *run, vmem_virt_t va,
-		 unsigned int level, u32 path, bool hole)
+static __always_inline bool vmem_run_adjoins(const struct vmem_run *run,
+					     vmem_virt_t va,
+					     const struct vmem_cursor *cursor,
+					     bool hole)
 {
-	return run->len && run->hole == hole && run->level == level &&
-	       run->path == path && run->va + run->len == va;
+	return run->len && run->hole == hole && run->level == cursor->level &&
+	       run->path == cursor->path && run->va + run->len == va;
 }
 
-/* Begin a run with this leaf. Return: whether there was room for the last. */
-static __always_inline bool
-vmem_run_leaf(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	      void *ctx, const struct vmem_facts *facts, struct vmem_walk *walk,
-	      struct vmem_sink *sink, u64 entry, vmem_virt_t va, u64 len,
-	      unsigned int level, u32 path)
+/* A leaf: begin a run with it. */
+static __always_inline enum vmem_step
+vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
+	      const struct vmem_cursor *cursor, u64 entry, vmem_virt_t va,
+	      u64 len)
 {
+	u64 mask = vmem_entry_mask(e->fmt, cursor->level);
 	struct vmem_run *run = &walk->run;
-	u64 mask = vmem_entry_mask(fmt, level);
 
-	if (!vmem_run_flush(fmt, ops, ctx, walk, sink))
-		return false;
+	if (run->len)
+		return VMEM_STEP_FLUSH;
 	run->va = va;
 	run->len = len;
-	run->gpa = fmt->entry_phys(facts, entry, level, VMEM_CLASS_LEAF) |
-		   (va & mask);
+	run->gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
 	run->entry = entry;
-	run->level = level;
-	run->path = path;
+	run->level = cursor->level;
+	run->path = cursor->path;
 	run->hole = false;
-	run->leaf = fmt->leaf_attrs(facts, entry, level);
-	run->effective = vmem_effective(fmt, path, level, run->leaf);
+	run->leaf = e->fmt->leaf_attrs(e->facts, entry, cursor->level);
+	run->effective = vmem_effective(e->fmt, cursor->path, cursor->level,
+					run->leaf);
 	if (!(walk->flags & VMEM_WALK_LEAVES))
-		run->expect = vmem_entry_after(facts, entry, mask + 1);
+		run->expect = vmem_entry_after(e, entry, mask + 1);
 	walk->leaves++;
-	return true;
+	return VMEM_STEP_BEHIND;
 }
 
-/* A hole of @len bytes. Return: whether there was room for the last run. */
-static __always_inline bool
-vmem_run_hole(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	      void *ctx, struct vmem_walk *walk, struct vmem_sink *sink,
-	      vmem_virt_t va, u64 len, unsigned int level, u32 path)
+/* A hole of @len bytes: it makes a run of holes longer, or begins one. */
+static inline enum vmem_step
+vmem_run_hole(struct vmem_walk *walk, const struct vmem_cursor *cursor,
+	      vmem_virt_t va, u64 len)
 {
 	struct vmem_run *run = &walk->run;
 
-	if (!vmem_run_adjoins(run, va, level, path, true)) {
-		if (!vmem_run_flush(fmt, ops, ctx, walk, sink))
-			return false;
-		run->va = va;
-		run->level = level;
-		run->path = path;
-		run->hole = true;
+	if (!(walk->flags & VMEM_WALK_HOLES))
+		return VMEM_STEP_BEHIND;
+	if (vmem_run_adjoins(run, va, cursor, true)) {
+		run->len += len;
+		return VMEM_STEP_BEHIND;
 	}
-	run->len += len;
-	return true;
-}
-
-/* A record for an entry that isn't walked. Return: whether there was room. */
-static __always_inline bool
-vmem_walk_report(const struct vmem_format *fmt,
-		 const struct vmem_table_ops *ops, void *ctx,
-		 struct vmem_walk *walk, struct vmem_sink *sink,
-		 const struct vmem_space_aware_mapping *rec)
-{
-	if (!vmem_run_flush(fmt, ops, ctx, walk, sink) ||
-	    sink->nr == sink->max)
-		return false;
-	*vmem_sink_next(sink) = *rec;
-	if (rec->type == VMEM_REC_BAD)
-		walk->bad++;
-	else if (rec->type == VMEM_REC_REFERENCE)
-		walk->refs++;
-	return true;
-}
-
-/* What came of an attempt to enter a table. */
-enum vmem_enter {
-	VMEM_ENTERED,
-	VMEM_REPORTED,		/* a record instead: go on behind it */
-	VMEM_FULL,		/* no room for that record */
-	VMEM_STOPPED,		/* see the return value */
-};
-
-/* Does the range cover the whole span of a table, which begins at @base? */
-static __always_inline bool
-vmem_walk_covers(const struct vmem_format *fmt, const struct vmem_walk *walk,
-		 vmem_virt_t base, unsigned int level)
-{
-	if (level == vmem_top(fmt))
-		return !walk->first && walk->last == U64_MAX;
-	return base >= walk->first &&
-	       (base | vmem_table_mask(fmt, level)) <= walk->last;
-}
-
-/*
- * Enter @table of @level. @rec is a record of the entry that names it, for
- * what may have to be reported. @known: the walk was in this table already.
- */
-static __always_inline enum vmem_enter
-vmem_walk_enter(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-		void *ctx, struct vmem_walk *walk, struct vmem_sink *sink,
-		vmem_table_t table, unsigned int level, bool known,
-		struct vmem_space_aware_mapping *rec, vmem_pte_t **host,
-		int *ret)
-{
-	vmem_virt_t base = walk->va & ~vmem_table_mask(fmt, level);
-	bool remember = false;
-
-	if (level == vmem_top(fmt))
-		base = 0;
-	if (!known && !(walk->flags & VMEM_WALK_FOLLOW) &&
-	    vmem_walk_covers(fmt, walk, base, level)) {
-		struct vmem_space_reference_mapping ref = {
-			.span	= vmem_table_mask(fmt, level) + 1,
-			.entry	= rec->entry,
-		};
-
-		if (vmem_seen_find(walk->seen, table, level, &ref.owner,
-				   &ref.their_va)) {
-			rec->type = VMEM_REC_REFERENCE;
-			rec->detail = vmem_top(fmt) - level;
-			rec->va = base;
-			rec->ref = ref;
-			goto report;
-		}
-		remember = true;
-	}
-	if (!known && !walk->budget) {
-		vmem_walk_stop(walk, VMEM_END_BUDGET);
-		*ret = VMEM_NEXT_SPACE;
-		return VMEM_STOPPED;
-	}
-
-	*ret = ops->from_phys(ctx, table, VMEM_READ, host);
-	rec->gpa = vmem_table_gpa(table);
-	if (*ret == VMEM_OUTSIDE) {
-		rec->type = VMEM_REC_BAD;
-		rec->detail = VMEM_BAD_OUTSIDE;
-		goto report;
-	}
-	if (*ret == VMEM_ABSENT && walk->flags & VMEM_WALK_RESIDENT_ONLY) {
-		rec->type = VMEM_REC_ABSENT;
-		goto report;
-	}
-	if (*ret)
-		return VMEM_STOPPED;
-
-	if (remember) {
-		*ret = vmem_seen_add(walk->seen, table, level, walk->space,
-				     base);
-		if (*ret)
-			return VMEM_STOPPED;
-	}
-	if (!known) {
-		walk->budget--;
-		walk->tables[level] = table;
-		walk->low = level;
-	}
-	return VMEM_ENTERED;
-report:
-	if (!vmem_walk_report(fmt, ops, ctx, walk, sink, rec))
-		return VMEM_FULL;
-	return VMEM_REPORTED;
-}
-
-/* Go on behind the entry that walk->va is in. Return: is there more? */
-static __always_inline bool
-vmem_walk_behind(const struct vmem_format *fmt, struct vmem_walk *walk,
-		 struct vmem_cursor *cursor)
-{
-	u64 mask = vmem_entry_mask(fmt, cursor->level);
-	vmem_virt_t last = walk->va | mask;
-
-	if (last >= walk->last)
-		return false;
-	walk->va = vmem_canonical_from(fmt, last + 1);
-	if (walk->va > walk->last)
-		return false;
-	while (cursor->level < vmem_top(fmt) &&
-	       !(walk->va & vmem_table_mask(fmt, cursor->level)))
-		vmem_cursor_up(cursor);
-	if (walk->low < cursor->level)
-		walk->low = cursor->level;
-	return true;
+	if (run->len)
+		return VMEM_STEP_FLUSH;
+	run->va = va;
+	run->len = len;
+	run->level = cursor->level;
+	run->path = cursor->path;
+	run->hole = true;
+	return VMEM_STEP_BEHIND;
 }
 
 /* Are these eight entries, from @i on, what follows @expect? */
@@ -329,226 +209,297 @@ vmem_eight_follow(const vmem_pte_t *host, unsigned int i, u64 expect, u64 page,
 
 /*
  * The entries of a table of level 0, from walk->va on to the end of the table
- * or of the range. walk->va is then in the last entry that was dealt with.
- * Return: false: no room, walk->va is in the entry that wasn't dealt with.
+ * or of the range. walk->va is then in the last entry that was dealt with, or
+ * in the one that something is to be done about.
  */
-static __always_inline bool
-vmem_walk_leaves(const struct vmem_format *fmt,
-		 const struct vmem_table_ops *ops, void *ctx,
-		 const struct vmem_facts *facts, struct vmem_walk *walk,
-		 struct vmem_sink *sink, const struct vmem_cursor *cursor)
+static __always_inline enum vmem_step
+vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
+		 const struct vmem_cursor *cursor,
+		 struct vmem_space_aware_mapping *rec)
 {
-	const u64 page = BIT_ULL(fmt->page_lg2);
-	vmem_virt_t base = walk->va & ~vmem_table_mask(fmt, 0);
-	vmem_virt_t last = min(walk->last, base | vmem_table_mask(fmt, 0));
-	u64 cmp = walk->flags & VMEM_WALK_IGNORE_AD ? ~fmt->ad : U64_MAX;
-	unsigned int i = vmem_index(fmt, walk->va, 0);
-	unsigned int end = vmem_index(fmt, last, 0) + 1;
-	bool holes = walk->flags & VMEM_WALK_HOLES;
+	vmem_virt_t base = walk->va & ~vmem_table_mask(e->fmt, 0);
+	vmem_virt_t last = min(walk->last, base | vmem_table_mask(e->fmt, 0));
+	u64 cmp = walk->flags & VMEM_WALK_IGNORE_AD ? ~e->fmt->ad : U64_MAX;
+	unsigned int i = vmem_index(e->fmt, walk->va, 0), from;
+	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
+	enum vmem_step step = VMEM_STEP_BEHIND;
+	const u64 page = BIT_ULL(e->fmt->page_lg2);
 	const vmem_pte_t *host = cursor->host[0];
 	struct vmem_run *run = &walk->run;
-	struct vmem_space_aware_mapping rec;
-	unsigned int from;
-	u64 entry, expect;
-	enum vmem_class class;
+	u64 entry, expect = 0;
 
-	expect = vmem_run_adjoins(run, base + i * page, 0, cursor->path, false) ?
-		 run->expect : 0;
+	if (vmem_run_adjoins(run, base + i * page, cursor, false))
+		expect = run->expect;
 	while (i < end) {
 		entry = vmem_read(host, i);
 		from = i;
 		if (expect && !((entry ^ expect) & cmp)) {
-			do {
-				expect = vmem_entry_after(facts, expect, page);
-				i++;
-				/* looked at only after a match */
-				while (i + 8 <= end && expect &&
-				       vmem_entry_after(facts, expect, 8 * page) &&
-				       vmem_eight_follow(host, i, expect, page, cmp)) {
-					expect += 8 * page;
-					i += 8;
-				}
-			} while (i < end && expect &&
-				 !((vmem_read(host, i) ^ expect) & cmp));
+			expect = vmem_entry_after(e, expect, page);
+			i++;
+			/* looked at only after a match */
+			while (i + 8 <= end && expect &&
+			       vmem_entry_after(e, expect, 8 * page) &&
+			       vmem_eight_follow(host, i, expect, page, cmp)) {
+				expect += 8 * page;
+				i += 8;
+			}
 			run->len += (i - from) * page;
-			run->expect = expect;
 			walk->leaves += i - from;
 			continue;
 		}
-
+		run->expect = 0;
 		expect = 0;
-		if (!(entry & fmt->present)) {
+		if (!(entry & e->fmt->present)) {
 			i++;
 			while (i + 8 <= end &&
-			       !(vmem_eight_or(host, i) & fmt->present))
+			       !(vmem_eight_or(host, i) & e->fmt->present))
 				i += 8;
-			if (holes &&
-			    !vmem_run_hole(fmt, ops, ctx, walk, sink,
-					   base + from * page,
-					   (i - from) * page, 0, cursor->path)) {
-				i = from;
-				break;
-			}
-			continue;
-		}
-
-		class = fmt->classify(facts, entry, 0);
-		if (class == VMEM_CLASS_LEAF) {
-			if (!vmem_run_leaf(fmt, ops, ctx, facts, walk, sink,
-					   entry, base + i * page, page, 0,
-					   cursor->path))
-				break;
+			step = vmem_run_hole(walk, cursor, base + from * page,
+					     (i - from) * page);
+		} else if (vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF) {
+			step = vmem_run_leaf(e, walk, cursor, entry,
+					     base + i * page, page);
 			expect = run->expect;
+			i++;
 		} else {
-			rec = (struct vmem_space_aware_mapping){
-				.type	= VMEM_REC_BAD,
-				.detail	= VMEM_BAD_RESERVED,
-				.space	= walk->space,
-				.va	= base + i * page,
-				.path	= cursor->path,
-			};
-			rec.len = page;
-			rec.entry = entry;
-			if (!vmem_walk_report(fmt, ops, ctx, walk, sink, &rec))
-				break;
+			rec->type = VMEM_REC_BAD;
+			rec->detail = VMEM_BAD_RESERVED;
+			rec->va = base + i * page;
+			rec->len = page;
+			rec->entry = entry;
+			step = VMEM_STEP_REPORT;
 		}
-		i++;
+		if (step != VMEM_STEP_BEHIND) {
+			walk->va = base + from * page;
+			return step;
+		}
 	}
-	walk->va = base + min(i, end - 1) * page;
-	return i == end;
+	run->expect = expect;
+	walk->va = base + (end - 1) * page;
+	return VMEM_STEP_BEHIND;
 }
 
-/*
- * The entry that walk->va is in, of a table above level 0.
- * Return: as vmem_walk_enter(); VMEM_REPORTED also where nothing was.
- */
-static __always_inline enum vmem_enter
-vmem_walk_entry(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-		void *ctx, const struct vmem_facts *facts,
-		struct vmem_walk *walk, struct vmem_sink *sink,
-		struct vmem_cursor *cursor, bool moved, int *ret)
+/* The entry that walk->va is in, of a table above level 0. */
+static __always_inline enum vmem_step
+vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
+		const struct vmem_cursor *cursor,
+		struct vmem_space_aware_mapping *rec, u32 *perms)
 {
 	unsigned int level = cursor->level;
 	u64 entry = vmem_read(cursor->host[level],
-			      vmem_index(fmt, walk->va, level));
-	enum vmem_class class = fmt->classify(facts, entry, level);
-	vmem_virt_t last = min(walk->va | vmem_entry_mask(fmt, level),
-			       walk->last);
-	u64 cmp = walk->flags & VMEM_WALK_IGNORE_AD ? ~fmt->ad : U64_MAX;
-	struct vmem_space_aware_mapping rec = {
-		.level	= level,
-		.space	= walk->space,
-		.va	= walk->va,
-		.path	= cursor->path,
-	};
+			      vmem_index(e->fmt, walk->va, level));
+	u64 mask = vmem_entry_mask(e->fmt, level);
+	u64 cmp = walk->flags & VMEM_WALK_IGNORE_AD ? ~e->fmt->ad : U64_MAX;
 	struct vmem_run *run = &walk->run;
-	enum vmem_enter entered;
-	vmem_table_t table;
-	vmem_pte_t *host;
-	bool known;
 
-	rec.len = last - walk->va + 1;
-	rec.entry = entry;
-	switch (class) {
+	rec->len = min(walk->va | mask, walk->last) - walk->va + 1;
+	rec->entry = entry;
+	switch (vmem_classify(e, entry, level)) {
 	case VMEM_CLASS_NONE:
-		if (walk->flags & VMEM_WALK_HOLES &&
-		    !vmem_run_hole(fmt, ops, ctx, walk, sink, walk->va, rec.len,
-				   level, cursor->path))
-			return VMEM_FULL;
-		return VMEM_REPORTED;
-
+		return vmem_run_hole(walk, cursor, walk->va, rec->len);
 	case VMEM_CLASS_LEAF:
-		if (vmem_run_adjoins(run, walk->va, level, cursor->path, false) &&
-		    run->expect && !((run->expect ^ entry) & cmp)) {
-			run->len += rec.len;
-			run->expect = vmem_entry_after(facts, run->expect,
-						       vmem_entry_mask(fmt, level) + 1);
-			walk->leaves++;
-			return VMEM_REPORTED;
-		}
-		if (!vmem_run_leaf(fmt, ops, ctx, facts, walk, sink, entry,
-				   walk->va, rec.len, level, cursor->path))
-			return VMEM_FULL;
-		return VMEM_REPORTED;
-
+		if (!vmem_run_adjoins(run, walk->va, cursor, false) ||
+		    !run->expect || (run->expect ^ entry) & cmp)
+			return vmem_run_leaf(e, walk, cursor, entry, walk->va,
+					     rec->len);
+		run->len += rec->len;
+		run->expect = vmem_entry_after(e, run->expect, mask + 1);
+		walk->leaves++;
+		return VMEM_STEP_BEHIND;
 	case VMEM_CLASS_TABLE:
-		table = vmem_table(fmt->entry_phys(facts, entry, level, class));
-		known = walk->low < level && walk->tables[level - 1] == table;
-		if (!known && moved && ops->pause(ctx)) {
-			*ret = VMEM_PAUSE;
-			return VMEM_STOPPED;
-		}
-		rec.path |= vmem_nibble(level, fmt->table_perms(entry));
-		entered = vmem_walk_enter(fmt, ops, ctx, walk, sink, table,
-					  level - 1, known, &rec, &host, ret);
-		if (entered == VMEM_ENTERED)
-			vmem_cursor_down(cursor, fmt->table_perms(entry), host);
-		return entered;
-
-	default:
-		rec.type = VMEM_REC_BAD;
-		rec.detail = class == VMEM_CLASS_LARGE ? VMEM_BAD_LARGE :
-							 VMEM_BAD_RESERVED;
-		if (!vmem_walk_report(fmt, ops, ctx, walk, sink, &rec))
-			return VMEM_FULL;
-		return VMEM_REPORTED;
+		*perms = e->fmt->table_perms(entry);
+		rec->path |= vmem_nibble(level, *perms);
+		rec->gpa = vmem_table_gpa(vmem_entry_table(e, entry, level));
+		return VMEM_STEP_DOWN;
+	case VMEM_CLASS_LARGE:
+		rec->type = VMEM_REC_BAD;
+		rec->detail = VMEM_BAD_LARGE;
+		return VMEM_STEP_REPORT;
+	case VMEM_CLASS_RESERVED:
+		break;
 	}
+	rec->type = VMEM_REC_BAD;
+	rec->detail = VMEM_BAD_RESERVED;
+	return VMEM_STEP_REPORT;
 }
 
-/* As vmem_walk_space(), but that the space is only spent, not left. */
-static __always_inline int
-vmem_walk_tables(const struct vmem_format *fmt,
-		 const struct vmem_table_ops *ops, void *ctx,
-		 const struct vmem_space *space, struct vmem_walk *walk,
-		 struct vmem_sink *sink)
+/* Does the range cover the whole span of a table, which begins at @base? */
+static __always_inline bool vmem_walk_covers(const struct vmem_format *fmt,
+					     const struct vmem_walk *walk,
+					     vmem_virt_t base,
+					     unsigned int level)
 {
-	struct vmem_cursor cursor = { .level = vmem_top(fmt) };
-	struct vmem_space_aware_mapping root = {
-		.level	= fmt->nr_levels,
-		.space	= walk->space,
-		.va	= walk->va,
+	if (level == vmem_top(fmt))
+		return !walk->first && walk->last == U64_MAX;
+	return base >= walk->first &&
+	       (base | vmem_table_mask(fmt, level)) <= walk->last;
+}
+
+/*
+ * Enter the table that @rec is about, of @level, or say in @rec why not.
+ * @moved: something was done since the piece began.
+ */
+static __always_inline enum vmem_step
+vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
+		unsigned int level, bool moved,
+		struct vmem_space_aware_mapping *rec, vmem_pte_t **host,
+		int *ret)
+{
+	vmem_virt_t base = level == vmem_top(e->fmt) ? 0 :
+			   walk->va & ~vmem_table_mask(e->fmt, level);
+	vmem_table_t table = vmem_table(rec->gpa);
+	bool known = walk->low <= level && walk->tables[level] == table;
+	struct vmem_space_reference_mapping ref = {
+		.span	= vmem_table_mask(e->fmt, level) + 1,
+		.entry	= rec->entry,
 	};
-	enum vmem_enter entered;
-	bool moved = false;
+	bool remember = !known && !(walk->flags & VMEM_WALK_FOLLOW) &&
+			vmem_walk_covers(e->fmt, walk, base, level);
+
+	if (!known && moved && e->ops->pause(e->ctx)) {
+		*ret = VMEM_PAUSE;
+		return VMEM_STEP_STOP;
+	}
+	if (remember && vmem_seen_find(walk->seen, table, level, &ref.owner,
+				       &ref.their_va)) {
+		rec->type = VMEM_REC_REFERENCE;
+		rec->detail = vmem_top(e->fmt) - level;
+		rec->va = base;
+		rec->ref = ref;
+		return VMEM_STEP_REPORT;
+	}
+	if (!known && !walk->budget) {
+		vmem_walk_stop(walk, VMEM_END_BUDGET);
+		*ret = VMEM_NEXT_SPACE;
+		return VMEM_STEP_STOP;
+	}
+
+	*ret = e->ops->from_phys(e->ctx, table, VMEM_READ, host);
+	if (*ret == VMEM_OUTSIDE) {
+		rec->type = VMEM_REC_BAD;
+		rec->detail = VMEM_BAD_OUTSIDE;
+		return VMEM_STEP_REPORT;
+	}
+	if (*ret == VMEM_ABSENT && walk->flags & VMEM_WALK_RESIDENT_ONLY) {
+		rec->type = VMEM_REC_ABSENT;
+		return VMEM_STEP_REPORT;
+	}
+	if (!*ret && remember)
+		*ret = vmem_seen_add(walk->seen, table, level, walk->space,
+				     base);
+	if (*ret)
+		return VMEM_STEP_STOP;
+	if (!known) {
+		walk->budget--;
+		walk->tables[level] = table;
+		walk->low = level;
+	}
+	return VMEM_STEP_DOWN;
+}
+
+/* Go on behind the entry that walk->va is in. Return: is there more? */
+static __always_inline bool vmem_walk_behind(const struct vmem_format *fmt,
+					     struct vmem_walk *walk,
+					     struct vmem_cursor *cursor)
+{
+	vmem_virt_t last;
+
+	if (cursor->level == fmt->nr_levels)
+		return false;
+	last = walk->va | vmem_entry_mask(fmt, cursor->level);
+	if (last >= walk->last)
+		return false;
+	walk->va = vmem_canonical_from(fmt, last + 1);
+	if (walk->va > walk->last)
+		return false;
+	while (cursor->level < vmem_top(fmt) &&
+	       !(walk->va & vmem_table_mask(fmt, cursor->level))) {
+		cursor->level++;
+		cursor->path &= ~vmem_nibble(cursor->level, VMEM_RWXU);
+	}
+	if (walk->low < cursor->level)
+		walk->low = cursor->level;
+	return true;
+}
+
+/* The walk is begun, or is in its next space. */
+static __always_inline void vmem_walk_begin(const struct vmem_format *fmt,
+					    struct vmem_walk *walk)
+{
+	walk->va = vmem_canonical_from(fmt, walk->first);
+	walk->low = fmt->nr_levels;
+	walk->spent = walk->va > walk->last;
+}
+
+static __always_inline int
+vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
+		 struct vmem_walk *walk, struct vmem_sink *sink)
+{
+	struct vmem_cursor cursor = { .level = e->fmt->nr_levels };
+	bool flush = walk->spent, report = false, moved = false;
+	struct vmem_space_aware_mapping rec;
+	enum vmem_step step;
+	vmem_pte_t *host;
+	u32 perms = 0;
 	int ret = 0;
 
-	root.entry = vmem_table_gpa(space->root);
-	if (walk->va > walk->last)
-		return VMEM_NEXT_SPACE;
-	entered = vmem_walk_enter(fmt, ops, ctx, walk, sink, space->root,
-				  cursor.level,
-				  walk->entered &&
-				  walk->tables[cursor.level] == space->root,
-				  &root, &cursor.host[cursor.level], &ret);
-	if (entered == VMEM_REPORTED)
-		return VMEM_NEXT_SPACE;
-	if (entered != VMEM_ENTERED)
-		return ret;
-	walk->entered = true;
-
 	for (;;) {
-		if (cursor.level == 0) {
-			moved = true;
-			if (!vmem_walk_leaves(fmt, ops, ctx, &space->facts,
-					      walk, sink, &cursor))
+		if (flush) {
+			if (!vmem_run_flush(e, walk, sink))
 				return 0;
-			entered = VMEM_REPORTED;
-		} else {
-			entered = vmem_walk_entry(fmt, ops, ctx, &space->facts,
-						  walk, sink, &cursor, moved,
-						  &ret);
-		}
-		switch (entered) {
-		case VMEM_ENTERED:
-			break;
-		case VMEM_REPORTED:
-			moved = true;
-			if (!vmem_walk_behind(fmt, walk, &cursor))
+			if (walk->spent && !report)
 				return VMEM_NEXT_SPACE;
+			if (sink->nr == sink->max)
+				return 0;
+			flush = false;
+		}
+		if (report) {
+			sink->out[sink->nr++] = rec;
+			walk->bad += rec.type == VMEM_REC_BAD;
+			walk->refs += rec.type == VMEM_REC_REFERENCE;
+			report = false;
+			step = VMEM_STEP_BEHIND;
+			goto behind;
+		}
+
+		rec = (struct vmem_space_aware_mapping){
+			.level	= cursor.level,
+			.space	= walk->space,
+			.va	= walk->va,
+			.path	= cursor.path,
+		};
+		if (cursor.level == e->fmt->nr_levels) {
+			rec.gpa = vmem_table_gpa(space->root);
+			rec.entry = rec.gpa;
+			step = VMEM_STEP_DOWN;
+		} else if (cursor.level) {
+			step = vmem_walk_entry(e, walk, &cursor, &rec, &perms);
+		} else {
+			step = vmem_walk_leaves(e, walk, &cursor, &rec);
+			moved = true;
+		}
+		if (step == VMEM_STEP_DOWN)
+			step = vmem_walk_enter(e, walk, cursor.level - 1, moved,
+					       &rec, &host, &ret);
+behind:
+		switch (step) {
+		case VMEM_STEP_DOWN:
+			cursor.path = rec.path;
+			cursor.host[--cursor.level] = host;
 			break;
-		case VMEM_FULL:
-			return 0;
-		case VMEM_STOPPED:
+		case VMEM_STEP_BEHIND:
+			moved = true;
+			walk->spent = !vmem_walk_behind(e->fmt, walk, &cursor);
+			flush = walk->spent;
+			break;
+		case VMEM_STEP_REPORT:
+			report = true;
+			flush = true;
+			break;
+		case VMEM_STEP_FLUSH:
+			flush = true;
+			break;
+		case VMEM_STEP_STOP:
 			return ret;
 		}
 	}
@@ -567,9 +518,8 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 		.flags	= flags,
 		.budget	= budget,
 		.seen	= seen,
-		.va	= vmem_canonical_from(fmt, first & ~page),
-		.low	= fmt->nr_levels,
 	};
+	vmem_walk_begin(fmt, walk);
 }
 
 static __always_inline int
@@ -578,22 +528,15 @@ vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 		struct vmem_walk *walk, struct vmem_space_aware_mapping *out,
 		u32 max, u32 *nr)
 {
+	const struct vmem_env e = { fmt, ops, ctx, &space->facts };
 	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
 	int ret = VMEM_NEXT_SPACE;
 
-	if (!walk->spent && !walk->ending)
-		ret = vmem_walk_tables(fmt, ops, ctx, space, walk, &sink);
+	if (!walk->ending)
+		ret = vmem_walk_tables(&e, space, walk, &sink);
 	if (ret == VMEM_NEXT_SPACE && !walk->ending) {
-		walk->spent = true;
-		if (vmem_run_flush(fmt, ops, ctx, walk, &sink)) {
-			walk->spent = false;
-			walk->entered = false;
-			walk->space++;
-			walk->low = fmt->nr_levels;
-			walk->va = vmem_canonical_from(fmt, walk->first);
-		} else {
-			ret = 0;
-		}
+		walk->space++;
+		vmem_walk_begin(fmt, walk);
 	}
 	*nr = sink.nr;
 	return ret;
@@ -611,21 +554,21 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	      void *ctx, struct vmem_walk *walk,
 	      struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
 {
+	const struct vmem_env e = { fmt, ops, ctx, NULL };
 	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
-	struct vmem_space_aware_mapping *rec;
 
 	walk->ending = true;
-	if (vmem_run_flush(fmt, ops, ctx, walk, &sink) && sink.nr < max) {
-		rec = vmem_sink_next(&sink);
-		*rec = (struct vmem_space_aware_mapping){
+	if (vmem_run_flush(&e, walk, &sink) && sink.nr < max) {
+		out[sink.nr] = (struct vmem_space_aware_mapping){
 			.type	= VMEM_REC_END,
 			.detail	= walk->end,
 			.space	= walk->space,
 			.va	= walk->va,
 		};
-		rec->gpa = walk->leaves;
-		rec->len = walk->refs;
-		rec->entry = walk->bad;
+		out[sink.nr].gpa = walk->leaves;
+		out[sink.nr].len = walk->refs;
+		out[sink.nr].entry = walk->bad;
+		sink.nr++;
 		walk->finished = true;
 	}
 	*nr = sink.nr;

@@ -482,7 +482,6 @@ struct vmem_walk {
 	bool ending;
 	bool finished;
 
-	bool entered;		/* the root of this space */
 	bool spent;		/* nothing of this space is left to walk */
 	u8 low;			/* tables[low] and above are the path */
 	vmem_table_t tables[VMEM_LEVELS_MAX];
