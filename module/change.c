@@ -32,8 +32,6 @@ static_assert(VMEM_IOC_MAP_ATOMIC == VMEM_CHANGE_ATOMIC);
 static_assert(VMEM_IOC_KIND_UNMAPPED == (int)VMEM_KIND_UNMAPPED);
 static_assert(VMEM_IOC_KIND_BASIC == (int)VMEM_KIND_BASIC);
 static_assert(VMEM_IOC_KIND_COW == (int)VMEM_KIND_COW);
-static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
-	      VMEM_IOC_ATTR_X == VMEM_X && VMEM_IOC_ATTR_U == VMEM_U);
 
 /**
  * struct vmem_change_work - a changing call
@@ -87,6 +85,8 @@ vmem_change_space(struct vmem_change_work *work)
 	work->begun = true;
 	work->piece.pool = &space->pool->pool;
 	work->piece.pool->generation = guest->generation + 1;
+	work->piece.shared_root = space->twins ? space->space.root :
+						 VMEM_NO_TABLE;
 	return space;
 }
 
@@ -104,8 +104,7 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 		vmem_piece_begin(piece);
 		ret = space->ops->map(piece, &space->space, &work->change);
 		if (ret == VMEM_ABSENT)
-			vmem_piece_absent(piece, space->ops,
-					  &space->space.facts);
+			vmem_space_absent(space, piece);
 		vmem_piece_end(piece);
 	} while (ret == VMEM_PAUSE && ++nr < VMEM_CHANGE_PIECES &&
 		 !vmem_guest_contended(guest) &&

@@ -5,7 +5,8 @@
  * has looked at lately is absent. seq_file asks for one line after the other,
  * and each takes at most one step of the walk.
  *
- * An open file holds the struct of its guest, but not its life.
+ * An open file holds the struct of its guest, but not its life. Whoever ends a
+ * guest or a space removes its files first.
  *
  * spaces, space-<id>
  *	One line a record, its fields apart by blanks; a field is a word, or a
@@ -566,19 +567,6 @@ void vmem_debugfs_add_guest(struct vmem_guest *guest)
 }
 
 /**
- * vmem_debugfs_remove_guest() - don't show a guest any more
- * @guest:	the guest, whose life ends
- *
- * Waits for an open() under way, but for no reader.
- *
- * Context: sleeps; no lock is held.
- */
-void vmem_debugfs_remove_guest(struct vmem_guest *guest)
-{
-	debugfs_remove(guest->dir);
-}
-
-/**
  * vmem_debugfs_add_space() - show a space
  * @space:	not published yet; its file is set
  *
@@ -591,17 +579,6 @@ void vmem_debugfs_add_space(struct vmem_space_object *space)
 	snprintf(name, sizeof(name), "space-%u", space->object.id);
 	space->file = debugfs_create_file_unsafe(name, 0400, space->guest->dir,
 						 space, &vmem_space_fops);
-}
-
-/**
- * vmem_debugfs_remove_space() - don't show a space any more
- * @space:	the space, which may be freed afterwards
- *
- * Context: sleeps; no lock is held.
- */
-void vmem_debugfs_remove_space(struct vmem_space_object *space)
-{
-	debugfs_remove(space->file);
 }
 
 /**

@@ -11,8 +11,6 @@ struct vmem_space_object;
 void vmem_debugfs_init(void);
 void vmem_debugfs_exit(void);
 void vmem_debugfs_add_guest(struct vmem_guest *guest);
-void vmem_debugfs_remove_guest(struct vmem_guest *guest);
 void vmem_debugfs_add_space(struct vmem_space_object *space);
-void vmem_debugfs_remove_space(struct vmem_space_object *space);
 
 #endif /* _VMEM_MODULE_DEBUGFS_H */

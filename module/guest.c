@@ -7,6 +7,7 @@
  * takes it out of the ids first.
  */
 #include <linux/anon_inodes.h>
+#include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -15,7 +16,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "debugfs.h"
 #include "guest.h"
 #include "pages.h"
 #include "pool.h"
@@ -85,7 +85,8 @@ static void vmem_guest_end(struct kref *life)
 	unsigned int kind;
 	unsigned long id;
 
-	vmem_debugfs_remove_guest(guest);
+	/* Waits for an open() under way there, but for no reader. */
+	debugfs_remove(guest->dir);
 	down_write(&guest->lock);
 	guest->dead = true;
 	up_write(&guest->lock);
@@ -150,7 +151,6 @@ struct vmem_view *vmem_guest_open(void)
 
 	view->guest = guest;
 	view->rights = VMEM_RIGHTS_ALL;
-	vmem_debugfs_add_guest(guest);
 	return view;
 }
 
@@ -533,7 +533,7 @@ int vmem_ioctl_destroy(struct vmem_call *call, void *arg)
 		vmem_pool_object_free(vmem_to_pool(object));
 		break;
 	case VMEM_OBJECT_SPACE:
-		vmem_debugfs_remove_space(vmem_to_space(object));
+		debugfs_remove(vmem_to_space(object)->file);
 		vmem_space_free(vmem_to_space(object));
 		break;
 	case VMEM_OBJECT_KINDS:

@@ -219,11 +219,12 @@ static int vmem_ioctl_answer(const struct vmem_ioctl *ioctl, const void *arg,
 /* What was made is there for others once its maker knows of it. */
 static void vmem_call_end(struct vmem_call *call, bool publish)
 {
-	if (call->made) {
-		if (publish)
-			vmem_object_publish(call->guest, call->made);
-		else
-			vmem_object_abort(call->guest, call->made);
+	if (call->made && publish) {
+		if (call->made->kind == VMEM_OBJECT_SPACE)
+			vmem_debugfs_add_space(vmem_to_space(call->made));
+		vmem_object_publish(call->guest, call->made);
+	} else if (call->made) {
+		vmem_object_abort(call->guest, call->made);
 	}
 	if (call->file) {
 		if (publish) {
@@ -281,6 +282,7 @@ static int vmem_open(struct inode *inode, struct file *file)
 
 	if (IS_ERR(view))
 		return PTR_ERR(view);
+	vmem_debugfs_add_guest(view->guest);
 	file->private_data = view;
 	return nonseekable_open(inode, file);
 }

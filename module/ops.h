@@ -68,6 +68,10 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level, u32 *links)
 {
 	struct vmem_piece *piece = ctx;
 
+	if (table == piece->shared_root) {
+		*links = 2;
+		return VMEM_MINE;
+	}
 	return vmem_pool_owner(piece->pool, table, level, links);
 }
 

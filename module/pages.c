@@ -15,7 +15,6 @@
 
 #include "compat.h"
 #include "pages.h"
-#include "space.h"
 
 /**
  * vmem_piece_init() - a context for pieces of work on a guest
@@ -30,6 +29,7 @@ void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 	piece->nr_refused = 0;
 	piece->changing = false;
 	piece->pool = NULL;
+	piece->shared_root = VMEM_NO_TABLE;
 	piece->tables_made = 0;
 	vmem_reservation_init(&piece->reservation);
 }
@@ -41,6 +41,7 @@ void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
  * Context: takes residency for reading. The guest's lock is held.
  */
 void vmem_piece_begin(struct vmem_piece *piece)
+	__acquires(&piece->guest->residency)
 {
 	lockdep_assert_held(&piece->guest->lock);
 	read_lock(&piece->guest->residency);
@@ -58,6 +59,7 @@ void vmem_piece_begin(struct vmem_piece *piece)
  * Context: lets residency go.
  */
 void vmem_piece_end(struct vmem_piece *piece)
+	__releases(&piece->guest->residency)
 {
 	read_unlock(&piece->guest->residency);
 }
@@ -197,25 +199,16 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 
 /**
  * vmem_piece_absent() - the engine met a table that is absent
- * @piece:	the context
- * @ops:	of the format
- * @facts:	of the space
+ * @piece:	the context; siblings of the table may be added to it
  *
  * vmem_piece_resident() is to follow, with no lock held.
  *
  * Context: the piece that the engine ended with VMEM_ABSENT.
  */
-void vmem_piece_absent(struct vmem_piece *piece,
-		       const struct vmem_format_ops *ops,
-		       const struct vmem_facts *facts)
+void vmem_piece_absent(struct vmem_piece *piece)
 {
 	vmem_region_get(piece->absent);
 	piece->nr_siblings = 0;
-	if (piece->absent_intent == VMEM_READ && piece->table)
-		piece->nr_siblings = ops->siblings(piece->table, facts,
-						   piece->absent_gpa,
-						   piece->siblings,
-						   VMEM_SIBLINGS_MAX);
 }
 
 /**

@@ -25,7 +25,6 @@
 
 struct mem_cgroup;
 struct user_struct;
-struct vmem_format_ops;
 
 /*
  * Host addresses of the pages of a region, in blocks. A word is the address of
@@ -159,6 +158,8 @@ struct vmem_region {
  * @changing:	a changing call: it ends where a page is refused
  * @pool:	of a changing call, else NULL; guarded by vmem_guest.lock
  * @reservation: in @pool
+ * @shared_root: of a changing call: the root, if other spaces have it and it is
+ *		no table of a pool, else VMEM_NO_TABLE
  * @tables_made: by this call, less those that it freed
  */
 struct vmem_piece {
@@ -184,15 +185,14 @@ struct vmem_piece {
 	bool changing;
 	struct vmem_pool *pool;
 	struct vmem_reservation reservation;
+	vmem_table_t shared_root;
 	s64 tables_made;
 };
 
 void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest);
 void vmem_piece_begin(struct vmem_piece *piece);
 void vmem_piece_end(struct vmem_piece *piece);
-void vmem_piece_absent(struct vmem_piece *piece,
-		       const struct vmem_format_ops *ops,
-		       const struct vmem_facts *facts);
+void vmem_piece_absent(struct vmem_piece *piece);
 int vmem_piece_resident(struct vmem_piece *piece);
 int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		      enum vmem_intent intent, vmem_pte_t **host);

@@ -9,7 +9,6 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "debugfs.h"
 #include "space.h"
 
 static const struct vmem_format_ops *const vmem_formats[] = {
@@ -61,6 +60,27 @@ struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id)
 void vmem_space_free(struct vmem_space_object *space)
 {
 	kfree(space);
+}
+
+/**
+ * vmem_space_absent() - the engine met a table of a space that is absent
+ * @space:	the space
+ * @piece:	the context
+ *
+ * Tables that will be needed soon are made resident with it, if they come at
+ * once: those that are named behind it in the same table.
+ *
+ * Context: the piece that the engine ended with VMEM_ABSENT.
+ */
+void vmem_space_absent(const struct vmem_space_object *space,
+		       struct vmem_piece *piece)
+{
+	vmem_piece_absent(piece);
+	if (piece->absent_intent == VMEM_READ && piece->table)
+		piece->nr_siblings =
+			space->ops->siblings(piece->table, &space->space.facts,
+					     piece->absent_gpa, piece->siblings,
+					     VMEM_SIBLINGS_MAX);
 }
 
 static unsigned int vmem_space_root_level(const struct vmem_space_object *space)
@@ -119,8 +139,7 @@ static int vmem_space_make_root(struct vmem_guest *guest,
 		if (!ret)
 			memset(host, 0, BIT(pool->table_lg2));
 		else if (ret == VMEM_ABSENT)
-			vmem_piece_absent(piece, space->ops,
-					  &space->space.facts);
+			vmem_piece_absent(piece);
 		vmem_piece_end(piece);
 		if (ret != VMEM_ABSENT)
 			break;
@@ -141,6 +160,26 @@ static int vmem_space_make_root(struct vmem_guest *guest,
 	space->root_pool = space->pool;
 	space->tables = 1;
 	return 0;
+}
+
+/*
+ * Spaces of one root, which is no table of a pool, have a link each. @delta:
+ * this one comes or goes.
+ */
+static void vmem_space_count_twins(struct vmem_guest *guest,
+				   struct vmem_space_object *space, int delta)
+{
+	struct vmem_space_object *other;
+
+	if (space->root_pool)
+		return;
+	space->twins = 0;
+	list_for_each_entry(other, &guest->spaces, link) {
+		if (other == space || other->space.root != space->space.root)
+			continue;
+		other->twins += delta;
+		space->twins++;
+	}
 }
 
 static int vmem_space_enter(struct vmem_guest *guest,
@@ -166,6 +205,7 @@ static int vmem_space_enter(struct vmem_guest *guest,
 	if (space->pool)
 		space->pool->spaces++;
 	list_add_tail(&space->link, &guest->spaces);
+	vmem_space_count_twins(guest, space, 1);
 	return 0;
 }
 
@@ -185,6 +225,7 @@ static bool vmem_space_leave(struct vmem_guest *guest,
 	}
 	if (space->pool)
 		space->pool->spaces--;
+	vmem_space_count_twins(guest, space, -1);
 	list_del(&space->link);
 	return freed;
 }
@@ -199,7 +240,6 @@ static bool vmem_space_leave(struct vmem_guest *guest,
 void vmem_space_abort(struct vmem_guest *guest,
 		      struct vmem_space_object *space)
 {
-	vmem_debugfs_remove_space(space);
 	/* What isn't published must go, whatever signal there is. */
 	down_write(&guest->lock);
 	/* No vCPU has seen its root: no flush is waited for. */
@@ -326,7 +366,6 @@ int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 	if (ret)
 		goto err_object;
 
-	vmem_debugfs_add_space(space);
 	create->out_id = space->object.id;
 	create->out_root = vmem_table_gpa(space->space.root);
 	call->made = &space->object;
@@ -369,6 +408,7 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	get->out_root = vmem_table_gpa(space->space.root);
 	get->out_generation = guest->generation;
 	get->out_tables = space->tables;
+	get->out_links = space->twins;
 	if (space->root_pool &&
 	    vmem_pool_owner(&space->root_pool->pool, space->space.root,
 			    vmem_space_root_level(space),
@@ -380,6 +420,37 @@ out:
 }
 
 #define VMEM_TRANSLATE_BATCH	64
+
+/* Results are given to userspace as the core made them. */
+#define VMEM_SAME(theirs, ours)						\
+	static_assert(offsetof(struct vmem_ioc_result, theirs) ==	\
+		      offsetof(struct vmem_translation, ours))
+VMEM_SAME(gpa, gpa);
+VMEM_SAME(entry, entry);
+VMEM_SAME(status, status);
+VMEM_SAME(level, level);
+VMEM_SAME(page_lg2, page_lg2);
+VMEM_SAME(flags, flags);
+VMEM_SAME(error_code, error_code);
+VMEM_SAME(leaf, leaf);
+VMEM_SAME(effective, effective);
+VMEM_SAME(path, path);
+static_assert(sizeof(struct vmem_ioc_result) ==
+	      sizeof(struct vmem_translation));
+static_assert(VMEM_IOC_OK == (int)VMEM_OK);
+static_assert(VMEM_IOC_NOT_PRESENT == (int)VMEM_NOT_PRESENT);
+static_assert(VMEM_IOC_NON_CANONICAL == (int)VMEM_NON_CANONICAL);
+static_assert(VMEM_IOC_RESERVED == (int)VMEM_STATUS_RESERVED);
+static_assert(VMEM_IOC_OUTSIDE == (int)VMEM_STATUS_OUTSIDE);
+static_assert(VMEM_IOC_RESULT_OUTSIDE == VMEM_FRAME_OUTSIDE);
+static_assert(VMEM_IOC_LEVELS_MAX == VMEM_LEVELS_MAX);
+static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
+	      VMEM_IOC_ATTR_X == VMEM_X && VMEM_IOC_ATTR_U == VMEM_U &&
+	      VMEM_IOC_ATTR_G == VMEM_G && VMEM_IOC_ATTR_A == VMEM_A &&
+	      VMEM_IOC_ATTR_D == VMEM_D && VMEM_IOC_ATTR_PCD == VMEM_PCD &&
+	      VMEM_IOC_ATTR_PWT == VMEM_PWT && VMEM_IOC_ATTR_PAT == VMEM_PAT &&
+	      VMEM_IOC_ATTR_COW == VMEM_COW &&
+	      VMEM_IOC_ATTR_KEY_MASK == VMEM_KEY);
 
 /* What a TRANSLATE works on; the last member is there where it is asked for. */
 struct vmem_translate_work {
@@ -393,44 +464,40 @@ struct vmem_translate_work {
  * Pieces of a translation, as long as nobody else wants the guest.
  * Return: as vmem_translate(), and -ENOENT.
  */
-static int vmem_translate_pieces(struct vmem_guest *guest, u32 id,
-				 struct vmem_translate_work *work, u32 nr,
-				 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
+static int vmem_translate_pieces(struct vmem_piece *piece, u32 id,
+				 struct vmem_translate_batch *batch)
 {
 	struct vmem_space_object *space;
 	int ret;
 
-	space = vmem_space_find(guest, id);
+	space = vmem_space_find(piece->guest, id);
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	do {
 		cond_resched();
-		vmem_piece_begin(&work->piece);
-		ret = space->ops->translate(&work->piece, &space->space,
-					    work->vas, nr, work->results,
-					    entries, done);
+		vmem_piece_begin(piece);
+		ret = space->ops->translate(piece, &space->space, batch);
 		if (ret == VMEM_ABSENT)
-			vmem_piece_absent(&work->piece, space->ops,
-					  &space->space.facts);
-		vmem_piece_end(&work->piece);
-	} while (ret == VMEM_PAUSE && !vmem_guest_contended(guest) &&
+			vmem_space_absent(space, piece);
+		vmem_piece_end(piece);
+	} while (ret == VMEM_PAUSE && !vmem_guest_contended(piece->guest) &&
 		 !fatal_signal_pending(current));
 	return ret;
 }
 
-static int vmem_translate_batch(struct vmem_guest *guest, u32 id,
-				struct vmem_translate_work *work, u32 nr,
-				u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
+static int vmem_translate_do(struct vmem_piece *piece, u32 id,
+			     struct vmem_translate_batch *batch)
 {
+	struct vmem_guest *guest = piece->guest;
 	int ret;
 
 	do {
 		if (down_read_killable(&guest->lock))
 			return -EINTR;
-		ret = vmem_translate_pieces(guest, id, work, nr, entries, done);
+		ret = vmem_translate_pieces(piece, id, batch);
 		up_read(&guest->lock);
 		if (ret == VMEM_ABSENT)
-			ret = vmem_piece_resident(&work->piece) ?: VMEM_ABSENT;
+			ret = vmem_piece_resident(piece) ?: VMEM_ABSENT;
 		else if (ret == VMEM_PAUSE && fatal_signal_pending(current))
 			ret = -EINTR;
 	} while (ret > 0);
@@ -438,33 +505,36 @@ static int vmem_translate_batch(struct vmem_guest *guest, u32 id,
 }
 
 /* As vmem_ioctl_translate(). Results that are ready are given before an errno. */
-static int vmem_translate_all(struct vmem_call *call,
-			      struct vmem_ioc_translate *ask,
+static int vmem_translate_all(struct vmem_ioc_translate *ask,
 			      struct vmem_translate_work *work)
 {
-	u64 (*entries)[VMEM_LEVELS_MAX] = ask->entries ? work->entries : NULL;
-	u64 __user *vas = u64_to_user_ptr(ask->vas);
 	struct vmem_ioc_result __user *results = u64_to_user_ptr(ask->results);
 	u64 __user *words = u64_to_user_ptr(ask->entries);
-	u32 nr, done;
+	u64 __user *vas = u64_to_user_ptr(ask->vas);
+	struct vmem_translate_batch batch = {
+		.vas		= work->vas,
+		.out		= work->results,
+		.entries	= ask->entries ? work->entries : NULL,
+	};
+	size_t at;
 	int ret;
 
 	do {
-		nr = min_t(u32, ask->nr - ask->out_done, VMEM_TRANSLATE_BATCH);
-		done = 0;
-		if (copy_from_user(work->vas, &vas[ask->out_done],
-				   nr * sizeof(work->vas[0])))
+		at = ask->out_done;
+		batch.nr = min_t(u32, ask->nr - at, VMEM_TRANSLATE_BATCH);
+		batch.done = 0;
+		if (copy_from_user(work->vas, &vas[at],
+				   batch.nr * sizeof(work->vas[0])))
 			return -EFAULT;
-		ret = vmem_translate_batch(call->guest, ask->space, work, nr,
-					   entries, &done);
-		if (copy_to_user(&results[ask->out_done], work->results,
-				 done * sizeof(work->results[0])))
+		ret = vmem_translate_do(&work->piece, ask->space, &batch);
+		if (copy_to_user(&results[at], work->results,
+				 batch.done * sizeof(work->results[0])))
 			return -EFAULT;
-		if (entries &&
-		    copy_to_user(&words[(size_t)ask->out_done * VMEM_LEVELS_MAX],
-				 work->entries, done * sizeof(work->entries[0])))
+		if (batch.entries &&
+		    copy_to_user(&words[at * VMEM_LEVELS_MAX], work->entries,
+				 batch.done * sizeof(work->entries[0])))
 			return -EFAULT;
-		ask->out_done += done;
+		ask->out_done += batch.done;
 	} while (!ret && ask->out_done < ask->nr);
 	return ret;
 }
@@ -483,7 +553,6 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 	struct vmem_translate_work *work;
 	int ret;
 
-	BUILD_BUG_ON(VMEM_IOC_LEVELS_MAX != VMEM_LEVELS_MAX);
 	if (ask->flags || ask->access || ask->mode || ask->pkru)
 		return -EOPNOTSUPP;
 	if (ask->nr > VMEM_TRANSLATE_MAX)
@@ -496,7 +565,7 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 	if (!work)
 		return -ENOMEM;
 	vmem_piece_init(&work->piece, call->guest);
-	ret = vmem_translate_all(call, ask, work);
+	ret = vmem_translate_all(ask, work);
 	kfree(work);
 	return ret;
 }

@@ -16,6 +16,22 @@
 struct dentry;
 
 /**
+ * struct vmem_translate_batch - addresses to be translated, see vmem_translate()
+ * @vas:	the addresses
+ * @out:	a result an address
+ * @entries:	the entries of each, or NULL
+ * @nr:		of the addresses
+ * @done:	results that are ready
+ */
+struct vmem_translate_batch {
+	const vmem_virt_t *vas;
+	struct vmem_translation *out;
+	u64 (*entries)[VMEM_LEVELS_MAX];
+	u32 nr;
+	u32 done;
+};
+
+/**
  * struct vmem_format_ops - the core over one format and the tables of a guest
  * @fmt:	the format
  * @id:		VMEM_IOC_FORMAT_*
@@ -42,9 +58,7 @@ struct vmem_format_ops {
 			vmem_phys_t *siblings, u32 max);
 	int (*translate)(struct vmem_piece *piece,
 			 const struct vmem_space *space,
-			 const vmem_virt_t *vas, u32 nr,
-			 struct vmem_translation *out,
-			 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
+			 struct vmem_translate_batch *batch);
 	void (*walk_init)(struct vmem_walk *walk, vmem_virt_t first,
 			  vmem_virt_t last, u32 flags, u64 budget,
 			  struct vmem_seen *seen);
@@ -73,6 +87,7 @@ extern const struct vmem_format_ops vmem_format_x86_64_5level;
  * @pool:	where its tables come from, NULL: it is for reading; immutable
  * @root_pool:	the pool that has a link for its root, NULL: none; immutable
  * @root_link:	that link; guarded as the pool is
+ * @twins:	other spaces of this root, which is no table of a pool
  * @tables:	made by calls on this space and not freed
  * @flags:	as given; immutable
  * @file:	in debugfs; immutable until it is removed
@@ -88,6 +103,7 @@ struct vmem_space_object {
 	struct vmem_pool_object *pool;
 	struct vmem_pool_object *root_pool;
 	struct vmem_link root_link;
+	u32 twins;
 	u64 tables;
 	u32 flags;
 	struct dentry *file;
@@ -102,6 +118,8 @@ vmem_to_space(struct vmem_object *object)
 const struct vmem_format_ops *vmem_format_nth(u32 n);
 
 struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id);
+void vmem_space_absent(const struct vmem_space_object *space,
+		       struct vmem_piece *piece);
 void vmem_space_free(struct vmem_space_object *space);
 void vmem_space_abort(struct vmem_guest *guest,
 		      struct vmem_space_object *space);

@@ -40,13 +40,11 @@ static noinline u32 vmem_fmt_siblings(const vmem_pte_t *table,
 
 static noinline int vmem_fmt_translate(struct vmem_piece *piece,
 				       const struct vmem_space *space,
-				       const vmem_virt_t *vas, u32 nr,
-				       struct vmem_translation *out,
-				       u64 (*entries)[VMEM_LEVELS_MAX],
-				       u32 *done)
+				       struct vmem_translate_batch *batch)
 {
-	return vmem_translate(&VMEM_FMT, &vmem_read_ops, piece, space, vas, nr,
-			      out, entries, done);
+	return vmem_translate(&VMEM_FMT, &vmem_read_ops, piece, space,
+			      batch->vas, batch->nr, batch->out,
+			      batch->entries, &batch->done);
 }
 
 static noinline void vmem_fmt_walk_init(struct vmem_walk *walk,

@@ -12,86 +12,77 @@
 #include <linux/types.h>
 
 DECLARE_EVENT_CLASS(vmem_change,
-	TP_PROTO(u64 guest, u32 space, u32 done, u64 pages, u64 generation,
-		 int ret),
-	TP_ARGS(guest, space, done, pages, generation, ret),
-	TP_STRUCT__entry(
-		__field(u64, guest)
-		__field(u32, space)
-		__field(u32, done)
-		__field(u64, pages)
-		__field(u64, generation)
-		__field(int, ret)
-	),
-	TP_fast_assign(
-		__entry->guest = guest;
-		__entry->space = space;
-		__entry->done = done;
-		__entry->pages = pages;
-		__entry->generation = generation;
-		__entry->ret = ret;
-	),
-	TP_printk("guest=%llu space=%u done=%u pages=%llu generation=%llu ret=%d",
-		  __entry->guest, __entry->space, __entry->done,
-		  __entry->pages, __entry->generation, __entry->ret)
+		    TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
+			     u64 generation, int ret),
+		    TP_ARGS(guest, space, done, pages, generation, ret),
+		    TP_STRUCT__entry(__field(u64, guest)
+				     __field(u32, space)
+				     __field(u32, done)
+				     __field(u64, pages)
+				     __field(u64, generation)
+				     __field(int, ret)),
+		    TP_fast_assign(__entry->guest = guest;
+				   __entry->space = space;
+				   __entry->done = done;
+				   __entry->pages = pages;
+				   __entry->generation = generation;
+				   __entry->ret = ret;),
+		    TP_printk("guest=%llu space=%u done=%u pages=%llu generation=%llu ret=%d",
+			      __entry->guest, __entry->space, __entry->done,
+			      __entry->pages, __entry->generation,
+			      __entry->ret)
 );
 
 DEFINE_EVENT(vmem_change, vmem_map,
-	TP_PROTO(u64 guest, u32 space, u32 done, u64 pages, u64 generation,
-		 int ret),
-	TP_ARGS(guest, space, done, pages, generation, ret)
+	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
+		      u64 generation, int ret),
+	     TP_ARGS(guest, space, done, pages, generation, ret)
 );
 
 DEFINE_EVENT(vmem_change, vmem_unmap,
-	TP_PROTO(u64 guest, u32 space, u32 done, u64 pages, u64 generation,
-		 int ret),
-	TP_ARGS(guest, space, done, pages, generation, ret)
+	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
+		      u64 generation, int ret),
+	     TP_ARGS(guest, space, done, pages, generation, ret)
 );
 
 TRACE_EVENT(vmem_walk,
-	TP_PROTO(u64 guest, u32 index, u64 va, u32 records),
-	TP_ARGS(guest, index, va, records),
-	TP_STRUCT__entry(
-		__field(u64, guest)
-		__field(u32, index)
-		__field(u64, va)
-		__field(u32, records)
-	),
-	TP_fast_assign(
-		__entry->guest = guest;
-		__entry->index = index;
-		__entry->va = va;
-		__entry->records = records;
-	),
-	TP_printk("guest=%llu at index=%u va=0x%llx records=%u",
-		  __entry->guest, __entry->index, __entry->va,
-		  __entry->records)
+	    TP_PROTO(u64 guest, u32 index, u64 va, u32 records),
+	    TP_ARGS(guest, index, va, records),
+	    TP_STRUCT__entry(__field(u64, guest)
+			     __field(u32, index)
+			     __field(u64, va)
+			     __field(u32, records)),
+	    TP_fast_assign(__entry->guest = guest;
+			   __entry->index = index;
+			   __entry->va = va;
+			   __entry->records = records;),
+	    TP_printk("guest=%llu at index=%u va=0x%llx records=%u",
+		      __entry->guest, __entry->index, __entry->va,
+		      __entry->records)
 );
 
 TRACE_EVENT(vmem_malformed,
-	TP_PROTO(u64 guest, u32 space, u64 va, u32 level, u32 why, u64 word),
-	TP_ARGS(guest, space, va, level, why, word),
-	TP_STRUCT__entry(
-		__field(u64, guest)
-		__field(u32, space)
-		__field(u64, va)
-		__field(u32, level)
-		__field(u32, why)
-		__field(u64, word)
-	),
-	TP_fast_assign(
-		__entry->guest = guest;
-		__entry->space = space;
-		__entry->va = va;
-		__entry->level = level;
-		__entry->why = why;
-		__entry->word = word;
-	),
-	TP_printk("guest=%llu space=%u va=0x%llx level=%u %s entry=0x%llx",
-		  __entry->guest, __entry->space, __entry->va, __entry->level,
-		  __print_symbolic(__entry->why, { 1, "reserved" },
-				   { 2, "outside" }, { 3, "large" }),
-		  __entry->word)
+	    TP_PROTO(u64 guest, u32 space, u64 va, u32 level, u32 why,
+		     u64 word),
+	    TP_ARGS(guest, space, va, level, why, word),
+	    TP_STRUCT__entry(__field(u64, guest)
+			     __field(u32, space)
+			     __field(u64, va)
+			     __field(u32, level)
+			     __field(u32, why)
+			     __field(u64, word)),
+	    TP_fast_assign(__entry->guest = guest;
+			   __entry->space = space;
+			   __entry->va = va;
+			   __entry->level = level;
+			   __entry->why = why;
+			   __entry->word = word;),
+	    TP_printk("guest=%llu space=%u va=0x%llx level=%u %s entry=0x%llx",
+		      __entry->guest, __entry->space, __entry->va,
+		      __entry->level,
+		      __print_symbolic(__entry->why, { 1, "reserved" },
+				       { 2, "outside" }, { 3, "large" }),
+		      __entry->word)
 );
 
 #endif /* _VMEM_MODULE_TRACE_H */

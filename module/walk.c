@@ -189,8 +189,7 @@ static int vmem_walker_piece(struct vmem_walker *walker,
 		ret = walker->ops->walk_space(piece, &space->space, walk, out,
 					      max, nr);
 		if (ret == VMEM_ABSENT)
-			vmem_piece_absent(piece, walker->ops,
-					  &space->space.facts);
+			vmem_space_absent(space, piece);
 	} else {
 		walker->ops->walk_end(piece, walk, out, max, nr);
 	}
@@ -259,7 +258,7 @@ int vmem_walker_step(struct vmem_walker *walker,
  * All is guarded by @lock.
  */
 struct vmem_walk_file {
-	struct mutex lock;
+	struct mutex lock;	/* readers take turns */
 	struct vmem_walker walker;
 	struct vmem_space_aware_mapping *records;
 	struct vmem_ioc_record *given;
