@@ -323,16 +323,20 @@ vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
 	return VMEM_STEP_REPORT;
 }
 
-/* Does the range cover the whole span of a table, which begins at @base? */
+/*
+ * Will the walk cover the whole span of a table, which begins at @base? Not one
+ * that replaced another while the walk was in the midst of it.
+ */
 static __always_inline bool vmem_walk_covers(const struct vmem_format *fmt,
 					     const struct vmem_walk *walk,
 					     vmem_virt_t base,
 					     unsigned int level)
 {
+	if (walk->va != base)
+		return false;
 	if (level == vmem_top(fmt))
-		return !walk->first && walk->last == U64_MAX;
-	return base >= walk->first &&
-	       (base | vmem_table_mask(fmt, level)) <= walk->last;
+		return walk->last == U64_MAX;
+	return (base | vmem_table_mask(fmt, level)) <= walk->last;
 }
 
 /*
@@ -353,7 +357,9 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 		.span	= vmem_table_mask(e->fmt, level) + 1,
 		.entry	= rec->entry,
 	};
+	/* from its begin: a table that comes up in the middle was put there now */
 	bool remember = !known && !(walk->flags & VMEM_WALK_FOLLOW) &&
+			walk->va == base &&
 			vmem_walk_covers(e->fmt, walk, base, level);
 
 	if (!known && moved && e->ops->pause(e->ctx)) {
