@@ -128,7 +128,8 @@ static void memory_add(struct source *source, const struct memory *memory)
 	void *host;
 	int fd, ret;
 
-	fd = open(memory->path, O_RDONLY | O_CLOEXEC);
+	/* a pipe must not be waited for */
+	fd = open(memory->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		fail("%s: %s%s", memory->path, strerror(errno),
 		     errno == ENOENT && strchr(memory->path, '@') ?
@@ -272,6 +273,9 @@ void source_open(struct source *source)
 			.phys_bits	= source->phys_bits,
 		};
 		ret = vmem_space_create(source->guest, &space);
+		if (ret == -ENXIO)
+			fail("--root 0x%llx: lies in no memory given",
+			     source->roots[i]);
 		if (ret)
 			fail("--root 0x%llx: %s", source->roots[i],
 			     strerror(-ret));

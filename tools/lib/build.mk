@@ -30,7 +30,7 @@ $(BUILD)/lib/%.o: tools/lib/%.c $(lib_headers) tools/lib/build.mk
 
 # One object, of which only the public names are left.
 $(BUILD)/lib/libvmem.o: $(lib_objects)
-	$(CC) $(CFLAGS) -r -nostdlib -o $@ $^
+	$(LD) -r -o $@ $^
 	objcopy --localize-hidden $@
 
 $(BUILD)/libvmem.a: $(BUILD)/lib/libvmem.o
