@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the suites share: making guests, and places and entries in them.
+ */
+#include "bench.h"
+
+const struct engine *const engines[3] = {
+	&engine_x86_64_4level, &engine_x86_64_5level, &engine_toy,
+};
+
+const struct engine *const engines_x86_64[2] = {
+	&engine_x86_64_4level, &engine_x86_64_5level,
+};
+
+static void *allocate(struct kunit *test, size_t size)
+{
+	void *bytes = kunit_kzalloc(test, size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bytes);
+	return bytes;
+}
+
+struct bench *bench_begin_engine(struct kunit *test, const struct engine *e,
+				 unsigned int phys_bits, bool nxe_off,
+				 unsigned int cow)
+{
+	struct bench *b = allocate(test, sizeof(*b));
+	struct cpu cpu = {
+		.phys_bits = phys_bits ? phys_bits : e->fmt->phys_bits,
+		.nxe_off = nxe_off,
+		.cow = cow ? cow : 1,
+	};
+
+	b->test = test;
+	b->e = e;
+	b->rules = e->rules;
+	guest_init(test, &b->guest, e->fmt);
+	model_init(test, &b->model, e->rules, e->fmt, &cpu);
+	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&b->space.facts, phys_bits,
+					       nxe_off ? VMEM_NXE_OFF : 0, cow));
+	b->out = allocate(test, RECORDS_MAX * sizeof(*b->out));
+	b->records.out = allocate(test, RECORDS_MAX * sizeof(*b->records.out));
+	b->records.max = RECORDS_MAX;
+	b->slots[0] = allocate(test, sizeof(**b->slots) << SEEN_LG2_MAX);
+	b->slots[1] = allocate(test, sizeof(**b->slots) << SEEN_LG2_MAX);
+	b->image = allocate(test, b->guest.parts[PART_POOL].len +
+			    b->guest.parts[PART_FOREIGN].len +
+			    b->guest.pool_bytes + sizeof(b->guest));
+	bench_reset(b);
+	return b;
+}
+
+struct bench *bench_begin_cpu(struct kunit *test, unsigned int phys_bits,
+			      bool nxe_off, unsigned int cow)
+{
+	return bench_begin_engine(test,
+				  *(const struct engine *const *)test->param_value,
+				  phys_bits, nxe_off, cow);
+}
+
+struct bench *bench_begin(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+
+	return bench_begin_engine(test, e, e->fmt->phys_bits > 48 ? 48 : 0, false,
+				  0);
+}
+
+void bench_reset(struct bench *b)
+{
+	guest_reset(&b->guest);
+	guest_reset(&b->model.guest);
+	memset(b->model.tables, 0, sizeof(b->model.tables));
+	b->model.generation = 1;
+	b->used = 0;
+
+	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1));
+	b->space.root = guest_reserved(&b->guest, 0);
+	vmem_pool_take_root(&b->guest.pool, &b->guest.reservation, bench_top(b),
+			    &b->guest.root_links[0]);
+	b->model.root = model_take_root(&b->model, 1);
+	KUNIT_ASSERT_EQ(b->test, b->model.root, bench_root(b));
+}
+
+u64 bench_data(const struct bench *b, u32 page)
+{
+	return guest_gpa(&b->guest, PART_DATA, page);
+}
+
+u64 bench_outside(const struct bench *b)
+{
+	return OUTSIDE_PAGE * bench_page(b);
+}
+
+u64 bench_frame(const struct bench *b, unsigned int level)
+{
+	u64 gpa = bench_data(b, 0), span = bench_span(b, level);
+
+	return (gpa + span - 1) / span * span;
+}
+
+u64 bench_table_entry(const struct bench *b, u64 table)
+{
+	return b->rules->table(table);
+}
+
+u64 bench_leaf(const struct bench *b, u64 gpa)
+{
+	return b->rules->leaf(gpa, VMEM_R | VMEM_W | VMEM_X);
+}
+
+u64 bench_large(const struct bench *b, u64 gpa)
+{
+	return bench_leaf(b, gpa) | b->rules->large;
+}
+
+u64 bench_junk(const struct bench *b)
+{
+	return bench_leaf(b, bench_data(b, 3)) & ~b->rules->present;
+}
+
+u64 bench_reserved(const struct bench *b, u64 entry)
+{
+	return entry | b->rules->reserved;
+}
+
+u64 bench_read_only(const struct bench *b, u64 entry)
+{
+	return entry & ~b->rules->writable;
+}
+
+u64 bench_table(struct bench *b)
+{
+	KUNIT_ASSERT_LE(b->test, b->used + 1, FOREIGN_TABLES);
+	return guest_gpa(&b->guest, PART_FOREIGN, b->used++);
+}
+
+void bench_write(struct bench *b, u64 table, unsigned int index, u64 entry)
+{
+	guest_write(&b->guest, table, index, entry);
+	guest_write(&b->model.guest, table, index, entry);
+}
+
+u64 bench_read(const struct bench *b, u64 table, unsigned int index)
+{
+	return guest_read(&b->guest, table, index);
+}
+
+u64 bench_path(struct bench *b, u64 root, u64 va, unsigned int level)
+{
+	unsigned int l = bench_top(b), index;
+	u64 table = root, below;
+	struct decoded decoded;
+
+	for (; l > level; l--) {
+		index = entry_index(b->rules, va, l);
+		b->rules->decode(&b->model.cpu, bench_read(b, table, index), l,
+				 &decoded);
+		below = decoded.gpa;
+		if (decoded.kind != IS_TABLE) {
+			below = bench_table(b);
+			bench_write(b, table, index, bench_table_entry(b, below));
+		}
+		table = below;
+	}
+	return table;
+}
+
+void bench_put(struct bench *b, u64 root, u64 va, unsigned int level, u64 entry)
+{
+	bench_write(b, bench_path(b, root, va, level),
+		    entry_index(b->rules, va, level), entry);
+}
+
+struct vmem_space bench_space(const struct bench *b, u64 root)
+{
+	struct vmem_space space = b->space;
+
+	space.root = vmem_table(root);
+	return space;
+}

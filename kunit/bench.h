@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the suites share: a guest and the model of it side by side, and checks
+ * that the engine does over the one what the model does over the other.
+ */
+#ifndef _VMEM_KUNIT_BENCH_H
+#define _VMEM_KUNIT_BENCH_H
+
+#include "engine.h"
+
+#define RECORDS_MAX	16384
+#define TRANSLATE_MAX	64
+#define SEEN_LG2_MAX	12
+
+/**
+ * struct bench - what a case works on
+ * @space:	with a root of ours, in the pool
+ * @used:	tables made by bench_table() so far
+ * @slices:	records a call of the engine has room for; 0: all
+ * @differs:	a check failed
+ */
+struct bench {
+	struct kunit *test;
+	const struct engine *e;
+	const struct rules *rules;
+	struct guest guest;
+	struct model model;
+	struct vmem_space space;
+	u32 used;
+	u32 slices;
+	bool differs;
+
+	struct vmem_space_aware_mapping *out;
+	u32 nr_out;
+	struct vmem_translation translations[TRANSLATE_MAX];
+	u64 entries[TRANSLATE_MAX][VMEM_LEVELS_MAX];
+	struct vmem_walk walk;
+	struct vmem_seen seen;
+	struct vmem_seen_slot *slots[2];
+	struct model_records records;
+	struct vmem_change change;
+	u32 order[64];
+	struct model_result result;
+	u8 *image;
+};
+
+extern const struct engine *const engines[3];
+extern const struct engine *const engines_x86_64[2];
+
+static inline void engine_describe(const struct engine *const *e, char *desc)
+{
+	strscpy(desc, (*e)->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+/* A case over each format, and one over those of x86-64. */
+#define EACH_FORMAT(name)	KUNIT_CASE_PARAM(name, engine_gen_params)
+#define EACH_X86_64(name)	KUNIT_CASE_PARAM(name, x86_64_gen_params)
+#define EACH_FORMAT_SLOW(name)						\
+	KUNIT_CASE_PARAM_ATTR(name, engine_gen_params,			\
+			      ((struct kunit_attributes){		\
+				.speed = KUNIT_SPEED_SLOW }))
+
+#define DEFINE_ENGINE_PARAMS						\
+	KUNIT_ARRAY_PARAM(engine, engines, engine_describe)
+#define DEFINE_X86_64_PARAMS						\
+	KUNIT_ARRAY_PARAM(x86_64, engines_x86_64, engine_describe)
+
+/*
+ * The format that the case is over; for x86-64 48 bits of physical address, so
+ * that there are reserved ones, and NXE on.
+ */
+struct bench *bench_begin(struct kunit *test);
+/* For a vCPU; 0: the default. */
+struct bench *bench_begin_cpu(struct kunit *test, unsigned int phys_bits,
+			      bool nxe_off, unsigned int cow);
+struct bench *bench_begin_engine(struct kunit *test, const struct engine *e,
+				 unsigned int phys_bits, bool nxe_off,
+				 unsigned int cow);
+/* All memory zero, a new root of ours. */
+void bench_reset(struct bench *b);
+
+/* Places */
+static inline u64 bench_page(const struct bench *b)
+{
+	return entry_span(b->rules, 0);
+}
+
+/* Bytes that an entry of a table of @level translates. */
+static inline u64 bench_span(const struct bench *b, unsigned int level)
+{
+	return entry_span(b->rules, level);
+}
+
+static inline unsigned int bench_top(const struct bench *b)
+{
+	return b->rules->levels - 1;
+}
+
+static inline u64 bench_root(const struct bench *b)
+{
+	return vmem_table_gpa(b->space.root);
+}
+
+/* The first address of the upper half. */
+static inline u64 bench_upper(const struct bench *b)
+{
+	return -(bench_span(b, b->rules->levels) / 2);
+}
+
+static inline unsigned int bench_last_index(const struct bench *b)
+{
+	return nr_entries(b->rules) - 1;
+}
+
+u64 bench_data(const struct bench *b, u32 page);	/* a frame */
+u64 bench_outside(const struct bench *b);		/* no memory */
+/* A frame that a leaf of @level can have, outside where it must be. */
+u64 bench_frame(const struct bench *b, unsigned int level);
+
+/* Entries: the default ones, writable unless said */
+u64 bench_table_entry(const struct bench *b, u64 table);
+u64 bench_leaf(const struct bench *b, u64 gpa);
+u64 bench_large(const struct bench *b, u64 gpa);
+u64 bench_junk(const struct bench *b);			/* not present */
+u64 bench_reserved(const struct bench *b, u64 entry);	/* @entry, malformed */
+/* @entry, without the permission to write */
+u64 bench_read_only(const struct bench *b, u64 entry);
+
+/* Tables made by hand: of the guest's own */
+u64 bench_table(struct bench *b);
+void bench_write(struct bench *b, u64 table, unsigned int index, u64 entry);
+u64 bench_read(const struct bench *b, u64 table, unsigned int index);
+/* The table of @level that translates @va; what is missing is made. */
+u64 bench_path(struct bench *b, u64 root, u64 va, unsigned int level);
+/* The entry for @va in the table of @level. */
+void bench_put(struct bench *b, u64 root, u64 va, unsigned int level, u64 entry);
+
+struct vmem_space bench_space(const struct bench *b, u64 root);
+
+/* Reading */
+void bench_translate(struct bench *b, const struct vmem_space *space, u64 va,
+		     struct vmem_translation *out);
+/* As the model has it; in one call, and one by one. */
+void bench_check_translate(struct bench *b, const struct vmem_space *space,
+			   const u64 *vas, u32 nr);
+/* Into b->out, the record of the end apart. */
+void bench_walk(struct bench *b, const struct vmem_space *spaces, u32 nr_spaces,
+		u64 first, u64 last, u32 flags, u64 budget);
+void bench_check_walk(struct bench *b, const struct vmem_space *spaces,
+		      u32 nr_spaces, u64 first, u64 last, u32 flags);
+/* With all flags, in one go and in slices. */
+void bench_check_walks(struct bench *b, const struct vmem_space *spaces,
+		       u32 nr_spaces, u64 first, u64 last);
+bool bench_same_record(const struct vmem_space_aware_mapping *a,
+		       const struct vmem_space_aware_mapping *b);
+
+/* Changing */
+struct vmem_mapping bench_basic(u64 va, u64 gpa, u64 len, u32 attrs);
+struct vmem_mapping bench_unmapped(u64 va, u64 len);
+/* Over the guest. Return: what vmem_map() did. */
+int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
+	      u32 flags, u64 budget);
+/* Over the guest and the model; all must agree. */
+int bench_change(struct bench *b, const struct vmem_mapping *list, u32 nr,
+		 u32 flags);
+int bench_map(struct bench *b, u64 va, u64 gpa, u64 len, u32 attrs, u32 flags);
+int bench_unmap(struct bench *b, u64 va, u64 len);
+/* The same, with a stop at each place where there can be one. */
+int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
+			 u32 nr, u32 flags);
+/* Does all of the guest's memory and of its pool agree with the model? */
+void bench_check_same(struct bench *b, const char *after);
+void bench_save(struct bench *b);
+void bench_restore(struct bench *b);
+/* Every vCPU flushed: the quarantine is empty. */
+void bench_flushed(struct bench *b);
+
+#endif /* _VMEM_KUNIT_BENCH_H */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engine over each format, compiled as the module compiles it: format and
+ * ops are constants, and what is left are functions that can be called.
+ */
+#ifndef _VMEM_KUNIT_ENGINE_H
+#define _VMEM_KUNIT_ENGINE_H
+
+#include "guest.h"
+#include "model.h"
+
+struct engine {
+	const char *name;
+	const struct vmem_format *fmt;
+	const struct rules *rules;
+	int (*translate)(struct guest *guest, const struct vmem_space *space,
+			 const vmem_virt_t *vas, u32 nr,
+			 struct vmem_translation *out,
+			 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
+	void (*walk_init)(struct vmem_walk *walk, vmem_virt_t first,
+			  vmem_virt_t last, u32 flags, u64 budget,
+			  struct vmem_seen *seen);
+	int (*walk)(struct guest *guest, const struct vmem_space *spaces,
+		    u32 nr_spaces, struct vmem_walk *walk,
+		    struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
+	void (*walk_end)(struct guest *guest, struct vmem_walk *walk,
+			 struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
+	int (*virt_to_phys)(struct guest *guest, const struct vmem_space *space,
+			    struct vmem_walk *walk,
+			    struct vmem_space_aware_mapping *out);
+	int (*map)(struct guest *guest, const struct vmem_space *space,
+		   struct vmem_change *change);
+	int (*unmap_list)(vmem_virt_t start, vmem_virt_t last,
+			  struct vmem_mapping list[2], u32 *nr);
+};
+
+extern const struct engine engine_x86_64_4level;
+extern const struct engine engine_x86_64_5level;
+extern const struct engine engine_toy;
+
+#define DEFINE_ENGINE(_name, _fmt, _rules)				\
+static noinline int							\
+_name##_translate(struct guest *guest, const struct vmem_space *space,	\
+		  const vmem_virt_t *vas, u32 nr,			\
+		  struct vmem_translation *out,				\
+		  u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)		\
+{									\
+	return vmem_translate(&_fmt, &guest_ops, guest, space, vas, nr,	\
+			      out, entries, done);			\
+}									\
+									\
+static noinline void							\
+_name##_walk_init(struct vmem_walk *walk, vmem_virt_t first,		\
+		  vmem_virt_t last, u32 flags, u64 budget,		\
+		  struct vmem_seen *seen)				\
+{									\
+	vmem_walk_init(&_fmt, walk, first, last, flags, budget, seen);	\
+}									\
+									\
+static noinline int							\
+_name##_walk(struct guest *guest, const struct vmem_space *spaces,	\
+	     u32 nr_spaces, struct vmem_walk *walk,			\
+	     struct vmem_space_aware_mapping *out, u32 max, u32 *nr)	\
+{									\
+	return vmem_walk_va_spaces(&_fmt, &guest_ops, guest, spaces,	\
+				   nr_spaces, walk, out, max, nr);	\
+}									\
+									\
+static noinline void							\
+_name##_walk_end(struct guest *guest, struct vmem_walk *walk,		\
+		 struct vmem_space_aware_mapping *out, u32 max, u32 *nr) \
+{									\
+	vmem_walk_end(&_fmt, &guest_ops, guest, walk, out, max, nr);	\
+}									\
+									\
+static noinline int							\
+_name##_virt_to_phys(struct guest *guest, const struct vmem_space *space, \
+		     struct vmem_walk *walk,				\
+		     struct vmem_space_aware_mapping *out)		\
+{									\
+	return vmem_virt_to_phys(&_fmt, &guest_ops, guest, space, walk,	\
+				 out);					\
+}									\
+									\
+static noinline int							\
+_name##_map(struct guest *guest, const struct vmem_space *space,	\
+	    struct vmem_change *change)					\
+{									\
+	return vmem_map(&_fmt, &guest_ops, guest, space, change);	\
+}									\
+									\
+static noinline int							\
+_name##_unmap_list(vmem_virt_t start, vmem_virt_t last,			\
+		   struct vmem_mapping list[2], u32 *nr)		\
+{									\
+	return vmem_unmap_list(&_fmt, start, last, list, nr);		\
+}									\
+									\
+const struct engine engine_##_name = {					\
+	.name		= #_name,					\
+	.fmt		= &_fmt,					\
+	.rules		= &_rules,					\
+	.translate	= _name##_translate,				\
+	.walk_init	= _name##_walk_init,				\
+	.walk		= _name##_walk,					\
+	.walk_end	= _name##_walk_end,				\
+	.virt_to_phys	= _name##_virt_to_phys,				\
+	.map		= _name##_map,					\
+	.unmap_list	= _name##_unmap_list,				\
+}
+
+#endif /* _VMEM_KUNIT_ENGINE_H */

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The formats: what each bit of an entry means, against the manuals' rules.
+ *
+ * Points of the behaviour's description that have a case here: 7 (width of
+ * addresses), 8 and 9 (default leaves, Cow), 10 (default table entries), 25
+ * (NXE off makes bit 63 reserved), and of large leaves the PAT bit's place.
+ */
+#include "bench.h"
+
+DEFINE_ENGINE_PARAMS
+DEFINE_X86_64_PARAMS
+
+static const u32 widths[] = { 0, 36, 40, 48, 52 };
+
+static enum vmem_class class_of(enum decoded_kind kind)
+{
+	switch (kind) {
+	case IS_HOLE:
+		return VMEM_CLASS_NONE;
+	case IS_TABLE:
+		return VMEM_CLASS_TABLE;
+	case IS_LEAF:
+		return VMEM_CLASS_LEAF;
+	case IS_RESERVED:
+		return VMEM_CLASS_RESERVED;
+	case IS_LARGE:
+		return VMEM_CLASS_LARGE;
+	}
+	return VMEM_CLASS_NONE;
+}
+
+static void check_entry(struct kunit *test, const struct engine *e,
+			const struct vmem_facts *facts, const struct cpu *cpu,
+			u64 entry, unsigned int level)
+{
+	struct decoded decoded;
+	enum vmem_class class = e->fmt->classify(facts, entry, level);
+
+	e->rules->decode(cpu, entry, level, &decoded);
+	if (class != class_of(decoded.kind))
+		KUNIT_FAIL_AND_ABORT(test, "entry %llx level %u: class %u",
+				     entry, level, class);
+	if (class == VMEM_CLASS_LEAF &&
+	    (e->fmt->leaf_attrs(facts, entry, level) != decoded.attrs ||
+	     e->fmt->entry_phys(facts, entry, level, class) != decoded.gpa))
+		KUNIT_FAIL_AND_ABORT(test, "leaf %llx level %u: attrs %x gpa %llx",
+				     entry, level,
+				     e->fmt->leaf_attrs(facts, entry, level),
+				     e->fmt->entry_phys(facts, entry, level, class));
+	if (class == VMEM_CLASS_TABLE &&
+	    (e->fmt->table_perms(entry) != decoded.attrs ||
+	     e->fmt->entry_phys(facts, entry, level, class) != decoded.gpa))
+		KUNIT_FAIL_AND_ABORT(test, "table entry %llx level %u: perms %x",
+				     entry, level, e->fmt->table_perms(entry));
+	if (!(entry & e->fmt->present) != (class == VMEM_CLASS_NONE))
+		KUNIT_FAIL_AND_ABORT(test, "entry %llx: the bit for present",
+				     entry);
+}
+
+/* Each bit alone, each pair, and with all others set; then at random. */
+static void check_entries(struct kunit *test, const struct engine *e,
+			  const struct vmem_facts *facts, const struct cpu *cpu)
+{
+	struct vt_random random = { .state = cpu->phys_bits };
+	unsigned int level, i, j;
+
+	for (level = 0; level < e->rules->levels; level++) {
+		for (i = 0; i < 64; i++)
+			for (j = 0; j < 64; j++) {
+				u64 two = BIT_ULL(i) | BIT_ULL(j);
+
+				check_entry(test, e, facts, cpu, two, level);
+				check_entry(test, e, facts, cpu,
+					    two | e->rules->present, level);
+				check_entry(test, e, facts, cpu, ~two, level);
+			}
+		for (i = 0; i < 5000; i++) {
+			u64 entry = vt_random(&random);
+
+			entry |= i & 1 ? e->rules->present : 0;
+			entry &= i & 2 ? vt_random(&random) |
+				 e->rules->present | e->rules->large : U64_MAX;
+			check_entry(test, e, facts, cpu, entry, level);
+		}
+	}
+}
+
+/* 7, 25: every width of an address, with and without NXE */
+static void classify_agrees_with_the_manual(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	u32 i, nxe_off, cow;
+
+	for (i = 0; i < ARRAY_SIZE(widths); i++) {
+		for (nxe_off = 0; nxe_off < 2; nxe_off++) {
+			struct vmem_facts facts;
+			struct cpu cpu = {
+				.phys_bits = widths[i] ?: e->fmt->phys_bits,
+				.nxe_off = nxe_off,
+			};
+
+			for (cow = 0; cow < 4; cow++) {
+				if (e->fmt->facts(&facts, widths[i], nxe_off ?
+						  VMEM_NXE_OFF : 0, cow))
+					continue;
+				cpu.cow = cow ?: 1;
+				check_entries(test, e, &facts, &cpu);
+			}
+		}
+	}
+}
+
+/* 7: with 52 bits none is reserved, with fewer those above are */
+static void classify_reserved_address_bits(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	unsigned int level, bit;
+	u32 i;
+
+	for (i = 1; i < ARRAY_SIZE(widths); i++) {
+		KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, widths[i], 0, 0));
+		for (level = 0; level < e->rules->levels; level++)
+			for (bit = 32; bit < 52; bit++)
+				KUNIT_EXPECT_EQ_MSG(test, bit >= widths[i],
+					e->fmt->classify(&facts,
+							 1 | BIT_ULL(bit),
+							 level) ==
+					VMEM_CLASS_RESERVED,
+					"width %u bit %u level %u", widths[i],
+					bit, level);
+	}
+}
+
+/* 25: bit 63 is malformed at every level when NXE is off */
+static void classify_nx_without_nxe(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts on, off;
+	unsigned int level;
+
+	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&on, 0, 0, 0));
+	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&off, 0, VMEM_NXE_OFF, 0));
+	for (level = 0; level < e->rules->levels; level++) {
+		KUNIT_EXPECT_EQ(test, VMEM_CLASS_RESERVED,
+				e->fmt->classify(&off, 1 | BIT_ULL(63), level));
+		KUNIT_EXPECT_NE(test, VMEM_CLASS_RESERVED,
+				e->fmt->classify(&on, 1 | BIT_ULL(63), level));
+		KUNIT_EXPECT_EQ(test, VMEM_CLASS_NONE,
+				e->fmt->classify(&off, BIT_ULL(63), level));
+	}
+}
+
+static void classify_large_page_too_high(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	unsigned int level;
+
+	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	for (level = 1; level < e->rules->levels; level++)
+		KUNIT_EXPECT_EQ(test, e->fmt->classify(&facts, 0x81, level),
+				level <= 2 ? VMEM_CLASS_LEAF : VMEM_CLASS_LARGE);
+}
+
+static void leaf_attrs_pat_of_each_size(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+
+	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	KUNIT_EXPECT_TRUE(test, e->fmt->leaf_attrs(&facts, 0x81, 0) & VMEM_PAT);
+	KUNIT_EXPECT_FALSE(test, e->fmt->leaf_attrs(&facts, 0x81, 1) & VMEM_PAT);
+	KUNIT_EXPECT_TRUE(test, e->fmt->leaf_attrs(&facts, 0x1081, 1) & VMEM_PAT);
+	KUNIT_EXPECT_TRUE(test, e->fmt->leaf_attrs(&facts, 0x1081, 2) & VMEM_PAT);
+	KUNIT_EXPECT_FALSE(test, e->fmt->leaf_attrs(&facts, 0x1001, 0) & VMEM_PAT);
+	/* and it is no part of the address */
+	KUNIT_EXPECT_EQ(test, 0x200000ULL,
+			e->fmt->entry_phys(&facts, 0x201081, 1, VMEM_CLASS_LEAF));
+}
+
+/* 9: Cow only if the software bits are exactly what the space says */
+static void leaf_attrs_cow_exactly(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	u32 cow, bits;
+
+	for (cow = 1; cow < 8; cow++) {
+		KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, cow));
+		for (bits = 0; bits < 8; bits++)
+			KUNIT_EXPECT_EQ(test, bits == cow,
+				!!(e->fmt->leaf_attrs(&facts, 1 | bits << 9, 0) &
+				   VMEM_COW));
+	}
+	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	KUNIT_EXPECT_TRUE(test, e->fmt->leaf_attrs(&facts, 0x201, 0) & VMEM_COW);
+}
+
+static void facts_refused(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, e->fmt->facts(&facts, 53, 0, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, e->fmt->facts(&facts, 7, 0, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, e->fmt->facts(&facts, 0, 0, 8));
+	KUNIT_EXPECT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	KUNIT_EXPECT_EQ(test, e->fmt->phys_bits, facts.phys_bits);
+}
+
+/* 8: P, A, D; RW if writable; NX if not executable; nothing else */
+static void make_leaf_default_bits(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
+	struct vmem_facts facts;
+	u32 attrs, nxe_off;
+	u64 leaf;
+
+	for (nxe_off = 0; nxe_off < 2; nxe_off++) {
+		cpu.nxe_off = nxe_off;
+		KUNIT_ASSERT_EQ(test, 0,
+				e->fmt->facts(&facts, 0,
+					      nxe_off ? VMEM_NXE_OFF : 0, 0));
+		for (attrs = 0; attrs < 0x10000; attrs++) {
+			int ret = e->fmt->make_leaf(&facts, attrs, 0, &leaf);
+
+			if (!e->rules->expressible(&cpu, attrs)) {
+				KUNIT_ASSERT_EQ(test, ret, -EOPNOTSUPP);
+				continue;
+			}
+			KUNIT_ASSERT_EQ(test, ret, 0);
+			KUNIT_ASSERT_EQ(test, leaf, e->rules->leaf(0, attrs));
+		}
+	}
+}
+
+/* 10: P, RW, A, supervisor, never NX */
+static void make_table_default_bits(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	u64 gpa = 3ULL << e->fmt->page_lg2;
+
+	KUNIT_EXPECT_EQ(test, e->rules->table(gpa),
+			e->fmt->make_table(vmem_table(gpa),
+					   VMEM_R | VMEM_W | VMEM_X));
+}
+
+static void make_table_grants_what_is_said(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	u32 perms;
+
+	for (perms = VMEM_R; perms <= VMEM_RWXU; perms++) {
+		u64 entry;
+
+		if (!(perms & VMEM_R))
+			continue;
+		entry = e->fmt->make_table(vmem_table(0), perms);
+		KUNIT_EXPECT_EQ(test, perms, e->fmt->table_perms(entry));
+	}
+}
+
+static struct kunit_case format_cases[] = {
+	EACH_FORMAT(classify_agrees_with_the_manual),
+	EACH_X86_64(classify_reserved_address_bits),
+	EACH_X86_64(classify_nx_without_nxe),
+	EACH_X86_64(classify_large_page_too_high),
+	EACH_X86_64(leaf_attrs_pat_of_each_size),
+	EACH_X86_64(leaf_attrs_cow_exactly),
+	EACH_FORMAT(facts_refused),
+	EACH_FORMAT(make_leaf_default_bits),
+	EACH_FORMAT(make_table_default_bits),
+	EACH_FORMAT(make_table_grants_what_is_said),
+	{}
+};
+
+static struct kunit_suite format_suite = {
+	.name = "vmem_format",
+	.test_cases = format_cases,
+};
+
+kunit_test_suite(format_suite);
+
+MODULE_DESCRIPTION("Tests of vmem's page-table engine");
+MODULE_LICENSE("GPL");

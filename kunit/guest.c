@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A guest's memory for the tests.
+ */
+#include "guest.h"
+
+static const u32 part_first[NR_PARTS] = { 16, 80, 112, 160 };
+static const u32 part_nr[NR_PARTS] = {
+	POOL_TABLES, FOREIGN_TABLES, FROZEN_TABLES, DATA_PAGES,
+};
+
+/* SplitMix64 */
+u64 vt_random(struct vt_random *random)
+{
+	u64 z = random->state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+u32 vt_random_below(struct vt_random *random, u32 below)
+{
+	return (u32)(vt_random(random) >> 32) % below;
+}
+
+void guest_init(struct kunit *test, struct guest *guest,
+		const struct vmem_format *fmt)
+{
+	u32 i;
+
+	memset(guest, 0, sizeof(*guest));
+	guest->page_lg2 = fmt->page_lg2;
+	guest->table_lg2 = fmt->index_lg2 + 3;
+	for (i = 0; i < NR_PARTS; i++) {
+		struct guest_range *part = &guest->parts[i];
+		unsigned int lg2 = i == PART_DATA ? guest->page_lg2 :
+						    guest->table_lg2;
+
+		part->gpa = (u64)part_first[i] << lg2;
+		part->len = (u64)part_nr[i] << lg2;
+		/* the pages are one, which stays zero */
+		part->bytes = kunit_kmalloc(test, i == PART_DATA ?
+					    BIT(guest->page_lg2) : part->len,
+					    GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, part->bytes);
+	}
+	guest->pool_bytes = vmem_pool_bytes(POOL_TABLES);
+	guest->pool_storage = kunit_kmalloc(test, guest->pool_bytes, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, guest->pool_storage);
+	guest_reset(guest);
+}
+
+void guest_reset(struct guest *guest)
+{
+	u32 i;
+
+	for (i = 0; i < NR_PARTS; i++)
+		memset(guest->parts[i].bytes, 0, i == PART_DATA ?
+		       BIT(guest->page_lg2) : guest->parts[i].len);
+	memset(guest->pool_storage, 0, guest->pool_bytes);
+	guest->pool_range = (struct vmem_pool_range){
+		.gpa	= guest->parts[PART_POOL].gpa,
+		.len	= guest->parts[PART_POOL].len,
+	};
+	vmem_pool_init(&guest->pool, &guest->pool_range, 1, guest->table_lg2,
+		       guest->pool_storage);
+	guest->pool.generation = 1;
+	vmem_reservation_init(&guest->reservation);
+	guest_calm(guest);
+}
+
+void guest_calm(struct guest *guest)
+{
+	guest->calls = 0;
+	guest->pauses = 0;
+	guest->absent_at = 0;
+	guest->pause_at = 0;
+	guest->absent_one_in = 0;
+	guest->pause_one_in = 0;
+	guest->gone = VMEM_NO_TABLE;
+	guest->change = NULL;
+}
+
+vmem_phys_t guest_gpa(const struct guest *guest, enum guest_part part, u32 nr)
+{
+	return guest->parts[part].gpa +
+	       ((u64)nr << (part == PART_DATA ? guest->page_lg2 :
+						guest->table_lg2));
+}
+
+static const struct guest_range *guest_part(const struct guest *guest,
+					    vmem_phys_t gpa)
+{
+	u32 i;
+
+	for (i = 0; i < NR_PARTS; i++)
+		if (gpa >= guest->parts[i].gpa &&
+		    gpa - guest->parts[i].gpa < guest->parts[i].len)
+			return &guest->parts[i];
+	return NULL;
+}
+
+vmem_pte_t *guest_host(const struct guest *guest, vmem_phys_t gpa)
+{
+	const struct guest_range *part = guest_part(guest, gpa);
+
+	if (!part)
+		return NULL;
+	if (part == &guest->parts[PART_DATA])
+		return (vmem_pte_t *)part->bytes;
+	return (vmem_pte_t *)(part->bytes + (gpa - part->gpa));
+}
+
+bool guest_writable(const struct guest *guest, vmem_phys_t gpa)
+{
+	const struct guest_range *part = guest_part(guest, gpa);
+
+	return part == &guest->parts[PART_POOL] ||
+	       part == &guest->parts[PART_FOREIGN];
+}
+
+bool guest_has(const struct guest *guest, vmem_phys_t gpa, u64 len)
+{
+	const struct guest_range *part = guest_part(guest, gpa);
+
+	return part && part->gpa + part->len - gpa >= len;
+}
+
+u64 guest_read(const struct guest *guest, vmem_phys_t table, unsigned int index)
+{
+	return le64_to_cpu(guest_host(guest, table)[index]);
+}
+
+void guest_write(struct guest *guest, vmem_phys_t table, unsigned int index,
+		 u64 entry)
+{
+	guest_host(guest, table)[index] = cpu_to_le64(entry);
+}
+
+int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
+		    vmem_pte_t **host)
+{
+	struct guest *guest = ctx;
+	vmem_phys_t gpa = vmem_table_gpa(table);
+
+	guest->calls++;
+	if (guest->change)
+		guest->change(guest);
+	*host = guest_host(guest, gpa);
+	if (!*host)
+		return VMEM_OUTSIDE;
+	if (table == guest->gone || guest->calls == guest->absent_at)
+		return VMEM_ABSENT;
+	if (guest->absent_one_in &&
+	    !vt_random_below(&guest->random, guest->absent_one_in))
+		return VMEM_ABSENT;
+	if (intent == VMEM_WRITE && !guest_writable(guest, gpa))
+		return -EROFS;
+	return 0;
+}
+
+bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
+{
+	const struct guest_range *part = guest_part(ctx, gpa);
+	struct guest *guest = ctx;
+	u32 i;
+
+	*same = len;
+	if (part) {
+		*same = min(len, part->gpa + part->len - gpa);
+		return true;
+	}
+	for (i = 0; i < NR_PARTS; i++)
+		if (guest->parts[i].gpa > gpa)
+			*same = min(*same, guest->parts[i].gpa - gpa);
+	return false;
+}
+
+bool guest_pause(void *ctx)
+{
+	struct guest *guest = ctx;
+
+	guest->pauses++;
+	return guest->pauses == guest->pause_at ||
+	       (guest->pause_one_in &&
+		!vt_random_below(&guest->random, guest->pause_one_in));
+}
+
+enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
+			    u32 *links)
+{
+	struct guest *guest = ctx;
+
+	return vmem_pool_owner(&guest->pool, table, level, links);
+}
+
+bool guest_links_me(void *ctx, vmem_table_t table, vmem_table_t parent,
+		    unsigned int slot)
+{
+	struct guest *guest = ctx;
+
+	return vmem_pool_links_me(&guest->pool, table, parent, slot);
+}
+
+int guest_reserve(void *ctx, u64 nr)
+{
+	struct guest *guest = ctx;
+
+	return vmem_pool_reserve(&guest->pool, &guest->reservation, nr);
+}
+
+vmem_table_t guest_reserved(void *ctx, u64 n)
+{
+	struct guest *guest = ctx;
+
+	return vmem_pool_reserved(&guest->pool, &guest->reservation, n);
+}
+
+void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
+		unsigned int slot)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_take(&guest->pool, &guest->reservation, level, parent, slot);
+}
+
+void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
+	       unsigned int slot)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_put(&guest->pool, table);
+}
+
+void guest_unreserve(void *ctx)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_unreserve(&guest->pool, &guest->reservation);
+}

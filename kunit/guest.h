@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest's memory for the tests, with the trouble that a real one makes, and
+ * the table ops over it.
+ *
+ * The memory has four parts: three of tables, and one of pages. Places in it are
+ * given as a part and the number of a table, or of a page, in it.
+ */
+#ifndef _VMEM_KUNIT_GUEST_H
+#define _VMEM_KUNIT_GUEST_H
+
+#include <kunit/test.h>
+
+#include "../vmem/vmem.h"
+#include "../vmem/pool.h"
+
+enum guest_part {
+	PART_POOL,		/* tables that vmem makes */
+	PART_FOREIGN,		/* tables of the guest's own */
+	PART_FROZEN,		/* the same, and may not be written */
+	PART_DATA,		/* no table is made here; reads as zeroes */
+	NR_PARTS,
+};
+
+#define POOL_TABLES	48
+#define FOREIGN_TABLES	16
+#define FROZEN_TABLES	8
+#define DATA_PAGES	32
+#define OUTSIDE_PAGE	240	/* the number of a page that isn't memory */
+#define NR_ROOT_LINKS	4
+
+/* Numbers that look random and are the same for a seed everywhere. */
+struct vt_random {
+	u64 state;
+};
+
+u64 vt_random(struct vt_random *random);
+/* 0 to @below - 1 */
+u32 vt_random_below(struct vt_random *random, u32 below);
+
+struct guest_range {
+	vmem_phys_t gpa;
+	u64 len;
+	u8 *bytes;
+};
+
+/**
+ * struct guest - a guest's memory
+ * @page_lg2:	of a page
+ * @table_lg2:	of a table
+ * @calls:	how often a table was asked for
+ * @absent_at:	the call, counted from 1, that finds its page absent; 0: none
+ * @pause_at:	the question for a pause, counted from 1, that gets a yes
+ * @absent_one_in: one of so many calls, at random, finds its page absent
+ * @pause_one_in: and so on
+ * @gone:	this table is always absent
+ * @change:	called in each call: a vCPU that writes
+ */
+struct guest {
+	struct guest_range parts[NR_PARTS];
+	unsigned int page_lg2;
+	unsigned int table_lg2;
+
+	struct vmem_pool pool;
+	struct vmem_pool_range pool_range;
+	struct vmem_reservation reservation;
+	struct vmem_link root_links[NR_ROOT_LINKS];
+	void *pool_storage;
+	u64 pool_bytes;
+
+	u64 calls;
+	u64 pauses;
+	u64 absent_at;
+	u64 pause_at;
+	u32 absent_one_in;
+	u32 pause_one_in;
+	struct vt_random random;
+	vmem_table_t gone;
+	void (*change)(struct guest *guest);
+	void *private;
+};
+
+void guest_init(struct kunit *test, struct guest *guest,
+		const struct vmem_format *fmt);
+/* All memory zero, all tables free, no trouble. */
+void guest_reset(struct guest *guest);
+void guest_calm(struct guest *guest);
+
+vmem_phys_t guest_gpa(const struct guest *guest, enum guest_part part, u32 nr);
+/* NULL: outside */
+vmem_pte_t *guest_host(const struct guest *guest, vmem_phys_t gpa);
+bool guest_writable(const struct guest *guest, vmem_phys_t gpa);
+/* Is all of it memory? */
+bool guest_has(const struct guest *guest, vmem_phys_t gpa, u64 len);
+u64 guest_read(const struct guest *guest, vmem_phys_t table, unsigned int index);
+void guest_write(struct guest *guest, vmem_phys_t table, unsigned int index,
+		 u64 entry);
+
+int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
+		    vmem_pte_t **host);
+bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
+bool guest_pause(void *ctx);
+enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
+			    u32 *links);
+bool guest_links_me(void *ctx, vmem_table_t table, vmem_table_t parent,
+		    unsigned int slot);
+int guest_reserve(void *ctx, u64 nr);
+vmem_table_t guest_reserved(void *ctx, u64 n);
+void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
+		unsigned int slot);
+void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
+	       unsigned int slot);
+void guest_unreserve(void *ctx);
+
+/* The engine is handed them as a constant. */
+static const struct vmem_table_ops guest_ops __maybe_unused = {
+	.from_phys	= guest_from_phys,
+	.in_memory	= guest_in_memory,
+	.pause		= guest_pause,
+	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
+	.owner		= guest_owner,
+	.links_me	= guest_links_me,
+	.reserve	= guest_reserve,
+	.reserved	= guest_reserved,
+	.take		= guest_take,
+	.put		= guest_put,
+	.unreserve	= guest_unreserve,
+};
+
+#endif /* _VMEM_KUNIT_GUEST_H */

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The model reads tables: by recursion, an entry at a time.
+ */
+#include "model.h"
+
+/* A reading under way. */
+struct reader {
+	const struct rules *rules;
+	const struct cpu *cpu;
+	const struct guest *guest;
+	u64 first;
+	u64 last;
+	u32 flags;
+	u32 space;
+	struct model_records *records;
+	u64 rest;		/* of the last leaf */
+};
+
+void model_translate(const struct rules *rules, const struct cpu *cpu,
+		     const struct guest *guest, u64 root, u64 va,
+		     struct vmem_translation *out,
+		     u64 entries[VMEM_LEVELS_MAX])
+{
+	unsigned int level = rules->levels;
+	struct decoded decoded;
+	u64 table = root, span;
+	u32 granted = VMEM_RWXU;
+
+	memset(out, 0, sizeof(*out));
+	memset(entries, 0, VMEM_LEVELS_MAX * sizeof(*entries));
+	out->level = level;
+	if (va != sign_extend(rules, va)) {
+		out->status = VMEM_NON_CANONICAL;
+		return;
+	}
+	out->entry = root;
+	while (guest_host(guest, table)) {
+		level--;
+		out->level = level;
+		out->entry = guest_read(guest, table, entry_index(rules, va, level));
+		entries[level] = out->entry;
+		rules->decode(cpu, out->entry, level, &decoded);
+		if (decoded.kind == IS_HOLE) {
+			out->status = VMEM_NOT_PRESENT;
+			return;
+		}
+		if (decoded.kind == IS_RESERVED || decoded.kind == IS_LARGE) {
+			out->status = VMEM_STATUS_RESERVED;
+			return;
+		}
+		if (decoded.kind == IS_LEAF) {
+			span = entry_span(rules, level);
+			out->status = VMEM_OK;
+			out->gpa = decoded.gpa + va % span;
+			while (1ULL << out->page_lg2 < span)
+				out->page_lg2++;
+			out->leaf = decoded.attrs;
+			out->effective = decoded.attrs & granted;
+			if (!guest_has(guest, decoded.gpa, span))
+				out->flags = VMEM_FRAME_OUTSIDE;
+			return;
+		}
+		granted &= decoded.attrs;
+		out->path |= decoded.attrs << (4 * level);
+		table = decoded.gpa;
+	}
+	out->status = VMEM_STATUS_OUTSIDE;
+}
+
+/* The last record, if the next one may become a part of it. */
+static struct vmem_space_aware_mapping *
+last_record(struct reader *reader, enum vmem_record_type type, u64 va,
+	    unsigned int level, u32 path)
+{
+	struct vmem_space_aware_mapping *rec;
+
+	if (!reader->records->nr || reader->records->nr > reader->records->max)
+		return NULL;
+	rec = &reader->records->out[reader->records->nr - 1];
+	if (rec->type != type || rec->space != reader->space ||
+	    rec->level != level || rec->path != path || rec->va + rec->len != va)
+		return NULL;
+	return rec;
+}
+
+static void add_record(struct reader *reader,
+		       const struct vmem_space_aware_mapping *rec)
+{
+	struct model_records *records = reader->records;
+
+	if (records->nr < records->max)
+		records->out[records->nr] = *rec;
+	records->nr++;
+}
+
+static void read_hole(struct reader *reader, u64 va, u64 len,
+		      unsigned int level, u32 path)
+{
+	struct vmem_space_aware_mapping *last, rec = {
+		.type = VMEM_REC_HOLE, .space = reader->space,
+		.level = level, .va = va, .path = path,
+	};
+
+	if (!(reader->flags & VMEM_WALK_HOLES))
+		return;
+	last = last_record(reader, VMEM_REC_HOLE, va, level, path);
+	if (last) {
+		last->len += len;
+		return;
+	}
+	rec.len = len;
+	add_record(reader, &rec);
+}
+
+static void read_leaf(struct reader *reader, u64 entry,
+		      const struct decoded *decoded, u64 va, u64 len,
+		      unsigned int level, u32 path)
+{
+	u64 span = entry_span(reader->rules, level);
+	struct vmem_space_aware_mapping *last, rec = {
+		.type = VMEM_REC_MAPPING, .space = reader->space,
+		.level = level, .va = va, .path = path,
+	};
+	u64 differ = decoded->rest ^ reader->rest;
+	unsigned int i;
+
+	reader->rest = decoded->rest;
+	reader->records->leaves++;
+	if (reader->flags & VMEM_WALK_IGNORE_AD)
+		differ &= ~reader->rules->accessed_dirty;
+
+	rec.gpa = decoded->gpa + va % span;
+	rec.len = len;
+	rec.entry = entry;
+	rec.leaf = decoded->attrs;
+	rec.effective = decoded->attrs & VMEM_RWXU;
+	for (i = level + 1; i < reader->rules->levels; i++)
+		rec.effective &= path >> (4 * i);
+	while (1ULL << rec.detail < span)
+		rec.detail++;
+	if (!guest_has(reader->guest, rec.gpa, len))
+		rec.flags = VMEM_FRAME_OUTSIDE;
+
+	last = last_record(reader, VMEM_REC_MAPPING, va, level, path);
+	if (last && !differ && last->gpa + last->len == rec.gpa &&
+	    last->flags == rec.flags && !(reader->flags & VMEM_WALK_LEAVES)) {
+		last->len += len;
+		return;
+	}
+	add_record(reader, &rec);
+}
+
+static void read_table(struct reader *reader, u64 table, unsigned int level,
+		       u64 base, u32 path);
+
+/* A table is named: by @entry of a table of @level + 1, or as a root. */
+static void read_named(struct reader *reader, u64 table, unsigned int level,
+		       u64 base, u64 va, u64 len, u32 path, u64 entry)
+{
+	bool root = level + 1 == reader->rules->levels;
+	u64 span = entry_span(reader->rules, level + 1);
+	struct vmem_space_aware_mapping rec = {
+		.level = level + 1, .space = reader->space, .va = va,
+		.path = path,
+	};
+	bool covered;
+	u32 i;
+
+	covered = root ? reader->first == 0 && reader->last == U64_MAX :
+		  reader->first <= base && base + (span - 1) <= reader->last;
+	if (covered && !(reader->flags & VMEM_WALK_FOLLOW)) {
+		for (i = 0; i < reader->records->nr_seen; i++) {
+			struct seen_table *seen = &reader->records->seen[i];
+
+			if (seen->table != table || seen->level != level)
+				continue;
+			rec.type = VMEM_REC_REFERENCE;
+			rec.detail = reader->rules->levels - 1 - level;
+			rec.va = base;
+			rec.ref.their_va = seen->va;
+			rec.ref.owner = seen->space;
+			rec.ref.span = span;
+			rec.ref.entry = entry;
+			reader->records->refs++;
+			add_record(reader, &rec);
+			return;
+		}
+	}
+	rec.gpa = table;
+	rec.len = len;
+	rec.entry = entry;
+	if (!guest_host(reader->guest, table)) {
+		rec.type = VMEM_REC_BAD;
+		rec.detail = VMEM_BAD_OUTSIDE;
+		reader->records->bad++;
+		add_record(reader, &rec);
+		return;
+	}
+	if (vmem_table(table) == reader->guest->gone &&
+	    reader->flags & VMEM_WALK_RESIDENT_ONLY) {
+		rec.type = VMEM_REC_ABSENT;
+		add_record(reader, &rec);
+		return;
+	}
+	if (covered && reader->records->nr_seen < SEEN_MAX)
+		reader->records->seen[reader->records->nr_seen++] =
+			(struct seen_table){ table, level, reader->space, base };
+	read_table(reader, table, level, base, path);
+}
+
+static void read_table(struct reader *reader, u64 table, unsigned int level,
+		       u64 base, u32 path)
+{
+	u64 span = entry_span(reader->rules, level);
+	struct vmem_space_aware_mapping rec;
+	struct decoded decoded;
+	unsigned int i;
+
+	for (i = 0; i < nr_entries(reader->rules); i++) {
+		u64 begin = sign_extend(reader->rules, base + i * span);
+		u64 end = begin + (span - 1);
+		u64 va = begin, entry;
+
+		if (end < reader->first || begin > reader->last)
+			continue;
+		if (va < reader->first)
+			va = reader->first;
+		if (end > reader->last)
+			end = reader->last;
+		entry = guest_read(reader->guest, table, i);
+		reader->rules->decode(reader->cpu, entry, level, &decoded);
+		switch (decoded.kind) {
+		case IS_HOLE:
+			read_hole(reader, va, end - va + 1, level, path);
+			break;
+		case IS_LEAF:
+			read_leaf(reader, entry, &decoded, va, end - va + 1,
+				  level, path);
+			break;
+		case IS_TABLE:
+			read_named(reader, decoded.gpa, level - 1, begin, va,
+				   end - va + 1,
+				   path | decoded.attrs << (4 * level), entry);
+			break;
+		case IS_RESERVED:
+		case IS_LARGE:
+			rec = (struct vmem_space_aware_mapping){
+				.type = VMEM_REC_BAD, .space = reader->space,
+				.detail = decoded.kind == IS_LARGE ?
+					  VMEM_BAD_LARGE : VMEM_BAD_RESERVED,
+				.level = level, .va = va, .path = path,
+			};
+			rec.len = end - va + 1;
+			rec.entry = entry;
+			reader->records->bad++;
+			add_record(reader, &rec);
+			break;
+		}
+	}
+}
+
+void model_walk(const struct rules *rules, const struct cpu *cpu,
+		const struct guest *guest, const struct vmem_space *spaces,
+		u32 nr_spaces, u64 first, u64 last, u32 flags,
+		struct model_records *records)
+{
+	u64 page = entry_span(rules, 0);
+	struct reader reader;
+
+	reader.rules = rules;
+	reader.cpu = cpu;
+	reader.guest = guest;
+	reader.first = first - first % page;
+	reader.last = last - last % page + (page - 1);
+	reader.flags = flags;
+	reader.records = records;
+	reader.rest = 0;
+	for (reader.space = 0; reader.space < nr_spaces; reader.space++) {
+		u64 root = vmem_table_gpa(spaces[reader.space].root);
+		u64 va = reader.first;
+
+		/* a range within the hole touches nothing */
+		if (va != sign_extend(rules, va))
+			va = -(entry_span(rules, rules->levels) / 2);
+		if (va > reader.last)
+			continue;
+		read_named(&reader, root, rules->levels - 1, 0, va, 0, 0, root);
+	}
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the manuals say about the formats, written from them and not from the
+ * headers of the engine: bits are numbers here. For x86-64: Intel SDM volume
+ * 3A, chapter "Paging", the tables "Format of a Page-Table Entry that Maps a
+ * 4-KByte Page" and its neighbours.
+ */
+#include "model.h"
+
+static bool bit(u64 entry, unsigned int nr)
+{
+	return entry >> nr & 1;
+}
+
+/* Bits @low to @high, in place. */
+static u64 bits(u64 entry, unsigned int high, unsigned int low)
+{
+	u64 mask = 0;
+
+	for (; low <= high; low++)
+		mask |= 1ULL << low;
+	return entry & mask;
+}
+
+static void x86_64_decode(const struct cpu *cpu, u64 entry, unsigned int level,
+			  struct decoded *decoded)
+{
+	bool large = level > 0 && bit(entry, 7);
+	/* the address of a page of 4 KiB, 2 MiB or 1 GiB begins at this bit */
+	unsigned int low = large ? 12 + 9 * level : 12;
+
+	memset(decoded, 0, sizeof(*decoded));
+	if (!bit(entry, 0))
+		return;
+	if (large && level > 2) {
+		decoded->kind = IS_LARGE;
+		return;
+	}
+	/* address bits above the width, and XD unless EFER.NXE */
+	if (cpu->phys_bits < 52 && bits(entry, 51, cpu->phys_bits))
+		decoded->kind = IS_RESERVED;
+	if (cpu->nxe_off && bit(entry, 63))
+		decoded->kind = IS_RESERVED;
+	/* 20:13 of a 2 MiB page, 29:13 of a 1 GiB page; bit 12 is PAT */
+	if (large && bits(entry, low - 1, 13))
+		decoded->kind = IS_RESERVED;
+	if (decoded->kind == IS_RESERVED)
+		return;
+
+	decoded->gpa = bits(entry, 51, low);
+	decoded->rest = entry - decoded->gpa;
+	decoded->attrs = VMEM_R;
+	if (bit(entry, 1))
+		decoded->attrs |= VMEM_W;
+	if (bit(entry, 2))
+		decoded->attrs |= VMEM_U;
+	if (!bit(entry, 63))
+		decoded->attrs |= VMEM_X;
+	if (level > 0 && !large) {
+		decoded->kind = IS_TABLE;
+		return;
+	}
+
+	decoded->kind = IS_LEAF;
+	if (bit(entry, 3))
+		decoded->attrs |= VMEM_PWT;
+	if (bit(entry, 4))
+		decoded->attrs |= VMEM_PCD;
+	if (bit(entry, 5))
+		decoded->attrs |= VMEM_A;
+	if (bit(entry, 6))
+		decoded->attrs |= VMEM_D;
+	if (bit(entry, 8))
+		decoded->attrs |= VMEM_G;
+	if (bit(entry, large ? 12 : 7))
+		decoded->attrs |= VMEM_PAT;
+	if (bits(entry, 11, 9) >> 9 == cpu->cow)
+		decoded->attrs |= VMEM_COW;
+	/* the key is in bits 62:59 of an entry and 15:12 of the attributes */
+	decoded->attrs |= bits(entry, 62, 59) >> 59 << 12;
+}
+
+/* P, RW and A (bits 0, 1, 5): what the reference writes. */
+static u64 x86_64_table(u64 gpa)
+{
+	return gpa | 0x23;
+}
+
+/* P, A, D (bits 0, 5, 6); RW (1) when writable; XD (63) when not executable. */
+static u64 x86_64_leaf(u64 gpa, u32 attrs)
+{
+	return gpa | 0x61 | (attrs & VMEM_W ? 0x2 : 0) |
+	       (attrs & VMEM_X ? 0 : 0x8000000000000000ULL);
+}
+
+static bool x86_64_expressible(const struct cpu *cpu, u32 attrs)
+{
+	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X) || !(attrs & VMEM_R))
+		return false;
+	return attrs & VMEM_X || !cpu->nxe_off;
+}
+
+const struct rules x86_64_4level_rules = {
+	.levels		= 4,
+	.page_lg2	= 12,
+	.index_lg2	= 9,
+	.accessed_dirty	= 0x60,
+	.present	= 0x1,
+	.writable	= 0x2,
+	.large		= 0x80,
+	/* bit 51, for any width but the widest */
+	.reserved	= 0x8000000000000,
+	.decode		= x86_64_decode,
+	.table		= x86_64_table,
+	.leaf		= x86_64_leaf,
+	.expressible	= x86_64_expressible,
+};
+
+const struct rules x86_64_5level_rules = {
+	.levels		= 5,
+	.page_lg2	= 12,
+	.index_lg2	= 9,
+	.accessed_dirty	= 0x60,
+	.present	= 0x1,
+	.writable	= 0x2,
+	.large		= 0x80,
+	/* bit 51, for any width but the widest */
+	.reserved	= 0x8000000000000,
+	.decode		= x86_64_decode,
+	.table		= x86_64_table,
+	.leaf		= x86_64_leaf,
+	.expressible	= x86_64_expressible,
+};
+
+/*
+ * The toy's manual: bit 62 present, 63 reserved; 19:4 the address of a table,
+ * 19:12 that of a page, and what is left of them, or above the width, reserved;
+ * bit 0 of a table of level 1: a leaf of two pages, whose address begins at bit
+ * 13; of a table of level 2: malformed.
+ * Bits 33, 34, 35, 40 permit R, X, W, U; 41 D, 42 A; 45:44 for software.
+ */
+static void toy_decode(const struct cpu *cpu, u64 entry, unsigned int level,
+		       struct decoded *decoded)
+{
+	static const struct {
+		unsigned int nr;
+		u32 attr;
+	} permissions[] = {
+		{ 33, VMEM_R }, { 34, VMEM_X }, { 35, VMEM_W }, { 40, VMEM_U },
+	};
+	bool large = level > 0 && bit(entry, 0);
+	bool leaf = level == 0 || large;
+	unsigned int i;
+
+	memset(decoded, 0, sizeof(*decoded));
+	if (!bit(entry, 62))
+		return;
+	if (large && level == 2) {
+		decoded->kind = IS_LARGE;
+		return;
+	}
+	if (bit(entry, 63) || (leaf && bits(entry, 11, 4)) ||
+	    (large && bit(entry, 12)) ||
+	    (cpu->phys_bits < 20 && bits(entry, 19, cpu->phys_bits))) {
+		decoded->kind = IS_RESERVED;
+		return;
+	}
+	decoded->gpa = bits(entry, 19, 4);
+	decoded->rest = entry - decoded->gpa;
+	for (i = 0; i < ARRAY_SIZE(permissions); i++)
+		if (bit(entry, permissions[i].nr))
+			decoded->attrs |= permissions[i].attr;
+	if (!leaf) {
+		decoded->kind = IS_TABLE;
+		return;
+	}
+	decoded->kind = IS_LEAF;
+	if (bit(entry, 41))
+		decoded->attrs |= VMEM_D;
+	if (bit(entry, 42))
+		decoded->attrs |= VMEM_A;
+	if (bits(entry, 45, 44) >> 44 == cpu->cow)
+		decoded->attrs |= VMEM_COW;
+}
+
+static u64 toy_table(u64 gpa)
+{
+	return gpa | 1ULL << 62 | 1ULL << 42 | 1ULL << 33 | 1ULL << 34 |
+	       1ULL << 35;
+}
+
+static u64 toy_leaf(u64 gpa, u32 attrs)
+{
+	return gpa | 1ULL << 62 | 1ULL << 42 | 1ULL << 41 |
+	       (attrs & VMEM_R ? 1ULL << 33 : 0) |
+	       (attrs & VMEM_X ? 1ULL << 34 : 0) |
+	       (attrs & VMEM_W ? 1ULL << 35 : 0);
+}
+
+static bool toy_expressible(const struct cpu *cpu, u32 attrs)
+{
+	return !(attrs & ~(VMEM_R | VMEM_W | VMEM_X));
+}
+
+const struct rules toy_rules = {
+	.levels		= 3,
+	.page_lg2	= 12,
+	.index_lg2	= 1,
+	.accessed_dirty	= 1ULL << 41 | 1ULL << 42,
+	.present	= 1ULL << 62,
+	.writable	= 1ULL << 35,
+	.large		= 1,
+	.reserved	= 1ULL << 63,
+	.decode		= toy_decode,
+	.table		= toy_table,
+	.leaf		= toy_leaf,
+	.expressible	= toy_expressible,
+};

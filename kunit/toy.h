@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The toy format: 2 entries a table, 3 levels, so that each state of a small
+ * tree can be tried with each operation. Its bits lie where no real format has
+ * them, all permissions are positive, R too, a leaf may be of two sizes, and a
+ * table, of 16 bytes, is not the size of a page.
+ */
+#ifndef _VMEM_KUNIT_TOY_H
+#define _VMEM_KUNIT_TOY_H
+
+#include <linux/bitfield.h>
+
+#include "../vmem/vmem.h"
+
+#define TOY_LEVELS	3
+#define TOY_PAGE_LG2	12
+#define TOY_INDEX_LG2	1
+#define TOY_PHYS_BITS	20
+
+#define TOY_ADDR	GENMASK_ULL(19, 4)
+#define TOY_LARGE	BIT_ULL(0)	/* above level 0: a leaf */
+#define TOY_R		BIT_ULL(33)
+#define TOY_W		BIT_ULL(35)
+#define TOY_X		BIT_ULL(34)
+#define TOY_U		BIT_ULL(40)
+#define TOY_A		BIT_ULL(42)
+#define TOY_D		BIT_ULL(41)
+#define TOY_COW		GENMASK_ULL(45, 44)
+#define TOY_PRESENT	BIT_ULL(62)
+#define TOY_RESERVED	BIT_ULL(63)
+#define TOY_LEAF_LEVELS	(BIT(0) | BIT(1))
+
+static __always_inline int
+toy_facts(struct vmem_facts *facts, u32 phys_bits, u32 flags, u32 cow)
+{
+	if (!phys_bits)
+		phys_bits = TOY_PHYS_BITS;
+	if (phys_bits < 14 || phys_bits > TOY_PHYS_BITS || cow > 3)
+		return -EINVAL;
+	facts->phys_bits = phys_bits;
+	facts->addr = TOY_ADDR & (BIT_ULL(phys_bits) - 1);
+	facts->reserved = TOY_RESERVED | (TOY_ADDR & ~facts->addr);
+	facts->cow = FIELD_PREP(TOY_COW, cow ? (u64)cow : 1);
+	return 0;
+}
+
+static __always_inline enum vmem_class
+toy_classify(const struct vmem_facts *facts, u64 entry, unsigned int level)
+{
+	if (!(entry & TOY_PRESENT))
+		return VMEM_CLASS_NONE;
+	if (level && entry & TOY_LARGE && !(BIT(level) & TOY_LEAF_LEVELS))
+		return VMEM_CLASS_LARGE;
+	if (entry & facts->reserved)
+		return VMEM_CLASS_RESERVED;
+	if (level && !(entry & TOY_LARGE))
+		return VMEM_CLASS_TABLE;
+	if (entry & TOY_ADDR & (BIT_ULL(TOY_PAGE_LG2 + level) - 1))
+		return VMEM_CLASS_RESERVED;
+	return VMEM_CLASS_LEAF;
+}
+
+static __always_inline vmem_phys_t
+toy_entry_phys(const struct vmem_facts *facts, u64 entry, unsigned int level,
+	       enum vmem_class class)
+{
+	return entry & facts->addr;
+}
+
+static __always_inline u32 toy_table_perms(u64 entry)
+{
+	return (entry & TOY_R ? VMEM_R : 0) | (entry & TOY_W ? VMEM_W : 0) |
+	       (entry & TOY_X ? VMEM_X : 0) | (entry & TOY_U ? VMEM_U : 0);
+}
+
+static __always_inline u32
+toy_leaf_attrs(const struct vmem_facts *facts, u64 entry, unsigned int level)
+{
+	return toy_table_perms(entry) | (entry & TOY_A ? VMEM_A : 0) |
+	       (entry & TOY_D ? VMEM_D : 0) |
+	       ((entry & TOY_COW) == facts->cow ? VMEM_COW : 0);
+}
+
+static __always_inline u64 toy_perms(u32 perms)
+{
+	return (perms & VMEM_R ? TOY_R : 0) | (perms & VMEM_W ? TOY_W : 0) |
+	       (perms & VMEM_X ? TOY_X : 0) | (perms & VMEM_U ? TOY_U : 0);
+}
+
+static __always_inline u64 toy_make_table(vmem_table_t table, u32 perms)
+{
+	return vmem_table_gpa(table) | TOY_PRESENT | TOY_A | toy_perms(perms);
+}
+
+static __always_inline int
+toy_make_leaf(const struct vmem_facts *facts, u32 attrs, unsigned int level,
+	      u64 *leaf)
+{
+	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X))
+		return -EOPNOTSUPP;
+	*leaf = TOY_PRESENT | TOY_A | TOY_D | toy_perms(attrs) |
+		(level ? TOY_LARGE : 0);
+	return 0;
+}
+
+static const struct vmem_format toy_format __maybe_unused = {
+	.name		= "toy",
+	.nr_levels	= TOY_LEVELS,
+	.page_lg2	= TOY_PAGE_LG2,
+	.index_lg2	= TOY_INDEX_LG2,
+	.phys_bits	= TOY_PHYS_BITS,
+	.leaf_levels	= TOY_LEAF_LEVELS,
+	.present	= TOY_PRESENT,
+	.ad		= TOY_A | TOY_D,
+	.facts		= toy_facts,
+	.classify	= toy_classify,
+	.entry_phys	= toy_entry_phys,
+	.table_perms	= toy_table_perms,
+	.leaf_attrs	= toy_leaf_attrs,
+	.make_table	= toy_make_table,
+	.make_leaf	= toy_make_leaf,
+};
+
+#endif /* _VMEM_KUNIT_TOY_H */

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Translation.
+ *
+ * Points of the behaviour's description that have a case here: 3, 4 (tables
+ * and frames outside), 15 (non-canonical), 25 (leaf and effective permissions),
+ * 26 (0 is an address), 27 (why it fails, at which level).
+ */
+#include "bench.h"
+
+DEFINE_ENGINE_PARAMS
+DEFINE_X86_64_PARAMS
+
+static void translate_at_each_level(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level;
+	u64 va, vas[2];
+
+	for (level = 0; level < b->rules->levels; level++) {
+		if (!(b->e->fmt->leaf_levels & BIT(level)))
+			continue;
+		va = bench_span(b, level);
+		bench_put(b, bench_root(b), va, level,
+			  level ? bench_large(b, bench_frame(b, level)) :
+				  bench_leaf(b, bench_data(b, 1)));
+		vas[0] = va + bench_span(b, level) - 1;
+		vas[1] = va + 1;
+		bench_check_translate(b, &b->space, vas, 2);
+		KUNIT_EXPECT_EQ(test, b->translations[0].status, VMEM_OK);
+		bench_reset(b);
+	}
+}
+
+/* 26 */
+static void translate_to_address_0(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_translation t;
+
+	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0));
+	bench_translate(b, &b->space, 5, &t);
+	KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
+	KUNIT_EXPECT_EQ(test, t.gpa, 5);
+	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE);
+}
+
+static void translate_frame_outside(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_translation t;
+
+	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, bench_outside(b)));
+	bench_translate(b, &b->space, 0, &t);
+	KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
+	KUNIT_EXPECT_EQ(test, t.gpa, bench_outside(b));
+	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE);
+	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, bench_data(b, 0)));
+	bench_translate(b, &b->space, 0, &t);
+	KUNIT_EXPECT_EQ(test, t.flags, 0);
+}
+
+/* 15 */
+static void translate_non_canonical(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 half = bench_span(b, b->rules->levels) / 2;
+	u64 vas[] = { half, half - 1, bench_upper(b) - 1, bench_upper(b),
+		      1ULL << 63, U64_MAX };
+	u32 i;
+
+	bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
+	for (i = 0; i < ARRAY_SIZE(vas); i++) {
+		bool not = i == 0 || i == 2 || i == 4;
+
+		KUNIT_EXPECT_EQ(test, not,
+				b->translations[i].status == VMEM_NON_CANONICAL);
+		KUNIT_EXPECT_EQ(test, not,
+				b->translations[i].level == b->rules->levels);
+	}
+}
+
+/* 23: addresses repeat the highest bit */
+static void translate_last_page(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_translation t;
+
+	bench_put(b, bench_root(b), U64_MAX, 0, bench_leaf(b, bench_data(b, 2)));
+	bench_translate(b, &b->space, U64_MAX, &t);
+	KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
+	KUNIT_EXPECT_EQ(test, t.gpa, bench_data(b, 3) - 1);
+}
+
+/* 27: the level at which it ends */
+static void translate_not_present_at_each_level(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level;
+	u64 va = 0;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), va, level, bench_junk(b));
+		bench_check_translate(b, &b->space, &va, 1);
+		KUNIT_EXPECT_EQ(test, b->translations[0].status,
+				VMEM_NOT_PRESENT);
+	}
+}
+
+static void translate_malformed_at_each_level(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_translation t;
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_reserved(b, bench_leaf(b, 0)));
+		bench_translate(b, &b->space, 0, &t);
+		KUNIT_EXPECT_EQ(test, t.status, VMEM_STATUS_RESERVED);
+		KUNIT_EXPECT_EQ(test, t.level, level);
+		KUNIT_EXPECT_EQ(test, t.gpa, 0);
+	}
+}
+
+static void translate_large_page_too_high(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_translation t;
+
+	bench_write(b, bench_root(b), 0, bench_large(b, 0));
+	bench_translate(b, &b->space, 0, &t);
+	KUNIT_EXPECT_EQ(test, t.status, VMEM_STATUS_RESERVED);
+	KUNIT_EXPECT_EQ(test, t.level, bench_top(b));
+}
+
+/* 3 */
+static void translate_table_outside_at_each_level(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_translation t;
+	unsigned int level;
+
+	for (level = 1; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_table_entry(b, bench_outside(b)));
+		bench_translate(b, &b->space, 0, &t);
+		KUNIT_EXPECT_EQ(test, t.status, VMEM_STATUS_OUTSIDE);
+		KUNIT_EXPECT_EQ(test, t.level, level);
+	}
+}
+
+static void translate_root_outside(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_space space = bench_space(b, bench_outside(b));
+	u64 vas[] = { 0, bench_upper(b), bench_upper(b) - 1 };
+
+	bench_check_translate(b, &space, vas, ARRAY_SIZE(vas));
+	KUNIT_EXPECT_EQ(test, b->translations[0].status, VMEM_STATUS_OUTSIDE);
+	KUNIT_EXPECT_EQ(test, b->translations[0].entry, bench_outside(b));
+	KUNIT_EXPECT_EQ(test, b->translations[2].status, VMEM_NON_CANONICAL);
+}
+
+/* 25: the leaf's own permissions, and those of all levels together */
+static void translate_permissions_of_each_level(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level, without;
+	struct vmem_translation t;
+
+	for (without = 0; without < b->rules->levels; without++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0));
+		for (level = 0; level < b->rules->levels; level++) {
+			u64 table = bench_path(b, bench_root(b), 0, level);
+
+			if (level == without)
+				bench_write(b, table, 0,
+					    bench_read_only(b, bench_read(b, table, 0)));
+		}
+		bench_translate(b, &b->space, 0, &t);
+		KUNIT_EXPECT_EQ(test, !(t.leaf & VMEM_W), without == 0);
+		KUNIT_EXPECT_FALSE(test, t.effective & VMEM_W);
+		KUNIT_EXPECT_TRUE(test, t.effective & VMEM_X);
+		for (level = 1; level < b->rules->levels; level++)
+			KUNIT_EXPECT_EQ(test, level != without,
+					!!(t.path >> (4 * level) & VMEM_W));
+	}
+}
+
+/* 25: with NXE off, NX doesn't forbid: it is a reserved bit */
+static void translate_nx_without_nxe(struct kunit *test)
+{
+	struct bench *b = bench_begin_cpu(test, 0, true, 0);
+	struct vmem_translation t;
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0));
+		bench_put(b, bench_root(b), 0, level,
+			  bench_read(b, bench_path(b, bench_root(b), 0, level), 0) |
+			  BIT_ULL(63));
+		bench_translate(b, &b->space, 0, &t);
+		KUNIT_EXPECT_EQ(test, t.status, VMEM_STATUS_RESERVED);
+		KUNIT_EXPECT_EQ(test, t.level, level);
+	}
+}
+
+/* Entries of any kind, addresses in any order, any number of them. */
+static void fill_at_random(struct bench *b, struct vt_random *random)
+{
+	u32 part, page, i;
+
+	for (part = 0; part < PART_DATA; part++) {
+		for (page = 0; page < 8; page++) {
+			u64 table = guest_gpa(&b->guest, part, page);
+
+			for (i = 0; i < 16; i++) {
+				u64 gpa = vt_random_below(random, 256) * bench_page(b);
+				u64 entry = bench_table_entry(b,
+						vt_random_below(random, 128)
+						<< b->guest.table_lg2);
+
+				switch (vt_random_below(random, 8)) {
+				case 0:
+					entry = bench_leaf(b, gpa);
+					break;
+				case 1:
+					entry = bench_large(b, 0);
+					break;
+				case 2:
+					entry = vt_random(random);
+					break;
+				case 3:
+					entry = bench_junk(b);
+					break;
+				}
+				bench_write(b, table,
+					    vt_random_below(random, nr_entries(b->rules)),
+					    entry);
+			}
+		}
+	}
+}
+
+static u64 some_address(struct bench *b, struct vt_random *random)
+{
+	unsigned int level;
+	u64 va = 0;
+
+	/* an entry that is there, most of the time */
+	for (level = b->rules->levels; level--;)
+		va += vt_random_below(random, nr_entries(b->rules)) *
+		      bench_span(b, level);
+	va = sign_extend(b->rules, va);
+	return vt_random_below(random, 16) ? va : vt_random(random);
+}
+
+static void translate_any_tables(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vt_random random = { .state = 1 };
+	u64 vas[TRANSLATE_MAX];
+	u32 round, i, nr;
+
+	for (round = 0; round < 200 && !b->differs; round++) {
+		if (round % 20 == 0)
+			bench_reset(b);
+		fill_at_random(b, &random);
+		nr = vt_random_below(&random, TRANSLATE_MAX + 1);
+		for (i = 0; i < nr; i++)
+			vas[i] = some_address(b, &random);
+		b->guest.random.state = round;
+		b->guest.absent_one_in = round % 3 ? 0 : 10;
+		b->guest.pause_one_in = round % 2 ? 0 : 2;
+		bench_check_translate(b, &b->space, vas, nr);
+	}
+}
+
+/* An absent table anywhere: the same results, each address once. */
+static void translate_absent_everywhere(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vt_random random = { .state = 2 };
+	u64 vas[TRANSLATE_MAX], calls;
+	u32 i;
+
+	fill_at_random(b, &random);
+	for (i = 0; i < TRANSLATE_MAX; i++)
+		vas[i] = some_address(b, &random);
+	bench_check_translate(b, &b->space, vas, TRANSLATE_MAX);
+	calls = b->guest.calls;
+	for (i = 1; i <= calls && !b->differs; i++) {
+		b->guest.calls = 0;
+		b->guest.absent_at = i;
+		bench_check_translate(b, &b->space, vas, TRANSLATE_MAX);
+	}
+}
+
+static void translate_nothing(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+
+	bench_check_translate(b, &b->space, NULL, 0);
+}
+
+static struct kunit_case translate_cases[] = {
+	EACH_FORMAT(translate_at_each_level),
+	EACH_FORMAT(translate_to_address_0),
+	EACH_FORMAT(translate_frame_outside),
+	EACH_FORMAT(translate_non_canonical),
+	EACH_FORMAT(translate_last_page),
+	EACH_FORMAT(translate_not_present_at_each_level),
+	EACH_FORMAT(translate_malformed_at_each_level),
+	EACH_FORMAT(translate_large_page_too_high),
+	EACH_FORMAT(translate_table_outside_at_each_level),
+	EACH_FORMAT(translate_root_outside),
+	EACH_FORMAT(translate_permissions_of_each_level),
+	EACH_X86_64(translate_nx_without_nxe),
+	EACH_FORMAT(translate_any_tables),
+	EACH_FORMAT(translate_absent_everywhere),
+	EACH_FORMAT(translate_nothing),
+	{}
+};
+
+static struct kunit_suite translate_suite = {
+	.name = "vmem_translate",
+	.test_cases = translate_cases,
+};
+
+kunit_test_suite(translate_suite);
