@@ -131,6 +131,7 @@ SET(space_root_level, args->space_create.root = space_root(fx->g.fd,
 /* MAP */
 SET(map_unknown, args->map.space = NO_ID)
 SET(map_kind_of_id, args->map.space = fx->pool)
+SET(map_none, args->map.nr = 0)
 SET(map_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
     args->map.nr = i.out_map_max + 1)
 SET(map_nowhere, args->map.mappings = nowhere())
@@ -340,6 +341,7 @@ const struct cell cells[] = {
 
 	C(MAP, ENOENT, map_unknown),
 	C(MAP, EINVAL, map_kind_of_id),
+	C(MAP, EINVAL, map_none),
 	C(MAP, E2BIG, map_long),
 	C(MAP, EFAULT, map_nowhere),
 	C(MAP, EINVAL, map_va_odd),

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Changing: what map and unmap write, what they answer, where tables come from
+ * and where they go. Lists and pools are the subject of map-pool.c.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "map.h"
+
+/* A guest with a pool at its begin, and an empty space. */
+void pool_guest(struct pool_guest *p, u32 format, u64 pages)
+{
+	guest_init(&p->g, format, MAP_LEN);
+	p->fd = p->g.fd;
+	p->pool = ASSERT_OK(pool_create(p->fd, MAP_POOL, pages * PAGE));
+	p->space = ASSERT_OK(space_new(p->fd, format, p->pool));
+	p->g.root = space_root(p->fd, p->space);
+	p->pages = pages;
+}
+
+void expect_pool(struct pool_guest *p, u64 used, u64 quarantined)
+{
+	struct vmem_ioc_pool_stat stat;
+
+	ASSERT_OK(pool_stat(p->fd, p->pool, &stat));
+	EXPECT_EQ(stat.out_capacity, p->pages);
+	EXPECT_EQ(stat.out_used, used);
+	EXPECT_EQ(stat.out_quarantined, quarantined);
+	EXPECT_EQ(stat.out_reserved, 0);
+	EXPECT_EQ(stat.out_free, p->pages - used - quarantined);
+	EXPECT_EQ(!!stat.out_oldest_generation, !!quarantined);
+}
+
+/* The space against the model, and against what is asked for. */
+void expect_leaves(struct pool_guest *p, u64 leaves)
+{
+	struct records rs = walk_all(p->fd, p->space, 0, ~0ULL, 0);
+	struct model m;
+
+	model_init(&m, &p->g);
+	model_walk(&m, 0, ~0ULL, 0);
+	EXPECT(records_equal(&rs, &m.out));
+	EXPECT_EQ(records_end(&rs)->leaves, leaves);
+	EXPECT_EQ(records_end(&rs)->bad, 0);
+	records_free(&rs);
+	records_free(&m.out);
+	free(m.seen);
+}
+
+/* The entries of the path to @va, from the model's descent. */
+static void entries_of(struct pool_guest *p, u64 va, u64 *entries)
+{
+	struct vmem_ioc_result result;
+	struct model m;
+
+	model_init(&m, &p->g);
+	model_translate(&m, p->g.root, va, &result, entries);
+}
+
+static void bits(u32 format)
+{
+	static const struct {
+		u32 attrs;
+		u64 leaf;
+	} kinds[] = {
+		{ R, X86_LEAF | X86_NX },
+		{ R | W, X86_LEAF | X86_RW | X86_NX },
+		{ R | X, X86_LEAF },
+		{ R | W | X, X86_LEAF | X86_RW },
+	};
+	unsigned int levels = levels_of(format), level, i;
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	u64 entries[5], va = 0x123456789000ULL;
+
+	pool_guest(&p, format, 32);
+	EXPECT_EQ(p.g.root, MAP_POOL);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		ASSERT_OK(map_one(p.fd, p.space, va + i * PAGE,
+				  MAP_DATA + i * PAGE, PAGE, kinds[i].attrs, 0,
+				  &change));
+		entries_of(&p, va + i * PAGE, entries);
+		EXPECT_EQ(entries[0], (MAP_DATA + i * PAGE) | kinds[i].leaf);
+		/* Tables in the order of their taking, from the top. */
+		for (level = 1; level < levels; level++)
+			EXPECT_EQ(entries[level],
+				  (MAP_POOL + (levels - level) * PAGE) |
+				  X86_TABLE);
+		EXPECT_EQ(change.out_pages, 1);
+		EXPECT_EQ(change.out_done, 1);
+		EXPECT_EQ(change.out_done_len, 0);
+		EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+		EXPECT_EQ(change.out_changes, 0);
+		EXPECT_EQ(change.out_root, MAP_POOL);
+	}
+	expect_pool(&p, levels, 0);
+	expect_leaves(&p, ARRAY_SIZE(kinds));
+}
+EACH_FORMAT(bits)
+
+/* The ends of the address space, and of its halves. */
+static void ends(u32 format)
+{
+	unsigned int levels = levels_of(format);
+	u64 half = entry_span(levels - 1) * 256;
+	u64 vas[] = { 0, half - PAGE, -half, -PAGE };
+	struct vmem_ioc_result result;
+	struct pool_guest p;
+	size_t i;
+
+	pool_guest(&p, format, 64);
+	for (i = 0; i < ARRAY_SIZE(vas); i++) {
+		ASSERT_OK(map_one(p.fd, p.space, vas[i], MAP_DATA + i * PAGE,
+				  PAGE, R, 0, NULL));
+		ASSERT_OK(translate(p.fd, p.space, vas[i] + 5, &result));
+		EXPECT_EQ(result.status, VMEM_IOC_OK);
+		EXPECT_EQ(result.gpa, MAP_DATA + i * PAGE + 5);
+	}
+	expect_leaves(&p, 4);
+	ASSERT_OK(unmap(p.fd, p.space, -PAGE, ~0ULL, NULL));
+	expect_leaves(&p, 3);
+	/* All of it: what isn't canonical is passed over. */
+	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, NULL));
+	expect_leaves(&p, 0);
+	expect_pool(&p, 1, 4 * (levels - 1));
+}
+EACH_FORMAT(ends)
+
+static void run_over_tables(u32 format)
+{
+	const u64 len = 5 * MIB + 12 * KIB, va = 0x7f0000000000ULL + MIB;
+	unsigned int levels = levels_of(format);
+	struct vmem_ioc_change change;
+	struct records rs;
+	struct pool_guest p;
+
+	pool_guest(&p, format, 32);
+	ASSERT_OK(map_one(p.fd, p.space, va, MAP_DATA, len, R | W, 0, &change));
+	EXPECT_EQ(change.out_pages, len / PAGE);
+	rs = walk_all(p.fd, p.space, 0, ~0ULL, 0);
+	ASSERT_EQ(rs.nr, 2);
+	EXPECT_EQ(rs.r[0].va, va);
+	EXPECT_EQ(rs.r[0].gpa, MAP_DATA);
+	EXPECT_EQ(rs.r[0].len, len);
+	EXPECT_EQ(rs.r[0].effective, R | W);
+	expect_leaves(&p, len / PAGE);
+	expect_pool(&p, levels + 3, 0);
+
+	/* The middle goes, and the table that it fills. */
+	ASSERT_OK(unmap(p.fd, p.space, va + MIB, va + 4 * MIB - 1, &change));
+	EXPECT_EQ(change.out_pages, 3 * MIB / PAGE);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
+	expect_leaves(&p, (len - 3 * MIB) / PAGE);
+	expect_pool(&p, levels + 2, 1);
+	/* A hole is no error, and changes nothing. */
+	ASSERT_OK(unmap(p.fd, p.space, va + MIB, va + 4 * MIB - 1, &change));
+	EXPECT_EQ(change.out_pages, 0);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+	EXPECT_EQ(change.out_changes, 0);
+	ASSERT_OK(unmap(p.fd, p.space, 0, BIT(12 + 9 * levels - 1) - 1, &change));
+	EXPECT_EQ(change.out_pages, (len - 3 * MIB) / PAGE);
+	expect_leaves(&p, 0);
+	expect_pool(&p, 1, levels + 2);
+}
+EACH_FORMAT(run_over_tables)
+
+static void flush_ranges(void)
+{
+	struct vmem_ioc_change change;
+	struct vmem_ioc_space_get get;
+	struct pool_guest p;
+	u64 generation;
+
+	pool_guest(&p, FMT4, 32);
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 16 * PAGE, R, 0, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+	generation = change.out_generation;
+
+	/* A leaf that was: its range, and a higher generation. */
+	ASSERT_OK(unmap(p.fd, p.space, 4 * PAGE, 6 * PAGE - 1, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
+	EXPECT_EQ(change.out_flush_start, 4 * PAGE);
+	EXPECT_EQ(change.out_flush_last, 6 * PAGE - 1);
+	EXPECT_EQ(change.out_pages, 2);
+	EXPECT(change.out_generation > generation);
+	generation = change.out_generation;
+
+	ASSERT_OK(map_one(p.fd, p.space, 8 * PAGE, MAP_DATA, PAGE, R | W,
+			  VMEM_IOC_MAP_REPLACE, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
+	EXPECT_EQ(change.out_flush_start, 8 * PAGE);
+	EXPECT_EQ(change.out_flush_last, 9 * PAGE - 1);
+	EXPECT(change.out_generation > generation);
+	generation = change.out_generation;
+
+	/* A refusal: nothing to flush, and the generation stays. */
+	EXPECT_ERR(map_one(p.fd, p.space, 7 * PAGE, MAP_DATA, 4 * PAGE, R, 0,
+			   &change), EEXIST);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+	EXPECT_EQ(change.out_at_va, 7 * PAGE);
+	EXPECT_EQ(change.out_generation, generation);
+	ASSERT_OK(space_get(p.fd, p.space, &get));
+	EXPECT_EQ(get.out_generation, generation);
+}
+
+static void replace_leaves(u32 format)
+{
+	struct vmem_ioc_result result;
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	u64 i;
+
+	pool_guest(&p, format, 32);
+	ASSERT_OK(map_one(p.fd, p.space, GIB - 4 * PAGE, MAP_DATA, 8 * PAGE, R,
+			  0, NULL));
+	EXPECT_ERR(map_one(p.fd, p.space, GIB - 6 * PAGE, MAP_DATA + MIB,
+			   8 * PAGE, R, 0, NULL), EEXIST);
+	expect_leaves(&p, 8);
+	ASSERT_OK(map_one(p.fd, p.space, GIB - 6 * PAGE, MAP_DATA + MIB,
+			  8 * PAGE, R | X, VMEM_IOC_MAP_REPLACE, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
+	EXPECT(change.out_flush_start <= GIB - 4 * PAGE);
+	EXPECT(change.out_flush_last >= GIB + 2 * PAGE - 1);
+	expect_leaves(&p, 10);
+	for (i = 0; i < 10; i++) {
+		ASSERT_OK(translate(p.fd, p.space, GIB + (i - 6) * PAGE,
+				    &result));
+		EXPECT_EQ(result.gpa, i < 8 ? MAP_DATA + MIB + i * PAGE :
+			  MAP_DATA + (i - 2) * PAGE);
+		EXPECT_EQ(result.effective, i < 8 ? R | X : R);
+	}
+}
+EACH_FORMAT(replace_leaves)
+
+/* Entries that hold bits but aren't present: mapped over, unmapped to zero. */
+static void not_present_bits(void)
+{
+	const u64 junk = 0xdeadbeef00000ULL & ~X86_P;
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	u64 table;
+	u32 space;
+
+	pool_guest(&p, FMT4, 32);
+	p.g.next = MAP_BY_HAND;
+	guest_root(&p.g);
+	table = guest_map(&p.g, p.g.root, 0, 0, junk, X86_TABLE);
+	entry_set(&p.g, table, 1, junk);
+	entry_set(&p.g, table, 2, junk);
+	entry_set(&p.g, p.g.root, 7, junk);
+	space = p.space = ASSERT_OK(space_adopt(p.fd, FMT4, p.pool, p.g.root));
+	ASSERT_OK(map_one(p.fd, space, PAGE, MAP_DATA, PAGE, R, 0, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+	EXPECT_EQ(entry_get(&p.g, table, 1), MAP_DATA | X86_LEAF | X86_NX);
+	ASSERT_OK(unmap(p.fd, space, 0, 3 * PAGE - 1, &change));
+	EXPECT_EQ(change.out_pages, 1);
+	EXPECT_EQ(entry_get(&p.g, table, 0), 0);
+	EXPECT_EQ(entry_get(&p.g, table, 1), 0);
+	EXPECT_EQ(entry_get(&p.g, table, 2), 0);
+	/* Empty, but not ours: it stays. */
+	EXPECT_EQ(entry_get(&p.g, p.g.root, 0) & X86_P, X86_P);
+	ASSERT_OK(unmap(p.fd, space, 7 * entry_span(3), 8 * entry_span(3) - 1,
+			NULL));
+	EXPECT_EQ(entry_get(&p.g, p.g.root, 7), 0);
+}
+
+/* A guest's tables get tables of ours, and only those go again. */
+static void adopted(u32 format)
+{
+	struct vmem_ioc_space_get get;
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	u64 sum;
+
+	pool_guest(&p, format, 32);
+	p.g.next = MAP_BY_HAND;
+	guest_root(&p.g);
+	guest_map(&p.g, p.g.root, 0, 0, MAP_DATA | X86_P, X86_TABLE);
+	sum = checksum(p.g.mem, p.g.len);
+	p.space = ASSERT_OK(space_adopt(p.fd, format, p.pool, p.g.root));
+	ASSERT_OK(map_one(p.fd, p.space, 2 * MIB, MAP_DATA, PAGE, R, 0, &change));
+	EXPECT_EQ(change.out_root, p.g.root);
+	expect_leaves(&p, 2);
+	expect_pool(&p, 2, 0);	/* a root, unused here, and a table */
+	ASSERT_OK(space_get(p.fd, p.space, &get));
+	EXPECT_EQ(get.out_tables, 1);
+	EXPECT_EQ(get.out_links, 0);
+	EXPECT_EQ(get.out_root, p.g.root);
+	ASSERT_OK(unmap(p.fd, p.space, 2 * MIB, 2 * MIB + PAGE - 1, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	expect_leaves(&p, 1);
+	expect_pool(&p, 1, 1);
+	/* As it was, but for the A and D bits of nobody. */
+	EXPECT_EQ(checksum(p.g.mem, p.g.len), sum);
+	ASSERT_OK(unmap(p.fd, p.space, 0, PAGE - 1, NULL));
+	expect_leaves(&p, 0);
+	expect_pool(&p, 1, 1);
+	ASSERT_OK(map_one(p.fd, p.space, PAGE, MAP_DATA, PAGE, R, 0, NULL));
+	expect_pool(&p, 1, 1);
+}
+EACH_FORMAT(adopted)
+
+/* Two spaces with one root: neither may change it, until one goes. */
+static void one_root_two_spaces(bool of_pool)
+{
+	struct vmem_ioc_space_get get;
+	struct vmem_ioc_result result;
+	struct pool_guest p;
+	u32 other;
+
+	pool_guest(&p, FMT4, 32);
+	if (!of_pool) {
+		p.g.next = MAP_BY_HAND;
+		guest_root(&p.g);
+		p.space = ASSERT_OK(space_adopt(p.fd, FMT4, p.pool, p.g.root));
+	}
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 4 * PAGE, R, 0, NULL));
+	other = ASSERT_OK(space_adopt(p.fd, FMT4, p.pool, p.g.root));
+	ASSERT_OK(space_get(p.fd, p.space, &get));
+	EXPECT_EQ(get.out_links, 1);
+	EXPECT_ERR(map_one(p.fd, p.space, GIB, MAP_DATA, PAGE, R, 0, NULL),
+		   EMLINK);
+	EXPECT_ERR(map_one(p.fd, other, GIB, MAP_DATA, PAGE, R, 0, NULL),
+		   EMLINK);
+	EXPECT_ERR(unmap(p.fd, other, 0, PAGE - 1, NULL), EMLINK);
+	expect_leaves(&p, 4);
+	ASSERT_OK(translate(p.fd, other, 0, &result));
+	EXPECT_EQ(result.gpa, MAP_DATA);
+	ASSERT_OK(destroy(p.fd, p.space));
+	/* The tables are the other's now. */
+	p.space = other;
+	expect_leaves(&p, 4);
+	ASSERT_OK(map_one(p.fd, other, GIB, MAP_DATA, PAGE, R, 0, NULL));
+	expect_leaves(&p, 5);
+	ASSERT_OK(unmap(p.fd, other, 0, ~0ULL, NULL));
+	expect_leaves(&p, 0);
+}
+
+static void one_root_of_pool(void)
+{
+	one_root_two_spaces(true);
+}
+
+static void one_root_by_hand(void)
+{
+	one_root_two_spaces(false);
+}
+
+/* Random maps and unmaps against an array of what is where. */
+
+#define SLOTS	4096
+
+static u64 slot_va(u32 slot)
+{
+	/* Four clusters, of which two lie at the borders of tables. */
+	static const u64 bases[] = {
+		0, GIB - 512 * PAGE, 512 * GIB - 512 * PAGE, 0x7fff00000000ULL,
+	};
+
+	return bases[slot / 1024] + slot % 1024 * PAGE;
+}
+
+static void expect_slots(struct pool_guest *p, const u64 *slots)
+{
+	static struct vmem_ioc_result results[SLOTS];
+	static u64 vas[SLOTS];
+	u64 leaves = 0;
+	u32 i;
+
+	for (i = 0; i < SLOTS; i++)
+		vas[i] = slot_va(i);
+	ASSERT_OK(translate_list(p->fd, p->space, vas, SLOTS, results, NULL));
+	for (i = 0; i < SLOTS; i++) {
+		leaves += !!slots[i];
+		EXPECT_EQ(results[i].status,
+			  slots[i] ? VMEM_IOC_OK : VMEM_IOC_NOT_PRESENT);
+		EXPECT_EQ(results[i].gpa, slots[i]);
+		if (ktap_failed())
+			return;
+	}
+	expect_leaves(p, leaves);
+}
+
+static void random_calls(u32 format)
+{
+	static u64 slots[SLOTS];
+	struct vmem_ioc_change change;
+	u64 seed = seed_pick(), gpa, pages;
+	struct pool_guest p;
+	u32 at, len, i, n, flags;
+	bool taken;
+	int ret;
+
+	pool_guest(&p, format, 64);
+	for (n = 0; n < 3000 && !ktap_failed(); n++) {
+		at = rnd(&seed) % SLOTS;
+		len = 1 + rnd(&seed) % 600;
+		if (at / 1024 != (at + len - 1) / 1024)
+			len = 1024 - at % 1024;
+		taken = false;
+		pages = 0;
+		for (i = at; i < at + len; i++) {
+			taken |= !!slots[i];
+			pages += !!slots[i];
+		}
+		gpa = MAP_DATA + rnd(&seed) % 256 * PAGE;
+		if (rnd(&seed) % 2) {
+			flags = rnd(&seed) % 2 ? VMEM_IOC_MAP_REPLACE : 0;
+			ret = map_one(p.fd, p.space, slot_va(at), gpa,
+				      len * PAGE, R | W, flags, &change);
+			EXPECT_ERR(ret, taken && !flags ? EEXIST : 0);
+			for (i = 0; !ret && i < len; i++)
+				slots[at + i] = gpa + i * PAGE;
+			if (!ret)
+				EXPECT_EQ(change.out_pages, len);
+		} else {
+			ASSERT_OK(unmap(p.fd, p.space, slot_va(at),
+					slot_va(at) + len * PAGE - 1, &change));
+			EXPECT_EQ(change.out_pages, pages);
+			memset(&slots[at], 0, len * sizeof(slots[0]));
+		}
+		if (change.out_changes & VMEM_IOC_CHANGE_FREED)
+			ASSERT_OK(flushed(p.fd, change.out_generation));
+		if (n % 50 == 0)
+			expect_slots(&p, slots);
+	}
+	expect_slots(&p, slots);
+	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, &change));
+	ASSERT_OK(flushed(p.fd, change.out_generation));
+	expect_pool(&p, 1, 0);
+}
+EACH_FORMAT(random_calls)
+
+/* Several threads in one space, each in its own addresses. */
+
+struct mapper {
+	pthread_t thread;
+	struct pool_guest *p;
+	u64 base;
+};
+
+static void *map_and_unmap(void *arg)
+{
+	struct vmem_ioc_change change;
+	struct mapper *m = arg;
+	struct vmem_ioc_result result;
+	u64 i, va;
+
+	for (i = 0; i < 300 && !ktap_failed(); i++) {
+		va = m->base + i % 7 * 2 * MIB;
+		ASSERT_OK(map_one(m->p->fd, m->p->space, va,
+				  MAP_DATA + i % 64 * PAGE, 700 * PAGE, R, 0,
+				  &change));
+		EXPECT_EQ(change.out_pages, 700);
+		ASSERT_OK(translate(m->p->fd, m->p->space, va + 699 * PAGE,
+				    &result));
+		EXPECT_EQ(result.gpa, MAP_DATA + (i % 64 + 699) * PAGE);
+		ASSERT_OK(unmap(m->p->fd, m->p->space, va,
+				va + 700 * PAGE - 1, &change));
+		EXPECT_EQ(change.out_pages, 700);
+		ASSERT_OK(flushed(m->p->fd, change.out_generation));
+	}
+	return NULL;
+}
+
+static void threads(void)
+{
+	struct mapper mappers[4];
+	struct pool_guest p;
+	u64 i;
+
+	pool_guest(&p, FMT4, 64);
+	for (i = 0; i < 4; i++) {
+		mappers[i].p = &p;
+		mappers[i].base = i * 16 * MIB;
+		ASSERT(!pthread_create(&mappers[i].thread, NULL, map_and_unmap,
+				       &mappers[i]));
+	}
+	for (i = 0; i < 4; i++)
+		pthread_join(mappers[i].thread, NULL);
+	expect_leaves(&p, 0);
+	ASSERT_OK(flushed(p.fd, 0));
+}
+
+static const struct ktap_case cases[] = {
+	CASE_FORMATS(bits),
+	CASE_FORMATS(ends),
+	CASE_FORMATS(run_over_tables),
+	CASE(flush_ranges),
+	CASE_FORMATS(replace_leaves),
+	CASE(not_present_bits),
+	CASE_FORMATS(adopted),
+	CASE(one_root_of_pool),
+	CASE(one_root_by_hand),
+	CASE_FORMATS(random_calls),
+	CASE(threads),
+	MAP_POOL_CASES,
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main(cases, ARRAY_SIZE(cases), argc, argv);
+}
