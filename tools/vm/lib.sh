@@ -29,7 +29,7 @@ selftests()
 selftest()
 (
 	set -o pipefail
-	"$1" | sed -u 's/^/    /'
+	"$1" | awk '{ print "    " $0; fflush() }'
 )
 
 # splats: print what the kernel said that it must not say; false if nothing.
@@ -43,7 +43,7 @@ splats()
 		echo "the first records of the kernel's log are lost"
 		return 0
 	}
-	grep -E '^[^;]*;.*(WARNING: |BUG: |BUG at |Oops|INFO: |KASAN: |UBSAN: |ODEBUG: |DEBUG_LOCKS_WARN_ON|general protection fault|Bad page |corruption|possible recursive locking|unreferenced object|refcount_t: |Objects remaining|cut here)' /tmp/kmsg
+	grep -E '^[^;]*;.*(WARNING: |BUG: |BUG at |Oops|INFO: |KASAN: |UBSAN: |ODEBUG: |DEBUG_LOCKS_WARN_ON|Bad page |corruption|possible recursive locking|unreferenced object|refcount_t: |Objects remaining|cut here)' /tmp/kmsg
 }
 
 kmemleak_here()
