@@ -141,17 +141,4 @@ static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)
 	return perms << (4 * level);
 }
 
-/* R, W, X and U of a leaf of @level with @attrs, over its path. */
-static __always_inline u32
-vmem_effective(const struct vmem_format *fmt, u32 path, unsigned int level,
-	       u32 attrs)
-{
-	u32 perms = attrs & VMEM_RWXU;
-	unsigned int i;
-
-	for (i = level + 1; i < fmt->nr_levels; i++)
-		perms &= path >> (4 * i);
-	return perms;
-}
-
 #endif /* _VMEM_CURSOR_H */

@@ -74,14 +74,15 @@ static __always_inline enum vmem_class
 vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 		     unsigned int level)
 {
+	u64 ps = level ? X86_64_PS : 0;
+
+	/* by far the most: one test */
+	if (likely((entry & (X86_64_P | ps | facts->reserved)) == X86_64_P))
+		return level ? VMEM_CLASS_TABLE : VMEM_CLASS_LEAF;
 	if (!(entry & X86_64_P))
 		return VMEM_CLASS_NONE;
-	if (!level)
-		return entry & facts->reserved ? VMEM_CLASS_RESERVED :
-						 VMEM_CLASS_LEAF;
-	if (!(entry & X86_64_PS))
-		return entry & facts->reserved ? VMEM_CLASS_RESERVED :
-						 VMEM_CLASS_TABLE;
+	if (!(entry & ps))
+		return VMEM_CLASS_RESERVED;
 	if (!(BIT(level) & X86_64_LEAF_LEVELS))
 		return VMEM_CLASS_LARGE;
 	if (entry & (facts->reserved | (X86_64_ADDR & ~X86_64_PAT_LARGE &

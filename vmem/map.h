@@ -280,11 +280,13 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 
 	first = level == 1 ? vmem_index(e->fmt, place->va, 0) : nr;
 	end = level == 1 ? vmem_index(e->fmt, last, 0) + 1 : nr;
-	memset(host, 0, first * sizeof(*host));
+	if (first)
+		memset(host, 0, first * sizeof(*host));
 	if (first < end)
 		vmem_fill(host, first, end - 1, vmem_place_leaf(place),
 			  BIT_ULL(e->fmt->page_lg2));
-	memset(host + end, 0, (nr - end) * sizeof(*host));
+	if (end < nr)
+		memset(host + end, 0, (nr - end) * sizeof(*host));
 
 	/* a full barrier, so that a vCPU sees the table filled */
 	if (!vmem_change_entry(change, parent, slot, place->entry,

@@ -31,7 +31,8 @@ struct vmem_sink {
 /* A place in a walk; host addresses are good in this piece. */
 struct vmem_cursor {
 	vmem_pte_t *host[VMEM_LEVELS_MAX];
-	u32 path;		/* permissions of the entries above */
+	u32 granted[VMEM_LEVELS_MAX]; /* R, W, X, U by the entries above */
+	u32 path;		/* the same, level by level */
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
 };
 
@@ -78,42 +79,68 @@ static __always_inline u64 vmem_run_same(const struct vmem_env *e,
 	return len;
 }
 
+/* Give @len bytes of what was gathered. */
+static __always_inline void vmem_run_give(const struct vmem_format *fmt,
+					  struct vmem_walk *walk,
+					  struct vmem_sink *sink, u64 len,
+					  u8 flags)
+{
+	struct vmem_space_aware_mapping *rec = &sink->out[sink->nr++];
+	struct vmem_run *run = &walk->run;
+
+	rec->type = run->hole ? VMEM_REC_HOLE : VMEM_REC_MAPPING;
+	rec->level = run->level;
+	rec->detail = run->hole ? 0 : vmem_entry_lg2(fmt, run->level);
+	rec->flags = flags;
+	rec->space = walk->space;
+	rec->va = run->va;
+	rec->gpa = run->gpa;
+	rec->len = len;
+	rec->entry = run->entry;
+	rec->leaf = run->leaf;
+	rec->effective = run->effective;
+	rec->path = run->path;
+	run->va += len;
+	run->len -= len;
+}
+
+/* Give the run, if it is one record. Return: whether it was given. */
+static __always_inline bool vmem_run_quick(const struct vmem_env *e,
+					   struct vmem_walk *walk,
+					   struct vmem_sink *sink)
+{
+	struct vmem_run *run = &walk->run;
+	bool inside;
+	u64 same;
+
+	if (!run->len)
+		return true;
+	if (run->hole || sink->nr == sink->max)
+		return false;
+	inside = e->ops->in_memory(e->ctx, run->gpa, run->len, &same);
+	if (same < run->len)
+		return false;
+	vmem_run_give(e->fmt, walk, sink, run->len,
+		      inside ? 0 : VMEM_FRAME_OUTSIDE);
+	return true;
+}
+
 /* Give what was gathered. Return: whether there was room for all of it. */
 static __always_inline bool vmem_run_flush(const struct vmem_env *e,
 					   struct vmem_walk *walk,
 					   struct vmem_sink *sink)
 {
 	struct vmem_run *run = &walk->run;
-	struct vmem_space_aware_mapping *rec;
-	u64 mask, len;
+	u64 mask = vmem_entry_mask(e->fmt, run->level), len;
+	u8 flags = 0;
 
 	run->expect = 0;
-	for (; run->len; run->va += len, run->len -= len) {
+	while (run->len) {
 		if (sink->nr == sink->max)
 			return false;
-		rec = &sink->out[sink->nr++];
-		*rec = (struct vmem_space_aware_mapping){
-			.type	= VMEM_REC_HOLE,
-			.level	= run->level,
-			.space	= walk->space,
-			.va	= run->va,
-			.path	= run->path,
-		};
-		if (run->hole) {
-			rec->len = run->len;
-			len = run->len;
-			continue;
-		}
-		len = vmem_run_same(e, run, &rec->flags);
-		mask = vmem_entry_mask(e->fmt, run->level);
-		rec->type = VMEM_REC_MAPPING;
-		rec->detail = vmem_entry_lg2(e->fmt, run->level);
-		rec->gpa = run->gpa;
-		rec->len = len;
-		rec->entry = run->entry;
-		rec->leaf = run->leaf;
-		rec->effective = run->effective;
-		/* should a part remain: the entry of its first leaf */
+		len = run->hole ? run->len : vmem_run_same(e, run, &flags);
+		vmem_run_give(e->fmt, walk, sink, len, flags);
+		/* should a part remain: its first leaf */
 		run->entry += ((run->gpa + len) & ~mask) - (run->gpa & ~mask);
 		run->gpa += len;
 	}
@@ -139,8 +166,8 @@ static __always_inline bool vmem_run_adjoins(const struct vmem_run *run,
 	       run->path == cursor->path && run->va + run->len == va;
 }
 
-/* A leaf: begin a run with it. */
-static __always_inline enum vmem_step
+/* A leaf: begin a run with it. The last one was given. */
+static __always_inline void
 vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	      const struct vmem_cursor *cursor, u64 entry, vmem_virt_t va,
 	      u64 len)
@@ -148,8 +175,6 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	u64 mask = vmem_entry_mask(e->fmt, cursor->level);
 	struct vmem_run *run = &walk->run;
 
-	if (run->len)
-		return VMEM_STEP_FLUSH;
 	run->va = va;
 	run->len = len;
 	run->gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
@@ -158,12 +183,10 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	run->path = cursor->path;
 	run->hole = false;
 	run->leaf = e->fmt->leaf_attrs(e->facts, entry, cursor->level);
-	run->effective = vmem_effective(e->fmt, cursor->path, cursor->level,
-					run->leaf);
-	if (!(walk->flags & VMEM_WALK_LEAVES))
-		run->expect = vmem_entry_after(e, entry, mask + 1);
+	run->effective = run->leaf & cursor->granted[cursor->level];
+	run->expect = walk->flags & VMEM_WALK_LEAVES ? 0 :
+		      vmem_entry_after(e, entry, mask + 1);
 	walk->leaves++;
-	return VMEM_STEP_BEHIND;
 }
 
 /* A hole of @len bytes: it makes a run of holes longer, or begins one. */
@@ -181,11 +204,13 @@ vmem_run_hole(struct vmem_walk *walk, const struct vmem_cursor *cursor,
 	}
 	if (run->len)
 		return VMEM_STEP_FLUSH;
-	run->va = va;
-	run->len = len;
-	run->level = cursor->level;
-	run->path = cursor->path;
-	run->hole = true;
+	*run = (struct vmem_run){
+		.va	= va,
+		.len	= len,
+		.path	= cursor->path,
+		.level	= cursor->level,
+		.hole	= true,
+	};
 	return VMEM_STEP_BEHIND;
 }
 
@@ -214,7 +239,7 @@ vmem_eight_follow(const vmem_pte_t *host, unsigned int i, u64 expect, u64 page,
  */
 static __always_inline enum vmem_step
 vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
-		 const struct vmem_cursor *cursor,
+		 struct vmem_sink *sink, const struct vmem_cursor *cursor,
 		 struct vmem_space_aware_mapping *rec)
 {
 	vmem_virt_t base = walk->va & ~vmem_table_mask(e->fmt, 0);
@@ -234,40 +259,45 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 		entry = vmem_read(host, i);
 		from = i;
 		if (expect && !((entry ^ expect) & cmp)) {
-			expect = vmem_entry_after(e, expect, page);
 			i++;
-			/* looked at only after a match */
-			while (i + 8 <= end && expect &&
-			       vmem_entry_after(e, expect, 8 * page) &&
-			       vmem_eight_follow(host, i, expect, page, cmp)) {
-				expect += 8 * page;
-				i += 8;
+			/* looked at only after a match, and where none can wrap */
+			if (vmem_entry_after(e, expect, (end - from) * page)) {
+				expect += page;
+				while (i + 8 <= end &&
+				       vmem_eight_follow(host, i, expect, page, cmp)) {
+					expect += 8 * page;
+					i += 8;
+				}
+			} else {
+				expect = vmem_entry_after(e, expect, page);
 			}
 			run->len += (i - from) * page;
 			walk->leaves += i - from;
 			continue;
 		}
-		run->expect = 0;
 		expect = 0;
 		if (!(entry & e->fmt->present)) {
 			i++;
 			while (i + 8 <= end &&
 			       !(vmem_eight_or(host, i) & e->fmt->present))
 				i += 8;
+			run->expect = 0;
 			step = vmem_run_hole(walk, cursor, base + from * page,
 					     (i - from) * page);
-		} else if (vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF) {
-			step = vmem_run_leaf(e, walk, cursor, entry,
-					     base + i * page, page);
-			expect = run->expect;
-			i++;
-		} else {
+		} else if (unlikely(vmem_classify(e, entry, 0) != VMEM_CLASS_LEAF)) {
 			rec->type = VMEM_REC_BAD;
 			rec->detail = VMEM_BAD_RESERVED;
 			rec->va = base + i * page;
 			rec->len = page;
 			rec->entry = entry;
 			step = VMEM_STEP_REPORT;
+		} else if (likely(vmem_run_quick(e, walk, sink))) {
+			vmem_run_leaf(e, walk, cursor, entry, base + i * page,
+				      page);
+			expect = run->expect;
+			i++;
+		} else {
+			step = VMEM_STEP_FLUSH;
 		}
 		if (step != VMEM_STEP_BEHIND) {
 			walk->va = base + from * page;
@@ -283,7 +313,7 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 static __always_inline enum vmem_step
 vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
 		const struct vmem_cursor *cursor,
-		struct vmem_space_aware_mapping *rec, u32 *perms)
+		struct vmem_space_aware_mapping *rec, u32 *granted)
 {
 	unsigned int level = cursor->level;
 	u64 entry = vmem_read(cursor->host[level],
@@ -291,6 +321,7 @@ vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
 	u64 mask = vmem_entry_mask(e->fmt, level);
 	u64 cmp = walk->flags & VMEM_WALK_IGNORE_AD ? ~e->fmt->ad : U64_MAX;
 	struct vmem_run *run = &walk->run;
+	u32 perms;
 
 	rec->len = min(walk->va | mask, walk->last) - walk->va + 1;
 	rec->entry = entry;
@@ -298,17 +329,21 @@ vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
 	case VMEM_CLASS_NONE:
 		return vmem_run_hole(walk, cursor, walk->va, rec->len);
 	case VMEM_CLASS_LEAF:
-		if (!vmem_run_adjoins(run, walk->va, cursor, false) ||
-		    !run->expect || (run->expect ^ entry) & cmp)
-			return vmem_run_leaf(e, walk, cursor, entry, walk->va,
-					     rec->len);
-		run->len += rec->len;
-		run->expect = vmem_entry_after(e, run->expect, mask + 1);
-		walk->leaves++;
+		if (vmem_run_adjoins(run, walk->va, cursor, false) &&
+		    run->expect && !((run->expect ^ entry) & cmp)) {
+			run->len += rec->len;
+			run->expect = vmem_entry_after(e, run->expect, mask + 1);
+			walk->leaves++;
+			return VMEM_STEP_BEHIND;
+		}
+		if (run->len)
+			return VMEM_STEP_FLUSH;
+		vmem_run_leaf(e, walk, cursor, entry, walk->va, rec->len);
 		return VMEM_STEP_BEHIND;
 	case VMEM_CLASS_TABLE:
-		*perms = e->fmt->table_perms(entry);
-		rec->path |= vmem_nibble(level, *perms);
+		perms = e->fmt->table_perms(entry);
+		*granted &= perms;
+		rec->path |= vmem_nibble(level, perms);
 		rec->gpa = vmem_table_gpa(vmem_entry_table(e, entry, level));
 		return VMEM_STEP_DOWN;
 	case VMEM_CLASS_LARGE:
@@ -446,7 +481,7 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 	struct vmem_space_aware_mapping rec;
 	enum vmem_step step;
 	vmem_pte_t *host;
-	u32 perms = 0;
+	u32 granted;
 	int ret = 0;
 
 	for (;;) {
@@ -474,14 +509,16 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 			.va	= walk->va,
 			.path	= cursor.path,
 		};
+		granted = cursor.level == e->fmt->nr_levels ?
+			  VMEM_RWXU : cursor.granted[cursor.level];
 		if (cursor.level == e->fmt->nr_levels) {
 			rec.gpa = vmem_table_gpa(space->root);
 			rec.entry = rec.gpa;
 			step = VMEM_STEP_DOWN;
 		} else if (cursor.level) {
-			step = vmem_walk_entry(e, walk, &cursor, &rec, &perms);
+			step = vmem_walk_entry(e, walk, &cursor, &rec, &granted);
 		} else {
-			step = vmem_walk_leaves(e, walk, &cursor, &rec);
+			step = vmem_walk_leaves(e, walk, sink, &cursor, &rec);
 			moved = true;
 		}
 		if (step == VMEM_STEP_DOWN)
@@ -492,6 +529,7 @@ behind:
 		case VMEM_STEP_DOWN:
 			cursor.path = rec.path;
 			cursor.host[--cursor.level] = host;
+			cursor.granted[cursor.level] = granted;
 			break;
 		case VMEM_STEP_BEHIND:
 			moved = true;

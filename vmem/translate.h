@@ -17,150 +17,185 @@
 
 #include "cursor.h"
 
-/* Addresses that descend together. A piece ends between groups only. */
-#define VMEM_TRANSLATE_GROUP	8
+/*
+ * Addresses that descend together, and so the most tables between two places
+ * where a piece can end: 61 with 5 levels.
+ */
+#define VMEM_TRANSLATE_GROUP	15
 
-#define VMEM_DESCEND	U8_MAX	/* a status of ours: not at its end yet */
+/* An address on its way down. */
+struct vmem_descent {
+	const vmem_pte_t *host;	/* of the table of this level, NULL: outside */
+	u64 entry;
+	u32 path;
+	u32 granted;		/* R, W, X, U by the entries passed */
+};
 
-/* The answer before any entry is read; @host is the root's. */
 static __always_inline void
-vmem_translate_begin(const struct vmem_format *fmt, vmem_virt_t va,
-		     const struct vmem_space *space, const vmem_pte_t *host,
-		     struct vmem_translation *out)
+vmem_translate_begin(const struct vmem_space *space, const vmem_pte_t *root,
+		     struct vmem_descent *d)
 {
-	*out = (struct vmem_translation){
-		.status	= VMEM_DESCEND,
-		.level	= fmt->nr_levels,
+	*d = (struct vmem_descent){
+		.host		= root,
+		.entry		= vmem_table_gpa(space->root),
+		.granted	= VMEM_RWXU,
 	};
-	if (!vmem_is_canonical(fmt, va)) {
-		out->status = VMEM_NON_CANONICAL;
-	} else if (!host) {
-		out->status = VMEM_STATUS_OUTSIDE;
-		out->entry = vmem_table_gpa(space->root);
-	}
 }
 
-static __always_inline void
-vmem_translate_leaf(const struct vmem_format *fmt,
-		    const struct vmem_table_ops *ops, void *ctx,
-		    const struct vmem_facts *facts, vmem_virt_t va,
-		    unsigned int level, struct vmem_translation *out)
+/* Read the entry of @level. Return: whether it names a table, @table. */
+static __always_inline bool
+vmem_translate_step(const struct vmem_env *e, vmem_virt_t va,
+		    unsigned int level, struct vmem_descent *d, u64 *entries,
+		    enum vmem_class *class, vmem_table_t *table)
 {
-	u64 mask = vmem_entry_mask(fmt, level), same;
-	vmem_phys_t gpa;
+	u32 perms;
 
-	gpa = fmt->entry_phys(facts, out->entry, level, VMEM_CLASS_LEAF);
-	out->status = VMEM_OK;
-	out->gpa = gpa | (va & mask);
-	out->page_lg2 = vmem_entry_lg2(fmt, level);
-	out->leaf = fmt->leaf_attrs(facts, out->entry, level);
-	out->effective = vmem_effective(fmt, out->path, level, out->leaf);
-	if (!ops->in_memory(ctx, gpa, mask + 1, &same) || same <= mask)
-		out->flags |= VMEM_FRAME_OUTSIDE;
+	d->entry = vmem_read(d->host, vmem_index(e->fmt, va, level));
+	if (entries)
+		entries[level] = d->entry;
+	*class = vmem_classify(e, d->entry, level);
+	if (*class != VMEM_CLASS_TABLE)
+		return false;
+	perms = e->fmt->table_perms(d->entry);
+	d->path |= vmem_nibble(level, perms);
+	d->granted &= perms;
+	*table = vmem_entry_table(e, d->entry, level);
+	return true;
 }
 
 /*
- * Read the entry of @level. Where it names a table, give its address in
- * @table; otherwise out->status says how it ended.
+ * The answer, where the descent ended with an entry of @class at @level;
+ * VMEM_CLASS_TABLE: that table is outside.
  */
 static __always_inline void
-vmem_translate_entry(const struct vmem_format *fmt,
-		     const struct vmem_table_ops *ops, void *ctx,
-		     const struct vmem_facts *facts, vmem_virt_t va,
-		     unsigned int level, const vmem_pte_t *host,
-		     struct vmem_translation *out, u64 *entries,
-		     vmem_table_t *table)
+vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
+		   unsigned int level, enum vmem_class class,
+		   const struct vmem_descent *d, struct vmem_translation *out)
 {
-	u64 entry = vmem_read(host, vmem_index(fmt, va, level));
-	enum vmem_class class = fmt->classify(facts, entry, level);
+	u64 mask = vmem_entry_mask(e->fmt, level), same;
+	struct vmem_translation t = {
+		.entry	= d->entry,
+		.level	= level,
+		.path	= d->path,
+	};
+	vmem_phys_t gpa;
 
-	out->entry = entry;
-	out->level = level;
-	if (entries)
-		entries[level] = entry;
 	switch (class) {
+	case VMEM_CLASS_LEAF:
+		gpa = vmem_leaf_phys(e, d->entry, level);
+		t.status = VMEM_OK;
+		t.gpa = gpa | (va & mask);
+		t.page_lg2 = vmem_entry_lg2(e->fmt, level);
+		t.leaf = e->fmt->leaf_attrs(e->facts, d->entry, level);
+		t.effective = t.leaf & d->granted;
+		if (!e->ops->in_memory(e->ctx, gpa, mask + 1, &same) ||
+		    same <= mask)
+			t.flags = VMEM_FRAME_OUTSIDE;
+		break;
 	case VMEM_CLASS_NONE:
-		out->status = VMEM_NOT_PRESENT;
+		t.status = VMEM_NOT_PRESENT;
 		break;
 	case VMEM_CLASS_TABLE:
-		*table = vmem_table(fmt->entry_phys(facts, entry, level, class));
-		out->path |= vmem_nibble(level, fmt->table_perms(entry));
-		break;
-	case VMEM_CLASS_LEAF:
-		vmem_translate_leaf(fmt, ops, ctx, facts, va, level, out);
+		t.status = VMEM_STATUS_OUTSIDE;
 		break;
 	default:
-		out->status = VMEM_STATUS_RESERVED;
+		t.status = VMEM_STATUS_RESERVED;
 	}
+	*out = t;
+}
+
+/* Can the descent begin? If not, that is the answer. */
+static __always_inline bool
+vmem_translate_can(const struct vmem_env *e, vmem_virt_t va,
+		   const struct vmem_descent *d, struct vmem_translation *out)
+{
+	bool canonical = vmem_is_canonical(e->fmt, va);
+
+	if (likely(canonical && d->host))
+		return true;
+	*out = (struct vmem_translation){
+		.entry	= canonical ? d->entry : 0,
+		.status	= canonical ? VMEM_STATUS_OUTSIDE : VMEM_NON_CANONICAL,
+		.level	= e->fmt->nr_levels,
+	};
+	return false;
 }
 
 static __always_inline int
-vmem_translate_one(const struct vmem_format *fmt,
-		   const struct vmem_table_ops *ops, void *ctx,
-		   const struct vmem_space *space, vmem_virt_t va,
-		   vmem_pte_t *host, struct vmem_translation *out, u64 *entries)
+vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
+		   vmem_virt_t va, const vmem_pte_t *root,
+		   struct vmem_translation *out, u64 *entries)
 {
-	unsigned int level = fmt->nr_levels;
+	unsigned int level = e->fmt->nr_levels;
+	struct vmem_descent d;
+	enum vmem_class class;
 	vmem_table_t table;
+	vmem_pte_t *host;
 	int ret;
 
-	vmem_translate_begin(fmt, va, space, host, out);
-	while (out->status == VMEM_DESCEND) {
-		vmem_translate_entry(fmt, ops, ctx, &space->facts, va, --level,
-				     host, out, entries, &table);
-		if (out->status != VMEM_DESCEND)
-			break;
-		ret = ops->from_phys(ctx, table, VMEM_READ, &host);
+	vmem_translate_begin(space, root, &d);
+	if (!vmem_translate_can(e, va, &d, out))
+		return 0;
+	while (vmem_translate_step(e, va, --level, &d, entries, &class,
+				   &table)) {
+		ret = e->ops->from_phys(e->ctx, table, VMEM_READ, &host);
 		if (ret == VMEM_OUTSIDE)
-			out->status = VMEM_STATUS_OUTSIDE;
-		else if (ret)
+			break;
+		if (ret)
 			return ret;
+		d.host = host;
 	}
+	vmem_translate_end(e, va, level, class, &d, out);
 	return 0;
 }
 
 static __always_inline int
-vmem_translate_group(const struct vmem_format *fmt,
-		     const struct vmem_table_ops *ops, void *ctx,
-		     const struct vmem_space *space, const vmem_virt_t *vas,
-		     u32 nr, vmem_pte_t *root, struct vmem_translation *out,
+vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
+		     const vmem_virt_t *vas, u32 nr, const vmem_pte_t *root,
+		     struct vmem_translation *out,
 		     u64 (*entries)[VMEM_LEVELS_MAX])
 {
-	vmem_pte_t *host[VMEM_TRANSLATE_GROUP], *last_host = NULL;
-	unsigned int level = fmt->nr_levels;
+	struct vmem_descent d[VMEM_TRANSLATE_GROUP];
+	unsigned int level = e->fmt->nr_levels;
 	vmem_table_t last = VMEM_NO_TABLE, table;
-	u32 i;
+	vmem_pte_t *host = NULL;
+	enum vmem_class class;
+	u32 i, active = 0;
 	int ret;
 
 	for (i = 0; i < nr; i++) {
-		vmem_translate_begin(fmt, vas[i], space, root, &out[i]);
-		host[i] = root;
+		vmem_translate_begin(space, root, &d[i]);
+		if (vmem_translate_can(e, vas[i], &d[i], &out[i]))
+			active |= BIT(i);
 	}
-	while (level--) {
+	while (active) {
+		level--;
 		for (i = 0; i < nr; i++) {
-			if (out[i].status != VMEM_DESCEND)
+			if (!(active & BIT(i)))
 				continue;
-			vmem_translate_entry(fmt, ops, ctx, &space->facts,
-					     vas[i], level, host[i], &out[i],
-					     entries ? entries[i] : NULL,
-					     &table);
-			if (out[i].status != VMEM_DESCEND)
-				continue;
-			if (table != last) {
-				ret = ops->from_phys(ctx, table, VMEM_READ,
-						     &last_host);
-				last = table;
-				if (ret == VMEM_OUTSIDE)
-					last_host = NULL;
-				else if (ret)
-					return ret;
+			if (vmem_translate_step(e, vas[i], level, &d[i],
+						entries ? entries[i] : NULL,
+						&class, &table)) {
+				/* neighbours are often in one table */
+				if (table != last) {
+					ret = e->ops->from_phys(e->ctx, table,
+								VMEM_READ, &host);
+					last = table;
+					if (ret == VMEM_OUTSIDE)
+						host = NULL;
+					else if (ret)
+						return ret;
+				}
+				d[i].host = host;
+				if (host) {
+					prefetch(&host[vmem_index(e->fmt, vas[i],
+								  level - 1)]);
+					continue;
+				}
 			}
-			host[i] = last_host;
-			if (!last_host)
-				out[i].status = VMEM_STATUS_OUTSIDE;
-			else
-				prefetch(&last_host[vmem_index(fmt, vas[i],
-							       level - 1)]);
+			vmem_translate_end(e, vas[i], level, class, &d[i],
+					   &out[i]);
+			active &= ~BIT(i);
 		}
 	}
 	return 0;
@@ -172,6 +207,7 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
 {
+	const struct vmem_env e = { fmt, ops, ctx, &space->facts };
 	vmem_pte_t *root = NULL;
 	bool moved = false;
 	u32 i, n;
@@ -184,21 +220,19 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 		return ret;
 
 	for (; *done < nr; *done += n) {
-		u64 (*e)[VMEM_LEVELS_MAX] = entries ? &entries[*done] : NULL;
+		u64 (*to)[VMEM_LEVELS_MAX] = entries ? &entries[*done] : NULL;
 
 		if (moved && ops->pause(ctx))
 			return VMEM_PAUSE;
 		n = min_t(u32, nr - *done, VMEM_TRANSLATE_GROUP);
-		for (i = 0; e && i < n; i++)
-			memset(e[i], 0, sizeof(e[i]));
+		for (i = 0; to && i < n; i++)
+			memset(to[i], 0, sizeof(to[i]));
 		if (n == 1)
-			ret = vmem_translate_one(fmt, ops, ctx, space,
-						 vas[*done], root, &out[*done],
-						 e ? e[0] : NULL);
+			ret = vmem_translate_one(&e, space, vas[*done], root,
+						 &out[*done], to ? to[0] : NULL);
 		else
-			ret = vmem_translate_group(fmt, ops, ctx, space,
-						   &vas[*done], n, root,
-						   &out[*done], e);
+			ret = vmem_translate_group(&e, space, &vas[*done], n,
+						   root, &out[*done], to);
 		if (ret)
 			return ret;
 		moved = true;
