@@ -51,7 +51,7 @@ vmem_mapping_check(const struct vmem_format *fmt,
 }
 
 static inline void vmem_change_sift(const struct vmem_change *change,
-					     u32 parent, u32 nr)
+				    u32 parent, u32 nr)
 {
 	u32 *order = change->order;
 	u32 child;

@@ -54,8 +54,7 @@ struct vmem_place {
 };
 
 static inline void vmem_change_flush(struct vmem_change *change,
-					      vmem_virt_t first,
-					      vmem_virt_t last)
+				     vmem_virt_t first, vmem_virt_t last)
 {
 	if (change->flush == VMEM_FLUSH_ALL)
 		return;
@@ -144,7 +143,7 @@ vmem_place_end(const struct vmem_format *fmt, const struct vmem_place *place)
 
 /* Does any entry from @i up to @end, included, have one of @bits? */
 static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
-				     unsigned int end, u64 bits)
+			    unsigned int end, u64 bits)
 {
 	u64 any = 0;
 

@@ -64,7 +64,10 @@ struct vmem_pool_range {
  * struct vmem_pool - pages that new tables come from
  * @generation:	what tables freed from now on carry; the caller sets it
  * @capacity:	pages
- * @nr_free:	of them, and so on
+ * @nr_free:	of them that are free
+ * @nr_reserved: set aside
+ * @nr_used:	in use
+ * @nr_quarantined: in quarantine
  * @nr_shared:	tables with more than one link
  *
  * The rest is this header's.
@@ -77,7 +80,7 @@ struct vmem_pool {
 	u32 nr_used;
 	u32 nr_quarantined;
 	u32 nr_shared;
-
+	/* private: */
 	struct vmem_pool_range *ranges;
 	u32 nr_ranges;
 	u32 table_lg2;

@@ -188,8 +188,8 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 				}
 				d[i].host = host;
 				if (host) {
-					prefetch(&host[vmem_index(e->fmt, vas[i],
-								  level - 1)]);
+					prefetch(host + vmem_index(e->fmt, vas[i],
+								   level - 1));
 					continue;
 				}
 			}

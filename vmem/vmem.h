@@ -229,6 +229,13 @@ enum vmem_table_movability {
 	VMEM_MAY_MOVE_TABLE,
 };
 
+/* Whose a table is. */
+enum vmem_owner {
+	VMEM_FOREIGN,
+	VMEM_MINE,
+	VMEM_MISUSED,
+};
+
 /**
  * struct vmem_table_ops - where tables live
  * @from_phys:	the host's address of a table: 0; VMEM_OUTSIDE; VMEM_ABSENT, and
@@ -255,12 +262,6 @@ enum vmem_table_movability {
  *		and @table is empty.
  * @unreserve:	give back all that is still set aside
  */
-enum vmem_owner {
-	VMEM_FOREIGN,
-	VMEM_MINE,
-	VMEM_MISUSED,
-};
-
 struct vmem_table_ops {
 	int (*from_phys)(void *ctx, vmem_table_t table, enum vmem_intent intent,
 			 vmem_pte_t **host);
@@ -482,6 +483,7 @@ struct vmem_walk {
 	bool ending;
 	bool finished;
 
+	/* private: */
 	bool spent;		/* nothing of this space is left to walk */
 	u8 low;			/* tables[low] and above are the path */
 	vmem_table_t tables[VMEM_LEVELS_MAX];
@@ -521,9 +523,10 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
  * well-formed and in order, and a mixture is what they tell.
  *
  * Context: a piece.
- * Return: 0: @out is full; VMEM_NEXT_SPACE: the space is done, walk->space
- * is the next, or walk->ending was set; VMEM_ABSENT, VMEM_PAUSE: call again. -ENOBUFS: walk->seen is
- * full: make it larger and call again, or vmem_walk_stop().
+ * Return: 0: @out is full; VMEM_NEXT_SPACE: the space is done, walk->space is
+ * the next, or walk->ending was set; VMEM_ABSENT, VMEM_PAUSE: call again;
+ * -ENOBUFS: walk->seen is full: make it larger and call again, or
+ * vmem_walk_stop().
  */
 static __always_inline int
 vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
@@ -626,6 +629,8 @@ struct vmem_cow_mapping {
  * @phys_base:	a multiple of the page; 0 for kind unmapped
  * @len:	a multiple of the page; 0 touches nothing
  * @kind:	which of the others counts
+ * @basic:	for VMEM_KIND_BASIC
+ * @cow:	for VMEM_KIND_COW
  */
 struct vmem_mapping {
 	vmem_virt_t virt_base;
@@ -671,7 +676,9 @@ enum vmem_phase {
  * @done:	mappings that are done
  * @done_len:	bytes of the next one that are done
  * @pages:	smallest pages mapped and unmapped (a hole counts nothing)
- * @flush:	what a vCPU must forget: nothing, [@flush_first, @flush_last], all
+ * @flush:	what a vCPU must forget: nothing, the range, all
+ * @flush_first: of that range
+ * @flush_last:	of that range, included
  * @changes:	VMEM_CHANGED_*
  * @dirty:	an entry was written since the caller last cleared this
  * @at_va:	where it stopped
@@ -697,6 +704,7 @@ struct vmem_change {
 	vmem_virt_t at_va;
 	u8 at_level;
 
+	/* private: */
 	enum vmem_phase phase;
 	u32 item;		/* in hand: of @order in pass 1, else of @list */
 	u64 offset;		/* into it */
