@@ -9,6 +9,9 @@
 
 set -eu
 
+# For depmod and modprobe, which need no root for what is done here.
+PATH=$PATH:/usr/sbin:/sbin
+
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vmem
 
