@@ -43,9 +43,7 @@ struct bench *bench_begin_engine(struct kunit *test, const struct engine *e,
 	b->records.max = RECORDS_MAX;
 	b->slots[0] = allocate(test, sizeof(**b->slots) << SEEN_LG2_MAX);
 	b->slots[1] = allocate(test, sizeof(**b->slots) << SEEN_LG2_MAX);
-	b->image = allocate(test, b->guest.parts[PART_POOL].len +
-			    b->guest.parts[PART_FOREIGN].len +
-			    b->guest.pool_bytes + sizeof(b->guest));
+	b->image = allocate(test, bench_image_len(b));
 	bench_reset(b);
 	return b;
 }
@@ -78,8 +76,25 @@ void bench_reset(struct bench *b)
 	b->space.root = guest_reserved(&b->guest, 0);
 	vmem_pool_take_root(&b->guest.pool, &b->guest.reservation, bench_top(b),
 			    &b->guest.root_links[0]);
-	b->model.root = model_take_root(&b->model, 1);
+	b->model.root = model_take(&b->model, bench_top(b), MODEL_NO_PARENT, 0);
 	KUNIT_ASSERT_EQ(b->test, b->model.root, bench_root(b));
+}
+
+u64 bench_take(struct bench *b, unsigned int level, u64 parent,
+	       unsigned int slot)
+{
+	u64 table = model_take(&b->model, level, parent, slot);
+
+	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1));
+	guest_take(&b->guest, level, vmem_table(parent), slot);
+	bench_write(b, parent, slot, bench_table_entry(b, table));
+	return table;
+}
+
+void bench_adopt(struct bench *b, u64 root)
+{
+	b->space.root = vmem_table(root);
+	b->model.root = root;
 }
 
 u64 bench_data(const struct bench *b, u32 page)

@@ -135,6 +135,11 @@ u64 bench_path(struct bench *b, u64 root, u64 va, unsigned int level);
 /* The entry for @va in the table of @level. */
 void bench_put(struct bench *b, u64 root, u64 va, unsigned int level, u64 entry);
 
+/* A table of ours, linked. */
+u64 bench_take(struct bench *b, unsigned int level, u64 parent,
+	       unsigned int slot);
+/* The space's root is from now on this one. */
+void bench_adopt(struct bench *b, u64 root);
 struct vmem_space bench_space(const struct bench *b, u64 root);
 
 /* Reading */
@@ -170,6 +175,8 @@ int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
 			 u32 nr, u32 flags);
 /* Does all of the guest's memory and of its pool agree with the model? */
 void bench_check_same(struct bench *b, const char *after);
+/* All that a change can change, of the guest and of the model, and back. */
+size_t bench_image_len(struct bench *b);
 void bench_save(struct bench *b);
 void bench_restore(struct bench *b);
 /* Every vCPU flushed: the quarantine is empty. */

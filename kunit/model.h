@@ -157,6 +157,8 @@ struct model {
 	struct missing missing;	/* in the mapping in hand */
 };
 
+#define NO_LEVEL	U32_MAX		/* no entry was at fault */
+
 struct model_result {
 	int ret;
 	u32 done;
@@ -173,8 +175,9 @@ struct model_result {
 void model_init(struct kunit *test, struct model *model,
 		const struct rules *rules, const struct vmem_format *fmt,
 		const struct cpu *cpu);
-/* Take the lowest free page as a root with @links links. */
-u64 model_take_root(struct model *model, unsigned int links);
+/* Take the lowest free page, zeroed; a root has no parent. */
+u64 model_take(struct model *model, unsigned int level, u64 parent,
+	       unsigned int slot);
 u32 model_count(const struct model *model, enum model_state state);
 void model_flushed(struct model *model, u64 generation);
 void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,

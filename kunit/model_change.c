@@ -24,33 +24,22 @@ static struct model_table *pool_table(struct model *model, u64 table)
 	return table >= first && nr < POOL_TABLES ? &model->tables[nr] : NULL;
 }
 
-static u64 take_lowest(struct model *model, unsigned int level, u64 parent,
-		       unsigned int slot, unsigned int links)
+u64 model_take(struct model *model, unsigned int level, u64 parent,
+	       unsigned int slot)
 {
+	u64 table;
 	u32 i;
 
 	for (i = 0; model->tables[i].state != MODEL_FREE; i++)
 		;
 	model->tables[i] = (struct model_table){
 		.state = MODEL_USED, .level = level, .parent = parent,
-		.slot = slot, .links = links,
+		.slot = slot, .links = 1,
 	};
-	return guest_gpa(&model->guest, PART_POOL, i);
-}
-
-static void clear_table(struct model *model, u64 table)
-{
+	table = guest_gpa(&model->guest, PART_POOL, i);
 	memset(guest_host(&model->guest, table), 0,
 	       nr_entries(model->rules) * sizeof(u64));
-}
-
-u64 model_take_root(struct model *model, unsigned int links)
-{
-	u64 root = take_lowest(model, model->rules->levels - 1, MODEL_NO_PARENT,
-			       0, links);
-
-	clear_table(model, root);
-	return root;
+	return table;
 }
 
 u32 model_count(const struct model *model, enum model_state state)
@@ -72,13 +61,11 @@ void model_flushed(struct model *model, u64 generation)
 			model->tables[i].state = MODEL_FREE;
 }
 
-static u64 read_entry(struct model *model, u64 table, unsigned int level,
-		      unsigned int index, struct decoded *decoded)
+static void read_entry(struct model *model, u64 table, unsigned int level,
+		       unsigned int index, struct decoded *decoded)
 {
-	u64 entry = guest_read(&model->guest, table, index);
-
-	model->rules->decode(&model->cpu, entry, level, decoded);
-	return entry;
+	model->rules->decode(&model->cpu, guest_read(&model->guest, table, index),
+			     level, decoded);
 }
 
 /* May a table of this level be entered, to change what is below? */
@@ -237,8 +224,7 @@ static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 		}
 		if (decoded.kind != IS_HOLE)
 			flush(result, va, entry_span(model->rules, level));
-		child = take_lowest(model, level - 1, table, index, 1);
-		clear_table(model, child);
+		child = model_take(model, level - 1, table, index);
 		guest_write(&model->guest, table, index,
 			    model->rules->table(child));
 		table = child;
@@ -250,7 +236,7 @@ static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 }
 
 /* What unmapping does to an entry that is not a table to go through. */
-static bool is_like_leaf(struct model *model, u64 entry, unsigned int level,
+static bool is_like_leaf(struct model *model, unsigned int level,
 			 const struct decoded *decoded, int *err)
 {
 	*err = 0;
@@ -288,15 +274,15 @@ static int check_unmap(struct model *model, const struct vmem_mapping *m,
 	for (i = 0; i < nr_entries(model->rules); i++) {
 		u64 va = sign_extend(model->rules, base + i * span);
 		u64 at = va < m->virt_base ? m->virt_base : va;
-		u64 entry = read_entry(model, table, level, i, &decoded);
 
-		if (!entry)
+		if (!guest_read(&model->guest, table, i))
 			continue;
+		read_entry(model, table, level, i, &decoded);
 		if (va + (span - 1) < m->virt_base || va > m_last) {
 			*empty = false;
 			continue;
 		}
-		if (is_like_leaf(model, entry, level, &decoded, &err)) {
+		if (is_like_leaf(model, level, &decoded, &err)) {
 			if (covers(m, va, span)) {
 				if (!writable)
 					return stop(result, at, level, -EROFS);
@@ -336,11 +322,12 @@ static void unmap(struct model *model, const struct vmem_mapping *m, u64 table,
 
 	for (i = 0; i < nr_entries(model->rules); i++) {
 		u64 va = sign_extend(model->rules, base + i * span);
-		u64 entry = read_entry(model, table, level, i, &decoded);
 
-		if (!entry || va + (span - 1) < m->virt_base || va > m_last)
+		if (!guest_read(&model->guest, table, i) ||
+		    va + (span - 1) < m->virt_base || va > m_last)
 			continue;
-		if (is_like_leaf(model, entry, level, &decoded, &err)) {
+		read_entry(model, table, level, i, &decoded);
+		if (is_like_leaf(model, level, &decoded, &err)) {
 			if (!zero || !covers(m, va, span))
 				continue;
 			guest_write(&model->guest, table, i, 0);
@@ -430,7 +417,7 @@ static int change_atomic(struct model *model, const struct vmem_mapping *list,
 	for (i = 0; i < nr; i++) {
 		ret = check_mapping(model, &list[i]);
 		if (ret)
-			return stop(result, list[i].virt_base, 0, ret);
+			return stop(result, list[i].virt_base, NO_LEVEL, ret);
 	}
 	for (i = 0; i < nr; i++)
 		for (j = 0; j < i; j++)
@@ -485,7 +472,7 @@ void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
 		model->missing.many = false;
 		ret = check_mapping(model, m);
 		if (ret) {
-			stop(result, m->virt_base, 0, ret);
+			stop(result, m->virt_base, NO_LEVEL, ret);
 			break;
 		}
 		ret = check(model, m, flags, result);

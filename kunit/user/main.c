@@ -3,7 +3,7 @@
  * Runs the suites in userspace: KTAP on stdout, and 1 when a case failed.
  *
  * main [NAME=VALUE]... [SUITE[.CASE]]...: parameters of the tests, and what to
- * run; all without one.
+ * run; all without one. What the kernel runs a part of is run whole here.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -44,6 +44,11 @@ static struct {
 	unsigned int *value;
 } params[PARAMS_MAX];
 static size_t nr_params;
+
+static const char *const whole[] = {
+	"toy_stride=1",
+	"sequences=100000",
+};
 
 static void __attribute__((__noreturn__)) die(const char *what, const char *name)
 {
@@ -268,6 +273,8 @@ int main(int argc, char **argv)
 	size_t i;
 	int arg;
 
+	for (i = 0; i < ARRAY_SIZE(whole); i++)
+		set_param(whole[i]);
 	for (arg = 1; arg < argc; arg++)
 		if (strchr(argv[arg], '='))
 			set_param(argv[arg]);

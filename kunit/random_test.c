@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random sequences of changes, by vmem and by the guest, against the model.
+ */
+#include "bench.h"
+
+DEFINE_ENGINE_PARAMS
+
+static unsigned int seed;
+module_param(seed, uint, 0444);
+MODULE_PARM_DESC(seed, "where the random sequences begin");
+
+static unsigned int sequences = 300;
+module_param(sequences, uint, 0444);
+MODULE_PARM_DESC(sequences, "random sequences a format");
+
+#define CHANGES		6
+#define LIST_MAX	4
+
+static u32 below(struct bench *b, u32 nr)
+{
+	return vt_random_below(&b->guest.random, nr);
+}
+
+/* A page near a place where tables of some level meet. */
+static u64 some_page(struct bench *b)
+{
+	unsigned int level = below(b, b->rules->levels + 1);
+	u64 va = bench_span(b, level) * below(b, 3);
+
+	va += bench_page(b) * (below(b, 16) - 8ULL);
+	if (below(b, 4) == 0)
+		va += bench_upper(b);
+	return below(b, 32) ? sign_extend(b->rules, va) : va;
+}
+
+static u64 some_len(struct bench *b)
+{
+	u64 len = bench_page(b) * below(b, below(b, 8) ? 20 : 700);
+
+	return below(b, 64) ? len : len + 1;
+}
+
+static struct vmem_mapping some_mapping(struct bench *b)
+{
+	u64 va = some_page(b), len = some_len(b);
+	u32 attrs = VMEM_R;
+
+	if (below(b, 2))
+		attrs |= VMEM_W;
+	if (below(b, 2))
+		attrs |= VMEM_X;
+	if (below(b, 64) == 0)
+		attrs ^= BIT(below(b, 16));
+	if (below(b, 3) == 0) {
+		if (below(b, 8) == 0)
+			len = bench_span(b, below(b, b->rules->levels));
+		return bench_unmapped(va, len);
+	}
+	return bench_basic(va, bench_page(b) * below(b, 200), len, attrs);
+}
+
+/* The guest writes an entry of one of its tables, ours or not. */
+static void guest_writes(struct bench *b)
+{
+	unsigned int level = bench_top(b), index;
+	u64 table = bench_root(b), va = some_page(b), entry;
+	struct decoded decoded;
+
+	for (;; level--) {
+		index = entry_index(b->rules, va, level);
+		b->rules->decode(&b->model.cpu, bench_read(b, table, index),
+				 level, &decoded);
+		if (decoded.kind != IS_TABLE || !guest_host(&b->guest, decoded.gpa) ||
+		    below(b, 6) == 0)
+			break;
+		table = decoded.gpa;
+	}
+	/* no table twice: what is below the old entry is forgotten */
+	switch (below(b, 7)) {
+	case 0:
+		entry = bench_junk(b);
+		break;
+	case 1:
+		entry = bench_reserved(b, bench_leaf(b, 0));
+		break;
+	case 2:
+		entry = level ? bench_large(b, bench_span(b, level)) :
+				bench_leaf(b, 0);
+		break;
+	case 3:
+		entry = bench_table_entry(b, bench_outside(b));
+		break;
+	case 4:
+		entry = level && decoded.kind == IS_TABLE ?
+			bench_read_only(b, bench_read(b, table, index)) : 0;
+		break;
+	case 5:
+		if (level && b->used < FOREIGN_TABLES) {
+			entry = bench_table_entry(b, bench_table(b));
+			break;
+		}
+		fallthrough;
+	default:
+		entry = 0;
+	}
+	bench_write(b, table, index, entry);
+}
+
+static void change(struct bench *b)
+{
+	struct vmem_mapping list[LIST_MAX];
+	u32 nr = 1, flags = 0, i;
+
+	if (below(b, 4) == 0)
+		flags |= VMEM_CHANGE_REPLACE;
+	if (below(b, 4) == 0)
+		flags |= VMEM_CHANGE_ATOMIC;
+	if (below(b, 3) == 0)
+		nr = 1 + below(b, LIST_MAX);
+	for (i = 0; i < nr; i++)
+		list[i] = some_mapping(b);
+	bench_change(b, list, nr, flags);
+}
+
+static void check_reading(struct bench *b)
+{
+	u64 vas[16];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(vas); i++)
+		vas[i] = some_page(b) + below(b, 4096);
+	bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
+	bench_check_walk(b, &b->space, 1, 0, U64_MAX,
+			 below(b, VMEM_WALK_RESIDENT_ONLY));
+}
+
+static void sequence(struct bench *b, u64 nr)
+{
+	u32 i;
+
+	bench_reset(b);
+	b->guest.random.state = nr * 0x9e3779b97f4a7c15ULL;
+	/* a root of the guest's own, now and then */
+	if (below(b, 4) == 0)
+		bench_adopt(b, bench_table(b));
+	if (below(b, 4) == 0) {
+		b->guest.absent_one_in = 8;
+		b->guest.pause_one_in = 2;
+	}
+	for (i = 0; i < CHANGES && !b->differs; i++) {
+		if (below(b, 3) == 0)
+			guest_writes(b);
+		if (below(b, 3) == 0)
+			bench_flushed(b);
+		change(b);
+	}
+	if (!b->differs)
+		check_reading(b);
+}
+
+static void sequences_agree_with_the_model(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 nr;
+
+	kunit_info(test, "seed=%u sequences=%u", seed, sequences);
+	for (nr = seed; nr < (u64)seed + sequences; nr++) {
+		sequence(b, nr);
+		if (b->differs) {
+			KUNIT_FAIL(test, "again with seed=%llu sequences=1", nr);
+			return;
+		}
+		cond_resched();
+	}
+}
+
+/* The same calls build the same bytes, whoever's memory it is. */
+static void sequences_are_deterministic(struct kunit *test)
+{
+	struct bench *b = bench_begin(test), *other = bench_begin(test);
+	u64 nr;
+
+	for (nr = 0; nr < 50; nr++) {
+		sequence(b, nr);
+		sequence(other, nr);
+		KUNIT_EXPECT_TRUE(test, !memcmp(b->guest.parts[PART_POOL].bytes,
+						other->guest.parts[PART_POOL].bytes,
+						b->guest.parts[PART_POOL].len));
+	}
+}
+
+static struct kunit_case random_cases[] = {
+	EACH_FORMAT_SLOW(sequences_agree_with_the_model),
+	EACH_FORMAT(sequences_are_deterministic),
+	{}
+};
+
+static struct kunit_suite random_suite = {
+	.name = "vmem_random",
+	.test_cases = random_cases,
+};
+
+kunit_test_suite(random_suite);

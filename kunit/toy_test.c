@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The toy format: every state of a small tree, with every operation.
+ *
+ * The tree has a table of leaves under each entry of one table of level 1, and
+ * what the other half of the root holds. Each entry is a letter of an alphabet,
+ * which is said here and nowhere else:
+ *
+ *   level 0  a hole, junk that is not present, a leaf, one that is read-only and
+ *            of another frame, a malformed entry
+ *   level 1  a hole, junk, a large leaf, a malformed entry; a table of ours in
+ *            each of its states, of the guest's in each of its states, a frozen
+ *            one; one that is read-only above its leaf; one outside, one of ours
+ *            in use at another level (the table itself), and a page of the pool
+ *            that is no table
+ *   level 2  the first slot: a table of level 1 of ours or of the guest's in
+ *            each of its states, or one of the letters that are no table; the
+ *            second slot: a hole, junk, malformed, outside, the root itself, a
+ *            small tree, or the table that the first one has
+ */
+#include "bench.h"
+
+#include "toy.h"
+
+static unsigned int toy_stride = 997;
+module_param(toy_stride, uint, 0444);
+MODULE_PARM_DESC(toy_stride, "try each so many-th state of the toy's tree");
+
+#define NR_PAGES	8
+
+enum leaf_letter {
+	LEAF_HOLE,
+	LEAF_JUNK,
+	LEAF_PRESENT,
+	LEAF_OTHER,
+	LEAF_MALFORMED,
+	NR_LEAF_LETTERS,
+};
+
+#define NR_LEAF_TABLES	(NR_LEAF_LETTERS * NR_LEAF_LETTERS)
+
+/* Letters of level 1. The first few are no tables. */
+enum middle_letter {
+	MIDDLE_HOLE,
+	MIDDLE_JUNK,
+	MIDDLE_LARGE,
+	MIDDLE_MALFORMED,
+	MIDDLE_OUTSIDE,
+	MIDDLE_SELF,
+	MIDDLE_UNUSED,
+	MIDDLE_FROZEN_EMPTY,
+	MIDDLE_FROZEN_LEAF,
+	MIDDLE_READ_ONLY,
+	MIDDLE_OURS,
+	MIDDLE_FOREIGN = MIDDLE_OURS + NR_LEAF_TABLES,
+	NR_MIDDLE_LETTERS = MIDDLE_FOREIGN + NR_LEAF_TABLES,
+};
+
+#define NR_MIDDLE_TABLES	(NR_MIDDLE_LETTERS * NR_MIDDLE_LETTERS)
+
+enum first_letter {
+	FIRST_HOLE,
+	FIRST_JUNK,
+	FIRST_MALFORMED,
+	FIRST_LARGE,
+	FIRST_OUTSIDE,
+	FIRST_SELF,
+	FIRST_OURS,
+	FIRST_FOREIGN = FIRST_OURS + NR_MIDDLE_TABLES,
+	NR_FIRST_LETTERS = FIRST_FOREIGN + NR_MIDDLE_TABLES,
+};
+
+enum second_letter {
+	SECOND_HOLE,
+	SECOND_TREE,
+	SECOND_JUNK,
+	SECOND_MALFORMED,
+	SECOND_OUTSIDE,
+	SECOND_SELF,
+	SECOND_SHARED,
+	NR_SECOND_LETTERS,
+};
+
+#define NR_STATES	(NR_FIRST_LETTERS * NR_SECOND_LETTERS)
+
+struct toy {
+	struct bench *b;
+	struct vmem_space spaces[2];
+	bool aliased;
+	bool changed;		/* since the state was saved */
+};
+
+/* The number of page @i of the toy's eight, and its address. */
+static u64 toy_va(const struct bench *b, unsigned int i)
+{
+	return sign_extend(b->rules, i * bench_page(b));
+}
+
+static void put_leaves(struct bench *b, u64 table, unsigned int state,
+		       unsigned int frame)
+{
+	u64 leaf;
+	u32 i;
+
+	for (i = 0; i < 2; i++, state /= NR_LEAF_LETTERS) {
+		leaf = bench_leaf(b, bench_data(b, frame + i));
+		switch (state % NR_LEAF_LETTERS) {
+		case LEAF_JUNK:
+			bench_write(b, table, i, bench_junk(b));
+			break;
+		case LEAF_PRESENT:
+			bench_write(b, table, i, leaf);
+			break;
+		case LEAF_OTHER:
+			bench_write(b, table, i, bench_read_only(b,
+						bench_leaf(b, bench_data(b, 31))));
+			break;
+		case LEAF_MALFORMED:
+			bench_write(b, table, i, bench_reserved(b, leaf));
+			break;
+		}
+	}
+}
+
+/* A table of leaves of the guest's own. */
+static u64 foreign_leaves(struct bench *b, unsigned int state, unsigned int frame)
+{
+	u64 table = bench_table(b);
+
+	put_leaves(b, table, state, frame);
+	return table;
+}
+
+static void put_middle(struct bench *b, u64 table, unsigned int slot,
+		       unsigned int letter)
+{
+	unsigned int frame = 4 + 2 * slot;
+	u64 below;
+
+	switch (letter) {
+	case MIDDLE_HOLE:
+		break;
+	case MIDDLE_JUNK:
+		bench_write(b, table, slot, bench_junk(b));
+		break;
+	case MIDDLE_LARGE:
+		bench_write(b, table, slot, bench_large(b, bench_data(b, frame)));
+		break;
+	case MIDDLE_MALFORMED:
+		bench_write(b, table, slot,
+			    bench_reserved(b, bench_table_entry(b, table)));
+		break;
+	case MIDDLE_OUTSIDE:
+		bench_write(b, table, slot,
+			    bench_table_entry(b, bench_outside(b)));
+		break;
+	case MIDDLE_SELF:
+		bench_write(b, table, slot, bench_table_entry(b, table));
+		break;
+	case MIDDLE_UNUSED:
+		bench_write(b, table, slot,
+			    bench_table_entry(b, guest_gpa(&b->guest, PART_POOL,
+							   POOL_TABLES - 1)));
+		break;
+	case MIDDLE_FROZEN_EMPTY:
+	case MIDDLE_FROZEN_LEAF:
+		below = guest_gpa(&b->guest, PART_FROZEN, slot);
+		bench_write(b, table, slot, bench_table_entry(b, below));
+		if (letter == MIDDLE_FROZEN_LEAF)
+			put_leaves(b, below, LEAF_PRESENT, frame);
+		break;
+	case MIDDLE_READ_ONLY:
+		below = foreign_leaves(b, LEAF_HOLE + NR_LEAF_LETTERS *
+				       LEAF_PRESENT, frame);
+		bench_write(b, table, slot,
+			    bench_read_only(b, bench_table_entry(b, below)));
+		break;
+	default:
+		if (letter >= MIDDLE_FOREIGN) {
+			below = foreign_leaves(b, letter - MIDDLE_FOREIGN, frame);
+			bench_write(b, table, slot, bench_table_entry(b, below));
+		} else {
+			below = bench_take(b, 0, table, slot);
+			put_leaves(b, below, letter - MIDDLE_OURS, frame);
+		}
+	}
+}
+
+static void put_first(struct bench *b, unsigned int letter)
+{
+	u64 root = bench_root(b), table;
+
+	switch (letter) {
+	case FIRST_HOLE:
+		return;
+	case FIRST_JUNK:
+		bench_write(b, root, 0, bench_junk(b));
+		return;
+	case FIRST_MALFORMED:
+		bench_write(b, root, 0, bench_reserved(b, bench_table_entry(b, root)));
+		return;
+	case FIRST_LARGE:
+		bench_write(b, root, 0, bench_large(b, 0));
+		return;
+	case FIRST_OUTSIDE:
+		bench_write(b, root, 0, bench_table_entry(b, bench_outside(b)));
+		return;
+	case FIRST_SELF:
+		bench_write(b, root, 0, bench_table_entry(b, root));
+		return;
+	}
+	if (letter >= FIRST_FOREIGN) {
+		letter -= FIRST_FOREIGN;
+		table = bench_table(b);
+		bench_write(b, root, 0, bench_table_entry(b, table));
+	} else {
+		letter -= FIRST_OURS;
+		table = bench_take(b, 1, root, 0);
+	}
+	put_middle(b, table, 0, letter % NR_MIDDLE_LETTERS);
+	put_middle(b, table, 1, letter / NR_MIDDLE_LETTERS);
+}
+
+static void put_second(struct bench *b, unsigned int letter)
+{
+	u64 root = bench_root(b), table;
+
+	switch (letter) {
+	case SECOND_TREE:
+		table = bench_take(b, 1, root, 1);
+		table = bench_take(b, 0, table, 1);
+		put_leaves(b, table, LEAF_HOLE + NR_LEAF_LETTERS * LEAF_PRESENT, 8);
+		break;
+	case SECOND_JUNK:
+		bench_write(b, root, 1, bench_junk(b));
+		break;
+	case SECOND_MALFORMED:
+		bench_write(b, root, 1, bench_reserved(b, bench_table_entry(b, root)));
+		break;
+	case SECOND_OUTSIDE:
+		bench_write(b, root, 1, bench_table_entry(b, bench_outside(b)));
+		break;
+	case SECOND_SELF:
+		bench_write(b, root, 1, bench_table_entry(b, root));
+		break;
+	case SECOND_SHARED:
+		bench_write(b, root, 1, bench_read(b, root, 0));
+		break;
+	}
+}
+
+static void make_state(struct toy *toy, u32 state)
+{
+	struct bench *b = toy->b;
+
+	bench_reset(b);
+	put_first(b, state % NR_FIRST_LETTERS);
+	put_second(b, state / NR_FIRST_LETTERS);
+	/* another space, which has a part of the first one's tree */
+	toy->spaces[0] = b->space;
+	toy->spaces[1] = bench_space(b, guest_gpa(&b->guest, PART_FOREIGN,
+						  FOREIGN_TABLES - 1));
+	bench_write(b, vmem_table_gpa(toy->spaces[1].root), 1,
+		    bench_read(b, bench_root(b), 0));
+	toy->aliased = model_aliased(&b->model);
+}
+
+static void translate_all(struct toy *toy)
+{
+	u64 vas[NR_PAGES + 2] = { bench_upper(toy->b) - 1, U64_MAX };
+	u32 i;
+
+	for (i = 0; i < NR_PAGES; i++)
+		vas[i + 2] = toy_va(toy->b, i) + 1;
+	bench_check_translate(toy->b, &toy->spaces[0], vas, ARRAY_SIZE(vas));
+}
+
+static void walk_all(struct toy *toy)
+{
+	static const u32 flags[] = {
+		0, VMEM_WALK_HOLES, VMEM_WALK_FOLLOW,
+		VMEM_WALK_FOLLOW | VMEM_WALK_LEAVES | VMEM_WALK_HOLES,
+	};
+	u32 first, last, i;
+
+	for (first = 0; first < NR_PAGES; first++) {
+		for (last = first; last < NR_PAGES; last++) {
+			for (i = 0; i < ARRAY_SIZE(flags); i++)
+				bench_check_walk(toy->b, toy->spaces, 1 + !(i & 1),
+						 toy_va(toy->b, first),
+						 toy_va(toy->b, last), flags[i]);
+		}
+	}
+	/* as much as there is of one table is not its whole span */
+	bench_check_walk(toy->b, toy->spaces, 2, 0, U64_MAX, VMEM_WALK_HOLES);
+}
+
+/* One change, and back to the state. */
+static void try_change(struct toy *toy, const struct vmem_mapping *list, u32 nr,
+		       u32 flags)
+{
+	struct bench *b = toy->b;
+	u32 i;
+	int ret;
+
+	/*
+	 * A table that is reached twice, through entries that the guest wrote,
+	 * changes in two places at once; what comes of mapping over both is
+	 * nobody's promise, but that nothing else is touched.
+	 */
+	for (i = 0; toy->aliased && i < nr; i++) {
+		if (list[i].kind == VMEM_KIND_UNMAPPED)
+			continue;
+		ret = bench_run(b, list, nr, flags, U64_MAX);
+		KUNIT_EXPECT_LE(b->test, ret, 0);
+		KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_reserved, 0);
+		KUNIT_EXPECT_EQ(b->test, POOL_TABLES, b->guest.pool.nr_free +
+				b->guest.pool.nr_used +
+				b->guest.pool.nr_quarantined);
+		KUNIT_EXPECT_TRUE(b->test,
+				  !memcmp(b->guest.parts[PART_FROZEN].bytes,
+					  b->model.guest.parts[PART_FROZEN].bytes,
+					  b->guest.parts[PART_FROZEN].len));
+		bench_restore(b);
+		return;
+	}
+	ret = bench_change(b, list, nr, flags);
+	if (!ret || b->result.done || b->differs)
+		bench_restore(b);
+}
+
+static void change_ranges(struct toy *toy)
+{
+	struct bench *b = toy->b;
+	u64 page = bench_page(b), va, len;
+	u32 first, nr, flags;
+
+	for (first = 0; first < NR_PAGES; first++) {
+		va = toy_va(b, first);
+		for (nr = 1; nr <= NR_PAGES / 2 - first % (NR_PAGES / 2); nr++) {
+			struct vmem_mapping m;
+
+			len = nr * page;
+			m = bench_unmapped(va, len);
+			try_change(toy, &m, 1, 0);
+			m = bench_basic(va, bench_data(b, 20), len,
+					nr & 1 ? VMEM_R | VMEM_W : VMEM_R | VMEM_X);
+			for (flags = 0; flags < 2; flags++)
+				try_change(toy, &m, 1,
+					   flags ? VMEM_CHANGE_REPLACE : 0);
+		}
+	}
+}
+
+/* Lists of two: of each kind, anywhere, whole or not at all. */
+static void change_lists(struct toy *toy)
+{
+	struct bench *b = toy->b;
+	struct vmem_mapping list[2];
+	u32 first, second, kinds;
+
+	for (first = 0; first < NR_PAGES / 2; first++) {
+		for (second = 0; second < NR_PAGES; second++) {
+			for (kinds = 0; kinds < 4; kinds++) {
+				u64 len = (1 + (second & 1)) * bench_page(b);
+
+				list[0] = kinds & 1 ?
+					bench_unmapped(toy_va(b, first),
+						       bench_page(b)) :
+					bench_basic(toy_va(b, first),
+						    bench_data(b, 12),
+						    bench_page(b), VMEM_R);
+				list[1] = kinds & 2 ?
+					bench_unmapped(toy_va(b, second & ~1), len) :
+					bench_basic(toy_va(b, second & ~1),
+						    bench_data(b, 16), len, VMEM_R);
+				try_change(toy, list, 2, VMEM_CHANGE_ATOMIC |
+					   (first & 1 ? VMEM_CHANGE_REPLACE : 0));
+			}
+		}
+	}
+}
+
+/* A stop at each place: the same, in the same bytes. */
+static void change_stopped(struct toy *toy)
+{
+	struct bench *b = toy->b;
+	struct vmem_mapping list[2];
+	u64 half = NR_PAGES / 2 * bench_page(b);
+
+	if (toy->aliased)
+		return;
+	list[0] = bench_unmapped(bench_page(b), half - bench_page(b));
+	bench_change_stopped(b, list, 1, 0);
+	bench_restore(b);
+	list[0] = bench_basic(0, bench_data(b, 0), half, VMEM_R);
+	bench_change_stopped(b, list, 1, VMEM_CHANGE_REPLACE);
+	bench_restore(b);
+	list[0] = bench_unmapped(0, half);
+	list[1] = bench_basic(bench_upper(b), bench_data(b, 0), half, VMEM_R);
+	bench_change_stopped(b, list, 2, VMEM_CHANGE_ATOMIC);
+	bench_restore(b);
+}
+
+static void each_state(struct kunit *test, const char *what,
+		       void (*operation)(struct toy *toy))
+{
+	struct toy *toy = kunit_kzalloc(test, sizeof(*toy), GFP_KERNEL);
+	u32 state, nr = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, toy);
+	toy->b = bench_begin_engine(test, &engine_toy, 0, false, 0);
+	for (state = 0; state < NR_STATES; state += toy_stride, nr++) {
+		make_state(toy, state);
+		bench_save(toy->b);
+		operation(toy);
+		if (toy->b->differs) {
+			KUNIT_FAIL(test, "state %u", state);
+			return;
+		}
+		cond_resched();
+	}
+	kunit_info(test, "%s: %u of %u states", what, nr, NR_STATES);
+}
+
+static void toy_translate_each_state(struct kunit *test)
+{
+	each_state(test, "translate", translate_all);
+}
+
+static void toy_walk_each_state(struct kunit *test)
+{
+	each_state(test, "walk", walk_all);
+}
+
+static void toy_change_each_state(struct kunit *test)
+{
+	each_state(test, "map and unmap", change_ranges);
+}
+
+static void toy_change_lists_each_state(struct kunit *test)
+{
+	each_state(test, "lists", change_lists);
+}
+
+static void toy_change_stopped_each_state(struct kunit *test)
+{
+	each_state(test, "stopped", change_stopped);
+}
+
+static struct kunit_case toy_cases[] = {
+	KUNIT_CASE_SLOW(toy_translate_each_state),
+	KUNIT_CASE_SLOW(toy_walk_each_state),
+	KUNIT_CASE_SLOW(toy_change_each_state),
+	KUNIT_CASE_SLOW(toy_change_lists_each_state),
+	KUNIT_CASE_SLOW(toy_change_stopped_each_state),
+	{}
+};
+
+static struct kunit_suite toy_suite = {
+	.name = "vmem_toy",
+	.test_cases = toy_cases,
+};
+
+kunit_test_suite(toy_suite);
