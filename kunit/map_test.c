@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping. Each change is compared with the model, byte by byte.
+ *
+ * Points of the behaviour's description that have a case here: 4, 5, 6, 7, 8,
+ * 10, 11, 12, 14, 15, 16, 17, 18. Each refusal leaves all as it was.
+ */
+#include "bench.h"
+
+DEFINE_ENGINE_PARAMS
+
+#define RWX	(VMEM_R | VMEM_W | VMEM_X)
+
+/* The lowest table of ours that is free. */
+static u32 nr_used(struct bench *b)
+{
+	return b->guest.pool.nr_used;
+}
+
+static void map_one_page(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_translation t;
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, bench_data(b, 3),
+					   bench_page(b), RWX, 0));
+	KUNIT_EXPECT_EQ(test, nr_used(b), b->rules->levels);
+	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+	bench_translate(b, &b->space, 1, &t);
+	KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
+	KUNIT_EXPECT_EQ(test, t.gpa, bench_data(b, 3) + 1);
+	KUNIT_EXPECT_EQ(test, t.effective, RWX);
+}
+
+/* 8, 10: the bits themselves, by number */
+static void map_default_bits(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	static const u32 attrs[] = { VMEM_R, VMEM_R | VMEM_W, VMEM_R | VMEM_X, RWX };
+	unsigned int level, i;
+	u64 table, entry;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
+		KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, bench_data(b, 1),
+						   bench_page(b), attrs[i],
+						   VMEM_CHANGE_REPLACE));
+		for (level = bench_top(b), table = bench_root(b); level; level--) {
+			entry = bench_read(b, table, 0);
+			table = guest_gpa(&b->guest, PART_POOL,
+					  b->rules->levels - level);
+			KUNIT_EXPECT_EQ(test, entry, b->rules->table(table));
+		}
+		KUNIT_EXPECT_EQ(test, bench_read(b, table, 0),
+				b->rules->leaf(bench_data(b, 1), attrs[i]));
+	}
+}
+
+/* 5 */
+static void map_nothing(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 0, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, 0));
+	KUNIT_EXPECT_EQ(test, nr_used(b), 1);
+	KUNIT_EXPECT_EQ(test, 0, bench_run(b, NULL, 0, 0, U64_MAX));
+	KUNIT_EXPECT_EQ(test, 0, bench_run(b, NULL, 0, VMEM_CHANGE_ATOMIC, U64_MAX));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+}
+
+/* 6 */
+static void map_misaligned(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_map(b, 1, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_map(b, 0, page / 2, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_map(b, 0, 0, page + 1, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_map(b, 0, 0, page - 1, RWX, 0));
+}
+
+/* 7: above the width of the space's addresses */
+static void map_frame_too_high(struct kunit *test)
+{
+	static const u32 widths[] = { 36, 40, 48, 52 };
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), end;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(widths); i++) {
+		if (b->e == &engine_toy && i)
+			break;
+		b = bench_begin_cpu(test, b->e == &engine_toy ? 16 : widths[i],
+				    false, 0);
+		end = 1ULL << b->model.cpu.phys_bits;
+		KUNIT_EXPECT_EQ(test, -EOVERFLOW,
+				bench_map(b, 0, end, page, RWX, 0));
+		KUNIT_EXPECT_EQ(test, -EOVERFLOW,
+				bench_map(b, 0, end - page, 2 * page, RWX, 0));
+		KUNIT_EXPECT_EQ(test, -EOVERFLOW,
+				bench_map(b, 0, -page, 2 * page, RWX, 0));
+		KUNIT_EXPECT_EQ(test, nr_used(b), 1);
+		/* a leaf whose frame is no memory is a mapping like any other */
+		KUNIT_EXPECT_EQ(test, 0,
+				bench_map(b, 0, end - page, page, RWX, 0));
+	}
+}
+
+/* 8: what the format can't express is refused, not ignored */
+static void map_inexpressible(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	u32 attr;
+
+	for (attr = VMEM_U; attr < BIT(16); attr <<= 1)
+		KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
+				bench_map(b, 0, 0, page, RWX | attr, 0));
+	KUNIT_EXPECT_EQ(test, bench_map(b, 0, 0, page, VMEM_W, 0),
+			b->e == &engine_toy ? 0 : -EOPNOTSUPP);
+}
+
+static void map_unknown_kind(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_mapping m = bench_basic(0, 0, bench_page(b), VMEM_R);
+
+	m.kind = VMEM_KIND_COW;
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, bench_change(b, &m, 1, 0));
+}
+
+/* 10: an entry above that grants less is never widened */
+static void map_below_read_only_table(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), table;
+	unsigned int level;
+
+	for (level = 1; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), page, 0, bench_leaf(b, 0));
+		table = bench_path(b, bench_root(b), 0, level);
+		bench_write(b, table, 0,
+			    bench_read_only(b, bench_read(b, table, 0)));
+		KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, page, RWX, 0));
+		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, 0,
+				bench_map(b, 0, 0, page, VMEM_R | VMEM_X, 0));
+	}
+}
+
+/* 11, 12 */
+static void map_onto_leaf_of_each_level(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span;
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		if (!(b->e->fmt->leaf_levels & BIT(level)))
+			continue;
+		bench_reset(b);
+		span = bench_span(b, level);
+		bench_put(b, bench_root(b), 0, level,
+			  level ? bench_large(b, bench_frame(b, level)) :
+				  bench_leaf(b, bench_data(b, 0)));
+		KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, page, RWX, 0));
+		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, nr_used(b), 1);
+		if (level)
+			KUNIT_EXPECT_EQ(test, -ERANGE,
+					bench_map(b, 0, 0, span - page, RWX,
+						  VMEM_CHANGE_REPLACE));
+		if (span / page > 1024)
+			continue;
+		KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, span, RWX,
+						   VMEM_CHANGE_REPLACE));
+		/* 18: what was there has to be flushed */
+		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
+		KUNIT_EXPECT_EQ(test, b->change.flush_first, 0);
+		KUNIT_EXPECT_EQ(test, b->change.flush_last, span - 1);
+	}
+}
+
+/* 18: filling holes needs no flush */
+static void map_holes_flushes_nothing(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
+	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_TRUE(test, b->change.dirty);
+}
+
+static void map_onto_malformed_entry(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_reserved(b, bench_leaf(b, 0)));
+		KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, page, RWX, 0));
+		KUNIT_EXPECT_EQ(test, bench_map(b, 0, 0, page, RWX,
+						VMEM_CHANGE_REPLACE),
+				level ? -ERANGE : 0);
+	}
+}
+
+/* 17: what isn't present is overwritten, whatever bits it holds */
+static void map_onto_junk(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level, bench_junk(b));
+		KUNIT_EXPECT_EQ(test, 0,
+				bench_map(b, 0, 0, bench_page(b), RWX, 0));
+		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+	}
+}
+
+/* 14: the last page, of each half, and over it */
+static void map_last_page(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), upper = bench_upper(b);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -page, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -upper - page, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, upper, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EOVERFLOW,
+			bench_map(b, -2 * page, 0, 3 * page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EOVERFLOW, bench_unmap(b, -page, 2 * page));
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, -page, page));
+}
+
+/* 15, 24 */
+static void map_non_canonical(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), upper = bench_upper(b);
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_map(b, -upper, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			bench_map(b, -upper - page, 0, 2 * page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			bench_map(b, upper - page, 0, 2 * page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			bench_unmap(b, -upper - page, 2 * (upper + page)));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_unmap(b, 0, upper + page));
+}
+
+/* 4: a table outside memory */
+static void map_table_outside(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level;
+
+	for (level = 1; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_table_entry(b, bench_outside(b)));
+		KUNIT_EXPECT_EQ(test, -ENXIO,
+				bench_map(b, 0, 0, bench_page(b), RWX, 0));
+		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+	}
+	bench_reset(b);
+	bench_adopt(b, bench_outside(b));
+	KUNIT_EXPECT_EQ(test, -ENXIO, bench_map(b, 0, 0, bench_page(b), RWX, 0));
+}
+
+static void map_into_frozen_table(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 frozen = guest_gpa(&b->guest, PART_FROZEN, 0), page = bench_page(b);
+	unsigned int level;
+
+	for (level = 0; level < bench_top(b); level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level + 1,
+			  bench_table_entry(b, frozen));
+		KUNIT_EXPECT_EQ(test, -EROFS, bench_map(b, 0, 0, page, RWX, 0));
+		KUNIT_EXPECT_EQ(test, nr_used(b), 1);
+	}
+	/* through one that stays as it is, it may go */
+	bench_reset(b);
+	bench_put(b, bench_root(b), 0, 2, bench_table_entry(b, frozen));
+	guest_write(&b->guest, frozen, 0, bench_table_entry(b, bench_table(b)));
+	guest_write(&b->model.guest, frozen, 0, bench_read(b, frozen, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+}
+
+/* A page of the pool that is no table, or one of another level */
+static void map_misused_table(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level;
+
+	for (level = 1; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_table_entry(b, bench_root(b)));
+		KUNIT_EXPECT_EQ(test, -EEXIST,
+				bench_map(b, 0, 0, bench_page(b), RWX, 0));
+		bench_put(b, bench_root(b), 0, level,
+			  bench_table_entry(b, guest_gpa(&b->guest, PART_POOL, 9)));
+		KUNIT_EXPECT_EQ(test, -EEXIST,
+				bench_map(b, 0, 0, bench_page(b), RWX,
+					  VMEM_CHANGE_REPLACE));
+	}
+}
+
+/* A root that two spaces use has two links. */
+static void map_shared_root(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_link_root(&b->guest.pool, b->space.root,
+						     bench_top(b),
+						     &b->guest.root_links[1]));
+	b->model.tables[0].links = 2;
+	KUNIT_EXPECT_EQ(test, -EMLINK,
+			bench_map(b, 0, 0, bench_page(b), RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EMLINK, bench_unmap(b, 0, bench_page(b)));
+	KUNIT_EXPECT_FALSE(test,
+			   vmem_pool_drop_root(&b->guest.pool, b->space.root,
+					       bench_top(b),
+					       &b->guest.root_links[0]));
+	b->model.tables[0].links = 1;
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
+}
+
+/* 16: with each number of tables left, as it was or done */
+static void map_pool_empty(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_reservation hog;
+	u32 left, need = 2 * (b->rules->levels - 1);
+	struct vmem_mapping list[2] = {
+		bench_basic(0, 0, bench_page(b), RWX),
+		bench_basic(bench_upper(b), 0, bench_page(b), RWX),
+	};
+	int ret;
+
+	for (left = 0; left <= need; left++) {
+		bench_reset(b);
+		vmem_reservation_init(&hog);
+		KUNIT_ASSERT_EQ(test, 0,
+				vmem_pool_reserve(&b->guest.pool, &hog,
+						  POOL_TABLES - 1 - left));
+		ret = bench_run(b, list, 2, VMEM_CHANGE_ATOMIC, U64_MAX);
+		KUNIT_EXPECT_EQ(test, ret, left < need ? -ENOSPC : 0);
+		KUNIT_EXPECT_EQ(test, nr_used(b), left < need ? 1 : 1 + need);
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_free,
+				left < need ? left : 0);
+		vmem_pool_unreserve(&b->guest.pool, &hog);
+		if (left < need)
+			bench_check_same(b, "no table left");
+	}
+}
+
+/* Not enough until the quarantine is flushed */
+static void map_quarantine_full(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	u32 round, again = 0;
+	int ret;
+
+	for (round = 0; round < POOL_TABLES; round++) {
+		ret = bench_map(b, 0, 0, page, RWX, 0);
+		if (ret) {
+			KUNIT_EXPECT_EQ(test, ret, -EAGAIN);
+			/* flushed too early in time: nothing comes back */
+			vmem_pool_flushed(&b->guest.pool, 0);
+			KUNIT_EXPECT_EQ(test, -EAGAIN,
+					bench_map(b, 0, 0, page, RWX, 0));
+			bench_flushed(b);
+			KUNIT_EXPECT_EQ(test, 0,
+					bench_map(b, 0, 0, page, RWX, 0));
+			again++;
+		}
+		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, page));
+		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_FREED);
+	}
+	KUNIT_EXPECT_GE(test, again, 1);
+}
+
+/* A list is done one by one, up to the one that is refused. */
+static void map_list_stops_where_refused(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping list[4] = {
+		bench_basic(page, 0, page, RWX),
+		bench_basic(0, 0, page, VMEM_R),
+		bench_basic(0, 0, 2 * page, VMEM_R),
+		bench_basic(2 * page, 0, page, VMEM_R),
+	};
+
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 4, 0));
+	KUNIT_EXPECT_EQ(test, b->change.done, 2);
+	KUNIT_EXPECT_EQ(test, b->change.at_va, 0);
+	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &list[3], 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 4, VMEM_CHANGE_REPLACE));
+}
+
+static void map_atomic_list(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping list[5] = {
+		bench_basic(bench_upper(b), 0, 2 * page, RWX),
+		bench_basic(3 * page, 0, page, VMEM_R),
+		bench_basic(page, 0, 0, VMEM_R),
+		bench_basic(0, 0, 2 * page, VMEM_R),
+		bench_unmapped(2 * page, page),
+	};
+
+	KUNIT_EXPECT_EQ(test, 0,
+			bench_change_stopped(b, list, 5, VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_EQ(test, -EEXIST,
+			bench_change(b, list, 5, VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_EQ(test, b->change.done, 0);
+	KUNIT_EXPECT_EQ(test, b->change.at_va, 0);
+	/* the last one only is bad: nothing of the others is done */
+	list[4].len = 1;
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			bench_change(b, list, 5, VMEM_CHANGE_ATOMIC |
+				     VMEM_CHANGE_REPLACE));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+}
+
+static void map_atomic_list_overlaps(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	u32 first, second, len;
+
+	for (first = 0; first < 4; first++)
+		for (second = 0; second < 4; second++)
+			for (len = 1; len < 3; len++) {
+				struct vmem_mapping list[2] = {
+					bench_basic(first * page, 0, page, RWX),
+					bench_basic(second * page, 0,
+						    len * page, RWX),
+				};
+				bool overlap = first >= second &&
+					       first < second + len;
+
+				if (second + len > 4)
+					continue;
+				bench_reset(b);
+				KUNIT_EXPECT_EQ(test, overlap ? -EINVAL : 0,
+						bench_change(b, list, 2,
+							     VMEM_CHANGE_ATOMIC));
+			}
+}
+
+/* Over the ends of tables, with every stop that there can be. */
+static void map_stopped_everywhere(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping m;
+
+	m = bench_basic(bench_last_index(b) * page, 0, 2 * page, RWX);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+	m = bench_basic(bench_span(b, bench_top(b)) - 2 * page, page, 2 * page,
+			VMEM_R);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1,
+						      VMEM_CHANGE_REPLACE));
+	m = bench_basic(0, 0, 2 * bench_span(b, 1), VMEM_R);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1,
+						      VMEM_CHANGE_REPLACE));
+}
+
+/* More tables than the budget: refused before anything is done. */
+static void map_over_budget(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_mapping m = bench_basic(0, 0, bench_page(b), RWX);
+	u64 budget;
+	int ret = -E2BIG;
+
+	for (budget = 0; ret; budget++) {
+		KUNIT_ASSERT_LE(test, budget, 2 * b->rules->levels);
+		ret = bench_run(b, &m, 1, 0, budget);
+		if (!ret)
+			break;
+		KUNIT_EXPECT_EQ(test, ret, -E2BIG);
+		bench_check_same(b, "over the budget");
+	}
+	KUNIT_EXPECT_EQ(test, budget, b->rules->levels);
+}
+
+static void map_fills_whole_tables(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 span = bench_span(b, 1);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, span, 8 * span, span, RWX, 0));
+	KUNIT_EXPECT_EQ(test, b->change.pages, nr_entries(b->rules));
+	bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
+	KUNIT_EXPECT_EQ(test, b->nr_out, 1);
+}
+
+static struct kunit_case map_cases[] = {
+	EACH_FORMAT(map_one_page),
+	EACH_FORMAT(map_default_bits),
+	EACH_FORMAT(map_nothing),
+	EACH_FORMAT(map_misaligned),
+	EACH_FORMAT(map_frame_too_high),
+	EACH_FORMAT(map_inexpressible),
+	EACH_FORMAT(map_unknown_kind),
+	EACH_FORMAT(map_below_read_only_table),
+	EACH_FORMAT(map_onto_leaf_of_each_level),
+	EACH_FORMAT(map_holes_flushes_nothing),
+	EACH_FORMAT(map_onto_malformed_entry),
+	EACH_FORMAT(map_onto_junk),
+	EACH_FORMAT(map_last_page),
+	EACH_FORMAT(map_non_canonical),
+	EACH_FORMAT(map_table_outside),
+	EACH_FORMAT(map_into_frozen_table),
+	EACH_FORMAT(map_misused_table),
+	EACH_FORMAT(map_shared_root),
+	EACH_FORMAT(map_pool_empty),
+	EACH_FORMAT(map_quarantine_full),
+	EACH_FORMAT(map_list_stops_where_refused),
+	EACH_FORMAT(map_atomic_list),
+	EACH_FORMAT(map_atomic_list_overlaps),
+	EACH_FORMAT(map_stopped_everywhere),
+	EACH_FORMAT(map_over_budget),
+	EACH_FORMAT(map_fills_whole_tables),
+	{}
+};
+
+static struct kunit_suite map_suite = {
+	.name = "vmem_map",
+	.test_cases = map_cases,
+};
+
+kunit_test_suite(map_suite);

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pool: free pages, reservations, links, quarantine; without an engine.
+ *
+ * Points of the behaviour's description that have a case here: 13 (what is ours
+ * goes with its last link), 16 (nothing is kept when there is not enough).
+ */
+#include "bench.h"
+
+#define TABLE_LG2	12
+#define NR_RANGES	3
+#define NR_PAGES	(5 + 1 + 130)
+
+/* Three ranges, the last one of more pages than a word has bits. */
+static const struct vmem_pool_range layout[NR_RANGES] = {
+	{ .gpa = 0x10000, .len = 5 << TABLE_LG2 },
+	{ .gpa = 0x20000, .len = 1 << TABLE_LG2 },
+	{ .gpa = 0x100000000ULL, .len = 130 << TABLE_LG2 },
+};
+
+struct fixture {
+	struct vmem_pool pool;
+	struct vmem_pool_range ranges[NR_RANGES];
+	struct vmem_reservation res;
+	struct vmem_reservation other;
+	struct vmem_link links[2];
+};
+
+static struct fixture *begin(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	void *storage;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	storage = kunit_kzalloc(test, vmem_pool_bytes(NR_PAGES), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, storage);
+	memcpy(f->ranges, layout, sizeof(layout));
+	vmem_pool_init(&f->pool, f->ranges, NR_RANGES, TABLE_LG2, storage);
+	vmem_reservation_init(&f->res);
+	vmem_reservation_init(&f->other);
+	return f;
+}
+
+/* The address of the n-th page, lowest first. */
+static u64 page_gpa(u32 n)
+{
+	u32 i = 0;
+
+	while (n >= layout[i].len >> TABLE_LG2)
+		n -= layout[i++].len >> TABLE_LG2;
+	return layout[i].gpa + ((u64)n << TABLE_LG2);
+}
+
+static void expect_counts(struct kunit *test, const struct fixture *f,
+			  u32 nr_free, u32 nr_reserved, u32 nr_used,
+			  u32 nr_quarantined)
+{
+	KUNIT_EXPECT_EQ(test, f->pool.nr_free, nr_free);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_reserved, nr_reserved);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_used, nr_used);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_quarantined, nr_quarantined);
+}
+
+/* One table, of @level, named by @slot of @parent. */
+static u64 take(struct kunit *test, struct fixture *f, unsigned int level,
+		u64 parent, u32 slot)
+{
+	u64 gpa;
+
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
+	vmem_pool_take(&f->pool, &f->res, level, vmem_table(parent), slot);
+	return gpa;
+}
+
+static void init_counts_pages(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+
+	KUNIT_EXPECT_EQ(test, f->pool.capacity, NR_PAGES);
+	expect_counts(test, f, NR_PAGES, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_oldest_generation(&f->pool));
+}
+
+static void reserve_gives_the_lowest(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+	expect_counts(test, f, 0, NR_PAGES, 0, 0);
+	for (i = 0; i < NR_PAGES; i++)
+		KUNIT_EXPECT_EQ(test, page_gpa(i),
+				vmem_table_gpa(vmem_pool_reserved(&f->pool,
+								  &f->res, i)));
+	/* in any order */
+	for (i = NR_PAGES; i--;)
+		KUNIT_EXPECT_EQ(test, page_gpa(i),
+				vmem_table_gpa(vmem_pool_reserved(&f->pool,
+								  &f->res, i)));
+	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->res, NR_PAGES) ==
+			  VMEM_NO_TABLE);
+}
+
+/* It says how many in all, and those that are there count. */
+static void reserve_adds_what_lacks(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 5));
+	expect_counts(test, f, NR_PAGES - 5, 5, 0, 0);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 0));
+	expect_counts(test, f, NR_PAGES - 5, 5, 0, 0);
+	vmem_pool_unreserve(&f->pool, &f->res);
+	expect_counts(test, f, NR_PAGES, 0, 0, 0);
+	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->res, 0) ==
+			  VMEM_NO_TABLE);
+}
+
+/* 16 */
+static void reserve_too_many(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 3));
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2));
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vmem_pool_reserve(&f->pool, &f->res, U64_MAX));
+	expect_counts(test, f, NR_PAGES - 3, 3, 0, 0);
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 3));
+	vmem_pool_unreserve(&f->pool, &f->res);
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES));
+	vmem_pool_unreserve(&f->pool, &f->other);
+	expect_counts(test, f, NR_PAGES, 0, 0, 0);
+}
+
+/* -EAGAIN if the quarantine would do, -ENOSPC if not even that */
+static void reserve_quarantined(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 gpa;
+	u32 i;
+
+	f->pool.generation = 7;
+	for (i = 0; i < 3; i++) {
+		gpa = take(test, f, 0, 0x5000, i);
+		vmem_pool_put(&f->pool, vmem_table(gpa));
+	}
+	expect_counts(test, f, NR_PAGES - 3, 0, 0, 3);
+	KUNIT_EXPECT_EQ(test, -EAGAIN,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 2));
+	KUNIT_EXPECT_EQ(test, -EAGAIN,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1));
+	expect_counts(test, f, NR_PAGES - 3, 0, 0, 3);
+	/* the generation before is not enough */
+	vmem_pool_flushed(&f->pool, 6);
+	KUNIT_EXPECT_EQ(test, -EAGAIN,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+	vmem_pool_flushed(&f->pool, 7);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+}
+
+static void flushed_by_generation(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 tables[4];
+	u32 i;
+
+	for (i = 0; i < 4; i++)
+		tables[i] = take(test, f, 0, 0x5000, i);
+	for (i = 0; i < 4; i++) {
+		f->pool.generation = 10 + i / 2;
+		vmem_pool_put(&f->pool, vmem_table(tables[3 - i]));
+	}
+	KUNIT_EXPECT_EQ(test, 10, vmem_pool_oldest_generation(&f->pool));
+	vmem_pool_flushed(&f->pool, 9);
+	expect_counts(test, f, NR_PAGES - 4, 0, 0, 4);
+	vmem_pool_flushed(&f->pool, 10);
+	expect_counts(test, f, NR_PAGES - 2, 0, 0, 2);
+	KUNIT_EXPECT_EQ(test, 11, vmem_pool_oldest_generation(&f->pool));
+	/* those freed first came back: pages 3 and 2 */
+	KUNIT_EXPECT_EQ(test, tables[2], take(test, f, 1, 0x5000, 0));
+	vmem_pool_flushed(&f->pool, U64_MAX);
+	expect_counts(test, f, NR_PAGES - 1, 0, 1, 0);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_oldest_generation(&f->pool));
+	KUNIT_EXPECT_EQ(test, tables[0], take(test, f, 1, 0x5000, 0));
+	/* an empty quarantine fills again */
+	vmem_pool_put(&f->pool, vmem_table(tables[0]));
+	KUNIT_EXPECT_EQ(test, 11, vmem_pool_oldest_generation(&f->pool));
+}
+
+static void owner_of_any_address(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 table = take(test, f, 2, 0x5000, 9);
+	u32 links = 0, i;
+
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(table), 2, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+			vmem_pool_owner(&f->pool, vmem_table(table), 1, &links));
+	for (i = 1; i < NR_PAGES; i++)
+		KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+				vmem_pool_owner(&f->pool, vmem_table(page_gpa(i)),
+						0, &links));
+	for (i = 0; i < NR_RANGES; i++) {
+		KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
+				vmem_pool_owner(&f->pool,
+						vmem_table(layout[i].gpa - 4096),
+						0, &links));
+		KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
+				vmem_pool_owner(&f->pool,
+						vmem_table(layout[i].gpa +
+							   layout[i].len),
+						0, &links));
+	}
+	KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
+			vmem_pool_owner(&f->pool, vmem_table(0), 0, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
+			vmem_pool_owner(&f->pool, VMEM_NO_TABLE, 0, &links));
+}
+
+/* 13: only the very slot that vmem wrote */
+static void links_me_exactly(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 table = take(test, f, 0, 0x5000, 9);
+
+	KUNIT_EXPECT_TRUE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
+						   vmem_table(0x5000), 9));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
+						    vmem_table(0x5000), 8));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
+						    vmem_table(0x6000), 9));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool,
+						    vmem_table(page_gpa(1)),
+						    vmem_table(0x5000), 9));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(0x5000),
+						    vmem_table(0x5000), 9));
+	vmem_pool_put(&f->pool, vmem_table(table));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
+						    vmem_table(0x5000), 9));
+}
+
+static void take_root(struct kunit *test, struct fixture *f, u32 level)
+{
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	vmem_pool_take_root(&f->pool, &f->res, level, &f->links[0]);
+}
+
+static void link_root_twice(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	vmem_table_t root = vmem_table(page_gpa(0));
+	u32 links;
+
+	take_root(test, f, 3);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			vmem_pool_link_root(&f->pool, root, 2, &f->links[1]));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			vmem_pool_link_root(&f->pool, vmem_table(page_gpa(1)), 3,
+					    &f->links[1]));
+	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_link_root(&f->pool, root, 3, &f->links[1]));
+	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 1);
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, root, 3, &links));
+	KUNIT_EXPECT_EQ(test, links, 2);
+	/* the first goes first, then the other: it dies with the last */
+	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_root(&f->pool, root, 3,
+						     &f->links[0]));
+	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, root, 3,
+						    &f->links[1]));
+	expect_counts(test, f, NR_PAGES - 1, 0, 0, 1);
+}
+
+static void link_root_foreign(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 table = take(test, f, 2, 0x5000, 0);
+
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_link_root(&f->pool, vmem_table(0x5000), 3,
+					    &f->links[0]));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_root(&f->pool, vmem_table(0x5000),
+						     3, &f->links[0]));
+	/* what hangs below it stays */
+	expect_counts(test, f, NR_PAGES - 1, 0, 1, 0);
+	KUNIT_EXPECT_TRUE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
+						   vmem_table(0x5000), 0));
+}
+
+/* A space goes with its tables, in whatever order they lie. */
+static void drop_root_with_all_below(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 root = page_gpa(0), a, b, other;
+	u32 i;
+
+	take_root(test, f, 3);
+	a = take(test, f, 2, root, 0);
+	b = take(test, f, 1, a, 5);
+	for (i = 0; i < 4; i++)
+		take(test, f, 0, b, i);
+	/* of another space, whose root is the guest's own */
+	other = take(test, f, 2, 0x5000, 0);
+	take(test, f, 1, other, 0);
+	f->pool.generation = 3;
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(root), 3,
+						    &f->links[0]));
+	expect_counts(test, f, NR_PAGES - 9, 0, 2, 7);
+	KUNIT_EXPECT_EQ(test, 3, vmem_pool_oldest_generation(&f->pool));
+	vmem_pool_flushed(&f->pool, 3);
+	expect_counts(test, f, NR_PAGES - 2, 0, 2, 0);
+	KUNIT_EXPECT_EQ(test, root, take(test, f, 3, 0x5000, 1));
+}
+
+/* Tables that died with another root don't take these along. */
+static void drop_root_after_another(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 first = page_gpa(0), second, a;
+
+	take_root(test, f, 1);
+	a = take(test, f, 0, first, 0);
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(first), 1,
+						    &f->links[0]));
+	expect_counts(test, f, NR_PAGES - 2, 0, 0, 2);
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	second = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
+	vmem_pool_take_root(&f->pool, &f->res, 1, &f->links[0]);
+	/* a stale link, from a table that is in quarantine for another reason */
+	take(test, f, 0, a, 0);
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(second),
+						    1, &f->links[0]));
+	expect_counts(test, f, NR_PAGES - 4, 0, 1, 3);
+}
+
+/* Any order of calls, against counts that are kept beside. */
+static void random_calls(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	struct vt_random random = { .state = 3 };
+	u64 used[NR_PAGES];
+	u32 nr_used = 0, nr_quarantined = 0, nr_reserved = 0, i, round;
+	int ret;
+
+	for (round = 0; round < 20000; round++) {
+		switch (vt_random_below(&random, 5)) {
+		case 0:
+			i = vt_random_below(&random, 10);
+			ret = vmem_pool_reserve(&f->pool, &f->res, i);
+			KUNIT_EXPECT_EQ(test, ret == 0, i <= nr_reserved ||
+					i - nr_reserved <= NR_PAGES - nr_used -
+					nr_quarantined - nr_reserved);
+			if (!ret && i > nr_reserved)
+				nr_reserved = i;
+			break;
+		case 1:
+			if (!nr_reserved)
+				break;
+			used[nr_used++] =
+				vmem_table_gpa(vmem_pool_reserved(&f->pool,
+								  &f->res, 0));
+			vmem_pool_take(&f->pool, &f->res, 0, vmem_table(0x5000),
+				       round);
+			nr_reserved--;
+			break;
+		case 2:
+			if (!nr_used)
+				break;
+			i = vt_random_below(&random, nr_used);
+			f->pool.generation = round;
+			vmem_pool_put(&f->pool, vmem_table(used[i]));
+			used[i] = used[--nr_used];
+			nr_quarantined++;
+			break;
+		case 3:
+			if (vt_random_below(&random, 10))
+				break;
+			vmem_pool_flushed(&f->pool, round);
+			nr_quarantined = 0;
+			break;
+		case 4:
+			if (vt_random_below(&random, 3))
+				break;
+			vmem_pool_unreserve(&f->pool, &f->res);
+			nr_reserved = 0;
+			break;
+		}
+		KUNIT_ASSERT_EQ(test, f->pool.nr_used, nr_used);
+		KUNIT_ASSERT_EQ(test, f->pool.nr_quarantined, nr_quarantined);
+		KUNIT_ASSERT_EQ(test, f->pool.nr_reserved, nr_reserved);
+		KUNIT_ASSERT_EQ(test, f->pool.nr_free, NR_PAGES - nr_used -
+				nr_quarantined - nr_reserved);
+	}
+}
+
+static struct kunit_case pool_cases[] = {
+	KUNIT_CASE(init_counts_pages),
+	KUNIT_CASE(reserve_gives_the_lowest),
+	KUNIT_CASE(reserve_adds_what_lacks),
+	KUNIT_CASE(reserve_too_many),
+	KUNIT_CASE(reserve_quarantined),
+	KUNIT_CASE(flushed_by_generation),
+	KUNIT_CASE(owner_of_any_address),
+	KUNIT_CASE(links_me_exactly),
+	KUNIT_CASE(link_root_twice),
+	KUNIT_CASE(link_root_foreign),
+	KUNIT_CASE(drop_root_with_all_below),
+	KUNIT_CASE(drop_root_after_another),
+	KUNIT_CASE(random_calls),
+	{}
+};
+
+static struct kunit_suite pool_suite = {
+	.name = "vmem_pool",
+	.test_cases = pool_cases,
+};
+
+kunit_test_suite(pool_suite);
