@@ -388,10 +388,8 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 			   walk->va & ~vmem_table_mask(e->fmt, level);
 	vmem_table_t table = vmem_table(rec->gpa);
 	bool known = walk->low <= level && walk->tables[level] == table;
-	struct vmem_space_reference_mapping ref = {
-		.span	= vmem_table_mask(e->fmt, level) + 1,
-		.entry	= rec->entry,
-	};
+	vmem_space_id_t owner;
+	vmem_virt_t their_va;
 	/* from its begin: a table that comes up in the middle was put there now */
 	bool remember = !known && !(walk->flags & VMEM_WALK_FOLLOW) &&
 			walk->va == base &&
@@ -401,12 +399,14 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 		*ret = VMEM_PAUSE;
 		return VMEM_STEP_STOP;
 	}
-	if (remember && vmem_seen_find(walk->seen, table, level, &ref.owner,
-				       &ref.their_va)) {
+	if (remember && vmem_seen_find(walk->seen, table, level, &owner,
+				       &their_va)) {
 		rec->type = VMEM_REC_REFERENCE;
 		rec->detail = vmem_top(e->fmt) - level;
 		rec->va = base;
-		rec->ref = ref;
+		rec->ref.their_va = their_va;
+		rec->ref.span = vmem_table_mask(e->fmt, level) + 1;
+		rec->ref.owner = owner;
 		return VMEM_STEP_REPORT;
 	}
 	if (!known && !walk->budget) {

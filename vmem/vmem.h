@@ -386,7 +386,7 @@ struct vmem_space_reference_mapping {
 	u64 span;
 	u64 entry;
 	vmem_space_id_t owner;
-};
+} __packed;
 
 /**
  * struct vmem_space_aware_mapping - a record of a walk
@@ -421,7 +421,7 @@ struct vmem_space_aware_mapping {
 			u64 entry;
 			u16 leaf;
 			u16 effective;
-		};
+		} __packed;
 		struct vmem_space_reference_mapping ref;
 	};
 	u32 path;
