@@ -110,7 +110,7 @@ static void story_adopt(struct story *story)
 
 static struct vmem_ioc_result story_translate(struct story *story, __u64 va)
 {
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = {};
 	struct vmem_ioc_translate arg = {
 		.size		= sizeof(arg),
 		.space		= story->space,

@@ -414,6 +414,7 @@ struct vmem_ioc_record {
 	__u8 flags;
 	__u32 space;		/* index in the caller's list; end: the next */
 	__u64 va;		/* reference: our_va; end: the next */
+
 	__extension__ union {
 		__u64 gpa;	/* mapping, bad (of the table), absent */
 		__u64 their_va;	/* reference */
