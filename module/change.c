@@ -255,7 +255,7 @@ static int vmem_map_copy(const struct vmem_ioc_map *map,
 	u32 i, done, nr;
 	int ret = 0;
 
-	batch = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	batch = vmem_scratch_alloc(PAGE_SIZE);
 	if (!batch)
 		return -ENOMEM;
 	for (done = 0; !ret && done < map->nr; done += nr) {
@@ -267,7 +267,7 @@ static int vmem_map_copy(const struct vmem_ioc_map *map,
 		for (i = 0; i < nr && !ret; i++)
 			ret = vmem_mapping_copy(&list[done + i], &batch[i]);
 	}
-	kfree(batch);
+	vmem_scratch_free(batch, PAGE_SIZE);
 	return ret;
 }
 
@@ -295,7 +295,7 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 	if (map->nr > VMEM_MAP_MAX)
 		return -E2BIG;
 
-	work = kzalloc(sizeof(*work), GFP_KERNEL_ACCOUNT);
+	work = vmem_scratch_alloc(sizeof(*work));
 	list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
 	if (map->flags & VMEM_IOC_MAP_ATOMIC)
 		order = kvcalloc(map->nr, sizeof(*order), GFP_KERNEL_ACCOUNT);
@@ -317,7 +317,7 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 out:
 	kvfree(order);
 	kvfree(list);
-	kfree(work);
+	vmem_scratch_free(work, sizeof(*work));
 	return ret;
 }
 
@@ -348,7 +348,7 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 	if (unmap->flags || unmap->__reserved)
 		return -EOPNOTSUPP;
 
-	work = kzalloc(sizeof(*work), GFP_KERNEL_ACCOUNT);
+	work = vmem_scratch_alloc(sizeof(*work));
 	if (!work)
 		return -ENOMEM;
 	vmem_change_init(work, call, unmap->space, unmap->budget,
@@ -360,7 +360,7 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 	trace_vmem_unmap(call->guest->number, unmap->space,
 			 unmap->change.out_done, unmap->change.out_pages,
 			 unmap->change.out_generation, ret);
-	kfree(work);
+	vmem_scratch_free(work, sizeof(*work));
 	return ret;
 }
 

@@ -490,12 +490,12 @@ static int vmem_dump_open(struct file *file, struct vmem_guest *guest,
 	struct vmem_space_aware_mapping *records;
 	struct vmem_dump *dump;
 
-	records = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	records = vmem_scratch_alloc(PAGE_SIZE);
 	if (!records)
 		return -ENOMEM;
 	dump = __seq_open_private(file, &vmem_dump_seq_ops, sizeof(*dump));
 	if (!dump) {
-		kfree(records);
+		vmem_scratch_free(records, PAGE_SIZE);
 		return -ENOMEM;
 	}
 	/* Until this open() is over, the file and what it shows are there. */
@@ -513,7 +513,7 @@ static int vmem_dump_release(struct inode *inode, struct file *file)
 	struct vmem_dump *dump = m->private;
 
 	vmem_dump_stop(dump);
-	kfree(dump->records);
+	vmem_scratch_free(dump->records, PAGE_SIZE);
 	vmem_guest_drop(dump->guest);
 	return seq_release_private(inode, file);
 }

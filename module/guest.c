@@ -435,7 +435,7 @@ int vmem_ioctl_list(struct vmem_call *call, void *arg)
 	if (list->nr > VMEM_LIST_MAX)
 		return -E2BIG;
 
-	items = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	items = vmem_scratch_alloc(PAGE_SIZE);
 	if (!items)
 		return -ENOMEM;
 	list->out_cursor = list->cursor;
@@ -456,7 +456,7 @@ int vmem_ioctl_list(struct vmem_call *call, void *arg)
 		list->out_nr += ret;
 		ret = 0;
 	} while (list->out_cursor && list->out_nr < list->nr);
-	kfree(items);
+	vmem_scratch_free(items, PAGE_SIZE);
 	return ret;
 }
 

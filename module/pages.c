@@ -17,20 +17,40 @@
 #include "pages.h"
 
 /**
+ * vmem_scratch_alloc() - memory for as long as a call or a walk lasts
+ * @size:	bytes
+ *
+ * Whole pages, which go back at once: of objects of this size, slabs would
+ * keep many, charged to the caller's memory cgroup.
+ *
+ * Context: sleeps.
+ * Return: zeroed memory, for vmem_scratch_free(); NULL.
+ */
+void *vmem_scratch_alloc(size_t size)
+{
+	return alloc_pages_exact(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+}
+
+/**
+ * vmem_scratch_free() - the end of vmem_scratch_alloc()
+ * @scratch:	the memory, or NULL
+ * @size:	bytes
+ */
+void vmem_scratch_free(void *scratch, size_t size)
+{
+	if (scratch)
+		free_pages_exact(scratch, size);
+}
+
+/**
  * vmem_piece_init() - a context for pieces of work on a guest
- * @piece:	filled in, but for scratch space
+ * @piece:	zeroed
  * @guest:	whose memory
  */
 void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 {
 	piece->guest = guest;
-	piece->absent = NULL;
-	piece->nr_siblings = 0;
-	piece->nr_refused = 0;
-	piece->changing = false;
-	piece->pool = NULL;
 	piece->shared_root = VMEM_NO_TABLE;
-	piece->tables_made = 0;
 	vmem_reservation_init(&piece->reservation);
 }
 

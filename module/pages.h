@@ -189,6 +189,9 @@ struct vmem_piece {
 	s64 tables_made;
 };
 
+void *vmem_scratch_alloc(size_t size);
+void vmem_scratch_free(void *scratch, size_t size);
+
 void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest);
 void vmem_piece_begin(struct vmem_piece *piece);
 void vmem_piece_end(struct vmem_piece *piece);

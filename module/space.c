@@ -342,7 +342,7 @@ int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 	if (ret)
 		return ret;
 	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
-	piece = kzalloc(sizeof(*piece), GFP_KERNEL_ACCOUNT);
+	piece = vmem_scratch_alloc(sizeof(*piece));
 	if (!space || !piece) {
 		ret = -ENOMEM;
 		goto err_space;
@@ -369,13 +369,13 @@ int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 	create->out_id = space->object.id;
 	create->out_root = vmem_table_gpa(space->space.root);
 	call->made = &space->object;
-	kfree(piece);
+	vmem_scratch_free(piece, sizeof(*piece));
 	return 0;
 
 err_object:
 	vmem_object_unreserve(guest, &space->object);
 err_space:
-	kfree(piece);
+	vmem_scratch_free(piece, sizeof(*piece));
 	kfree(space);
 	return ret;
 }
@@ -551,6 +551,7 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_translate *ask = arg;
 	struct vmem_translate_work *work;
+	size_t size;
 	int ret;
 
 	if (ask->flags || ask->access || ask->mode || ask->pkru)
@@ -558,14 +559,13 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 	if (ask->nr > VMEM_TRANSLATE_MAX)
 		return -E2BIG;
 
-	work = kmalloc(ask->entries ? sizeof(*work) :
-				      offsetof(struct vmem_translate_work,
-					       entries),
-		       GFP_KERNEL_ACCOUNT);
+	size = ask->entries ? sizeof(*work) :
+	       offsetof(struct vmem_translate_work, entries);
+	work = vmem_scratch_alloc(size);
 	if (!work)
 		return -ENOMEM;
 	vmem_piece_init(&work->piece, call->guest);
 	ret = vmem_translate_all(ask, work);
-	kfree(work);
+	vmem_scratch_free(work, size);
 	return ret;
 }

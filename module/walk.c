@@ -22,7 +22,7 @@
 #include "trace.h"
 #include "walk.h"
 
-#define VMEM_SEEN_LG2		8	/* slots to begin with */
+#define VMEM_SEEN_LG2		10	/* slots to begin with */
 
 /* A page of the core's, which are no smaller than the caller's. */
 #define VMEM_RECORDS							\
@@ -355,9 +355,9 @@ static ssize_t vmem_walk_read(struct file *filp, char __user *buf, size_t count,
 static void vmem_walk_free(struct vmem_walk_file *file)
 {
 	vmem_walker_exit(&file->walker);
-	kfree(file->given);
-	kfree(file->records);
-	kfree(file);
+	vmem_scratch_free(file->given, PAGE_SIZE);
+	vmem_scratch_free(file->records, PAGE_SIZE);
+	vmem_scratch_free(file, sizeof(*file));
 }
 
 static int vmem_walk_release(struct inode *inode, struct file *filp)
@@ -436,7 +436,7 @@ int vmem_ioctl_walk_create(struct vmem_call *call, void *arg)
 	ids = vmem_walk_copy_ids(create);
 	if (IS_ERR(ids))
 		return PTR_ERR(ids);
-	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	file = vmem_scratch_alloc(sizeof(*file));
 	if (!file) {
 		kvfree(ids);
 		return -ENOMEM;
@@ -446,8 +446,8 @@ int vmem_ioctl_walk_create(struct vmem_call *call, void *arg)
 			       &want);
 	if (ret)
 		goto err_file;
-	file->records = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
-	file->given = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	file->records = vmem_scratch_alloc(PAGE_SIZE);
+	file->given = vmem_scratch_alloc(PAGE_SIZE);
 	if (!file->records || !file->given) {
 		ret = -ENOMEM;
 		goto err_file;
