@@ -24,6 +24,7 @@ struct fixture {
 	struct vmem_reservation res;
 	struct vmem_reservation other;
 	struct vmem_link links[2];
+	u64 used[NR_PAGES];	/* by random_calls() */
 };
 
 static struct fixture *begin(struct kunit *test)
@@ -351,7 +352,7 @@ static void random_calls(struct kunit *test)
 {
 	struct fixture *f = begin(test);
 	struct vt_random random = { .state = 3 };
-	u64 used[NR_PAGES];
+	u64 *used = f->used;
 	u32 nr_used = 0, nr_quarantined = 0, nr_reserved = 0, i, round;
 	int ret;
 

@@ -131,8 +131,10 @@ static void check_reading(struct bench *b)
 	for (i = 0; i < ARRAY_SIZE(vas); i++)
 		vas[i] = some_page(b) + below(b, 4096);
 	bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
-	bench_check_walk(b, &b->space, 1, 0, U64_MAX,
-			 below(b, VMEM_WALK_RESIDENT_ONLY));
+	/* the model's is slow */
+	if (below(b, 4) == 0)
+		bench_check_walk(b, &b->space, 1, 0, U64_MAX,
+				 below(b, VMEM_WALK_RESIDENT_ONLY));
 }
 
 static void sequence(struct bench *b, u64 nr)
