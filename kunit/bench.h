@@ -17,6 +17,7 @@
  * @space:	with a root of ours, in the pool
  * @used:	tables made by bench_table() so far
  * @slices:	records a call of the engine has room for; 0: all
+ * @recheck:	where a change stops, it begins pass 1 again
  * @differs:	a check failed
  */
 struct bench {
@@ -28,6 +29,7 @@ struct bench {
 	struct vmem_space space;
 	u32 used;
 	u32 slices;
+	bool recheck;
 	bool differs;
 
 	struct vmem_space_aware_mapping *out;

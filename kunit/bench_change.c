@@ -37,6 +37,8 @@ int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
 	};
 	b->guest.pool.generation++;
 	do {
+		if (tries && b->recheck)
+			vmem_change_recheck(change);
 		ret = b->e->map(&b->guest, &b->space, change);
 		if (++tries == 100000)
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
@@ -240,7 +242,7 @@ void bench_restore(struct bench *b)
 int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
 			 u32 nr, u32 flags)
 {
-	u64 calls, pauses, at;
+	u64 calls, pauses, at, i;
 	int ret, again;
 
 	guest_calm(&b->guest);
@@ -248,7 +250,9 @@ int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
 	ret = bench_change(b, list, nr, flags);
 	calls = b->guest.calls;
 	pauses = b->guest.pauses;
-	for (at = 1; at <= calls + pauses && !b->differs; at++) {
+	for (i = 0; i < 2 * (calls + pauses) && !b->differs; i++) {
+		at = 1 + i / 2;
+		b->recheck = i & 1;
 		restore(b, NR_GUEST_PIECES);
 		b->guest.calls = 0;
 		b->guest.pauses = 0;
@@ -259,6 +263,7 @@ int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
 		bench_check_same(b, "stopped change");
 		KUNIT_EXPECT_EQ(b->test, again, ret);
 	}
+	b->recheck = false;
 	guest_calm(&b->guest);
 	return ret;
 }

@@ -503,6 +503,72 @@ static void map_over_budget(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, budget, b->rules->levels);
 }
 
+/* A vCPU writes while it is mapped and unmapped: only tables suffer. */
+static void write_something(struct guest *guest)
+{
+	struct bench *b = guest->private;
+	u32 part = vt_random_below(&guest->random, 2), index;
+	u64 table, entry = 0;
+
+	if (vt_random_below(&guest->random, 4))
+		return;
+	table = guest_gpa(guest, part, vt_random_below(&guest->random, 8));
+	index = vt_random_below(&guest->random, 2) ? 0 :
+		vt_random_below(&guest->random, nr_entries(b->rules));
+	switch (vt_random_below(&guest->random, 4)) {
+	case 0:
+		entry = bench_table_entry(b, guest_gpa(guest, part,
+					vt_random_below(&guest->random, 8)));
+		break;
+	case 1:
+		entry = bench_leaf(b, 0);
+		break;
+	case 2:
+		entry = bench_junk(b);
+		break;
+	}
+	guest_write(guest, table, index, entry);
+}
+
+static void map_while_tables_change(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	const struct vmem_pool *pool = &b->guest.pool;
+	u64 page = bench_page(b);
+	u32 round, i, done = 0;
+
+	b->guest.private = b;
+	for (round = 0; round < 2000; round++) {
+		struct vmem_mapping list[3] = {
+			bench_basic(bench_last_index(b) * page, 0, 2 * page, RWX),
+			bench_unmapped(0, bench_span(b, bench_top(b))),
+			bench_basic(0, 0, page, RWX),
+		};
+
+		if (round % 8 == 0)
+			bench_reset(b);
+		b->guest.random.state = round;
+		b->guest.change = write_something;
+		b->guest.pause_one_in = 4;
+		b->guest.absent_one_in = round & 1 ? 20 : 0;
+		b->recheck = round & 2;
+		done += !bench_run(b, &list[round % 3], 1, round & 4 ?
+				   VMEM_CHANGE_REPLACE : 0, 1000);
+		KUNIT_EXPECT_EQ(test, pool->nr_reserved, 0);
+		KUNIT_EXPECT_EQ(test, POOL_TABLES, pool->nr_free + pool->nr_used +
+				pool->nr_quarantined);
+		KUNIT_EXPECT_EQ(test, pool->pages[0].state, VMEM_POOL_USED);
+		for (i = 0; i < POOL_TABLES; i++)
+			if (pool->pages[i].state == VMEM_POOL_USED)
+				KUNIT_EXPECT_EQ(test, pool->pages[i].nr_links, 1);
+		/* what was never a table is as it was */
+		KUNIT_EXPECT_TRUE(test, !memcmp(b->guest.parts[PART_FROZEN].bytes,
+						b->model.guest.parts[PART_FROZEN].bytes,
+						b->guest.parts[PART_FROZEN].len));
+	}
+	KUNIT_EXPECT_GE(test, done, 100);
+}
+
 static void map_fills_whole_tables(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
@@ -540,6 +606,7 @@ static struct kunit_case map_cases[] = {
 	EACH_FORMAT(map_atomic_list_overlaps),
 	EACH_FORMAT(map_stopped_everywhere),
 	EACH_FORMAT(map_over_budget),
+	EACH_FORMAT(map_while_tables_change),
 	EACH_FORMAT(map_fills_whole_tables),
 	{}
 };
