@@ -83,6 +83,8 @@ long cgroup_pages(const char *name)
 	unsigned int i;
 
 	for (i = 0; i < 10; i++) {
+		/* Pages on their way to a list of the LRU are held by it. */
+		write_file("/proc/sys/vm/drop_caches", "1");
 		cgroup_write(name, "memory.high", "0");
 		cgroup_write(name, "memory.high", "max");
 		nap_ms(20);

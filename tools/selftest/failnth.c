@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Each call, mmap, fault of an mmap and read of a walk, with its n-th chance to
+ * fail taken, n from 1 until it succeeds: allocations of slab objects, of
+ * pages, and copies from and to the caller. The errno is a documented one,
+ * nothing was changed, and in the end each kind of failure was met.
+ *
+ * For a kernel with CONFIG_FAULT_INJECTION_DEBUG_FS, FAILSLAB, FAIL_PAGE_ALLOC
+ * and FAULT_INJECTION_USERCOPY.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "ktap.h"
+
+#define DEBUG	"/sys/kernel/debug/"
+#define TIMES	1000000
+#define MOST	2000		/* chances to fail, in one call */
+
+static const char * const kinds[] = { "failslab", "fail_page_alloc",
+				      "fail_usercopy" };
+#define NR_KINDS	ARRAY_SIZE(kinds)
+
+static u64 *met;		/* of each kind, by all cases */
+
+static void kind_write(const char *kind, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEBUG "%s/%s", kind, file);
+	if (!write_file(path, text)) {
+		ktap_msg("%s: %m", path);
+		ktap_give_up();
+	}
+}
+
+/* How often this kind has failed something. */
+static long kind_count(const char *kind)
+{
+	char path[128], buf[32];
+
+	snprintf(path, sizeof(path), DEBUG "%s/times", kind);
+	ASSERT(read_file(path, buf, sizeof(buf)));
+	return TIMES - strtol(buf, NULL, 10);
+}
+
+/* A filter that isn't turned off keeps all failures from GFP_KERNEL. */
+static void kinds_setup(void *unused)
+{
+	char times[32];
+	size_t i;
+
+	snprintf(times, sizeof(times), "%d", TIMES);
+	for (i = 0; i < NR_KINDS; i++) {
+		kind_write(kinds[i], "probability", "0");
+		kind_write(kinds[i], "times", times);
+		kind_write(kinds[i], "verbose", "0");
+	}
+	kind_write("failslab", "ignore-gfp-wait", "0");
+	kind_write("failslab", "cache-filter", "0");
+	kind_write("fail_page_alloc", "ignore-gfp-wait", "0");
+	kind_write("fail_page_alloc", "ignore-gfp-highmem", "0");
+	kind_write("fail_page_alloc", "min-order", "0");
+}
+
+static int nth_fd = -1;
+
+static void nth_open(void)
+{
+	nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT(nth_fd >= 0);
+}
+
+static void nth_set(unsigned int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	/* It may itself be what fails. */
+	while (pwrite(nth_fd, text, strlen(text), 0) < 0)
+		ASSERT_EQ(errno, EFAULT);
+}
+
+/* Was the failure used up by what was tried? */
+static bool nth_used(void)
+{
+	char text[16] = "";
+	ssize_t got = pread(nth_fd, text, sizeof(text) - 1, 0);
+	bool used = got > 0 && strtoul(text, NULL, 10) == 0;
+
+	nth_set(0);
+	return used;
+}
+
+/**
+ * struct trial - what is tried
+ * @name:	for people
+ * @call:	the call
+ * @set:	prepares, with nothing failing; may be NULL
+ * @run:	instead of the call: 0 or -errno; may be NULL
+ * @check:	what must hold afterwards, beside that nothing was changed when
+ *		it was refused; may be NULL
+ * @changes:	the change stays when only its answer can't be given
+ */
+struct trial {
+	const char *name;
+	enum call call;
+	void (*set)(struct fixture *fx, struct args *args);
+	int (*run)(struct fixture *fx, struct args *args);
+	void (*check)(struct fixture *fx, struct args *args, int ret);
+	bool changes;
+};
+
+static bool in_part(const struct trial *t);
+
+static int run_call(const struct trial *t, struct fixture *fx,
+		    struct args *args)
+{
+	return t->run ? t->run(fx, args) : call_by(fx->g.fd, t->call, args);
+}
+
+static int lowest_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/*
+ * A change is refused as a whole, or done as a whole where only the answer could
+ * not be given: this number tells the two apart.
+ */
+static u64 leaves_of(struct fixture *fx)
+{
+	u32 spaces[] = { fx->space, fx->space5, fx->by_hand, fx->twin[0] };
+	u64 leaves = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(spaces); i++) {
+		struct vmem_ioc_space_get get;
+		struct records rs;
+
+		if (space_get(fx->g.fd, spaces[i], &get))
+			continue;
+		rs = walk_all(fx->g.fd, spaces[i], 0, ~0ULL, 0);
+		leaves += records_end(&rs)->leaves + BIT(32);
+		records_free(&rs);
+	}
+	return leaves;
+}
+
+static void expect_unchanged(const struct trial *t, struct fixture *fx,
+			     const struct picture *before, unsigned int n,
+			     int ret)
+{
+	struct picture after = fixture_picture(fx);
+
+	if (!EXPECT(picture_same(before, &after)))
+		ktap_msg("%s: the %uth failure: %s", t->name, n,
+			 strerrorname_np(-ret));
+	picture_free(&after);
+}
+
+/* One n. Returns false when nothing was left to fail. */
+static bool try_nth(const struct trial *t, struct fixture *fx, unsigned int n,
+		    u64 done_leaves)
+{
+	long counts[NR_KINDS];
+	struct picture before;
+	struct args args;
+	int ret, fd;
+	bool used;
+	size_t i;
+
+	args_init(fx, t->call, &args);
+	if (t->set)
+		t->set(fx, &args);
+	before = fixture_picture(fx);
+	fd = lowest_fd();
+	for (i = 0; i < NR_KINDS; i++)
+		counts[i] = kind_count(kinds[i]);
+	nth_set(n);
+	ret = run_call(t, fx, &args);
+	used = nth_used();
+	if (used) {
+		for (i = 0; i < NR_KINDS; i++)
+			met[i] += kind_count(kinds[i]) - counts[i];
+		if (ret)
+			EXPECT(ret == -ENOMEM || ret == -EFAULT);
+	} else {
+		EXPECT_ERR(ret, 0);
+	}
+	EXPECT_EQ(lowest_fd(), fd);
+	if (t->check)
+		t->check(fx, &args, ret);
+	if (t->changes && (!ret || ret == -EFAULT) &&
+	    leaves_of(fx) == done_leaves)
+		ret = 0;
+	else if (t->changes)
+		EXPECT(ret);
+	if (ret && !in_part(t))
+		expect_unchanged(t, fx, &before, n, ret);
+	if (ktap_failed())
+		ktap_msg("%s: the %uth failure, %s", t->name, n,
+			 ret ? strerrorname_np(-ret) : "success");
+	picture_free(&before);
+	return used;
+}
+
+static void fixture_end(struct fixture *fx)
+{
+	close(fx->walk);
+	close(fx->g.fd);
+	munmap(fx->g.mem, fx->g.len);
+	munmap(fx->frozen_mem, FX_SIDE_LEN);
+	munmap(fx->unwritable_mem, FX_SIDE_LEN);
+}
+
+/* Each n begins in a guest of its own, as the one before may have changed it. */
+static void sweep(void *arg)
+{
+	const struct trial *t = arg;
+	u64 done_leaves = 0;
+	struct fixture fx;
+	struct args args;
+	unsigned int n;
+	bool more;
+
+	nth_open();
+	if (t->changes) {
+		fixture_init(&fx);
+		args_init(&fx, t->call, &args);
+		if (t->set)
+			t->set(&fx, &args);
+		ASSERT_OK(run_call(t, &fx, &args));
+		done_leaves = leaves_of(&fx);
+		fixture_end(&fx);
+	}
+	for (n = 1; n < MOST && !ktap_failed(); n++) {
+		fixture_init(&fx);
+		more = try_nth(t, &fx, n, done_leaves);
+		fixture_end(&fx);
+		if (!more)
+			break;
+	}
+	EXPECT(n < MOST);
+	ktap_msg("%s: %u failures", t->name, n - 1);
+}
+
+/* A guest without a region yet: this one's notifier must be made. */
+static void first_region(struct fixture *fx, struct args *args)
+{
+	close(fx->walk);
+	fx->walk = -1;
+	close(fx->g.fd);
+	fx->g.fd = dev_open();
+}
+
+static void owned_region(struct fixture *fx, struct args *args)
+{
+	args->region_create.kind = VMEM_IOC_REGION_OWNED;
+	args->region_create.user_addr = 0;
+}
+
+static void space_new_root(struct fixture *fx, struct args *args)
+{
+	args->flags = VMEM_IOC_SPACE_NEW;
+	args->space_create.root = 0;
+	args->space_create.pool = fx->pool;
+}
+
+/* The memory of the pool's next tables was never touched. */
+static void fresh_pool(struct fixture *fx)
+{
+	ASSERT(!madvise(guest_host(&fx->g, FX_POOL + 16 * PAGE),
+			FX_POOL_LEN - 16 * PAGE, MADV_DONTNEED));
+}
+
+static void map_fresh(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->mappings[0].len = 3 * MIB;
+}
+
+static void map_list_of_three(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->map.nr = 3;
+	args->mappings[1] = args->mappings[2] = args->mappings[0];
+	args->mappings[1].va += GIB;
+	args->mappings[2].va += 600 * GIB;
+}
+
+static void map_atomic(struct fixture *fx, struct args *args)
+{
+	map_list_of_three(fx, args);
+	args->flags = VMEM_IOC_MAP_ATOMIC;
+}
+
+/* Not atomic: the ones that are done are whole, and of the next is nothing. */
+static void list_in_part(struct fixture *fx, struct args *args, int ret)
+{
+	struct records rs = walk_all(fx->g.fd, fx->space, FX_VA_FREE, ~0ULL, 0);
+	u64 leaves = records_end(&rs)->leaves;
+
+	EXPECT_EQ(leaves % 8, 0);
+	if (ret != -EFAULT)
+		EXPECT_EQ(leaves, args->map.change.out_done * 8);
+	if (!ret)
+		EXPECT_EQ(leaves, 24);
+	records_free(&rs);
+}
+
+static void unmap_all(struct fixture *fx, struct args *args)
+{
+	args->unmap.start = 0;
+	args->unmap.last = ~0ULL;
+}
+
+static void destroy_space(struct fixture *fx, struct args *args)
+{
+	args->destroy.id = fx->space5;
+}
+
+/* Nothing is resident yet. */
+static void translate_absent(struct fixture *fx, struct args *args)
+{
+	ASSERT(!madvise(fx->g.mem + 6 * MIB, MIB, MADV_DONTNEED));
+	args->translate.space = fx->by_hand;
+	args->vas[0] = FX_VA_SMALL;
+	args->vas[1] = FX_VA_OUTSIDE;
+}
+
+static void translated(struct fixture *fx, struct args *args, int ret)
+{
+	if (ret)
+		return;
+	EXPECT_EQ(args->results[0].gpa, FX_DATA);
+	EXPECT_EQ(args->results[1].gpa, FX_DATA + PAGE);
+}
+
+static void translated_absent(struct fixture *fx, struct args *args, int ret)
+{
+	if (ret)
+		return;
+	EXPECT_EQ(args->results[0].gpa, FX_DATA);
+	EXPECT_EQ(args->results[1].status, VMEM_IOC_OUTSIDE);
+}
+
+/* A read that failed, and the ones after it, give each record once. */
+
+static struct records got;
+
+static void walk_fresh(struct fixture *fx, struct args *args)
+{
+	close(fx->walk);
+	fx->walk = ASSERT_OK(walk_create(fx->g.fd, &fx->by_hand, 1, 0, ~0ULL,
+					 VMEM_IOC_WALK_LEAVES, 0, 0));
+	args->walk = fx->walk;
+	args->to = args->records;
+	args->count = sizeof(args->records);
+}
+
+static int read_some(struct fixture *fx, struct args *args)
+{
+	ssize_t ret = read(args->walk, args->to, args->count);
+
+	args->len = ret > 0 ? ret / sizeof(args->records[0]) : 0;
+	return ret < 0 ? -errno : 0;
+}
+
+static void read_the_rest(struct fixture *fx, struct args *args, int ret)
+{
+	struct records whole = walk_all(fx->g.fd, fx->by_hand, 0, ~0ULL,
+					VMEM_IOC_WALK_LEAVES);
+	struct records rest = walk_read(args->walk, 0);
+	size_t i;
+
+	for (i = 0; i < args->len; i++)
+		records_add(&got, &args->records[i]);
+	for (i = 0; i < rest.nr; i++)
+		records_add(&got, &rest.r[i]);
+	EXPECT_EQ(rest.err, 0);
+	EXPECT(records_equal(&whole, &got));
+	records_free(&got);
+	records_free(&rest);
+	records_free(&whole);
+}
+
+/* The fault of an mmap: the memory is there, or the signal says that not. */
+
+static sigjmp_buf bus;
+static u8 *mapping;
+
+static void on_bus(int sig)
+{
+	siglongjmp(bus, 1);
+}
+
+static void map_owned(struct fixture *fx, struct args *args)
+{
+	signal(SIGBUS, on_bus);
+	mapping = mmap(NULL, FX_OWNED_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       fx->g.fd, (off_t)fx->owned_offset);
+	ASSERT(mapping != MAP_FAILED);
+}
+
+static int touch_owned(struct fixture *fx, struct args *args)
+{
+	if (sigsetjmp(bus, 1))
+		return -ENOMEM;
+	*(volatile u8 *)(mapping + 5 * PAGE) = 1;
+	return 0;
+}
+
+static void touched(struct fixture *fx, struct args *args, int ret)
+{
+	/* Once more, and it is there; and what wasn't written is zero. */
+	mapping[5 * PAGE] = 1;
+	EXPECT_EQ(mapping[5 * PAGE + 1], 0);
+	EXPECT_EQ(mapping[6 * PAGE], 0);
+	munmap(mapping, FX_OWNED_LEN);
+	EXPECT_ERR(destroy(fx->g.fd, fx->owned), 0);
+	fx->owned = 0;
+}
+
+/* Opening makes a guest. */
+static int open_device(struct fixture *fx, struct args *args)
+{
+	int fd = open(VMEM_DEV, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static const struct trial trials[] = {
+	{ "open", INFO, NULL, open_device, NULL, false },
+	{ "INFO", INFO, NULL, NULL, NULL, false },
+	{ "REGION_CREATE", REGION_CREATE, NULL, NULL, NULL, false },
+	{ "REGION_CREATE_first", REGION_CREATE, first_region, NULL, NULL,
+	  false },
+	{ "REGION_CREATE_owned", REGION_CREATE, owned_region, NULL, NULL,
+	  false },
+	{ "REGION_SET", REGION_SET, NULL, NULL, NULL, false },
+	{ "POOL_CREATE", POOL_CREATE, NULL, NULL, NULL, false },
+	{ "POOL_STAT", POOL_STAT, NULL, NULL, NULL, false },
+	{ "SPACE_CREATE", SPACE_CREATE, NULL, NULL, NULL, false },
+	{ "SPACE_CREATE_new", SPACE_CREATE, space_new_root, NULL, NULL, false },
+	{ "SPACE_GET", SPACE_GET, NULL, NULL, NULL, false },
+	{ "MAP", MAP, map_fresh, NULL, NULL, true },
+	{ "MAP_list", MAP, map_list_of_three, NULL, list_in_part, false },
+	{ "MAP_atomic", MAP, map_atomic, NULL, NULL, true },
+	{ "UNMAP", UNMAP, NULL, NULL, NULL, true },
+	{ "UNMAP_all", UNMAP, unmap_all, NULL, NULL, true },
+	{ "TRANSLATE", TRANSLATE, NULL, NULL, translated, false },
+	{ "TRANSLATE_absent", TRANSLATE, translate_absent, NULL,
+	  translated_absent, false },
+	{ "WALK_CREATE", WALK_CREATE, NULL, NULL, NULL, false },
+	{ "FLUSHED", FLUSHED, NULL, NULL, NULL, false },
+	{ "VIEW", VIEW, NULL, NULL, NULL, false },
+	{ "LIST", LIST, NULL, NULL, NULL, false },
+	{ "DESTROY_space", DESTROY, destroy_space, NULL, NULL, true },
+	{ "mmap", MMAP, NULL, NULL, NULL, false },
+	{ "mmap_fault", MMAP, map_owned, touch_owned, touched, false },
+	{ "read", READ, walk_fresh, read_some, read_the_rest, false },
+};
+
+/* Those that are carried out in part leave something behind. */
+static bool in_part(const struct trial *t)
+{
+	return t->check == list_in_part || t->check == touched;
+}
+
+static bool chosen(const struct trial *t, int argc, char **argv)
+{
+	return argc < 2 || !strcmp(argv[1], t->name);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i, nr = 0;
+
+	met = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (i = 0; i < ARRAY_SIZE(trials); i++)
+		nr += chosen(&trials[i], argc, argv);
+	ktap_begin(1 + nr + (argc < 2 ? NR_KINDS : 0));
+	ktap_result(ktap_in_child(kinds_setup, NULL), "setup");
+	for (i = 0; i < ARRAY_SIZE(trials); i++) {
+		if (chosen(&trials[i], argc, argv))
+			ktap_result(ktap_in_child(sweep, (void *)&trials[i]),
+				    "%s", trials[i].name);
+	}
+	for (i = 0; argc < 2 && i < NR_KINDS; i++) {
+		ktap_msg("%s: %llu", kinds[i], (unsigned long long)met[i]);
+		ktap_result(met[i] > 0, "met_%s", kinds[i]);
+	}
+	return ktap_end();
+}
