@@ -87,9 +87,8 @@ static int mapping_read(const struct vmem_ioc_mapping *asked,
 	if (check_add_overflow(asked->va, asked->len - 1, &last) ||
 	    check_add_overflow(asked->gpa, asked->len - 1, &last))
 		return -EOVERFLOW;
-	if (unmapped && (asked->gpa || asked->attrs))
-		return -EINVAL;
-	if (asked->flags || asked->path || asked->attrs & ~perms ||
+	if ((unmapped && (asked->gpa || asked->attrs)) || asked->flags ||
+	    asked->path || asked->attrs & ~perms ||
 	    (asked->page_sizes && asked->page_sizes != PAGE_MASK + 1) ||
 	    (!unmapped && asked->kind != VMEM_IOC_KIND_BASIC))
 		return -EOPNOTSUPP;
@@ -116,10 +115,12 @@ int space_map(struct local_guest *lg, void *p)
 
 	if (arg->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC))
 		return -EOPNOTSUPP;
+	if (!arg->nr)
+		return -EINVAL;
 	if (arg->nr > LOCAL_MAP_MAX)
 		return -E2BIG;
-	list = calloc(arg->nr + 1, sizeof(*list));
-	order = calloc(arg->nr + 1, sizeof(*order));
+	list = calloc(arg->nr, sizeof(*list));
+	order = calloc(arg->nr, sizeof(*order));
 	if (!list || !order) {
 		ret = -ENOMEM;
 		goto out;
@@ -147,8 +148,7 @@ int space_unmap(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_unmap *arg = p;
 	struct vmem_mapping list[2];
-	u32 order[2];
-	struct vmem_change change = { .list = list, .order = order };
+	struct vmem_change change = { .list = list };
 	struct space *space;
 	int ret;
 
@@ -162,9 +162,6 @@ int space_unmap(struct local_guest *lg, void *p)
 	ret = space->engine->unmap_list(arg->start, arg->last, list, &change.nr);
 	if (ret)
 		return ret;
-	/* both or none */
-	if (change.nr > 1)
-		change.flags = VMEM_CHANGE_ATOMIC;
 	ret = change_run(lg, space, &change, arg->budget, &arg->change);
 	/* two parts are one range to the caller */
 	arg->change.out_done = !ret;

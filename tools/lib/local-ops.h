@@ -52,7 +52,13 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 					unsigned int level, u32 *links)
 {
 	struct pool *pool = pool_of(ctx, table);
+	const struct local_guest *lg = ctx;
 
+	/* a root that is no page of a pool has a link from each of its spaces */
+	if (table == lg->changing->space.root && lg->changing->twins) {
+		*links = 1 + lg->changing->twins;
+		return VMEM_MINE;
+	}
 	return pool ? vmem_pool_owner(&pool->pool, table, level, links) :
 		      VMEM_FOREIGN;
 }

@@ -123,6 +123,28 @@ static int space_adopt_root(struct local_guest *lg, struct space *space,
 				   fmt->nr_levels - 1, &space->link);
 }
 
+/* Spaces of one root have a link each. @by: this one comes, or goes. */
+static void space_count_twins(struct local_guest *lg, struct space *space,
+			      int by)
+{
+	u32 i;
+
+	if (space->root_pool)
+		return;
+	space->twins = 0;
+	for (i = 0; i < lg->nr_objects; i++) {
+		struct space *other;
+
+		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
+			continue;
+		other = container_of(lg->objects[i], struct space, object);
+		if (other == space || other->space.root != space->space.root)
+			continue;
+		other->twins += by;
+		space->twins++;
+	}
+}
+
 int space_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_space_create *arg = p;
@@ -160,6 +182,7 @@ int space_create(struct local_guest *lg, void *p)
 	if (space->pool)
 		space->pool->spaces++;
 	lg->nr_spaces++;
+	space_count_twins(lg, space, 1);
 	arg->out_id = space->object.id;
 	arg->out_root = vmem_table_gpa(space->space.root);
 	return 0;
@@ -186,6 +209,7 @@ int space_get(struct local_guest *lg, void *p)
 	if (!object)
 		return ret;
 	space = container_of(object, struct space, object);
+	arg->out_links = space->twins;
 	if (space->root_pool) {
 		vmem_pool_owner(&space->root_pool->pool, space->space.root,
 				space->engine->format->nr_levels - 1, &links);
@@ -234,6 +258,7 @@ bool space_destroy(struct local_guest *lg, struct space *space)
 	}
 	if (space->pool)
 		space->pool->spaces--;
+	space_count_twins(lg, space, -1);
 	space_free(lg, space);
 	return freed;
 }

@@ -92,6 +92,7 @@ struct pool {
  * @pool:	where its tables come from, NULL: for reading
  * @root_pool:	the pool that the root is a page of, NULL: none
  * @link:	the root's, when it is a page of a pool
+ * @twins:	other spaces of this root, when it is no page of a pool
  * @tables:	made by calls on this space, and linked
  */
 struct space {
@@ -103,6 +104,7 @@ struct space {
 	struct pool *pool;
 	struct pool *root_pool;
 	struct vmem_link link;
+	u32 twins;
 	u64 tables;
 };
 

@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * backends [--local] SEED [STEPS]: two guests, one with the module and one in
+ * this process (--local: both here), are given the same random calls, and their
+ * tables the same random changes by hand, as a vCPU or a hostile guest makes
+ * them. Every answer, and every byte of their memory, must be the same.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "libvmem.h"
+
+#define MEMORY_LEN	(8UL << 20)	/* a user region, from 0 on */
+#define FROZEN_LEN	(1UL << 20)	/* its last part, in a region of its own */
+#define OWNED_GPA	0x40000000UL
+#define OWNED_LEN	(1UL << 20)
+#define POOL_GPA	0x100000UL
+#define POOL_LEN	(48UL << 12)
+#define POOL_OWNED_LEN	(16UL << 12)
+#define NR_SPACES	6
+#define NR_VAS		64
+#define NR_RECORDS	4096
+
+struct side {
+	struct vmem_guest *guest;
+	char *memory;
+	char *owned;
+	__u32 regions[3];
+	__u32 pool;
+	__u32 spaces[NR_SPACES];	/* 0: none */
+};
+
+static struct side sides[2];
+static unsigned long state, step;
+static const char *doing = "setup";
+static unsigned long calls, refusals, errnos[256];
+
+static unsigned long chance(unsigned long below)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (state >> 11) % below;
+}
+
+static void differ(const char *what)
+{
+	errx(1, "step %lu, %s: the back ends differ in %s", step, doing, what);
+}
+
+/* The same errno, and the same bytes of the answer. */
+static int same(int a, int b, const void *x, const void *y, size_t size)
+{
+	size_t at;
+
+	calls++;
+	refusals += a < 0;
+	if (a < 0 && a > -256)
+		errnos[-a]++;
+	if (a != b)
+		errx(1, "step %lu, %s: the back ends answer %d and %d", step,
+		     doing, a, b);
+	for (at = 0; at < size; at += 4)
+		if (memcmp((const char *)x + at, (const char *)y + at, 4))
+			errx(1, "step %lu, %s: the back ends answer %d, but at offset %zu 0x%x and 0x%x",
+			     step, doing, a, at,
+			     *(const __u32 *)((const char *)x + at),
+			     *(const __u32 *)((const char *)y + at));
+	return a;
+}
+
+static void same_memory(int all)
+{
+	if (memcmp(sides[0].memory + POOL_GPA, sides[1].memory + POOL_GPA,
+		   POOL_LEN) ||
+	    memcmp(sides[0].owned, sides[1].owned, OWNED_LEN))
+		differ("the pool's memory");
+	if (all && memcmp(sides[0].memory, sides[1].memory, MEMORY_LEN))
+		differ("memory");
+}
+
+/* Setting up, and what goes wrong in it */
+
+static void region(int side, int index, __u32 kind, __u64 gpa, __u64 len,
+		   __u32 flags)
+{
+	struct side *s = &sides[side];
+	struct vmem_ioc_region_create arg = {
+		.size	= sizeof(arg),
+		.flags	= flags,
+		.kind	= kind,
+		.gpa	= gpa,
+		.len	= len,
+	};
+	void *addr;
+	int ret;
+
+	if (kind == VMEM_IOC_REGION_USER)
+		arg.user_addr = (__u64)(unsigned long)(s->memory + gpa);
+	ret = vmem_region_create(s->guest, &arg);
+	if (ret)
+		errx(1, "region: %d", ret);
+	s->regions[index] = arg.out_id;
+	if (kind == VMEM_IOC_REGION_USER)
+		return;
+	ret = vmem_region_mmap(s->guest, arg.out_mmap_offset, len,
+			       PROT_READ | PROT_WRITE, &addr);
+	if (ret)
+		errx(1, "mmap: %d", ret);
+	s->owned = addr;
+}
+
+static void setup(int side, int local)
+{
+	struct side *s = &sides[side];
+	struct vmem_ioc_range ranges[2] = {
+		{ OWNED_GPA, POOL_OWNED_LEN }, { POOL_GPA, POOL_LEN },
+	};
+	struct vmem_ioc_pool_create pool = {
+		.size		= sizeof(pool),
+		.ranges		= (__u64)(unsigned long)ranges,
+		.nr_ranges	= 2,
+	};
+	int ret;
+
+	ret = local ? vmem_open_local(&s->guest) : vmem_open(NULL, &s->guest);
+	if (ret)
+		errx(1, "open: %d", ret);
+	s->memory = mmap(NULL, MEMORY_LEN, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->memory == MAP_FAILED)
+		err(1, "mmap");
+	region(side, 0, VMEM_IOC_REGION_USER, 0, MEMORY_LEN - FROZEN_LEN, 0);
+	region(side, 1, VMEM_IOC_REGION_USER, MEMORY_LEN - FROZEN_LEN,
+	       FROZEN_LEN, VMEM_IOC_REGION_FROZEN);
+	region(side, 2, VMEM_IOC_REGION_OWNED, OWNED_GPA, OWNED_LEN, 0);
+	ret = vmem_pool_create(s->guest, &pool);
+	if (ret || pool.out_capacity != (POOL_LEN + POOL_OWNED_LEN) >> 12)
+		errx(1, "pool: %d", ret);
+	s->pool = pool.out_id;
+}
+
+/* Numbers that matter */
+
+static __u64 some_va(void)
+{
+	static const __u64 bases[] = {
+		0, 0x400000, 0x7fffffe00000, 0xffff800000000000,
+		0xffffffff80000000, 0xffffffffffe00000, 0x3fffffff000,
+		0x800000000000, 0xff00000000000000,
+	};
+	__u64 va = bases[chance(chance(8) ? 3 : sizeof(bases) / sizeof(bases[0]))];
+
+	return va + chance(1024) * 4096 + (chance(40) ? 0 : chance(4096));
+}
+
+static __u64 some_len(void)
+{
+	switch (chance(30)) {
+	case 0:
+		return 0;
+	case 1:
+		return 1 + chance(8192);
+	case 2:
+		return 4096 * chance(1 << 20);
+	case 3:
+		return ~0ULL << (12 + chance(52));
+	default:
+		return 4096 * (1 + chance(1200));
+	}
+}
+
+/* One that is there, mostly. */
+static int some_space(void)
+{
+	int at = (int)chance(NR_SPACES), tries;
+
+	for (tries = chance(20) ? 8 : 0; tries && !sides[0].spaces[at]; tries--)
+		at = (int)chance(NR_SPACES);
+	return at;
+}
+
+static __u64 some_gpa(void)
+{
+	switch (chance(12)) {
+	case 0:
+		return POOL_GPA + chance(POOL_LEN);
+	case 1:
+		return OWNED_GPA + 4096 * chance(OWNED_LEN / 4096 + 4);
+	case 2:
+		return chance(2) ? 1ULL << (12 + chance(52)) : chance(1 << 30);
+	case 3:
+		return MEMORY_LEN - FROZEN_LEN + 4096 * chance(FROZEN_LEN / 4096);
+	default:
+		return 4096 * chance(MEMORY_LEN / 4096);
+	}
+}
+
+/* Calls */
+
+static void do_space_create(void)
+{
+	struct vmem_ioc_space_create args[2];
+	int i, at = (int)chance(NR_SPACES), ret[2];
+	__u64 root = chance(3) ? some_gpa() & ~4095ULL : some_gpa();
+	int from = some_space(), nothing;
+	struct vmem_ioc_space_get get = { .size = sizeof(get) };
+
+	if (sides[0].spaces[at])
+		return;
+	doing = "SPACE_CREATE";
+	get.id = sides[0].spaces[from];
+	if (chance(2) && !vmem_space_get(sides[0].guest, &get))
+		root = get.out_root;	/* another space's */
+	memset(&args[0], 0, sizeof(args[0]));
+	args[0].size = sizeof(args[0]);
+	args[0].flags = chance(3) ? VMEM_IOC_SPACE_NEW : 0;
+	args[0].format = 1 + (__u32)chance(50) % 3 % 2 +
+			 (chance(30) ? 0 : (__u32)chance(3));
+	if (args[0].flags & VMEM_IOC_SPACE_NEW)
+		root = chance(20) ? 0 : root;
+	args[0].root = root;
+	args[0].flags |= chance(10) ? 0 : VMEM_IOC_SPACE_NXE_OFF;
+	args[0].flags |= chance(30) ? 0 : 1u << chance(32);
+	args[0].phys_bits = chance(4) ? 0 : (__u32)(chance(4) ? 40 : chance(64));
+	args[0].cow = chance(10) ? 0 : (__u32)chance(10);
+	nothing = !chance(5);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].pool = nothing ? 0 : sides[i].pool;
+		ret[i] = vmem_space_create(sides[i].guest, &args[i]);
+		sides[i].spaces[at] = ret[i] ? 0 : args[i].out_id;
+		if (!ret[i] != !!args[i].out_id)
+			differ("an id");
+		args[i].pool = args[i].out_id = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+static void do_destroy(void)
+{
+	struct vmem_ioc_destroy args[2] = { { .size = sizeof(args[0]) } };
+	struct vmem_ioc_pool_stat stat = {
+		.size = sizeof(stat), .id = sides[0].pool,
+	};
+	int i, at = some_space(), what = (int)chance(8), ret[2];
+
+	doing = "DESTROY";
+	/* a pool that is not in use would go */
+	if (vmem_pool_stat(sides[0].guest, &stat) ||
+	    (!what && stat.out_free == stat.out_capacity))
+		return;
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].id = what == 0 ? sides[i].pool :
+			     what == 1 ? sides[i].regions[0] :
+			     what == 2 ? sides[i].regions[2] :
+					 sides[i].spaces[at];
+		ret[i] = vmem_guest_destroy(sides[i].guest, &args[i]);
+		if (!ret[i] && what < 3)
+			errx(1, "step %lu: what is in use was destroyed", step);
+		if (!ret[i])
+			sides[i].spaces[at] = 0;
+		args[i].id = 0;
+		args[i].out_generation = !!args[i].out_generation;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+static void fill_mapping(struct vmem_ioc_mapping *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->va = some_va();
+	m->len = some_len();
+	m->kind = chance(3) ? VMEM_IOC_KIND_BASIC : VMEM_IOC_KIND_UNMAPPED;
+	if (m->kind == VMEM_IOC_KIND_BASIC) {
+		m->gpa = some_gpa() & ~4095ULL;
+		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
+	}
+	m->page_sizes = chance(10) ? 0 : 4096;
+	switch (chance(60)) {
+	case 0:
+		m->kind = (__u32)chance(5);
+		break;
+	case 1:
+		m->attrs = 1u << chance(32);
+		break;
+	case 2:
+		m->page_sizes = 1ULL << chance(64);
+		break;
+	case 3:
+		m->path = 1u << chance(32);
+		break;
+	case 4:
+		m->flags = 1u << chance(32);
+		break;
+	case 5:
+		m->gpa = some_gpa();
+		break;
+	}
+}
+
+/* What may differ in an answer. */
+static void one_change(struct vmem_ioc_change *change, int ret)
+{
+	/* one that waits for a page raises the generation in each part */
+	change->out_generation = 0;
+
+	/* decided by the list or by the pool, these have no place */
+	switch (ret) {
+	case -EAGAIN:
+	case -EINVAL:
+	case -ENOSPC:
+	case -EOPNOTSUPP:
+	case -EOVERFLOW:
+		change->out_at_level = 0;
+		change->out_at_va = 0;
+	}
+}
+
+static void do_map(void)
+{
+	struct vmem_ioc_mapping list[8];
+	struct vmem_ioc_map args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), ret[2];
+
+	doing = "MAP";
+	args[0].nr = chance(3) ? 1 : (__u32)chance(9);
+	for (i = 0; i < (int)args[0].nr; i++)
+		fill_mapping(&list[i]);
+	args[0].mappings = (__u64)(unsigned long)list;
+	args[0].flags = (chance(2) ? VMEM_IOC_MAP_REPLACE : 0) |
+			(chance(2) ? VMEM_IOC_MAP_ATOMIC : 0) |
+			(chance(40) ? 0 : 1u << chance(32));
+	args[0].budget = chance(10) ? 0 : chance(20);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].space = sides[i].spaces[at];
+		ret[i] = vmem_space_map(sides[i].guest, &args[i]);
+		one_change(&args[i].change, ret[i]);
+		args[i].space = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+static void do_unmap(void)
+{
+	struct vmem_ioc_unmap args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), ret[2];
+
+	doing = "UNMAP";
+	args[0].start = chance(10) ? some_va() : 0;
+	args[0].last = chance(10) ? args[0].start + some_len() - 1 : ~0ULL;
+	args[0].budget = chance(10) ? 0 : chance(20);
+	args[0].flags = chance(40) ? 0 : 1u << chance(32);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].space = sides[i].spaces[at];
+		ret[i] = vmem_space_unmap(sides[i].guest, &args[i]);
+		one_change(&args[i].change, ret[i]);
+		args[i].space = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+static void do_translate(void)
+{
+	static struct vmem_ioc_result results[2][NR_VAS];
+	static __u64 entries[2][NR_VAS][VMEM_IOC_LEVELS_MAX];
+	struct vmem_ioc_translate args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), ret[2], words = (int)chance(2);
+	__u64 vas[NR_VAS];
+
+	doing = "TRANSLATE";
+	memset(results, 0x5a, sizeof(results));
+	memset(entries, 0x5a, sizeof(entries));
+	args[0].nr = chance(3) ? (__u32)chance(NR_VAS + 1) : 1;
+	for (i = 0; i < NR_VAS; i++)
+		vas[i] = some_va();
+	args[0].vas = (__u64)(unsigned long)vas;
+	args[0].access = chance(40) ? 0 : 1;
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].space = sides[i].spaces[at];
+		args[i].results = (__u64)(unsigned long)results[i];
+		args[i].entries = words ? (__u64)(unsigned long)entries[i] : 0;
+		ret[i] = vmem_space_translate(sides[i].guest, &args[i]);
+		args[i].space = 0;
+		args[i].results = args[i].entries = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+	if (memcmp(results[0], results[1], sizeof(results[0])) ||
+	    memcmp(entries[0], entries[1], sizeof(entries[0])))
+		differ("results");
+}
+
+/* All records, read in pieces of any size. Return: how many. */
+static int read_walk(struct vmem_walker *walker, struct vmem_ioc_record *records)
+{
+	int nr = 0, got;
+
+	do {
+		got = vmem_walk_read(walker, &records[nr], 1 + rand() % 200);
+		if (got < 0)
+			errx(1, "step %lu: reading a walk: %d", step, got);
+		nr += got;
+	} while (got && nr <= NR_RECORDS - 200);
+	return nr;
+}
+
+static void do_walk(void)
+{
+	static struct vmem_ioc_record records[2][NR_RECORDS];
+	struct vmem_ioc_walk_create args[2] = { { .size = sizeof(args[0]) } };
+	int i, j, at[3], ret[2], nr[2];
+	struct vmem_walker *walker;
+	__u32 ids[3];
+
+	doing = "a walk";
+	args[0].nr = chance(3) ? 1 : (__u32)chance(4);
+	for (j = 0; j < 3; j++)
+		at[j] = some_space();
+	args[0].flags = (__u32)chance(1 << 4) |
+			(chance(60) ? 0 : 1u << chance(32));
+	args[0].start = chance(2) ? 0 : some_va();
+	args[0].last = chance(2) ? ~0ULL : args[0].start + some_len();
+	args[0].budget = 1 + chance(200);
+	args[0].seen_max = chance(3) ? 0 : 1 + chance(50);
+	args[1] = args[0];
+	memset(records, 0, sizeof(records));
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 3; j++)
+			ids[j] = sides[i].spaces[at[j]];
+		args[i].spaces = (__u64)(unsigned long)ids;
+		ret[i] = vmem_walk_create(sides[i].guest, &args[i], &walker);
+		nr[i] = 0;
+		if (!ret[i]) {
+			nr[i] = read_walk(walker, records[i]);
+			vmem_walk_close(walker);
+		}
+		args[i].spaces = 0;
+		args[i].out_fd = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+	if (nr[0] < NR_RECORDS - 400 && nr[0] != nr[1])
+		differ("how many records there are");
+	nr[0] = nr[0] < nr[1] ? nr[0] : nr[1];
+	if (memcmp(records[0], records[1], (size_t)nr[0] * sizeof(records[0][0])))
+		differ("records");
+}
+
+static void do_ask(void)
+{
+	struct vmem_ioc_pool_stat stats[2] = { { .size = sizeof(stats[0]) } };
+	struct vmem_ioc_space_get gets[2] = { { .size = sizeof(gets[0]) } };
+	struct vmem_ioc_item items[2][8];
+	struct vmem_ioc_list lists[2] = { { .size = sizeof(lists[0]) } };
+	int i, j, at = some_space(), ret[2][3];
+
+	doing = "POOL_STAT, SPACE_GET, LIST";
+	memset(items, 0, sizeof(items));
+	lists[0].kind = (__u32)chance(5);
+	lists[0].nr = 8;
+	lists[1] = lists[0];
+	stats[1] = stats[0];
+	gets[1] = gets[0];
+	for (i = 0; i < 2; i++) {
+		stats[i].id = sides[i].pool;
+		ret[i][0] = vmem_pool_stat(sides[i].guest, &stats[i]);
+		gets[i].id = sides[i].spaces[at];
+		ret[i][1] = vmem_space_get(sides[i].guest, &gets[i]);
+		lists[i].items = (__u64)(unsigned long)items[i];
+		ret[i][2] = vmem_guest_list(sides[i].guest, &lists[i]);
+		stats[i].id = gets[i].id = 0;
+		stats[i].out_oldest_generation =
+			!!stats[i].out_oldest_generation;
+		gets[i].out_generation = 0;
+		lists[i].items = 0;
+		for (j = 0; j < 8; j++) {
+			items[i][j].id = 0;
+			items[i][j].pool = !!items[i][j].pool;
+			/* mappings of memory are counted by the module only */
+			if (lists[i].kind == VMEM_IOC_LIST_REGIONS)
+				items[i][j].uses = 0;
+		}
+	}
+	same(ret[0][0], ret[1][0], &stats[0], &stats[1], sizeof(stats[0]));
+	same(ret[0][1], ret[1][1], &gets[0], &gets[1], sizeof(gets[0]));
+	same(ret[0][2], ret[1][2], &lists[0], &lists[1], sizeof(lists[0]));
+	if (memcmp(items[0], items[1], sizeof(items[0])))
+		differ("items");
+}
+
+static void do_flushed(void)
+{
+	struct vmem_ioc_flushed args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), what = (int)chance(20), ret[2];
+
+	doing = "FLUSHED";
+	for (i = 0; i < 2; i++) {
+		struct vmem_ioc_space_get get = {
+			.size = sizeof(get), .id = sides[i].spaces[at],
+		};
+
+		args[i].size = sizeof(args[i]);
+		if (!vmem_space_get(sides[i].guest, &get))
+			args[i].generation = what == 1 ? 0 :
+					     get.out_generation + !what;
+		ret[i] = vmem_guest_flushed(sides[i].guest, &args[i]);
+		args[i].generation = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+static void do_freeze(void)
+{
+	struct vmem_ioc_region_set args[2] = { { .size = sizeof(args[0]) } };
+	int i, which = (int)chance(3), ret[2];
+
+	doing = "REGION_SET";
+	args[0].mask = chance(10) ? VMEM_IOC_REGION_FROZEN : (__u32)chance(4);
+	args[0].value = (__u32)chance(2);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].id = sides[i].regions[which];
+		ret[i] = vmem_region_set(sides[i].guest, &args[i]);
+		args[i].id = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+/* What a guest may write into a table, or anywhere. */
+static void do_poke(void)
+{
+	__u64 gpa = chance(3) ? POOL_GPA + 8 * chance(POOL_LEN / 8) :
+				8 * chance(MEMORY_LEN / 8), entry;
+
+	doing = "a poke";
+	switch (chance(5)) {
+	case 0:
+		entry = 0;
+		break;
+	case 4:
+		entry = (__u64)chance(64) << 21 | 0xe3;	/* a large page */
+		break;
+	case 1:
+		entry = (some_gpa() & ~4095ULL) | chance(4096);
+		break;
+	case 2:
+		entry = ((__u64)chance(1UL << 32) << 32) | chance(1UL << 32);
+		break;
+	default:
+		entry = (POOL_GPA + 4096 * chance(POOL_LEN / 4096)) | 0x23;
+	}
+	memcpy(sides[0].memory + gpa, &entry, sizeof(entry));
+	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
+}
+
+int main(int argc, char **argv)
+{
+	static void (*const actions[])(void) = {
+		do_map, do_map, do_map, do_map, do_unmap, do_unmap, do_walk,
+		do_translate, do_space_create, do_space_create, do_destroy,
+		do_ask, do_flushed, do_flushed, do_freeze, do_poke,
+	};
+	int local = argc > 1 && !strcmp(argv[1], "--local");
+	unsigned long steps = 2000, seed;
+	int i;
+
+	argc -= local;
+	argv += local;
+	if (argc < 2)
+		errx(2, "usage: backends [--local] SEED [STEPS]");
+	seed = strtoul(argv[1], NULL, 0);
+	if (argc > 2)
+		steps = strtoul(argv[2], NULL, 0);
+	state = 0x9e3779b97f4a7c15UL * (seed + 1);
+	srand((unsigned int)seed);
+	setup(0, local);
+	setup(1, 1);
+	for (step = 0; step < steps; step++) {
+		actions[chance(sizeof(actions) / sizeof(actions[0]))]();
+		same_memory(step % 64 == 0);
+	}
+	doing = "the end";
+	same_memory(1);
+	for (i = 0; i < 2; i++) {
+		vmem_close(sides[i].guest);
+		munmap(sides[i].owned, OWNED_LEN);
+		munmap(sides[i].memory, MEMORY_LEN);
+	}
+	printf("# seed %lu: %lu steps, %lu calls, %lu of them refused:", seed,
+	       steps, calls, refusals);
+	for (i = 0; i < 256; i++)
+		if (errnos[i])
+			printf(" %s %lu", strerrorname_np(i), errnos[i]);
+	putchar('\n');
+	return calls - refusals > steps / 4 && refusals > steps / 20 ? 0 : 1;
+}
