@@ -24,11 +24,9 @@
 
 #define VMEM_SEEN_LG2		10	/* slots to begin with */
 
-/* A page of the core's, which are no smaller than the caller's. */
-#define VMEM_RECORDS							\
-	(PAGE_SIZE / sizeof(struct vmem_space_aware_mapping))
+#define VMEM_RECORDS		(PAGE_SIZE / sizeof(struct vmem_ioc_record))
 
-/* Up to the path, a record is given to userspace as the core made it. */
+/* Records are given to userspace as the core made them. */
 #define VMEM_SAME(theirs, ours)						\
 	static_assert(offsetof(struct vmem_ioc_record, theirs) ==	\
 		      offsetof(struct vmem_space_aware_mapping, ours))
@@ -50,7 +48,8 @@ VMEM_SAME(bad, entry);
 VMEM_SAME(leaf, leaf);
 VMEM_SAME(effective, effective);
 VMEM_SAME(owner, ref.owner);
-static_assert(sizeof(struct vmem_ioc_record) <=
+VMEM_SAME(path, path);
+static_assert(sizeof(struct vmem_ioc_record) ==
 	      sizeof(struct vmem_space_aware_mapping));
 static_assert(VMEM_IOC_REC_MAPPING == (int)VMEM_REC_MAPPING);
 static_assert(VMEM_IOC_REC_REFERENCE == (int)VMEM_REC_REFERENCE);
@@ -250,8 +249,7 @@ int vmem_walker_step(struct vmem_walker *walker,
  * @lock:	the walk's mutex: readers take turns. Outermost, see struct
  *		vmem_guest. A reader may wait under it in its own page fault.
  * @walker:	the walk; it keeps the guest alive
- * @records:	a page of records, as the core makes them
- * @given:	and as userspace gets them
+ * @records:	a page of records that are to be given
  * @nr:		how many there are
  * @next:	the next one to be given
  *
@@ -261,21 +259,9 @@ struct vmem_walk_file {
 	struct mutex lock;	/* readers take turns */
 	struct vmem_walker walker;
 	struct vmem_space_aware_mapping *records;
-	struct vmem_ioc_record *given;
 	u32 nr;
 	u32 next;
 };
-
-static void vmem_walk_give(struct vmem_walk_file *file)
-{
-	u32 i;
-
-	for (i = 0; i < file->nr; i++) {
-		memcpy(&file->given[i], &file->records[i],
-		       offsetof(struct vmem_ioc_record, path));
-		file->given[i].path = file->records[i].path;
-	}
-}
 
 static void vmem_walk_trace(const struct vmem_walk_file *file)
 {
@@ -309,7 +295,6 @@ static int vmem_walk_fill(struct vmem_walk_file *file)
 		ret = vmem_walker_step(&file->walker, file->records,
 				       VMEM_RECORDS, &file->nr);
 	if (file->nr) {
-		vmem_walk_give(file);
 		vmem_walk_trace(file);
 		ret = 0;
 	}
@@ -338,7 +323,7 @@ static ssize_t vmem_walk_read(struct file *filp, char __user *buf, size_t count,
 		}
 		nr = min_t(size_t, file->nr - file->next, max - done);
 		left = copy_to_user(buf + done * size,
-				    &file->given[file->next], nr * size);
+				    &file->records[file->next], nr * size);
 		/* Records of which a part is missing stay. */
 		nr -= DIV_ROUND_UP(left, size);
 		file->next += nr;
@@ -355,7 +340,6 @@ static ssize_t vmem_walk_read(struct file *filp, char __user *buf, size_t count,
 static void vmem_walk_free(struct vmem_walk_file *file)
 {
 	vmem_walker_exit(&file->walker);
-	vmem_scratch_free(file->given, PAGE_SIZE);
 	vmem_scratch_free(file->records, PAGE_SIZE);
 	vmem_scratch_free(file, sizeof(*file));
 }
@@ -447,8 +431,7 @@ int vmem_ioctl_walk_create(struct vmem_call *call, void *arg)
 	if (ret)
 		goto err_file;
 	file->records = vmem_scratch_alloc(PAGE_SIZE);
-	file->given = vmem_scratch_alloc(PAGE_SIZE);
-	if (!file->records || !file->given) {
+	if (!file->records) {
 		ret = -ENOMEM;
 		goto err_file;
 	}
