@@ -542,12 +542,9 @@ static void do_poke(void)
 				8 * chance(MEMORY_LEN / 8), entry;
 
 	doing = "a poke";
-	switch (chance(5)) {
+	switch (chance(4)) {
 	case 0:
 		entry = 0;
-		break;
-	case 4:
-		entry = (__u64)chance(64) << 21 | 0xe3;	/* a large page */
 		break;
 	case 1:
 		entry = (some_gpa() & ~4095ULL) | chance(4096);
@@ -562,12 +559,37 @@ static void do_poke(void)
 	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
 }
 
+/* A guest has a large page where tables were, or where there is nothing. */
+static void do_large(void)
+{
+	__u64 words[VMEM_IOC_LEVELS_MAX], va = some_va(), entry, gpa;
+	struct vmem_ioc_result result;
+	struct vmem_ioc_translate arg = {
+		.size		= sizeof(arg),
+		.space		= sides[0].spaces[some_space()],
+		.nr		= 1,
+		.vas		= (__u64)(unsigned long)&va,
+		.results	= (__u64)(unsigned long)&result,
+		.entries	= (__u64)(unsigned long)words,
+	};
+
+	doing = "a large page";
+	if (vmem_space_translate(sides[0].guest, &arg))
+		return;
+	gpa = (words[2] & 0xffffffffff000) + 8 * (va >> 21 & 511);
+	if ((words[2] & 0x81) != 1 || gpa >= MEMORY_LEN)
+		return;
+	entry = (__u64)chance(64) << 21 | 0xe3;
+	memcpy(sides[0].memory + gpa, &entry, sizeof(entry));
+	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
+}
+
 int main(int argc, char **argv)
 {
 	static void (*const actions[])(void) = {
 		do_map, do_map, do_map, do_map, do_unmap, do_unmap, do_walk,
 		do_translate, do_space_create, do_space_create, do_destroy,
-		do_ask, do_flushed, do_flushed, do_freeze, do_poke,
+		do_ask, do_flushed, do_flushed, do_freeze, do_poke, do_large,
 	};
 	int local = argc > 1 && !strcmp(argv[1], "--local");
 	unsigned long steps = 2000, seed;

@@ -8,7 +8,7 @@
 
 #include "local.h"
 
-/* A record of the core is a record of the call, but for the path's place. */
+/* A record of the core is a record of the call, byte for byte. */
 #define SAME_RECORD(field, other, type)					\
 	_Static_assert(offsetof(struct vmem_ioc_record, field) ==	\
 		       offsetof(struct vmem_space_aware_mapping, other) && \
@@ -32,6 +32,9 @@ SAME_RECORD(entry, ref.entry, u64);
 SAME_RECORD(leaf, leaf, u16);
 SAME_RECORD(effective, effective, u16);
 SAME_RECORD(owner, ref.owner, u32);
+SAME_RECORD(path, path, u32);
+_Static_assert(sizeof(struct vmem_ioc_record) ==
+	       sizeof(struct vmem_space_aware_mapping), "record");
 _Static_assert(VMEM_IOC_REC_MAPPING == VMEM_REC_MAPPING &&
 	       VMEM_IOC_REC_REFERENCE == VMEM_REC_REFERENCE &&
 	       VMEM_IOC_REC_HOLE == VMEM_REC_HOLE &&
@@ -57,7 +60,6 @@ _Static_assert(LOCAL_WALK_SPACES_MAX <= 1 << VMEM_SEEN_SPACES_LG2, "spaces");
 		    VMEM_IOC_WALK_RESIDENT_ONLY)
 
 #define SEEN_FIRST_LG2	9
-#define BATCH		128	/* records at a time */
 
 /**
  * struct local_walker - a walk
@@ -171,14 +173,6 @@ err_free:
 	return ret;
 }
 
-/* Up to the path, a record of the core is one of the calls. */
-static void record_fill(struct vmem_ioc_record *to,
-			const struct vmem_space_aware_mapping *from)
-{
-	memcpy(to, from, offsetof(struct vmem_ioc_record, path));
-	to->path = from->path;
-}
-
 /* One step: records, more room to remember, or the next space. */
 static int walk_step(struct local_walker *lw,
 		     struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
@@ -211,18 +205,12 @@ int walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
 	struct local_walker *lw = container_of(walker, struct local_walker,
 					       walker);
 	u32 max = nr < LOCAL_READ_MAX ? nr : LOCAL_READ_MAX, done = 0;
-	struct vmem_space_aware_mapping batch[BATCH];
-	u32 i, got, room;
 	int ret;
 
 	if (!max)
 		return -EINVAL;
 	while (done < max && !lw->walk.finished) {
-		got = 0;
-		room = max - done < BATCH ? max - done : BATCH;
-		ret = walk_step(lw, batch, room, &got);
-		for (i = 0; i < got; i++)
-			record_fill(&records[done++], &batch[i]);
+		ret = walk_step(lw, (void *)records, max, &done);
 		if (ret)
 			return done ? (int)done : ret;
 	}
