@@ -171,6 +171,9 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 	if (!place->m)
 		return NULL;
 
+	place->first = place->m->virt_base;
+	if (place->m == &change->list[change->done])
+		place->first += change->done_len;
 	place->map = place->m->kind != VMEM_KIND_UNMAPPED;
 	place->needs = place->m->basic.attrs & VMEM_RWXU;
 	/* that it can be made was seen before pass 1 */

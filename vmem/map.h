@@ -42,6 +42,7 @@ struct vmem_place {
 	bool free;		/* tables left empty go */
 	bool sweep;		/* and nothing else is done */
 	bool moved;		/* something was done since the call began */
+	vmem_virt_t first;	/* where the pass begins */
 	vmem_virt_t va;
 	vmem_virt_t last;
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
@@ -421,8 +422,8 @@ static __always_inline void vmem_unmap_beside(const struct vmem_format *fmt,
 	unsigned int end = vmem_place_end(fmt, place), i = 0;
 	const vmem_pte_t *host = place->host[level];
 
-	if (place->m->virt_base > (place->va & ~vmem_table_mask(fmt, level)))
-		i = vmem_index(fmt, place->m->virt_base, level);
+	if (place->first > (place->va & ~vmem_table_mask(fmt, level)))
+		i = vmem_index(fmt, place->first, level);
 	if ((i && vmem_any(host, 0, i - 1, U64_MAX)) ||
 	    (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX)))
 		change->keeps |= BIT(level);
