@@ -366,6 +366,46 @@ static void map_pool_empty(struct kunit *test)
 	}
 }
 
+/* Neighbours in a list need the same tables: these are counted once. */
+static void map_pool_just_enough(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u32 need = b->rules->levels - 1, nr;
+	struct vmem_mapping list[4];
+	struct vmem_reservation hog;
+
+	for (nr = 1; nr <= 2; nr++) {
+		bench_reset(b);
+		list[0] = bench_basic(bench_page(b), 0, bench_page(b), RWX);
+		list[1] = bench_basic(0, 0, bench_page(b), RWX);
+		vmem_reservation_init(&hog);
+		KUNIT_ASSERT_EQ(test, 0,
+				vmem_pool_reserve(&b->guest.pool, &hog,
+						  POOL_TABLES - 1 - need));
+		KUNIT_EXPECT_EQ(test, 0, bench_run(b, list, nr, VMEM_CHANGE_ATOMIC,
+						   U64_MAX));
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_free, 0);
+		vmem_pool_unreserve(&b->guest.pool, &hog);
+	}
+}
+
+/* A page of the pool may hold anything: a guest can write there. */
+static void map_into_pages_that_hold_bits(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	u32 table, i;
+
+	for (table = 1; table < 2 * b->rules->levels; table++)
+		for (i = 0; i < nr_entries(b->rules); i++)
+			bench_write(b, guest_gpa(&b->guest, PART_POOL, table), i,
+				    bench_leaf(b, bench_data(b, 7)));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, page, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, bench_upper(b), 0, page, RWX, 0));
+	bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
+	KUNIT_EXPECT_EQ(test, b->nr_out, 2);
+}
+
 /* Not enough until the quarantine is flushed */
 static void map_quarantine_full(struct kunit *test)
 {
@@ -600,6 +640,8 @@ static struct kunit_case map_cases[] = {
 	EACH_FORMAT(map_misused_table),
 	EACH_FORMAT(map_shared_root),
 	EACH_FORMAT(map_pool_empty),
+	EACH_FORMAT(map_pool_just_enough),
+	EACH_FORMAT(map_into_pages_that_hold_bits),
 	EACH_FORMAT(map_quarantine_full),
 	EACH_FORMAT(map_list_stops_where_refused),
 	EACH_FORMAT(map_atomic_list),

@@ -340,8 +340,9 @@ static void unmap(struct model *model, const struct vmem_mapping *m, u64 table,
 		if (err)
 			continue;
 		unmap(model, m, decoded.gpa, level - 1, va, zero, drop, result);
-		if (drop && links_me(model, decoded.gpa, table, i) &&
-		    is_zero(model, decoded.gpa)) {
+		/* in a list it may turn out only now that it can't be let go of */
+		if (drop && guest_writable(&model->guest, table) &&
+		    links_me(model, decoded.gpa, table, i) && is_zero(model, decoded.gpa)) {
 			struct model_table *mine = pool_table(model, decoded.gpa);
 
 			guest_write(&model->guest, table, i, 0);

@@ -120,6 +120,27 @@ static void reserve_adds_what_lacks(struct kunit *test)
 			  VMEM_NO_TABLE);
 }
 
+/* Whatever came back, the lowest is next. */
+static void reserve_after_release(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2));
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2));
+	vmem_pool_unreserve(&f->pool, &f->res);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	KUNIT_EXPECT_EQ(test, page_gpa(0),
+			vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0)));
+	vmem_pool_unreserve(&f->pool, &f->other);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+	for (i = 0; i < NR_PAGES; i++)
+		KUNIT_EXPECT_EQ(test, page_gpa(i),
+				vmem_table_gpa(vmem_pool_reserved(&f->pool,
+								  &f->res, i)));
+}
+
 /* 16 */
 static void reserve_too_many(struct kunit *test)
 {
@@ -411,6 +432,7 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(init_counts_pages),
 	KUNIT_CASE(reserve_gives_the_lowest),
 	KUNIT_CASE(reserve_adds_what_lacks),
+	KUNIT_CASE(reserve_after_release),
 	KUNIT_CASE(reserve_too_many),
 	KUNIT_CASE(reserve_quarantined),
 	KUNIT_CASE(flushed_by_generation),

@@ -16,7 +16,8 @@
  *   level 2  the first slot: a table of level 1 of ours or of the guest's in
  *            each of its states, or one of the letters that are no table; the
  *            second slot: a hole, junk, malformed, outside, the root itself, a
- *            small tree, or the table that the first one has
+ *            small tree, or the table that the first one has; a hole and the
+ *            small tree also where the root is frozen
  */
 #include "bench.h"
 
@@ -78,6 +79,8 @@ enum second_letter {
 	SECOND_OUTSIDE,
 	SECOND_SELF,
 	SECOND_SHARED,
+	SECOND_HOLE_FROZEN,
+	SECOND_TREE_FROZEN,
 	NR_SECOND_LETTERS,
 };
 
@@ -227,6 +230,7 @@ static void put_second(struct bench *b, unsigned int letter)
 
 	switch (letter) {
 	case SECOND_TREE:
+	case SECOND_TREE_FROZEN:
 		table = bench_take(b, 1, root, 1);
 		table = bench_take(b, 0, table, 1);
 		put_leaves(b, table, LEAF_HOLE + NR_LEAF_LETTERS * LEAF_PRESENT, 8);
@@ -254,6 +258,9 @@ static void make_state(struct toy *toy, u32 state)
 	struct bench *b = toy->b;
 
 	bench_reset(b);
+	if (state / NR_FIRST_LETTERS >= SECOND_HOLE_FROZEN)
+		bench_adopt(b, guest_gpa(&b->guest, PART_FROZEN,
+					 FROZEN_TABLES - 1));
 	put_first(b, state % NR_FIRST_LETTERS);
 	put_second(b, state / NR_FIRST_LETTERS);
 	/* another space, which has a part of the first one's tree */
@@ -303,6 +310,8 @@ static void try_change(struct toy *toy, const struct vmem_mapping *list, u32 nr,
 	u32 i;
 	int ret;
 
+	if (b->differs)
+		return;
 	/*
 	 * A table that is reached twice, through entries that the guest wrote,
 	 * changes in two places at once; what comes of mapping over both is

@@ -214,6 +214,26 @@ static void unmap_below_frozen_table(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EROFS, bench_unmap(b, page, page));
 }
 
+/* It stays when something in it stays, though it is cleared in part. */
+static void unmap_part_of_junk_below_frozen_table(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 frozen = guest_gpa(&b->guest, PART_FROZEN, 0), table;
+	u64 span = bench_span(b, 1), page = bench_page(b);
+
+	/* the table of level 2 is a frozen one; the toy's is the root */
+	if (bench_top(b) == 2)
+		bench_adopt(b, frozen);
+	else
+		bench_put(b, bench_root(b), 0, 3, bench_table_entry(b, frozen));
+	table = bench_take(b, 1, frozen, 0);
+	bench_write(b, table, 0, bench_junk(b));
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, page));
+	bench_write(b, table, 1, bench_junk(b));
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
+	KUNIT_EXPECT_EQ(test, -EROFS, bench_unmap(b, span, span));
+}
+
 /* A table that the guest named elsewhere too is freed with our link only. */
 static void unmap_through_an_entry_of_the_guest(struct kunit *test)
 {
@@ -357,6 +377,7 @@ static struct kunit_case unmap_cases[] = {
 	EACH_FORMAT(unmap_misused_table),
 	EACH_FORMAT(unmap_frozen_table),
 	EACH_FORMAT(unmap_below_frozen_table),
+	EACH_FORMAT(unmap_part_of_junk_below_frozen_table),
 	EACH_FORMAT(unmap_through_an_entry_of_the_guest),
 	EACH_FORMAT(unmap_after_the_guest_did),
 	EACH_FORMAT(unmap_list_over_both_halves),
