@@ -582,11 +582,12 @@ static __always_inline int vmem_change_range(const struct vmem_env *e,
 			ret = vmem_unmap_clear(e, change, place);
 		if (!ret)
 			ret = vmem_change_up(e, change, place);
-		if (ret) {
+		if (ret < 0) {
 			change->at_va = place->va;
 			change->at_level = place->level;
-			return ret;
 		}
+		if (ret)
+			return ret;
 		*offset = place->va == place->last ? place->m->len :
 			  place->va - place->m->virt_base;
 	}
