@@ -131,8 +131,7 @@ static void check_result(struct bench *b, int ret)
 	}
 	if (ret && ret == expected->ret && expected->at_known &&
 	    (change->at_va != expected->at_va ||
-	     (expected->at_level != NO_LEVEL &&
-	      change->at_level != expected->at_level))) {
+	     change->at_level != expected->at_level)) {
 		b->differs = true;
 		KUNIT_FAIL(b->test, "ret %d at %llx level %u, expected %llx %u",
 			   ret, change->at_va, change->at_level,

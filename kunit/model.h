@@ -157,8 +157,6 @@ struct model {
 	struct missing missing;	/* in the mapping in hand */
 };
 
-#define NO_LEVEL	U32_MAX		/* no entry was at fault */
-
 struct model_result {
 	int ret;
 	u32 done;

@@ -418,7 +418,7 @@ static int change_atomic(struct model *model, const struct vmem_mapping *list,
 	for (i = 0; i < nr; i++) {
 		ret = check_mapping(model, &list[i]);
 		if (ret)
-			return stop(result, list[i].virt_base, NO_LEVEL, ret);
+			return stop(result, list[i].virt_base, 0, ret);
 	}
 	for (i = 0; i < nr; i++)
 		for (j = 0; j < i; j++)
@@ -473,7 +473,7 @@ void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
 		model->missing.many = false;
 		ret = check_mapping(model, m);
 		if (ret) {
-			stop(result, m->virt_base, NO_LEVEL, ret);
+			stop(result, m->virt_base, 0, ret);
 			break;
 		}
 		ret = check(model, m, flags, result);
