@@ -390,9 +390,7 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 	bool known = walk->low <= level && walk->tables[level] == table;
 	vmem_space_id_t owner;
 	vmem_virt_t their_va;
-	/* from its begin: a table that comes up in the middle was put there now */
 	bool remember = !known && !(walk->flags & VMEM_WALK_FOLLOW) &&
-			walk->va == base &&
 			vmem_walk_covers(e->fmt, walk, base, level);
 
 	if (!known && moved && e->ops->pause(e->ctx)) {
