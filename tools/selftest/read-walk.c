@@ -304,9 +304,9 @@ void walk_resident_only(void)
 	rs = walk_all(g.fd, space, 0, 512 * GIB - 1, flags);
 	ASSERT_EQ(rs.nr, 2);
 	EXPECT_EQ(rs.r[0].type, VMEM_IOC_REC_ABSENT);
-	EXPECT_EQ(rs.r[0].gpa, table);
+	/* Others that lie near it may have gone with it, the root too. */
 	EXPECT_EQ(rs.r[0].va, 0);
-	EXPECT_EQ(rs.r[0].level, 3);
+	EXPECT_EQ(rs.r[0].gpa, rs.r[0].level == 4 ? g.root : table);
 	ASSERT(!mincore(g.mem, LEN, in_core));
 	i = (table - g.gpa) / PAGE;
 	EXPECT_EQ(in_core[i] & 1, 0);
