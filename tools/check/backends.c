@@ -79,9 +79,10 @@ static void same_memory(int all)
 {
 	if (memcmp(sides[0].memory + POOL_GPA, sides[1].memory + POOL_GPA,
 		   POOL_LEN) ||
-	    memcmp(sides[0].owned, sides[1].owned, OWNED_LEN))
+	    memcmp(sides[0].owned, sides[1].owned, POOL_OWNED_LEN))
 		differ("the pool's memory");
-	if (all && memcmp(sides[0].memory, sides[1].memory, MEMORY_LEN))
+	if (all && (memcmp(sides[0].memory, sides[1].memory, MEMORY_LEN) ||
+		    memcmp(sides[0].owned, sides[1].owned, OWNED_LEN)))
 		differ("memory");
 }
 
