@@ -38,6 +38,7 @@ static_assert(VMEM_IOC_KIND_COW == (int)VMEM_KIND_COW);
  * @piece:	context of the ops
  * @change:	the core's
  * @range:	for UNMAP: what is to be unmapped, in one part or two
+ * @order:	for UNMAP: lent to the core, as the parts are refused together
  * @start:	for UNMAP: first address
  * @last:	for UNMAP: last address
  * @unmap:	it is an UNMAP
@@ -50,6 +51,7 @@ struct vmem_change_work {
 	struct vmem_piece piece;
 	struct vmem_change change;
 	struct vmem_mapping range[2];
+	u32 order[2];
 	vmem_virt_t start;
 	vmem_virt_t last;
 	bool unmap;
@@ -79,6 +81,9 @@ vmem_change_space(struct vmem_change_work *work)
 		if (ret)
 			return ERR_PTR(ret);
 		work->change.list = work->range;
+		work->change.order = work->order;
+		if (work->change.nr > 1)
+			work->change.flags = VMEM_CHANGE_ATOMIC;
 	}
 	if (work->begun && guest->generation != work->generation)
 		vmem_change_recheck(&work->change);
@@ -155,6 +160,7 @@ static void vmem_change_answer(const struct vmem_change_work *work, int ret)
 {
 	const struct vmem_change *change = &work->change;
 	struct vmem_ioc_change *answer = work->answer;
+	u32 i;
 
 	answer->out_flush = change->flush;
 	if (change->flush == VMEM_FLUSH_RANGE) {
@@ -168,10 +174,8 @@ static void vmem_change_answer(const struct vmem_change_work *work, int ret)
 	if (work->unmap) {
 		/* The two parts are one range to the caller. */
 		answer->out_done = !ret;
-		if (!ret)
-			answer->out_done_len = 0;
-		else if (change->done)
-			answer->out_done_len += work->range[0].len;
+		for (i = 0; ret && i < change->done; i++)
+			answer->out_done_len += work->range[i].len;
 	}
 	if (ret) {
 		answer->out_at_va = change->at_va;

@@ -13,6 +13,7 @@
 #include "../vmem/vmem.h"
 #include "../vmem/pool.h"
 #include "pages.h"
+#include "pool.h"
 
 /*
  * The address is in the last table's block most of the time. A page of an
@@ -67,12 +68,16 @@ static __always_inline enum vmem_owner
 vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level, u32 *links)
 {
 	struct vmem_piece *piece = ctx;
+	enum vmem_owner owner;
 
 	if (table == piece->shared_root) {
 		*links = 2;
 		return VMEM_MINE;
 	}
-	return vmem_pool_owner(piece->pool, table, level, links);
+	owner = vmem_pool_owner(piece->pool, table, level, links);
+	if (owner != VMEM_FOREIGN)
+		return owner;
+	return vmem_pool_object_owner(piece->guest, table, level, links);
 }
 
 static __always_inline bool vmem_ops_links_me(void *ctx, vmem_table_t table,

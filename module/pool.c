@@ -45,6 +45,26 @@ struct vmem_pool_object *vmem_pool_object_at(struct vmem_guest *guest,
 		      NULL;
 }
 
+/**
+ * vmem_pool_object_owner() - whose a table is that isn't of the call's pool
+ * @guest:	the guest
+ * @table:	the table
+ * @level:	at which it is met
+ * @links:	out: how many links it has, when it is ours
+ *
+ * Context: vmem_guest.lock is held.
+ */
+enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
+				       vmem_table_t table, unsigned int level,
+				       u32 *links)
+{
+	struct vmem_pool_object *pool;
+
+	pool = vmem_pool_object_at(guest, vmem_table_gpa(table));
+	return pool ? vmem_pool_owner(&pool->pool, table, level, links) :
+		      VMEM_FOREIGN;
+}
+
 static int vmem_pool_range_compare(const void *a, const void *b)
 {
 	const struct vmem_pool_range *x = a, *y = b;

@@ -49,6 +49,9 @@ vmem_to_pool(struct vmem_object *object)
 	return container_of(object, struct vmem_pool_object, object);
 }
 
+enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
+				       vmem_table_t table, unsigned int level,
+				       u32 *links);
 struct vmem_pool_object *vmem_pool_object_at(struct vmem_guest *guest,
 					     vmem_phys_t gpa);
 void vmem_pool_object_free(struct vmem_pool_object *pool);

@@ -131,6 +131,10 @@ static int vmem_space_make_root(struct vmem_guest *guest,
 	if (ret)
 		return ret;
 	space->space.root = vmem_pool_reserved(pool, &piece->reservation, 0);
+	if (vmem_table_gpa(space->space.root) >> space->space.facts.phys_bits) {
+		vmem_pool_unreserve(pool, &piece->reservation);
+		return -EOVERFLOW;
+	}
 	for (;;) {
 		vmem_piece_begin(piece);
 		ret = vmem_piece_lookup(piece,

@@ -210,14 +210,18 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 					     struct vmem_change *change)
 {
 	bool moved = false;
+	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
 	for (; change->touched < change->need; change->touched++) {
 		if (moved && e->ops->pause(e->ctx))
 			return VMEM_PAUSE;
-		ret = vmem_change_reach(e, e->ops->reserved(e->ctx, change->touched),
-					&host);
+		table = e->ops->reserved(e->ctx, change->touched);
+		/* an entry can't name it */
+		if (vmem_table_gpa(table) >> e->facts->phys_bits)
+			return -EOVERFLOW;
+		ret = vmem_change_reach(e, table, &host);
 		if (ret)
 			return ret;
 		moved = true;

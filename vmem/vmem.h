@@ -742,7 +742,8 @@ struct vmem_change {
  * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again. Refused with nothing of
  * the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
  * -EINVAL (alignment, a range that isn't canonical, overlaps in an atomic
- * list), -EOVERFLOW (a sum wraps, or the address is wider than the space's),
+ * list), -EOVERFLOW (a sum wraps, or an address is wider than the space's,
+ * that of a new table included),
  * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
  * there; an entry above grants less; a page for tables is misused),
  * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a

@@ -148,7 +148,8 @@ int space_unmap(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_unmap *arg = p;
 	struct vmem_mapping list[2];
-	struct vmem_change change = { .list = list };
+	u32 order[2], i;
+	struct vmem_change change = { .list = list, .order = order };
 	struct space *space;
 	int ret;
 
@@ -162,12 +163,12 @@ int space_unmap(struct local_guest *lg, void *p)
 	ret = space->engine->unmap_list(arg->start, arg->last, list, &change.nr);
 	if (ret)
 		return ret;
+	if (change.nr > 1)
+		change.flags = VMEM_CHANGE_ATOMIC;
 	ret = change_run(lg, space, &change, arg->budget, &arg->change);
 	/* two parts are one range to the caller */
 	arg->change.out_done = !ret;
-	if (!ret)
-		arg->change.out_done_len = 0;
-	else if (change.done)
-		arg->change.out_done_len += list[0].len;
+	for (i = 0; ret && i < change.done; i++)
+		arg->change.out_done_len += list[i].len;
 	return ret;
 }
