@@ -4,7 +4,7 @@
  */
 #include "guest.h"
 
-static const u32 part_first[NR_PARTS] = { 16, 80, 112, 160 };
+static const u32 part_first[NR_PARTS] = { 16, 80, 112, DATA_FIRST };
 static const u32 part_nr[NR_PARTS] = {
 	POOL_TABLES, FOREIGN_TABLES, FROZEN_TABLES, DATA_PAGES,
 };

@@ -26,7 +26,8 @@ enum guest_part {
 #define FOREIGN_TABLES	16
 #define FROZEN_TABLES	8
 #define DATA_PAGES	32
-#define OUTSIDE_PAGE	240	/* the number of a page that isn't memory */
+#define DATA_FIRST	512	/* the number of the first of these pages */
+#define OUTSIDE_PAGE	240	/* and of one that isn't memory */
 #define NR_ROOT_LINKS	4
 
 /* Numbers that look random and are the same for a seed everywhere. */

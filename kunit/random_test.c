@@ -57,7 +57,8 @@ static struct vmem_mapping some_mapping(struct bench *b)
 			len = bench_span(b, below(b, b->rules->levels));
 		return bench_unmapped(va, len);
 	}
-	return bench_basic(va, bench_page(b) * below(b, 200), len, attrs);
+	return bench_basic(va, bench_page(b) * (DATA_FIRST - 80 + below(b, 120)), len,
+			   attrs);
 }
 
 /* The guest writes an entry of one of its tables, ours or not. */

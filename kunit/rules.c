@@ -133,8 +133,8 @@ const struct rules x86_64_5level_rules = {
 };
 
 /*
- * The toy's manual: bit 62 present, 63 reserved; 19:4 the address of a table,
- * 19:12 that of a page, and what is left of them, or above the width, reserved;
+ * The toy's manual: bit 62 present, 63 reserved; 21:4 the address of a table,
+ * 21:12 that of a page, and what is left of them, or above the width, reserved;
  * bit 0 of a table of level 1: a leaf of two pages, whose address begins at bit
  * 13; of a table of level 2: malformed.
  * Bits 33, 34, 35, 40 permit R, X, W, U; 41 D, 42 A; 45:44 for software.
@@ -161,11 +161,11 @@ static void toy_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 	}
 	if (bit(entry, 63) || (leaf && bits(entry, 11, 4)) ||
 	    (large && bit(entry, 12)) ||
-	    (cpu->phys_bits < 20 && bits(entry, 19, cpu->phys_bits))) {
+	    (cpu->phys_bits < 22 && bits(entry, 21, cpu->phys_bits))) {
 		decoded->kind = IS_RESERVED;
 		return;
 	}
-	decoded->gpa = bits(entry, 19, 4);
+	decoded->gpa = bits(entry, 21, 4);
 	decoded->rest = entry - decoded->gpa;
 	for (i = 0; i < ARRAY_SIZE(permissions); i++)
 		if (bit(entry, permissions[i].nr))

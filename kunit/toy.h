@@ -15,9 +15,9 @@
 #define TOY_LEVELS	3
 #define TOY_PAGE_LG2	12
 #define TOY_INDEX_LG2	1
-#define TOY_PHYS_BITS	20
+#define TOY_PHYS_BITS	22
 
-#define TOY_ADDR	GENMASK_ULL(19, 4)
+#define TOY_ADDR	GENMASK_ULL(21, 4)
 #define TOY_LARGE	BIT_ULL(0)	/* above level 0: a leaf */
 #define TOY_R		BIT_ULL(33)
 #define TOY_W		BIT_ULL(35)

@@ -60,6 +60,28 @@ static void translate_frame_outside(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t.flags, 0);
 }
 
+/* A frame counts as outside unless all of it is memory. */
+static void translate_frame_partly_outside(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 vas[] = { 0, bench_span(b, 1) - 1 }, end = bench_data(b, DATA_PAGES);
+	struct vmem_translation t;
+
+	/* one that begins in memory, and on x86-64 ends behind it */
+	bench_put(b, bench_root(b), 0, 1, bench_large(b, bench_frame(b, 1)));
+	bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
+	bench_translate(b, &b->space, 0, &t);
+	KUNIT_EXPECT_EQ(test, t.flags, bench_frame(b, 1) + bench_span(b, 1) > end ?
+			VMEM_FRAME_OUTSIDE : 0);
+	/* the last page of memory, and the first behind it */
+	bench_put(b, bench_root(b), bench_upper(b), 0, bench_leaf(b, end - bench_page(b)));
+	bench_translate(b, &b->space, bench_upper(b), &t);
+	KUNIT_EXPECT_EQ(test, t.flags, 0);
+	bench_put(b, bench_root(b), bench_upper(b), 0, bench_leaf(b, end));
+	bench_translate(b, &b->space, bench_upper(b), &t);
+	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE);
+}
+
 /* 15 */
 static void translate_non_canonical(struct kunit *test)
 {
@@ -221,7 +243,8 @@ static void fill_at_random(struct bench *b, struct vt_random *random)
 			u64 table = guest_gpa(&b->guest, part, page);
 
 			for (i = 0; i < 16; i++) {
-				u64 gpa = vt_random_below(random, 256) * bench_page(b);
+				u64 gpa = (DATA_FIRST - 20 + vt_random_below(random, 80)) *
+					  bench_page(b);
 				u64 entry = bench_table_entry(b,
 						vt_random_below(random, 128)
 						<< b->guest.table_lg2);
@@ -313,6 +336,7 @@ static struct kunit_case translate_cases[] = {
 	EACH_FORMAT(translate_at_each_level),
 	EACH_FORMAT(translate_to_address_0),
 	EACH_FORMAT(translate_frame_outside),
+	EACH_FORMAT(translate_frame_partly_outside),
 	EACH_FORMAT(translate_non_canonical),
 	EACH_FORMAT(translate_last_page),
 	EACH_FORMAT(translate_not_present_at_each_level),

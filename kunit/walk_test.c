@@ -129,13 +129,13 @@ static void walk_frames_partly_outside(struct kunit *test)
 	struct bench *b = bench_begin(test);
 	u32 nr = nr_entries(b->rules), i;
 
-	for (i = 0; i < nr && i < 128; i++)
+	/* from before memory to behind it; the toy only has room for four */
+	nr = nr > 4 ? 128 : 4;
+	for (i = 0; i < nr; i++)
 		bench_put(b, bench_root(b), i * bench_page(b), 0,
-			  bench_leaf(b, (i + 100) * bench_page(b)));
-	for (; i < 4; i++)
-		bench_put(b, bench_root(b), i * bench_page(b), 0,
-			  bench_leaf(b, (i + 158) * bench_page(b)));
+			  bench_leaf(b, (DATA_FIRST - nr / 2 + i) * bench_page(b)));
 	check_whole(b);
+	bench_check_walks(b, &b->space, 1, bench_page(b), 3 * bench_page(b));
 	bench_walk(b, &b->space, 1, WHOLE, 0, U64_MAX);
 	KUNIT_EXPECT_GE(test, b->nr_out, 2);
 }
@@ -154,6 +154,14 @@ static void walk_large_leaves(struct kunit *test)
 		bench_put(b, bench_root(b), 0, level, bench_large(b, 0));
 		bench_put(b, bench_root(b), span, level, bench_large(b, span));
 		check_whole(b);
+		/* 4: one that begins in memory */
+		bench_put(b, bench_root(b), -span, level,
+			  bench_large(b, bench_frame(b, level)));
+		bench_put(b, bench_root(b), -2 * span, level,
+			  bench_large(b, bench_frame(b, level) - span));
+		check_whole(b);
+		bench_check_walks(b, &b->space, 1, -span + bench_page(b), U64_MAX);
+		bench_check_walks(b, &b->space, 1, 0, -span + bench_page(b) - 1);
 		/* 1: in part */
 		last = 2 * span - 1 - bench_page(b);
 		bench_check_walks(b, &b->space, 1, bench_page(b), last);
