@@ -169,6 +169,13 @@ static void expect_unchanged(const struct trial *t, struct fixture *fx,
 	picture_free(&after);
 }
 
+/* Nothing of it is resident any more, though no page has changed. */
+static void forget(struct fixture *fx)
+{
+	ASSERT(!mprotect(fx->g.mem, FX_LEN, PROT_NONE));
+	ASSERT(!mprotect(fx->g.mem, FX_LEN, PROT_READ | PROT_WRITE));
+}
+
 /* One n. Returns false when nothing was left to fail. */
 static bool try_nth(const struct trial *t, struct fixture *fx, unsigned int n,
 		    u64 done_leaves)
@@ -187,6 +194,7 @@ static bool try_nth(const struct trial *t, struct fixture *fx, unsigned int n,
 	fd = lowest_fd();
 	for (i = 0; i < NR_KINDS; i++)
 		counts[i] = kind_count(kinds[i]);
+	forget(fx);
 	nth_set(n);
 	ret = run_call(t, fx, &args);
 	used = nth_used();
