@@ -282,7 +282,7 @@ static void link_root_twice(struct kunit *test)
 {
 	struct fixture *f = begin(test);
 	vmem_table_t root = vmem_table(page_gpa(0));
-	u32 links;
+	u32 links = 0;
 
 	take_root(test, f, 3);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
