@@ -107,6 +107,19 @@ static void map_frame_too_high(struct kunit *test)
 	}
 }
 
+/* 7: so for the tables themselves: an entry could not name them */
+static void map_table_too_high(struct kunit *test)
+{
+	struct bench *b = bench_begin_cpu(test, 0, false, 0);
+	struct vmem_mapping m = bench_basic(0, 0, bench_page(b), VMEM_R);
+
+	bench_adopt(b, bench_table(b));
+	b->guest.pool_range.gpa = 1ULL << b->model.cpu.phys_bits;
+	KUNIT_EXPECT_EQ(test, -EOVERFLOW, bench_run(b, &m, 1, 0, U64_MAX));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	bench_check_same(b, "a pool that is too high");
+}
+
 /* 8: what the format can't express is refused, not ignored */
 static void map_inexpressible(struct kunit *test)
 {
@@ -626,6 +639,7 @@ static struct kunit_case map_cases[] = {
 	EACH_FORMAT(map_nothing),
 	EACH_FORMAT(map_misaligned),
 	EACH_FORMAT(map_frame_too_high),
+	EACH_FORMAT(map_table_too_high),
 	EACH_FORMAT(map_inexpressible),
 	EACH_FORMAT(map_unknown_kind),
 	EACH_FORMAT(map_below_read_only_table),
