@@ -11,7 +11,7 @@ DEFINE_ENGINE_PARAMS
 
 #define RWX	(VMEM_R | VMEM_W | VMEM_X)
 
-/* The lowest table of ours that is free. */
+/* Tables of ours, the root included. */
 static u32 nr_used(struct bench *b)
 {
 	return b->guest.pool.nr_used;
