@@ -21,6 +21,7 @@
 #include "trace.h"
 
 #define VMEM_CHANGE_PIECES	16	/* of VMEM_PIECE_TABLES: 1,024 tables */
+#define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve */
 
 static_assert(VMEM_IOC_FLUSH_NONE == (int)VMEM_FLUSH_NONE);
 static_assert(VMEM_IOC_FLUSH_RANGE == (int)VMEM_FLUSH_RANGE);
@@ -45,6 +46,7 @@ static_assert(VMEM_IOC_KIND_COW == (int)VMEM_KIND_COW);
  * @begun:	the space was looked at
  * @id:		of the space
  * @generation:	that the call left when it last let the guest go
+ * @rechecks:	how often others made it begin its first pass again
  * @answer:	outputs of the call
  */
 struct vmem_change_work {
@@ -58,6 +60,7 @@ struct vmem_change_work {
 	bool begun;
 	u32 id;
 	u64 generation;
+	unsigned int rechecks;
 	struct vmem_ioc_change *answer;
 };
 
@@ -85,8 +88,10 @@ vmem_change_space(struct vmem_change_work *work)
 		if (work->change.nr > 1)
 			work->change.flags = VMEM_CHANGE_ATOMIC;
 	}
-	if (work->begun && guest->generation != work->generation)
+	if (work->begun && guest->generation != work->generation) {
 		vmem_change_recheck(&work->change);
+		work->rechecks++;
+	}
 	work->begun = true;
 	work->piece.pool = &space->pool->pool;
 	work->piece.pool->generation = guest->generation + 1;
@@ -111,11 +116,12 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 		if (ret == VMEM_ABSENT)
 			vmem_space_absent(space, piece);
 		vmem_piece_end(piece);
-	} while (ret == VMEM_PAUSE && ++nr < VMEM_CHANGE_PIECES &&
-		 !vmem_guest_contended(guest) &&
-		 !fatal_signal_pending(current));
+	} while (ret == VMEM_PAUSE && !fatal_signal_pending(current) &&
+		 (work->rechecks > VMEM_CHANGE_RECHECKS ||
+		  (++nr < VMEM_CHANGE_PIECES && !vmem_guest_contended(guest))));
 
-	space->tables += piece->tables_made;
+	/* it may free tables that another space made */
+	space->tables = max_t(s64, space->tables + piece->tables_made, 0);
 	piece->tables_made = 0;
 	if (work->change.dirty) {
 		guest->generation++;

@@ -251,6 +251,11 @@ static int vmem_dump_finish(struct vmem_dump *dump)
 		return 0;
 	if (down_read_killable(&guest->lock))
 		return -EINTR;
+	/* its end takes the objects, whoever is looking */
+	if (guest->dead) {
+		up_read(&guest->lock);
+		return -ENODEV;
+	}
 	xa_for_each(&guest->ids, id, object) {
 		switch (object->kind) {
 		case VMEM_OBJECT_REGION:

@@ -186,6 +186,7 @@ static void vmem_mm_free(struct kref *refs)
 
 	list_for_each_entry_safe(span, next, &mm->gone, gone)
 		kfree(span);
+	mmdrop(mm->mm);
 	kfree(mm);
 }
 
@@ -211,7 +212,7 @@ static struct vmem_mm *vmem_mm_join(struct vmem_guest *guest,
 
 	write_lock(&guest->residency);
 	list_for_each_entry(mm, &guest->mms, link)
-		if (mm->notifier.mm == current->mm)
+		if (mm->mm == current->mm)
 			found = mm;
 	if (!found && new) {
 		list_add_tail(&new->link, &guest->mms);
@@ -239,6 +240,8 @@ static int vmem_mm_make(struct vmem_guest *guest, struct vmem_mm **mm)
 		return -ENOMEM;
 	new->notifier.ops = &vmem_mm_notifier_ops;
 	new->guest = guest;
+	new->mm = current->mm;
+	mmgrab(new->mm);
 	kref_init(&new->refs);
 	new->spans = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&new->gone);
@@ -267,7 +270,7 @@ static void vmem_mm_leave(struct vmem_mm *mm)
 
 	wake_up_all(&mm->wait);
 	if (last)
-		mmu_notifier_unregister(&mm->notifier, mm->notifier.mm);
+		mmu_notifier_unregister(&mm->notifier, mm->mm);
 	vmem_mm_put(mm);
 }
 

@@ -369,7 +369,7 @@ static int vmem_user_get(struct vmem_region *region, vmem_phys_t gpa,
 {
 	long ret;
 
-	ret = vmem_get_user_page(region->mm->notifier.mm,
+	ret = vmem_get_user_page(region->mm->mm,
 				 vmem_user_addr(region, gpa),
 				 flags | FOLL_HWPOISON, page, locked);
 	if (ret == 1)
@@ -401,12 +401,17 @@ static void vmem_user_get_siblings(struct vmem_piece *piece)
 		piece->pages[i] = NULL;
 		if (gpa - region->gpa >= region->len || need_resched())
 			continue;
-		if (!vmem_block_make(region,
-				     (gpa - region->gpa) >> VMEM_BLOCK_LG2))
-			continue;
 		if (vmem_user_get(region, gpa, FOLL_NOWAIT, &piece->pages[i],
-				  NULL))
+				  NULL)) {
 			piece->pages[i] = NULL;
+			continue;
+		}
+		/* Only for a page that there is: a guest names any. */
+		if (!vmem_block_make(region,
+				     (gpa - region->gpa) >> VMEM_BLOCK_LG2)) {
+			put_page(piece->pages[i]);
+			piece->pages[i] = NULL;
+		}
 	}
 }
 
@@ -465,15 +470,12 @@ static int vmem_user_try(struct vmem_piece *piece)
 {
 	bool write = piece->absent_intent == VMEM_WRITE;
 	struct vmem_region *region = piece->absent;
-	struct mm_struct *mm = region->mm->notifier.mm;
+	struct mm_struct *mm = region->mm->mm;
 	struct page *page;
 	int locked = 1, ret;
 	u64 sequence;
 	u32 i;
 
-	if (!vmem_block_make(region, (piece->absent_gpa - region->gpa) >>
-				     VMEM_BLOCK_LG2))
-		return -ENOMEM;
 	if (!mmget_not_zero(mm))
 		return -EFAULT;
 	sequence = vmem_mm_sample(region->mm);
@@ -492,7 +494,10 @@ static int vmem_user_try(struct vmem_piece *piece)
 	if (ret)
 		goto out_mm;
 
-	if (!vmem_user_store_all(piece, page, sequence))
+	if (!vmem_block_make(region, (piece->absent_gpa - region->gpa) >>
+				     VMEM_BLOCK_LG2))
+		ret = -ENOMEM;
+	else if (!vmem_user_store_all(piece, page, sequence))
 		ret = -EAGAIN;
 	put_page(page);
 	for (i = 0; i < piece->nr_siblings; i++)

@@ -43,6 +43,8 @@ struct vmem_block {
  * struct vmem_mm - an address space that user regions of a guest lie in
  * @notifier:	tells what happens to its pages
  * @guest:	immutable; outlives the notifier's registration
+ * @mm:		immutable; grabbed, as the notifier's own reference goes with its
+ *		registration, while a page may still be made resident
  * @refs:	the regions, and those who make pages resident
  * @link:	in vmem_guest.mms
  * @spans:	where regions lie in it, and where they lay when the
@@ -62,6 +64,7 @@ struct vmem_block {
 struct vmem_mm {
 	struct mmu_notifier notifier;
 	struct vmem_guest *guest;
+	struct mm_struct *mm;
 	struct kref refs;
 	struct list_head link;
 	struct rb_root_cached spans;

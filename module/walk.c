@@ -105,7 +105,10 @@ static int vmem_walker_look(struct vmem_walker *walker)
 
 	if (down_read_killable(&guest->lock))
 		return -EINTR;
-	for (i = 0; i < walker->nr; i++) {
+	/* a reader of debugfs holds the struct only */
+	if (guest->dead)
+		ret = -ENODEV;
+	for (i = 0; !ret && i < walker->nr; i++) {
 		space = vmem_space_find(guest, walker->ids[i]);
 		if (IS_ERR(space)) {
 			ret = PTR_ERR(space);

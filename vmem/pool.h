@@ -20,7 +20,7 @@
 #include "vmem.h"
 
 #define VMEM_POOL_NONE		U32_MAX
-#define VMEM_POOL_CAPACITY_MAX	BIT(30)
+#define VMEM_POOL_CAPACITY_MAX	BIT(20)	/* 4 GiB: bounds the scans */
 
 enum vmem_pool_state {
 	VMEM_POOL_FREE,
