@@ -400,7 +400,8 @@ struct vmem_space_reference_mapping {
  * @gpa:	mapping: what @va translates to; bad, absent: the table named;
  *		end: leaf entries met
  * @len:	bytes; end: references met
- * @entry:	mapping: the entry of its first leaf; bad, absent: the entry; end:
+ * @entry:	mapping: the entry of its first leaf (A and D of a leaf before it
+ *		with VMEM_WALK_IGNORE_AD); bad, absent: the entry; end:
  *		malformed and unreachable entries met
  * @leaf:	mapping: attributes of the leaves themselves
  * @effective:	mapping: R, W, X, U over all levels
