@@ -19,6 +19,7 @@ charged()
 {
 	local least=-1 now i
 
+	# shellcheck disable=SC2034
 	for i in 1 2 3 4 5 6 7 8; do
 		echo 1 > /proc/sys/vm/drop_caches
 		echo 0 > $group/memory.high
