@@ -120,8 +120,7 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 		 (work->rechecks > VMEM_CHANGE_RECHECKS ||
 		  (++nr < VMEM_CHANGE_PIECES && !vmem_guest_contended(guest))));
 
-	/* it may free tables that another space made */
-	space->tables = max_t(s64, space->tables + piece->tables_made, 0);
+	space->tables += piece->tables_made;
 	piece->tables_made = 0;
 	if (work->change.dirty) {
 		guest->generation++;

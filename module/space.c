@@ -283,7 +283,7 @@ void vmem_space_item(const struct vmem_space_object *space,
 	item->flags = space->flags;
 	item->pool = space->pool ? space->pool->object.id : 0;
 	item->gpa = vmem_table_gpa(space->space.root);
-	item->len = space->tables;
+	item->len = max_t(s64, space->tables, 0);
 }
 
 static int vmem_space_check(const struct vmem_ioc_space_create *create)
@@ -411,7 +411,7 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	}
 	get->out_root = vmem_table_gpa(space->space.root);
 	get->out_generation = guest->generation;
-	get->out_tables = space->tables;
+	get->out_tables = max_t(s64, space->tables, 0);
 	get->out_links = space->twins;
 	if (space->root_pool &&
 	    vmem_pool_owner(&space->root_pool->pool, space->space.root,

@@ -88,7 +88,8 @@ extern const struct vmem_format_ops vmem_format_x86_64_5level;
  * @root_pool:	the pool that has a link for its root, NULL: none; immutable
  * @root_link:	that link; guarded as the pool is
  * @twins:	other spaces of this root, which is no table of a pool
- * @tables:	made by calls on this space and not freed
+ * @tables:	made by calls on this space less those that they freed, which
+ *		others may have made
  * @flags:	as given; immutable
  * @file:	in debugfs; immutable until it is removed
  *
@@ -104,7 +105,7 @@ struct vmem_space_object {
 	struct vmem_pool_object *root_pool;
 	struct vmem_link root_link;
 	u32 twins;
-	u64 tables;
+	s64 tables;
 	u32 flags;
 	struct dentry *file;
 };

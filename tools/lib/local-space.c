@@ -217,7 +217,7 @@ int space_get(struct local_guest *lg, void *p)
 	}
 	arg->out_root = vmem_table_gpa(space->space.root);
 	arg->out_generation = lg->generation;
-	arg->out_tables = space->tables;
+	arg->out_tables = space->tables > 0 ? space->tables : 0;
 	return 0;
 }
 

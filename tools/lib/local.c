@@ -172,7 +172,7 @@ static void item_describe(const struct object *object,
 		item->flags = space->flags;
 		item->pool = space->pool ? space->pool->object.id : 0;
 		item->gpa = vmem_table_gpa(space->space.root);
-		item->len = space->tables;
+		item->len = space->tables > 0 ? space->tables : 0;
 		break;
 	}
 }

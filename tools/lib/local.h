@@ -105,7 +105,7 @@ struct space {
 	struct pool *root_pool;
 	struct vmem_link link;
 	u32 twins;
-	u64 tables;
+	s64 tables;
 };
 
 /**
