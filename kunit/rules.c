@@ -100,37 +100,25 @@ static bool x86_64_expressible(const struct cpu *cpu, u32 attrs)
 	return attrs & VMEM_X || !cpu->nxe_off;
 }
 
-const struct rules x86_64_4level_rules = {
-	.levels		= 4,
-	.page_lg2	= 12,
-	.index_lg2	= 9,
-	.accessed_dirty	= 0x60,
-	.present	= 0x1,
-	.writable	= 0x2,
-	.large		= 0x80,
-	/* bit 51, for any width but the widest */
-	.reserved	= 0x8000000000000,
-	.decode		= x86_64_decode,
-	.table		= x86_64_table,
-	.leaf		= x86_64_leaf,
-	.expressible	= x86_64_expressible,
-};
+#define X86_64_RULES(nr)						\
+	{								\
+		.levels		= nr,					\
+		.page_lg2	= 12,					\
+		.index_lg2	= 9,					\
+		.accessed_dirty	= 0x60,					\
+		.present	= 0x1,					\
+		.writable	= 0x2,					\
+		.large		= 0x80,					\
+		/* bit 51, for any width but the widest */		\
+		.reserved	= 0x8000000000000,			\
+		.decode		= x86_64_decode,			\
+		.table		= x86_64_table,				\
+		.leaf		= x86_64_leaf,				\
+		.expressible	= x86_64_expressible,			\
+	}
 
-const struct rules x86_64_5level_rules = {
-	.levels		= 5,
-	.page_lg2	= 12,
-	.index_lg2	= 9,
-	.accessed_dirty	= 0x60,
-	.present	= 0x1,
-	.writable	= 0x2,
-	.large		= 0x80,
-	/* bit 51, for any width but the widest */
-	.reserved	= 0x8000000000000,
-	.decode		= x86_64_decode,
-	.table		= x86_64_table,
-	.leaf		= x86_64_leaf,
-	.expressible	= x86_64_expressible,
-};
+const struct rules x86_64_4level_rules = X86_64_RULES(4);
+const struct rules x86_64_5level_rules = X86_64_RULES(5);
 
 /*
  * The toy's manual: bit 62 present, 63 reserved; 21:4 the address of a table,
