@@ -188,19 +188,11 @@ bool guest_pause(void *ctx)
 }
 
 enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
-			    u32 *links)
+			    vmem_table_t parent, unsigned int slot, u32 *links)
 {
 	struct guest *guest = ctx;
 
-	return vmem_pool_owner(&guest->pool, table, level, links);
-}
-
-bool guest_links_me(void *ctx, vmem_table_t table, vmem_table_t parent,
-		    unsigned int slot)
-{
-	struct guest *guest = ctx;
-
-	return vmem_pool_links_me(&guest->pool, table, parent, slot);
+	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
 }
 
 int guest_reserve(void *ctx, u64 nr)
@@ -233,9 +225,8 @@ void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 	vmem_pool_put(&guest->pool, table);
 }
 
-void guest_unreserve(void *ctx)
+void guest_unreserve(struct guest *guest)
 {
-	struct guest *guest = ctx;
-
-	vmem_pool_unreserve(&guest->pool, &guest->reservation);
+	while (vmem_pool_unreserve(&guest->pool, &guest->reservation))
+		;
 }

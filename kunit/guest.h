@@ -102,16 +102,14 @@ int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
 bool guest_pause(void *ctx);
 enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
-			    u32 *links);
-bool guest_links_me(void *ctx, vmem_table_t table, vmem_table_t parent,
-		    unsigned int slot);
+			    vmem_table_t parent, unsigned int slot, u32 *links);
 int guest_reserve(void *ctx, u64 nr);
 vmem_table_t guest_reserved(void *ctx, u64 n);
 void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
 		unsigned int slot);
 void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 	       unsigned int slot);
-void guest_unreserve(void *ctx);
+void guest_unreserve(struct guest *guest);
 
 /* The engine is handed them as a constant. */
 static const struct vmem_table_ops guest_ops __maybe_unused = {
@@ -120,12 +118,10 @@ static const struct vmem_table_ops guest_ops __maybe_unused = {
 	.pause		= guest_pause,
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= guest_owner,
-	.links_me	= guest_links_me,
 	.reserve	= guest_reserve,
 	.reserved	= guest_reserved,
 	.take		= guest_take,
 	.put		= guest_put,
-	.unreserve	= guest_unreserve,
 };
 
 #endif /* _VMEM_KUNIT_GUEST_H */

@@ -68,8 +68,12 @@ static void read_entry(struct model *model, u64 table, unsigned int level,
 			     level, decoded);
 }
 
-/* May a table of this level be entered, to change what is below? */
-static int enter(struct model *model, u64 table, unsigned int level)
+/*
+ * May a table of this level, which the entry names, be entered, to change what
+ * is below? One of ours only by the entry that was made for it.
+ */
+static int enter(struct model *model, u64 table, unsigned int level, u64 parent,
+		 unsigned int slot)
 {
 	struct model_table *mine = pool_table(model, table);
 
@@ -77,6 +81,8 @@ static int enter(struct model *model, u64 table, unsigned int level)
 		return -EEXIST;
 	if (mine && mine->links > 1)
 		return -EMLINK;
+	if (mine && (mine->parent != parent || mine->slot != slot))
+		return -EEXIST;
 	return guest_host(&model->guest, table) ? 0 : -ENXIO;
 }
 
@@ -170,18 +176,19 @@ static int check_page(struct model *model, const struct vmem_mapping *m,
 	unsigned int level = model->rules->levels - 1, l;
 	u64 table = model->root, span;
 	struct decoded decoded;
+	unsigned int index;
 	int ret;
 
-	ret = enter(model, table, level);
+	ret = enter(model, table, level, MODEL_NO_PARENT, 0);
 	if (ret)
 		return stop(result, va, level + 1, ret);
 	for (;; level--) {
-		read_entry(model, table, level,
-			   entry_index(model->rules, va, level), &decoded);
+		index = entry_index(model->rules, va, level);
+		read_entry(model, table, level, index, &decoded);
 		if (decoded.kind == IS_TABLE) {
 			if (m->basic.attrs & ~decoded.attrs)
 				return stop(result, va, level, -EEXIST);
-			ret = enter(model, decoded.gpa, level - 1);
+			ret = enter(model, decoded.gpa, level - 1, table, index);
 			if (ret)
 				return stop(result, va, level, ret);
 			table = decoded.gpa;
@@ -236,26 +243,18 @@ static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 }
 
 /* What unmapping does to an entry that is not a table to go through. */
-static bool is_like_leaf(struct model *model, unsigned int level,
-			 const struct decoded *decoded, int *err)
+static bool is_like_leaf(struct model *model, u64 table, unsigned int level,
+			 unsigned int index, const struct decoded *decoded,
+			 int *err)
 {
 	*err = 0;
 	if (level && decoded->kind == IS_TABLE) {
-		*err = enter(model, decoded->gpa, level - 1);
+		*err = enter(model, decoded->gpa, level - 1, table, index);
 		return *err == -EEXIST || *err == -ENXIO;
 	}
 	if (decoded->kind != IS_HOLE)
 		*err = -ERANGE;
 	return true;
-}
-
-static bool links_me(struct model *model, u64 table, u64 parent,
-		     unsigned int slot)
-{
-	struct model_table *mine = pool_table(model, table);
-
-	return mine && mine->state == MODEL_USED && mine->links == 1 &&
-	       mine->parent == parent && mine->slot == slot;
 }
 
 /* @empty: will the table be all zeroes afterwards? */
@@ -282,7 +281,7 @@ static int check_unmap(struct model *model, const struct vmem_mapping *m,
 			*empty = false;
 			continue;
 		}
-		if (is_like_leaf(model, level, &decoded, &err)) {
+		if (is_like_leaf(model, table, level, i, &decoded, &err)) {
 			if (covers(m, va, span)) {
 				if (!writable)
 					return stop(result, at, level, -EROFS);
@@ -299,7 +298,7 @@ static int check_unmap(struct model *model, const struct vmem_mapping *m,
 				  &child_empty, result);
 		if (err)
 			return err;
-		if (child_empty && links_me(model, decoded.gpa, table, i)) {
+		if (child_empty && pool_table(model, decoded.gpa)) {
 			if (!writable)
 				return stop(result, at, level, -EROFS);
 			continue;
@@ -327,7 +326,7 @@ static void unmap(struct model *model, const struct vmem_mapping *m, u64 table,
 		    va + (span - 1) < m->virt_base || va > m_last)
 			continue;
 		read_entry(model, table, level, i, &decoded);
-		if (is_like_leaf(model, level, &decoded, &err)) {
+		if (is_like_leaf(model, table, level, i, &decoded, &err)) {
 			if (!zero || !covers(m, va, span))
 				continue;
 			guest_write(&model->guest, table, i, 0);
@@ -342,7 +341,7 @@ static void unmap(struct model *model, const struct vmem_mapping *m, u64 table,
 		unmap(model, m, decoded.gpa, level - 1, va, zero, drop, result);
 		/* in a list it may turn out only now that it can't be let go of */
 		if (drop && guest_writable(&model->guest, table) &&
-		    links_me(model, decoded.gpa, table, i) && is_zero(model, decoded.gpa)) {
+		    pool_table(model, decoded.gpa) && is_zero(model, decoded.gpa)) {
 			struct model_table *mine = pool_table(model, decoded.gpa);
 
 			guest_write(&model->guest, table, i, 0);
@@ -364,7 +363,7 @@ static int check(struct model *model, const struct vmem_mapping *m, u32 flags,
 	if (m->kind == VMEM_KIND_UNMAPPED) {
 		if (!m->len)
 			return 0;
-		ret = enter(model, model->root, top);
+		ret = enter(model, model->root, top, MODEL_NO_PARENT, 0);
 		if (ret)
 			return stop(result, m->virt_base, top + 1, ret);
 		return check_unmap(model, m, model->root, top, 0, &empty, result);
@@ -489,14 +488,15 @@ void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
 		result->flush = VMEM_FLUSH_ALL;
 }
 
-static bool reached_twice(struct model *model, u64 table,
-			  unsigned int level, u64 *reached, u32 *nr, u32 max)
+static bool reached_twice(struct model *model, u64 table, unsigned int level,
+			  u64 parent, unsigned int slot, u64 *reached, u32 *nr,
+			  u32 max)
 {
 	struct decoded decoded;
 	unsigned int i;
 	u32 j;
 
-	if (enter(model, table, level))
+	if (enter(model, table, level, parent, slot))
 		return false;
 	for (j = 0; j < *nr; j++)
 		if (reached[j] == table)
@@ -509,7 +509,8 @@ static bool reached_twice(struct model *model, u64 table,
 				     guest_read(&model->guest, table, i), level,
 				     &decoded);
 		if (decoded.kind == IS_TABLE &&
-		    reached_twice(model, decoded.gpa, level - 1, reached, nr, max))
+		    reached_twice(model, decoded.gpa, level - 1, table, i,
+				  reached, nr, max))
 			return true;
 	}
 	return false;
@@ -521,5 +522,6 @@ bool model_aliased(struct model *model)
 	u32 nr = 0;
 
 	return reached_twice(model, model->root, model->rules->levels - 1,
-			     reached, &nr, ARRAY_SIZE(reached));
+			     MODEL_NO_PARENT, 0, reached, &nr,
+			     ARRAY_SIZE(reached));
 }

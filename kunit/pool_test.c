@@ -218,58 +218,56 @@ static void flushed_by_generation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 11, vmem_pool_oldest_generation(&f->pool));
 }
 
+/* Of a table that @slot of 0x5000 names. */
+static enum vmem_owner owner(struct fixture *f, u64 table, unsigned int level,
+			     u32 slot, u32 *links)
+{
+	return vmem_pool_owner(&f->pool, vmem_table(table), level,
+			       vmem_table(0x5000), slot, links);
+}
+
 static void owner_of_any_address(struct kunit *test)
 {
 	struct fixture *f = begin(test);
 	u64 table = take(test, f, 2, 0x5000, 9);
 	u32 links = 0, i;
 
-	KUNIT_EXPECT_EQ(test, VMEM_MINE,
-			vmem_pool_owner(&f->pool, vmem_table(table), 2, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, owner(f, table, 2, 9, &links));
 	KUNIT_EXPECT_EQ(test, links, 1);
-	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
-			vmem_pool_owner(&f->pool, vmem_table(table), 1, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, owner(f, table, 1, 9, &links));
 	for (i = 1; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
-				vmem_pool_owner(&f->pool, vmem_table(page_gpa(i)),
-						0, &links));
+				owner(f, page_gpa(i), 0, 9, &links));
 	for (i = 0; i < NR_RANGES; i++) {
 		KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
-				vmem_pool_owner(&f->pool,
-						vmem_table(layout[i].gpa - 4096),
-						0, &links));
+				owner(f, layout[i].gpa - 4096, 0, 9, &links));
 		KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
-				vmem_pool_owner(&f->pool,
-						vmem_table(layout[i].gpa +
-							   layout[i].len),
-						0, &links));
+				owner(f, layout[i].gpa + layout[i].len, 0, 9,
+				      &links));
 	}
+	KUNIT_EXPECT_EQ(test, VMEM_FOREIGN, owner(f, 0, 0, 9, &links));
 	KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
-			vmem_pool_owner(&f->pool, vmem_table(0), 0, &links));
-	KUNIT_EXPECT_EQ(test, VMEM_FOREIGN,
-			vmem_pool_owner(&f->pool, VMEM_NO_TABLE, 0, &links));
+			vmem_pool_owner(&f->pool, VMEM_NO_TABLE, 0,
+					vmem_table(0x5000), 9, &links));
 }
 
-/* 13: only the very slot that vmem wrote */
-static void links_me_exactly(struct kunit *test)
+/* 13: only by the very slot that vmem wrote */
+static void owner_by_its_link(struct kunit *test)
 {
 	struct fixture *f = begin(test);
 	u64 table = take(test, f, 0, 0x5000, 9);
+	u32 links;
 
-	KUNIT_EXPECT_TRUE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
-						   vmem_table(0x5000), 9));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
-						    vmem_table(0x5000), 8));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
-						    vmem_table(0x6000), 9));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool,
-						    vmem_table(page_gpa(1)),
-						    vmem_table(0x5000), 9));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(0x5000),
-						    vmem_table(0x5000), 9));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, owner(f, table, 0, 9, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, owner(f, table, 0, 8, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+			vmem_pool_owner(&f->pool, vmem_table(table), 0,
+					vmem_table(0x6000), 9, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+			vmem_pool_owner(&f->pool, vmem_table(table), 0,
+					VMEM_NO_TABLE, 0, &links));
 	vmem_pool_put(&f->pool, vmem_table(table));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
-						    vmem_table(0x5000), 9));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, owner(f, table, 0, 9, &links));
 }
 
 static void take_root(struct kunit *test, struct fixture *f, u32 level)
@@ -295,7 +293,8 @@ static void link_root_twice(struct kunit *test)
 			vmem_pool_link_root(&f->pool, root, 3, &f->links[1]));
 	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 1);
 	KUNIT_EXPECT_EQ(test, VMEM_MINE,
-			vmem_pool_owner(&f->pool, root, 3, &links));
+			vmem_pool_owner(&f->pool, root, 3, VMEM_NO_TABLE, 0,
+					&links));
 	KUNIT_EXPECT_EQ(test, links, 2);
 	/* the first goes first, then the other: it dies with the last */
 	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_root(&f->pool, root, 3,
@@ -310,6 +309,7 @@ static void link_root_foreign(struct kunit *test)
 {
 	struct fixture *f = begin(test);
 	u64 table = take(test, f, 2, 0x5000, 0);
+	u32 links;
 
 	KUNIT_EXPECT_EQ(test, 0,
 			vmem_pool_link_root(&f->pool, vmem_table(0x5000), 3,
@@ -318,8 +318,16 @@ static void link_root_foreign(struct kunit *test)
 						     3, &f->links[0]));
 	/* what hangs below it stays */
 	expect_counts(test, f, NR_PAGES - 1, 0, 1, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_links_me(&f->pool, vmem_table(table),
-						   vmem_table(0x5000), 0));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, owner(f, table, 2, 0, &links));
+}
+
+static void drop_root(struct kunit *test, struct fixture *f, u64 root,
+		      unsigned int level)
+{
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(root),
+						    level, &f->links[0]));
+	while (vmem_pool_drop_below(&f->pool))
+		;
 }
 
 /* A space goes with its tables, in whatever order they lie. */
@@ -338,8 +346,7 @@ static void drop_root_with_all_below(struct kunit *test)
 	other = take(test, f, 2, 0x5000, 0);
 	take(test, f, 1, other, 0);
 	f->pool.generation = 3;
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(root), 3,
-						    &f->links[0]));
+	drop_root(test, f, root, 3);
 	expect_counts(test, f, NR_PAGES - 9, 0, 2, 7);
 	KUNIT_EXPECT_EQ(test, 3, vmem_pool_oldest_generation(&f->pool));
 	vmem_pool_flushed(&f->pool, 3);
@@ -355,17 +362,86 @@ static void drop_root_after_another(struct kunit *test)
 
 	take_root(test, f, 1);
 	a = take(test, f, 0, first, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(first), 1,
-						    &f->links[0]));
+	drop_root(test, f, first, 1);
 	expect_counts(test, f, NR_PAGES - 2, 0, 0, 2);
 	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
 	second = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
 	vmem_pool_take_root(&f->pool, &f->res, 1, &f->links[0]);
 	/* a stale link, from a table that is in quarantine for another reason */
 	take(test, f, 0, a, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(second),
-						    1, &f->links[0]));
+	drop_root(test, f, second, 1);
 	expect_counts(test, f, NR_PAGES - 4, 0, 1, 3);
+}
+
+#define NR_LARGE	(2 * VMEM_POOL_STEP + 100)
+
+/* However much there is to do, a step of it does no more than a step. */
+static void steps_of_a_large_pool(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	void *storage = kunit_kzalloc(test, vmem_pool_bytes(NR_LARGE), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	KUNIT_ASSERT_NOT_NULL(test, storage);
+	f->ranges[0] = (struct vmem_pool_range){ .len = NR_LARGE << TABLE_LG2 };
+	vmem_pool_init(&f->pool, f->ranges, 1, TABLE_LG2, storage);
+	vmem_reservation_init(&f->res);
+
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vmem_pool_reserve(&f->pool, &f->res, NR_LARGE + 1));
+	for (i = 1; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, VMEM_PAUSE,
+				vmem_pool_reserve(&f->pool, &f->res, NR_LARGE));
+		KUNIT_EXPECT_EQ(test, f->res.nr, i * VMEM_POOL_STEP);
+	}
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_LARGE));
+	expect_counts(test, f, 0, NR_LARGE, 0, 0);
+	for (i = 1; i < 3; i++) {
+		KUNIT_EXPECT_TRUE(test, vmem_pool_unreserve(&f->pool, &f->res));
+		KUNIT_EXPECT_EQ(test, f->pool.nr_free, i * VMEM_POOL_STEP);
+	}
+	KUNIT_EXPECT_FALSE(test, vmem_pool_unreserve(&f->pool, &f->res));
+
+	/* a root, a table of each level below it, and leaves for the rest */
+	take_root(test, f, 3);
+	take(test, f, 2, 0, 0);
+	take(test, f, 1, 1 << TABLE_LG2, 0);
+	for (i = 3; i < NR_LARGE; i++)
+		take(test, f, 0, 2 << TABLE_LG2, i);
+	expect_counts(test, f, 0, 0, NR_LARGE, 0);
+	f->pool.generation = 1;
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(0), 3,
+						    &f->links[0]));
+	for (i = 0; vmem_pool_drop_below(&f->pool); i++)
+		KUNIT_ASSERT_LE(test, f->pool.nr_quarantined,
+				1 + (i + 1) * VMEM_POOL_STEP);
+	/* three levels, and nothing else is looked at */
+	KUNIT_EXPECT_LE(test, i, 3 * NR_LARGE / VMEM_POOL_STEP + 1);
+	expect_counts(test, f, 0, 0, 0, NR_LARGE);
+	for (i = 1; i < 3; i++) {
+		KUNIT_EXPECT_TRUE(test, vmem_pool_flushed(&f->pool, 1));
+		KUNIT_EXPECT_EQ(test, f->pool.nr_free, i * VMEM_POOL_STEP);
+	}
+	KUNIT_EXPECT_FALSE(test, vmem_pool_flushed(&f->pool, 1));
+	expect_counts(test, f, NR_LARGE, 0, 0, 0);
+}
+
+/* A root that no vCPU has seen waits for no flush; one with a user stays. */
+static void untake_root(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	vmem_table_t root = vmem_table(page_gpa(0));
+
+	take_root(test, f, 3);
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_link_root(&f->pool, root, 3, &f->links[1]));
+	vmem_pool_untake_root(&f->pool, root, &f->links[0]);
+	expect_counts(test, f, NR_PAGES - 1, 0, 1, 0);
+	vmem_pool_untake_root(&f->pool, root, &f->links[1]);
+	expect_counts(test, f, NR_PAGES, 0, 0, 0);
+	take_root(test, f, 2);
+	expect_counts(test, f, NR_PAGES - 1, 0, 1, 0);
 }
 
 /* Any order of calls, against counts that are kept beside. */
@@ -437,11 +513,13 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(reserve_quarantined),
 	KUNIT_CASE(flushed_by_generation),
 	KUNIT_CASE(owner_of_any_address),
-	KUNIT_CASE(links_me_exactly),
+	KUNIT_CASE(owner_by_its_link),
 	KUNIT_CASE(link_root_twice),
 	KUNIT_CASE(link_root_foreign),
 	KUNIT_CASE(drop_root_with_all_below),
 	KUNIT_CASE(drop_root_after_another),
+	KUNIT_CASE(steps_of_a_large_pool),
+	KUNIT_CASE(untake_root),
 	KUNIT_CASE(random_calls),
 	{}
 };

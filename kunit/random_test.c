@@ -78,7 +78,7 @@ static void guest_writes(struct bench *b)
 		table = decoded.gpa;
 	}
 	/* no table twice: what is below the old entry is forgotten */
-	switch (below(b, 7)) {
+	switch (below(b, 8)) {
 	case 0:
 		entry = bench_junk(b);
 		break;
@@ -102,6 +102,11 @@ static void guest_writes(struct bench *b)
 			break;
 		}
 		fallthrough;
+	case 6:
+		/* any page of the pool, in use elsewhere or not at all */
+		entry = bench_table_entry(b, guest_gpa(&b->guest, PART_POOL,
+						       below(b, POOL_TABLES)));
+		break;
 	default:
 		entry = 0;
 	}

@@ -235,7 +235,7 @@ static void unmap_part_of_junk_below_frozen_table(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EROFS, bench_unmap(b, span, span));
 }
 
-/* A table that the guest named elsewhere too is freed with our link only. */
+/* A table of ours that the guest names elsewhere is changed by our link only. */
 static void unmap_through_an_entry_of_the_guest(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
@@ -244,11 +244,15 @@ static void unmap_through_an_entry_of_the_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 	bench_write(b, bench_root(b), entry_index(b->rules, upper, bench_top(b)),
 		    bench_read(b, bench_root(b), 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, upper, page));
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_unmap(b, upper, page));
+	KUNIT_EXPECT_EQ(test, -EEXIST,
+			bench_map(b, upper + page, 0, page, RWX, 0));
+	/* whole, the guest's entry goes, and our table stays */
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, upper, -upper));
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_quarantined, 0);
 	KUNIT_EXPECT_NE(test, bench_read(b, bench_root(b), 0), 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, page));
 	KUNIT_EXPECT_EQ(test, bench_read(b, bench_root(b), 0), 0);
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, upper, -upper));
 }
 
 /* The guest took our entry away: the table stays ours, unused. */

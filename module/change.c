@@ -132,11 +132,13 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 	return ret;
 }
 
-/* What isn't needed any more. Context: the guest's lock is held for writing. */
+/*
+ * Some of what isn't needed any more. Without a page set aside, the pool may be
+ * gone. Context: the guest's lock is held for writing.
+ */
 static void vmem_change_unreserve(struct vmem_change_work *work)
 {
 	lockdep_assert_held_write(&work->piece.guest->lock);
-	/* Without a page set aside, the pool may be gone. */
 	if (work->piece.reservation.nr)
 		vmem_pool_unreserve(work->piece.pool,
 				    &work->piece.reservation);
@@ -202,11 +204,12 @@ static int vmem_change_run(struct vmem_change_work *work)
 			ret = -EINTR;
 	} while (ret > 0);
 
-	if (work->piece.reservation.nr) {
+	while (work->piece.reservation.nr) {
 		/* It is given back whatever signal there is. */
 		down_write(&guest->lock);
 		vmem_change_unreserve(work);
 		up_write(&guest->lock);
+		cond_resched();
 	}
 	vmem_change_answer(work, ret);
 	return ret;

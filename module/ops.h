@@ -65,7 +65,8 @@ static __always_inline bool vmem_ops_pause(void *ctx)
 }
 
 static __always_inline enum vmem_owner
-vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level, u32 *links)
+vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
+	       vmem_table_t parent, unsigned int slot, u32 *links)
 {
 	struct vmem_piece *piece = ctx;
 	enum vmem_owner owner;
@@ -74,19 +75,11 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level, u32 *links)
 		*links = 2;
 		return VMEM_MINE;
 	}
-	owner = vmem_pool_owner(piece->pool, table, level, links);
+	owner = vmem_pool_owner(piece->pool, table, level, parent, slot, links);
 	if (owner != VMEM_FOREIGN)
 		return owner;
-	return vmem_pool_object_owner(piece->guest, table, level, links);
-}
-
-static __always_inline bool vmem_ops_links_me(void *ctx, vmem_table_t table,
-					      vmem_table_t parent,
-					      unsigned int slot)
-{
-	struct vmem_piece *piece = ctx;
-
-	return vmem_pool_links_me(piece->pool, table, parent, slot);
+	return vmem_pool_object_owner(piece->guest, table, level, parent, slot,
+				      links);
 }
 
 static __always_inline int vmem_ops_reserve(void *ctx, u64 nr)
@@ -119,15 +112,8 @@ static __always_inline void vmem_ops_put(void *ctx, vmem_table_t table,
 {
 	struct vmem_piece *piece = ctx;
 
-	vmem_pool_put(piece->pool, table);
+	vmem_pool_object_put(piece->guest, piece->pool, table);
 	piece->tables_made--;
-}
-
-static __always_inline void vmem_ops_unreserve(void *ctx)
-{
-	struct vmem_piece *piece = ctx;
-
-	vmem_pool_unreserve(piece->pool, &piece->reservation);
 }
 
 static const struct vmem_table_ops vmem_read_ops __maybe_unused = {
@@ -142,12 +128,10 @@ static const struct vmem_table_ops vmem_change_ops __maybe_unused = {
 	.pause		= vmem_ops_pause,
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= vmem_ops_owner,
-	.links_me	= vmem_ops_links_me,
 	.reserve	= vmem_ops_reserve,
 	.reserved	= vmem_ops_reserved,
 	.take		= vmem_ops_take,
 	.put		= vmem_ops_put,
-	.unreserve	= vmem_ops_unreserve,
 };
 
 #endif /* _VMEM_MODULE_OPS_H */

@@ -50,19 +50,44 @@ struct vmem_pool_object *vmem_pool_object_at(struct vmem_guest *guest,
  * @guest:	the guest
  * @table:	the table
  * @level:	at which it is met
+ * @parent:	the table that names it, VMEM_NO_TABLE: it is a space's root
+ * @slot:	index of the entry
  * @links:	out: how many links it has, when it is ours
  *
  * Context: vmem_guest.lock is held.
  */
 enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       vmem_table_t table, unsigned int level,
+				       vmem_table_t parent, unsigned int slot,
 				       u32 *links)
 {
 	struct vmem_pool_object *pool;
 
 	pool = vmem_pool_object_at(guest, vmem_table_gpa(table));
-	return pool ? vmem_pool_owner(&pool->pool, table, level, links) :
-		      VMEM_FOREIGN;
+	return pool ? vmem_pool_owner(&pool->pool, table, level, parent, slot,
+				      links) : VMEM_FOREIGN;
+}
+
+/**
+ * vmem_pool_object_put() - a table's only link is gone
+ * @guest:	the guest
+ * @own:	the call's pool, where it most likely belongs
+ * @table:	the table, of any pool
+ *
+ * Context: vmem_guest.lock is held for writing.
+ */
+void vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
+			  vmem_table_t table)
+{
+	struct vmem_pool_object *pool;
+
+	lockdep_assert_held_write(&guest->lock);
+	if (vmem_pool_find(own, table) == VMEM_POOL_NONE) {
+		pool = vmem_pool_object_at(guest, vmem_table_gpa(table));
+		pool->pool.generation = own->generation;
+		own = &pool->pool;
+	}
+	vmem_pool_put(own, table);
 }
 
 static int vmem_pool_range_compare(const void *a, const void *b)
@@ -373,17 +398,26 @@ int vmem_ioctl_flushed(struct vmem_call *call, void *arg)
 	const struct vmem_ioc_flushed *flushed = arg;
 	struct vmem_guest *guest = call->guest;
 	struct vmem_pool_object *pool;
-	int ret = 0;
+	bool more;
 
 	if (flushed->flags)
 		return -EOPNOTSUPP;
-	if (down_write_killable(&guest->lock))
-		return -EINTR;
-	if (flushed->generation > guest->generation)
-		ret = -EINVAL;
-	else
-		list_for_each_entry(pool, &guest->pools, link)
-			vmem_pool_flushed(&pool->pool, flushed->generation);
-	up_write(&guest->lock);
-	return ret;
+	do {
+		if (down_write_killable(&guest->lock))
+			return -EINTR;
+		if (flushed->generation > guest->generation) {
+			up_write(&guest->lock);
+			return -EINVAL;
+		}
+		more = false;
+		list_for_each_entry(pool, &guest->pools, link) {
+			more = vmem_pool_flushed(&pool->pool,
+						 flushed->generation);
+			if (more)
+				break;
+		}
+		up_write(&guest->lock);
+		cond_resched();
+	} while (more);
+	return 0;
 }

@@ -51,7 +51,10 @@ vmem_to_pool(struct vmem_object *object)
 
 enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       vmem_table_t table, unsigned int level,
+				       vmem_table_t parent, unsigned int slot,
 				       u32 *links);
+void vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
+			  vmem_table_t table);
 struct vmem_pool_object *vmem_pool_object_at(struct vmem_guest *guest,
 					     vmem_phys_t gpa);
 void vmem_pool_object_free(struct vmem_pool_object *pool);

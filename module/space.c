@@ -106,6 +106,9 @@ static int vmem_space_adopt(struct vmem_guest *guest,
 	pool = vmem_pool_object_at(guest, gpa);
 	if (!pool)
 		return 0;
+	/* Or tables of the one would hang below those of the other. */
+	if (space->pool && space->pool != pool)
+		return -EINVAL;
 	ret = vmem_pool_link_root(&pool->pool, space->space.root,
 				  vmem_space_root_level(space),
 				  &space->root_link);
@@ -213,25 +216,36 @@ static int vmem_space_enter(struct vmem_guest *guest,
 	return 0;
 }
 
-/* Return: whether tables went into quarantine. */
-static bool vmem_space_leave(struct vmem_guest *guest,
-			     struct vmem_space_object *space, u64 generation)
+/*
+ * The space's link to its root goes. Return: whether tables went into
+ * quarantine, for the guest's next generation.
+ */
+static bool vmem_space_drop_root(struct vmem_guest *guest,
+				 struct vmem_space_object *space)
 {
-	bool freed = false;
+	struct vmem_pool *pool;
 
+	if (!space->root_pool)
+		return false;
+	pool = &space->root_pool->pool;
+	pool->generation = guest->generation + 1;
+	if (!vmem_pool_drop_root(pool, space->space.root,
+				 vmem_space_root_level(space),
+				 &space->root_link))
+		return false;
+	while (vmem_pool_drop_below(pool))
+		cond_resched();
+	return true;
+}
+
+static void vmem_space_leave(struct vmem_guest *guest,
+			     struct vmem_space_object *space)
+{
 	lockdep_assert_held_write(&guest->lock);
-	if (space->root_pool) {
-		space->root_pool->pool.generation = generation;
-		freed = vmem_pool_drop_root(&space->root_pool->pool,
-					    space->space.root,
-					    vmem_space_root_level(space),
-					    &space->root_link);
-	}
 	if (space->pool)
 		space->pool->spaces--;
 	vmem_space_count_twins(guest, space, -1);
 	list_del(&space->link);
-	return freed;
 }
 
 /**
@@ -246,9 +260,12 @@ void vmem_space_abort(struct vmem_guest *guest,
 {
 	/* What isn't published must go, whatever signal there is. */
 	down_write(&guest->lock);
-	/* No vCPU has seen its root: no flush is waited for. */
-	if (vmem_space_leave(guest, space, 0))
-		vmem_pool_flushed(&space->root_pool->pool, 0);
+	vmem_space_leave(guest, space);
+	if (space->flags & VMEM_IOC_SPACE_NEW)
+		vmem_pool_untake_root(&space->pool->pool, space->space.root,
+				      &space->root_link);
+	else if (vmem_space_drop_root(guest, space))
+		guest->generation++;
 	up_write(&guest->lock);
 	vmem_space_free(space);
 }
@@ -265,7 +282,8 @@ void vmem_space_destroy(struct vmem_guest *guest,
 			struct vmem_space_object *space,
 			struct vmem_ioc_destroy *answer)
 {
-	if (vmem_space_leave(guest, space, guest->generation + 1))
+	vmem_space_leave(guest, space);
+	if (vmem_space_drop_root(guest, space))
 		answer->out_flush = VMEM_IOC_FLUSH_ALL;
 }
 
@@ -397,7 +415,7 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	struct vmem_ioc_space_get *get = arg;
 	struct vmem_guest *guest = call->guest;
 	struct vmem_space_object *space;
-	u32 links;
+	struct vmem_pool *pool;
 	int ret = 0;
 
 	if (get->flags)
@@ -413,11 +431,13 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	get->out_generation = guest->generation;
 	get->out_tables = max_t(s64, space->tables, 0);
 	get->out_links = space->twins;
-	if (space->root_pool &&
-	    vmem_pool_owner(&space->root_pool->pool, space->space.root,
-			    vmem_space_root_level(space),
-			    &links) == VMEM_MINE)
-		get->out_links = links - 1;
+	if (space->root_pool) {
+		pool = &space->root_pool->pool;
+		get->out_links =
+			vmem_pool_links(pool,
+					vmem_pool_find(pool, space->space.root),
+					vmem_space_root_level(space)) - 1;
+	}
 out:
 	up_read(&guest->lock);
 	return ret;

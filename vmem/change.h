@@ -244,6 +244,54 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change)
 	change->low = VMEM_LEVELS_MAX;
 }
 
+/*
+ * A mapping that lies in one table of leaves, which is there: both passes in
+ * one, as nothing is to be counted. Return: whether it is done; if not, nothing
+ * is, and why is for the passes to find out.
+ */
+static __always_inline bool vmem_map_short(const struct vmem_env *e,
+					   const struct vmem_space *space,
+					   struct vmem_change *change)
+{
+	const struct vmem_mapping *m = &change->list[change->done];
+	vmem_virt_t va = m->virt_base, last = va + (m->len - 1);
+	unsigned int level = vmem_top(e->fmt), slot = 0, end;
+	vmem_table_t table = space->root, parent = VMEM_NO_TABLE;
+	vmem_pte_t *host;
+	u64 entry, leaf;
+
+	if (m->kind != VMEM_KIND_BASIC || !m->len ||
+	    change->budget < e->fmt->nr_levels ||
+	    (va ^ last) >> vmem_table_lg2(e->fmt, 0))
+		return false;
+	for (;; level--) {
+		if (vmem_change_owned(e, table, level, parent, slot) ||
+		    e->ops->from_phys(e->ctx, table,
+				      level ? VMEM_READ : VMEM_WRITE, &host))
+			return false;
+		slot = vmem_index(e->fmt, va, level);
+		if (!level)
+			break;
+		entry = vmem_read(host, slot);
+		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE ||
+		    m->basic.attrs & VMEM_RWXU & ~e->fmt->table_perms(entry))
+			return false;
+		parent = table;
+		table = vmem_entry_table(e, entry, level);
+	}
+
+	end = vmem_index(e->fmt, last, 0);
+	if (vmem_any(host, slot, end, e->fmt->present) ||
+	    e->fmt->make_leaf(e->facts, m->basic.attrs, 0, &leaf))
+		return false;
+	vmem_fill(host, slot, end, leaf + m->phys_base,
+		  BIT_ULL(e->fmt->page_lg2));
+	change->pages += end - slot + 1;
+	change->dirty = true;
+	change->done++;
+	return true;
+}
+
 static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, const struct vmem_space *space, struct vmem_change *change)
@@ -256,10 +304,17 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	while (!ret) {
 		switch (change->phase) {
 		case VMEM_PHASE_BEGIN:
-			if (change->done == change->nr)
+			if (change->done == change->nr) {
 				change->phase = VMEM_PHASE_DONE;
-			else
-				ret = vmem_change_begin(&e, change);
+				break;
+			}
+			ret = vmem_change_begin(&e, change);
+			if (ret || change->flags & VMEM_CHANGE_ATOMIC ||
+			    !vmem_map_short(&e, space, change))
+				break;
+			change->phase = VMEM_PHASE_BEGIN;
+			if (change->done < change->nr && ops->pause(ctx))
+				ret = VMEM_PAUSE;
 			break;
 		case VMEM_PHASE_RESERVE:
 			ret = ops->reserve(ctx, change->need);

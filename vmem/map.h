@@ -99,22 +99,41 @@ static inline int vmem_change_visit(struct vmem_change *change,
 	return 0;
 }
 
-/* Enter the child: it may be a stranger's, and it may be shared. */
+/*
+ * May a change go on in a table of @level, which @slot of @parent names? Not
+ * where one of ours is named by the guest, or is shared.
+ */
+static __always_inline int
+vmem_change_owned(const struct vmem_env *e, vmem_table_t table,
+		  unsigned int level, vmem_table_t parent, unsigned int slot)
+{
+	u32 links;
+
+	switch (e->ops->owner(e->ctx, table, level, parent, slot, &links)) {
+	case VMEM_MISUSED:
+		return -EEXIST;
+	case VMEM_MINE:
+		return links > 1 ? -EMLINK : 0;
+	default:
+		return 0;
+	}
+}
+
+/* Enter the child. */
 static __always_inline int vmem_change_enter(const struct vmem_env *e,
 					     struct vmem_change *change,
 					     struct vmem_place *place)
 {
 	unsigned int level = place->level - 1;
 	bool known = change->low <= level;
-	enum vmem_owner owner;
-	u32 links;
 	int ret;
 
-	owner = e->ops->owner(e->ctx, place->child, level, &links);
-	if (owner == VMEM_MISUSED)
-		return -EEXIST;
-	if (owner == VMEM_MINE && links > 1)
-		return -EMLINK;
+	ret = level == vmem_top(e->fmt) ?
+	      vmem_change_owned(e, place->child, level, VMEM_NO_TABLE, 0) :
+	      vmem_change_owned(e, place->child, level, place->table[level + 1],
+				vmem_index(e->fmt, place->va, level + 1));
+	if (ret)
+		return ret;
 	if (!known && place->moved && e->ops->pause(e->ctx))
 		return VMEM_PAUSE;
 	ret = e->ops->from_phys(e->ctx, place->child, VMEM_READ,
@@ -268,8 +287,10 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 	vmem_pte_t *host, *parent;
 	int ret;
 
-	/* others took tables away: count again what is still to be made */
+	/* a vCPU took tables away: count again what is still to be made */
 	if (table == VMEM_NO_TABLE) {
+		if (++change->recounts > VMEM_LINK_TRIES)
+			return -EEXIST;
 		vmem_change_recheck(change);
 		return VMEM_PAUSE;
 	}
@@ -360,7 +381,11 @@ static __always_inline int vmem_unmap_leaves(const struct vmem_env *e,
 		entry = vmem_read(host, i);
 		if (!entry)
 			continue;
-		WRITE_ONCE(host[i], 0);
+		/* one that a vCPU makes present now would have to be flushed */
+		if (entry & e->fmt->present)
+			WRITE_ONCE(host[i], 0);
+		else
+			entry = le64_to_cpu(xchg(&host[i], 0));
 		change->dirty = true;
 		if (!(entry & e->fmt->present))
 			continue;
@@ -383,8 +408,10 @@ static __always_inline int vmem_unmap_clear(const struct vmem_env *e,
 	ret = vmem_change_reach(e, place->table[place->level], &host);
 	if (ret || !place->apply)
 		return ret;
-	WRITE_ONCE(host[vmem_index(e->fmt, place->va, place->level)], 0);
-	change->dirty = true;
+	if (!vmem_change_entry(change, host, vmem_index(e->fmt, place->va,
+							place->level),
+			       place->entry, 0))
+		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EEXIST;
 	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush(change, place->va & ~mask, place->va | mask);
 	if (place->class == VMEM_CLASS_LEAF)
@@ -439,6 +466,7 @@ static __always_inline int vmem_unmap_leave(const struct vmem_env *e,
 	vmem_table_t table = place->table[level - 1];
 	vmem_pte_t *host;
 	u64 entry;
+	u32 links;
 	int ret;
 
 	if (place->apply ? !place->free || vmem_any(place->host[level - 1], 0,
@@ -448,7 +476,8 @@ static __always_inline int vmem_unmap_leave(const struct vmem_env *e,
 		change->keeps |= BIT(level);
 		return 0;
 	}
-	if (!e->ops->links_me(e->ctx, table, place->table[level], slot)) {
+	if (e->ops->owner(e->ctx, table, level - 1, place->table[level], slot,
+			  &links) != VMEM_MINE || links > 1) {
 		change->keeps |= BIT(level);
 		return 0;
 	}
@@ -576,10 +605,10 @@ static __always_inline int vmem_change_range(const struct vmem_env *e,
 			}
 			ret = vmem_change_no_entry(e, change, place, ret);
 		}
-		if (ret == VMEM_AGAIN)
-			continue;
 		if (ret == VMEM_CLEAR)
 			ret = vmem_unmap_clear(e, change, place);
+		if (ret == VMEM_AGAIN)
+			continue;
 		if (!ret)
 			ret = vmem_change_up(e, change, place);
 		if (ret < 0) {

@@ -17,10 +17,14 @@
 #ifndef _VMEM_POOL_H
 #define _VMEM_POOL_H
 
+#include <linux/minmax.h>
+#include <linux/string.h>
+
 #include "vmem.h"
 
 #define VMEM_POOL_NONE		U32_MAX
 #define VMEM_POOL_CAPACITY_MAX	BIT(20)	/* 4 GiB: bounds the scans */
+#define VMEM_POOL_STEP		1024	/* pages in one go */
 
 enum vmem_pool_state {
 	VMEM_POOL_FREE,
@@ -88,6 +92,10 @@ struct vmem_pool {
 	u32 oldest;		/* of the quarantine */
 	u32 newest;
 	u32 dying;
+	u32 drop_page;		/* of vmem_pool_drop_below(): the next page */
+	u32 drop_left;		/* tables in use from there on */
+	u8 drop_levels;		/* still to be done, the one in hand included */
+	bool drop_some;		/* some of this level went */
 	u64 *free;		/* a bit a page */
 	struct vmem_pool_page *pages;
 };
@@ -131,7 +139,7 @@ static inline u64 vmem_pool_bytes(u64 capacity)
  * @pool:	filled in
  * @ranges:	in ascending order, apart from each other, multiples of a table's
  *		size; they stay with the pool
- * @nr_ranges:	how many
+ * @nr_ranges:	how many, at least 1
  * @table_lg2:	lg2 of the bytes of a table
  * @storage:	vmem_pool_bytes() of zeroes; it stays with the pool
  */
@@ -140,6 +148,7 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 				  u32 table_lg2, void *storage)
 {
 	u32 i, capacity = 0;
+	u64 *last;
 
 	for (i = 0; i < nr_ranges; i++) {
 		ranges[i].first = capacity;
@@ -156,8 +165,10 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 		.pages		= storage,
 	};
 	pool->free = (u64 *)(pool->pages + capacity);
-	for (i = 0; i < capacity; i++)
-		pool->free[i / 64] |= BIT_ULL(i % 64);
+	memset(pool->free, 0xff, vmem_pool_words(capacity) * sizeof(u64));
+	last = &pool->free[vmem_pool_words(capacity) - 1];
+	if (capacity % 64)
+		*last = BIT_ULL(capacity % 64) - 1;
 }
 
 /* The page of @table, VMEM_POOL_NONE when it is none of this pool. */
@@ -250,49 +261,45 @@ static inline void vmem_pool_cut_link(struct vmem_pool *pool, u32 page,
 		pool->nr_shared--;
 }
 
+/* The links of a table in use at @level, 0 when it isn't. */
+static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
+				  unsigned int level)
+{
+	const struct vmem_pool_page *desc = &pool->pages[page];
+
+	return desc->state == VMEM_POOL_USED && desc->level == level ?
+	       desc->nr_links : 0;
+}
+
 /**
  * vmem_pool_owner() - vmem_table_ops.owner() for one pool
  * @pool:	the pool
  * @table:	any table
  * @level:	at which it is met
+ * @parent:	the table that names it, VMEM_NO_TABLE: it is a space's root
+ * @slot:	index of the entry, 0 for a root
  * @links:	out: how many links it has, when it is ours
  *
  * Return: VMEM_FOREIGN when it is no page of this pool.
  */
 static inline enum vmem_owner vmem_pool_owner(const struct vmem_pool *pool,
 					      vmem_table_t table,
-					      unsigned int level, u32 *links)
+					      unsigned int level,
+					      vmem_table_t parent, u32 slot,
+					      u32 *links)
 {
 	u32 page = vmem_pool_find(pool, table);
+	const struct vmem_link *link;
 
 	if (page == VMEM_POOL_NONE)
 		return VMEM_FOREIGN;
-	if (pool->pages[page].state != VMEM_POOL_USED ||
-	    pool->pages[page].level != level)
+	*links = vmem_pool_links(pool, page, level);
+	if (!*links)
 		return VMEM_MISUSED;
-	*links = pool->pages[page].nr_links;
+	link = pool->pages[page].links;
+	if (*links == 1 && (link->parent != parent || link->slot != slot))
+		return VMEM_MISUSED;
 	return VMEM_MINE;
-}
-
-/**
- * vmem_pool_links_me() - is this the only link of a table of ours?
- * @pool:	the pool
- * @table:	any table
- * @parent:	the table that names it
- * @slot:	index of the entry
- */
-static inline bool vmem_pool_links_me(const struct vmem_pool *pool,
-				      vmem_table_t table, vmem_table_t parent,
-				      u32 slot)
-{
-	u32 page = vmem_pool_find(pool, table);
-	const struct vmem_pool_page *desc;
-
-	if (page == VMEM_POOL_NONE)
-		return false;
-	desc = &pool->pages[page];
-	return desc->state == VMEM_POOL_USED && desc->nr_links == 1 &&
-	       desc->links->parent == parent && desc->links->slot == slot;
 }
 
 /**
@@ -301,20 +308,22 @@ static inline bool vmem_pool_links_me(const struct vmem_pool *pool,
  * @res:	the call's reservation
  * @nr:		pages that it needs in all
  *
- * Return: 0; -EAGAIN: there would be enough if the quarantine were flushed;
- * -ENOSPC. With an errno nothing changed.
+ * At most VMEM_POOL_STEP pages more in one go.
+ *
+ * Return: 0; VMEM_PAUSE: call again; -EAGAIN: there would be enough if the
+ * quarantine were flushed; -ENOSPC. With an errno nothing changed.
  */
 static inline int vmem_pool_reserve(struct vmem_pool *pool,
 				    struct vmem_reservation *res, u64 nr)
 {
-	u64 more = nr > res->nr ? nr - res->nr : 0;
+	u64 more = nr > res->nr ? nr - res->nr : 0, step;
 	u32 page;
 
 	if (more > pool->nr_free)
 		return more - pool->nr_free <= pool->nr_quarantined ?
 		       -EAGAIN : -ENOSPC;
 
-	for (; more; more--) {
+	for (step = min_t(u64, more, VMEM_POOL_STEP); step; step--) {
 		while (!pool->free[pool->hint])
 			pool->hint++;
 		page = pool->hint * 64 + __builtin_ctzll(pool->free[pool->hint]);
@@ -332,7 +341,7 @@ static inline int vmem_pool_reserve(struct vmem_pool *pool,
 	}
 	res->at = 0;
 	res->at_page = res->first;
-	return 0;
+	return more > VMEM_POOL_STEP ? VMEM_PAUSE : 0;
 }
 
 /**
@@ -408,7 +417,7 @@ static inline void vmem_pool_take(struct vmem_pool *pool,
 /**
  * vmem_pool_put() - a table's only link is gone
  * @pool:	the pool
- * @table:	one for which vmem_pool_links_me() holds
+ * @table:	one of this pool's
  */
 static inline void vmem_pool_put(struct vmem_pool *pool, vmem_table_t table)
 {
@@ -421,33 +430,47 @@ static inline void vmem_pool_put(struct vmem_pool *pool, vmem_table_t table)
 /**
  * vmem_pool_unreserve() - give back what is still set aside
  * @pool:	the pool
- * @res:	the call's reservation, empty afterwards
+ * @res:	the call's reservation
+ *
+ * At most VMEM_POOL_STEP pages in one go. Return: whether some are left.
  */
-static inline void vmem_pool_unreserve(struct vmem_pool *pool,
+static inline bool vmem_pool_unreserve(struct vmem_pool *pool,
 				       struct vmem_reservation *res)
 {
-	while (res->nr)
+	u32 step;
+
+	for (step = min_t(u32, res->nr, VMEM_POOL_STEP); step; step--)
 		vmem_pool_release(pool, vmem_pool_pop(pool, res));
+	if (res->nr)
+		return true;
 	vmem_reservation_init(res);
+	return false;
 }
 
 /**
  * vmem_pool_flushed() - every vCPU has forgotten the tables freed so far
  * @pool:	the pool
  * @generation:	tables that carry this one or an older may be taken again
+ *
+ * At most VMEM_POOL_STEP tables in one go. Return: whether some are left.
  */
-static inline void vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
+static inline bool vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
 {
+	u32 step = 0;
+
 	while (pool->nr_quarantined &&
 	       pool->pages[pool->oldest].generation <= generation) {
 		u32 page = pool->oldest;
 
+		if (step++ == VMEM_POOL_STEP)
+			return true;
 		pool->oldest = pool->pages[page].next;
 		if (pool->oldest == VMEM_POOL_NONE)
 			pool->newest = VMEM_POOL_NONE;
 		pool->nr_quarantined--;
 		vmem_pool_release(pool, page);
 	}
+	return false;
 }
 
 /**
@@ -494,19 +517,48 @@ static inline int vmem_pool_link_root(struct vmem_pool *pool, vmem_table_t root,
 				      unsigned int level,
 				      struct vmem_link *link)
 {
-	u32 links;
+	u32 page = vmem_pool_find(pool, root);
 
-	switch (vmem_pool_owner(pool, root, level, &links)) {
-	case VMEM_FOREIGN:
+	if (page == VMEM_POOL_NONE)
 		return 0;
-	case VMEM_MISUSED:
+	if (!vmem_pool_links(pool, page, level))
 		return -EINVAL;
-	case VMEM_MINE:
-		break;
-	}
-	vmem_pool_add_link(pool, vmem_pool_find(pool, root), link,
-			   VMEM_NO_TABLE, 0);
+	vmem_pool_add_link(pool, page, link, VMEM_NO_TABLE, 0);
 	return 0;
+}
+
+/* A space's link goes. Return: the page of its root if that has none left. */
+static inline u32 vmem_pool_unlink_root(struct vmem_pool *pool,
+					vmem_table_t root,
+					struct vmem_link *link)
+{
+	u32 page = vmem_pool_find(pool, root);
+	struct vmem_link **at;
+
+	if (page == VMEM_POOL_NONE)
+		return VMEM_POOL_NONE;
+	for (at = &pool->pages[page].links; *at != link; at = &(*at)->next)
+		;
+	vmem_pool_cut_link(pool, page, at);
+	return pool->pages[page].nr_links ? VMEM_POOL_NONE : page;
+}
+
+/**
+ * vmem_pool_untake_root() - undo vmem_pool_take_root()
+ * @pool:	the pool
+ * @root:	the root, which no vCPU has seen
+ * @link:	its link
+ */
+static inline void vmem_pool_untake_root(struct vmem_pool *pool,
+					 vmem_table_t root,
+					 struct vmem_link *link)
+{
+	u32 page = vmem_pool_unlink_root(pool, root, link);
+
+	if (page == VMEM_POOL_NONE)
+		return;
+	pool->nr_used--;
+	vmem_pool_release(pool, page);
 }
 
 /* Drop the links of a page that come from tables that are dying. */
@@ -527,6 +579,13 @@ static inline void vmem_pool_drop_dead_links(struct vmem_pool *pool, u32 page)
 	}
 }
 
+static inline void vmem_pool_drop(struct vmem_pool *pool, u32 page)
+{
+	pool->pages[page].dying = pool->dying;
+	pool->drop_some = true;
+	vmem_pool_quarantine(pool, page);
+}
+
 /**
  * vmem_pool_drop_root() - a space leaves its root
  * @pool:	the pool
@@ -534,44 +593,61 @@ static inline void vmem_pool_drop_dead_links(struct vmem_pool *pool, u32 page)
  * @level:	of the root
  * @link:	the one that the space brought
  *
- * Where this was the last link, the root goes, and level by level what hung
- * below it and has no other link. No table is read: what a guest wrote into
- * one is of no account. What hangs below a root that is no page of this pool
- * stays.
+ * Where this was the last link, the root goes. What hangs below a root that is
+ * no page of this pool stays.
  *
- * Return: whether tables went into quarantine.
+ * Return: whether it went, and vmem_pool_drop_below() is to follow.
  */
 static inline bool vmem_pool_drop_root(struct vmem_pool *pool,
 				       vmem_table_t root, unsigned int level,
 				       struct vmem_link *link)
 {
-	u32 page = vmem_pool_find(pool, root);
-	struct vmem_link **at;
+	u32 page = vmem_pool_unlink_root(pool, root, link);
 
 	if (page == VMEM_POOL_NONE)
 		return false;
-	for (at = &pool->pages[page].links; *at != link; at = &(*at)->next)
-		;
-	vmem_pool_cut_link(pool, page, at);
-	if (pool->pages[page].nr_links)
-		return false;
-
 	pool->dying++;
-	pool->pages[page].dying = pool->dying;
-	vmem_pool_quarantine(pool, page);
-	while (level--) {
-		for (page = 0; page < pool->capacity; page++) {
-			struct vmem_pool_page *desc = &pool->pages[page];
+	pool->drop_levels = level + 1;
+	pool->drop_left = 0;
+	vmem_pool_drop(pool, page);
+	return true;
+}
 
-			if (desc->state != VMEM_POOL_USED ||
-			    desc->level != level)
-				continue;
-			vmem_pool_drop_dead_links(pool, page);
-			if (desc->nr_links)
-				continue;
-			desc->dying = pool->dying;
-			vmem_pool_quarantine(pool, page);
+/**
+ * vmem_pool_drop_below() - what hung below a root goes after it
+ * @pool:	the pool, after vmem_pool_drop_root() and nothing else
+ *
+ * Level by level, the tables that have no other link. No table is read: what a
+ * guest wrote into one is of no account. At most VMEM_POOL_STEP pages are
+ * looked at in one go.
+ *
+ * Return: whether there is more to do.
+ */
+static inline bool vmem_pool_drop_below(struct vmem_pool *pool)
+{
+	struct vmem_pool_page *desc;
+	u32 step, page;
+
+	for (step = 0; step < VMEM_POOL_STEP; step++) {
+		if (!pool->drop_left) {
+			/* nothing hangs below a level of which nothing went */
+			if (!pool->drop_some || !--pool->drop_levels)
+				return false;
+			pool->drop_some = false;
+			pool->drop_page = 0;
+			pool->drop_left = pool->nr_used;
+			continue;
 		}
+		page = pool->drop_page++;
+		desc = &pool->pages[page];
+		if (desc->state != VMEM_POOL_USED)
+			continue;
+		pool->drop_left--;
+		if (desc->level != pool->drop_levels - 1)
+			continue;
+		vmem_pool_drop_dead_links(pool, page);
+		if (!desc->nr_links)
+			vmem_pool_drop(pool, page);
 	}
 	return true;
 }

@@ -249,18 +249,19 @@ enum vmem_owner {
  * For changes; ops for reading have NULL here:
  *
  * @movability:	VMEM_MAY_NOT_MOVE_TABLE
- * @owner:	is @table one of ours? VMEM_FOREIGN: no. VMEM_MINE: yes, in use at
- *		@level; *@links tells how many links it has. VMEM_MISUSED: it is
- *		a page for tables, but not in use at this level.
- * @links_me:	whether the only link of @table is this @slot of @parent
- * @reserve:	see that this call has @nr tables set aside: 0, -ENOSPC,
- *		-EAGAIN (it would have, were the quarantine flushed)
+ * @owner:	is @table, which @slot of @parent names, one of ours? @parent of a
+ *		root is VMEM_NO_TABLE. VMEM_FOREIGN: no. VMEM_MINE: yes, in use
+ *		at @level; *@links tells how many links it has, and one only is
+ *		this one. VMEM_MISUSED: it is a page for tables, but not in use
+ *		at this level, or its only link is another: the guest made this.
+ * @reserve:	see that this call has @nr tables set aside: 0; VMEM_PAUSE: ask
+ *		again; -ENOSPC; -EAGAIN (it would have, were the quarantine
+ *		flushed)
  * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
  * @take:	the first table set aside is now in use at @level, with its first
  *		link: @slot of @parent
  * @put:	the link of @table, @slot of @parent, is gone. It was the only one,
  *		and @table is empty.
- * @unreserve:	give back all that is still set aside
  */
 struct vmem_table_ops {
 	int (*from_phys)(void *ctx, vmem_table_t table, enum vmem_intent intent,
@@ -270,16 +271,14 @@ struct vmem_table_ops {
 
 	enum vmem_table_movability movability;
 	enum vmem_owner (*owner)(void *ctx, vmem_table_t table,
-				 unsigned int level, u32 *links);
-	bool (*links_me)(void *ctx, vmem_table_t table, vmem_table_t parent,
-			 unsigned int slot);
+				 unsigned int level, vmem_table_t parent,
+				 unsigned int slot, u32 *links);
 	int (*reserve)(void *ctx, u64 nr);
 	vmem_table_t (*reserved)(void *ctx, u64 n);
 	void (*take)(void *ctx, unsigned int level, vmem_table_t parent,
 		     unsigned int slot);
 	void (*put)(void *ctx, vmem_table_t table, vmem_table_t parent,
 		    unsigned int slot);
-	void (*unreserve)(void *ctx);
 };
 
 /* A space, as the engine sees it. */
@@ -716,6 +715,7 @@ struct vmem_change {
 	u32 nr_sorted;		/* of @order */
 	u8 counting;		/* bit n: counted[n] holds */
 	u8 keeps;		/* bit n: the table of level n won't be empty */
+	u8 recounts;		/* passes begun again for want of a table */
 	u8 low;			/* tables of this level and above were visited */
 };
 
@@ -736,8 +736,8 @@ struct vmem_change {
  * tables of ours that become empty, but for the root. Holes are no error.
  *
  * When the tables may have been changed between two calls, the second is
- * preceded by vmem_change_recheck(). After the last, whatever it returned,
- * comes ops->unreserve().
+ * preceded by vmem_change_recheck(). After the last, whatever it returned, the
+ * caller gives back what is still set aside.
  *
  * Context: a piece; alone in changing this guest's tables.
  * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again. Refused with nothing of
@@ -746,7 +746,7 @@ struct vmem_change {
  * list), -EOVERFLOW (a sum wraps, or an address is wider than the space's,
  * that of a new table included),
  * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
- * there; an entry above grants less; a page for tables is misused),
+ * there; an entry above grants less; one of the guest's names a page of ours),
  * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a
  * table with more than one link), -ENXIO (a table outside), -EROFS,
  * -E2BIG (over the budget), -ENOSPC, -EAGAIN. The same errnos from the second

@@ -36,19 +36,12 @@ static inline bool ops_pause(void *ctx)
 }
 
 static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
-					unsigned int level, u32 *links)
+					unsigned int level, vmem_table_t parent,
+					unsigned int slot, u32 *links)
 {
 	const struct guest *guest = ctx;
 
-	return vmem_pool_owner(&guest->pool, table, level, links);
-}
-
-static inline bool ops_links_me(void *ctx, vmem_table_t table,
-				vmem_table_t parent, unsigned int slot)
-{
-	const struct guest *guest = ctx;
-
-	return vmem_pool_links_me(&guest->pool, table, parent, slot);
+	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
 }
 
 static inline int ops_reserve(void *ctx, u64 nr)
@@ -81,25 +74,16 @@ static inline void ops_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 	vmem_pool_put(&guest->pool, table);
 }
 
-static inline void ops_unreserve(void *ctx)
-{
-	struct guest *guest = ctx;
-
-	vmem_pool_unreserve(&guest->pool, &guest->reservation);
-}
-
 static const struct vmem_table_ops ops = {
 	.from_phys	= ops_from_phys,
 	.in_memory	= ops_in_memory,
 	.pause		= ops_pause,
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= ops_owner,
-	.links_me	= ops_links_me,
 	.reserve	= ops_reserve,
 	.reserved	= ops_reserved,
 	.take		= ops_take,
 	.put		= ops_put,
-	.unreserve	= ops_unreserve,
 };
 
 static const struct vmem_format *const fmt = &vmem_fmt_x86_64_4level;
@@ -153,9 +137,12 @@ int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
 	};
 	int ret;
 
-	ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest, &guest->space,
-		       &change);
-	vmem_pool_unreserve(&guest->pool, &guest->reservation);
+	do
+		ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest,
+			       &guest->space, &change);
+	while (ret > 0);
+	while (vmem_pool_unreserve(&guest->pool, &guest->reservation))
+		;
 	return ret;
 }
 

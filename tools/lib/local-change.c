@@ -51,7 +51,8 @@ static int change_run(struct local_guest *lg, struct space *space,
 	do
 		ret = space->engine->map(lg, &space->space, change);
 	while (ret > 0);
-	vmem_pool_unreserve(&space->pool->pool, &lg->reservation);
+	while (vmem_pool_unreserve(&space->pool->pool, &lg->reservation))
+		;
 	lg->changing = NULL;
 	if (change->dirty)
 		lg->generation++;

@@ -49,7 +49,8 @@ static inline bool ops_pause(void *ctx)
 
 /* A table of any pool is ours, whichever pool this space takes from. */
 static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
-					unsigned int level, u32 *links)
+					unsigned int level, vmem_table_t parent,
+					unsigned int slot, u32 *links)
 {
 	struct pool *pool = pool_of(ctx, table);
 	const struct local_guest *lg = ctx;
@@ -59,16 +60,8 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 		*links = 1 + lg->changing->twins;
 		return VMEM_MINE;
 	}
-	return pool ? vmem_pool_owner(&pool->pool, table, level, links) :
-		      VMEM_FOREIGN;
-}
-
-static inline bool ops_links_me(void *ctx, vmem_table_t table,
-				vmem_table_t parent, unsigned int slot)
-{
-	struct pool *pool = pool_of(ctx, table);
-
-	return pool && vmem_pool_links_me(&pool->pool, table, parent, slot);
+	return pool ? vmem_pool_owner(&pool->pool, table, level, parent, slot,
+				      links) : VMEM_FOREIGN;
 }
 
 static inline int ops_reserve(void *ctx, u64 nr)
@@ -109,25 +102,16 @@ static inline void ops_put(void *ctx, vmem_table_t table,
 	lg->changing->tables--;
 }
 
-static inline void ops_unreserve(void *ctx)
-{
-	struct local_guest *lg = ctx;
-
-	vmem_pool_unreserve(&lg->changing->pool->pool, &lg->reservation);
-}
-
 static const struct vmem_table_ops local_ops = {
 	.from_phys	= ops_from_phys,
 	.in_memory	= ops_in_memory,
 	.pause		= ops_pause,
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= ops_owner,
-	.links_me	= ops_links_me,
 	.reserve	= ops_reserve,
 	.reserved	= ops_reserved,
 	.take		= ops_take,
 	.put		= ops_put,
-	.unreserve	= ops_unreserve,
 };
 
 #endif /* _LIBVMEM_LOCAL_OPS_H */

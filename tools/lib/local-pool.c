@@ -196,7 +196,8 @@ int pool_flushed(struct local_guest *lg, void *p)
 	if (arg->generation > lg->generation)
 		return -EINVAL;
 	for (pool = lg->pools; pool; pool = pool->next)
-		vmem_pool_flushed(&pool->pool, arg->generation);
+		while (vmem_pool_flushed(&pool->pool, arg->generation))
+			;
 	return 0;
 }
 

@@ -119,6 +119,9 @@ static int space_adopt_root(struct local_guest *lg, struct space *space,
 	space->root_pool = pool_of(lg, space->space.root);
 	if (!space->root_pool)
 		return 0;
+	/* Or tables of the one would hang below those of the other. */
+	if (space->pool && space->pool != space->root_pool)
+		return -EINVAL;
 	return vmem_pool_link_root(&space->root_pool->pool, space->space.root,
 				   fmt->nr_levels - 1, &space->link);
 }
@@ -198,9 +201,9 @@ err_free:
 int space_get(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_space_get *arg = p;
+	const struct vmem_pool *pool;
 	const struct space *space;
 	struct object *object;
-	u32 links = 0;
 	int ret;
 
 	if (arg->flags)
@@ -211,9 +214,11 @@ int space_get(struct local_guest *lg, void *p)
 	space = container_of(object, struct space, object);
 	arg->out_links = space->twins;
 	if (space->root_pool) {
-		vmem_pool_owner(&space->root_pool->pool, space->space.root,
-				space->engine->format->nr_levels - 1, &links);
-		arg->out_links = links - 1;
+		pool = &space->root_pool->pool;
+		arg->out_links =
+			vmem_pool_links(pool,
+					vmem_pool_find(pool, space->space.root),
+					space->engine->format->nr_levels - 1) - 1;
 	}
 	arg->out_root = vmem_table_gpa(space->space.root);
 	arg->out_generation = lg->generation;
@@ -255,6 +260,8 @@ bool space_destroy(struct local_guest *lg, struct space *space)
 					    space->space.root,
 					    space->engine->format->nr_levels - 1,
 					    &space->link);
+		while (freed && vmem_pool_drop_below(&space->root_pool->pool))
+			;
 	}
 	if (space->pool)
 		space->pool->spaces--;
