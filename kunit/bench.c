@@ -69,6 +69,7 @@ void bench_reset(struct bench *b)
 	guest_reset(&b->guest);
 	guest_reset(&b->model.guest);
 	memset(b->model.tables, 0, sizeof(b->model.tables));
+	b->model.touched = 0;
 	b->model.generation = 1;
 	b->used = 0;
 

@@ -18,6 +18,8 @@
  * @used:	tables made by bench_table() so far
  * @slices:	records a call of the engine has room for; 0: all
  * @recheck:	where a change stops, it begins pass 1 again
+ * @quick:	memory that the model never touched is not compared after each
+ *		change; bench_check_same() is to follow without this
  * @differs:	a check failed
  */
 struct bench {
@@ -30,6 +32,7 @@ struct bench {
 	u32 used;
 	u32 slices;
 	bool recheck;
+	bool quick;
 	bool differs;
 
 	struct vmem_space_aware_mapping *out;

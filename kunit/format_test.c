@@ -49,10 +49,10 @@ static void check_entry(struct kunit *test, const struct engine *e,
 				     e->fmt->leaf_attrs(facts, entry, level),
 				     e->fmt->entry_phys(facts, entry, level, class));
 	if (class == VMEM_CLASS_TABLE &&
-	    (e->fmt->table_perms(entry) != decoded.attrs ||
+	    (e->fmt->path(e->fmt->nibble(entry)) != decoded.attrs ||
 	     e->fmt->entry_phys(facts, entry, level, class) != decoded.gpa))
 		KUNIT_FAIL_AND_ABORT(test, "table entry %llx level %u: perms %x",
-				     entry, level, e->fmt->table_perms(entry));
+				     entry, level, e->fmt->path(e->fmt->nibble(entry)));
 	if (!(entry & e->fmt->present) != (class == VMEM_CLASS_NONE))
 		KUNIT_FAIL_AND_ABORT(test, "entry %llx: the bit for present",
 				     entry);
@@ -259,7 +259,7 @@ static void make_table_grants_what_is_said(struct kunit *test)
 		if (!(perms & VMEM_R))
 			continue;
 		entry = e->fmt->make_table(vmem_table(0), perms);
-		KUNIT_EXPECT_EQ(test, perms, e->fmt->table_perms(entry));
+		KUNIT_EXPECT_EQ(test, perms, e->fmt->path(e->fmt->nibble(entry)));
 	}
 }
 

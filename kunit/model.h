@@ -145,6 +145,7 @@ struct missing {
  * struct model - a space and its pool, changed as the engine should
  * @guest:	memory of its own; the pool in it is not used
  * @tables:	what is known of each page of the pool
+ * @touched:	no page of the pool from this one on was ever taken
  * @generation:	of tables that are freed from now on
  */
 struct model {
@@ -153,6 +154,7 @@ struct model {
 	struct guest guest;
 	u64 root;
 	struct model_table tables[POOL_TABLES];
+	u32 touched;
 	u64 generation;
 	struct missing missing;	/* in the mapping in hand */
 };

@@ -32,6 +32,7 @@ u64 model_take(struct model *model, unsigned int level, u64 parent,
 
 	for (i = 0; model->tables[i].state != MODEL_FREE; i++)
 		;
+	model->touched = max(model->touched, i + 1);
 	model->tables[i] = (struct model_table){
 		.state = MODEL_USED, .level = level, .parent = parent,
 		.slot = slot, .links = 1,
@@ -97,10 +98,11 @@ static int stop(struct model_result *result, u64 va, unsigned int level,
 
 static bool is_zero(struct model *model, u64 table)
 {
+	const vmem_pte_t *host = guest_host(&model->guest, table);
 	unsigned int i;
 
 	for (i = 0; i < nr_entries(model->rules); i++)
-		if (guest_read(&model->guest, table, i))
+		if (host[i])
 			return false;
 	return true;
 }
@@ -264,6 +266,7 @@ static int check_unmap(struct model *model, const struct vmem_mapping *m,
 {
 	u64 span = entry_span(model->rules, level);
 	bool writable = guest_writable(&model->guest, table), child_empty;
+	const vmem_pte_t *host = guest_host(&model->guest, table);
 	u64 m_last = m->virt_base + (m->len - 1);
 	struct decoded decoded;
 	unsigned int i;
@@ -274,7 +277,7 @@ static int check_unmap(struct model *model, const struct vmem_mapping *m,
 		u64 va = sign_extend(model->rules, base + i * span);
 		u64 at = va < m->virt_base ? m->virt_base : va;
 
-		if (!guest_read(&model->guest, table, i))
+		if (!host[i])
 			continue;
 		read_entry(model, table, level, i, &decoded);
 		if (va + (span - 1) < m->virt_base || va > m_last) {
@@ -313,6 +316,7 @@ static void unmap(struct model *model, const struct vmem_mapping *m, u64 table,
 		  unsigned int level, u64 base, bool zero, bool drop,
 		  struct model_result *result)
 {
+	const vmem_pte_t *host = guest_host(&model->guest, table);
 	u64 span = entry_span(model->rules, level);
 	u64 m_last = m->virt_base + (m->len - 1);
 	struct decoded decoded;
@@ -322,8 +326,7 @@ static void unmap(struct model *model, const struct vmem_mapping *m, u64 table,
 	for (i = 0; i < nr_entries(model->rules); i++) {
 		u64 va = sign_extend(model->rules, base + i * span);
 
-		if (!guest_read(&model->guest, table, i) ||
-		    va + (span - 1) < m->virt_base || va > m_last)
+		if (!host[i] || va + (span - 1) < m->virt_base || va > m_last)
 			continue;
 		read_entry(model, table, level, i, &decoded);
 		if (is_like_leaf(model, table, level, i, &decoded, &err)) {

@@ -212,6 +212,7 @@ static void read_named(struct reader *reader, u64 table, unsigned int level,
 static void read_table(struct reader *reader, u64 table, unsigned int level,
 		       u64 base, u32 path)
 {
+	const vmem_pte_t *host = guest_host(reader->guest, table);
 	u64 span = entry_span(reader->rules, level);
 	struct vmem_space_aware_mapping rec;
 	struct decoded decoded;
@@ -228,7 +229,7 @@ static void read_table(struct reader *reader, u64 table, unsigned int level,
 			va = reader->first;
 		if (end > reader->last)
 			end = reader->last;
-		entry = guest_read(reader->guest, table, i);
+		entry = le64_to_cpu(host[i]);
 		reader->rules->decode(reader->cpu, entry, level, &decoded);
 		switch (decoded.kind) {
 		case IS_HOLE:

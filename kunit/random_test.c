@@ -156,6 +156,7 @@ static void sequence(struct bench *b, u64 nr)
 		b->guest.absent_one_in = 8;
 		b->guest.pause_one_in = 2;
 	}
+	b->quick = true;
 	for (i = 0; i < CHANGES && !b->differs; i++) {
 		if (below(b, 3) == 0)
 			guest_writes(b);
@@ -163,6 +164,9 @@ static void sequence(struct bench *b, u64 nr)
 			bench_flushed(b);
 		change(b);
 	}
+	b->quick = false;
+	if (!b->differs)
+		bench_check_same(b, "sequence");
 	if (!b->differs)
 		check_reading(b);
 }

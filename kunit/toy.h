@@ -67,16 +67,21 @@ toy_entry_phys(const struct vmem_facts *facts, u64 entry, unsigned int level,
 	return entry & facts->addr;
 }
 
-static __always_inline u32 toy_table_perms(u64 entry)
+static __always_inline u32 toy_nibble(u64 entry)
 {
 	return (entry & TOY_R ? VMEM_R : 0) | (entry & TOY_W ? VMEM_W : 0) |
 	       (entry & TOY_X ? VMEM_X : 0) | (entry & TOY_U ? VMEM_U : 0);
 }
 
+static __always_inline u32 toy_path(u32 nibbles)
+{
+	return nibbles;
+}
+
 static __always_inline u32
 toy_leaf_attrs(const struct vmem_facts *facts, u64 entry, unsigned int level)
 {
-	return toy_table_perms(entry) | (entry & TOY_A ? VMEM_A : 0) |
+	return toy_nibble(entry) | (entry & TOY_A ? VMEM_A : 0) |
 	       (entry & TOY_D ? VMEM_D : 0) |
 	       ((entry & TOY_COW) == facts->cow ? VMEM_COW : 0);
 }
@@ -115,7 +120,8 @@ static const struct vmem_format toy_format __maybe_unused = {
 	.facts		= toy_facts,
 	.classify	= toy_classify,
 	.entry_phys	= toy_entry_phys,
-	.table_perms	= toy_table_perms,
+	.nibble		= toy_nibble,
+	.path		= toy_path,
 	.leaf_attrs	= toy_leaf_attrs,
 	.make_table	= toy_make_table,
 	.make_leaf	= toy_make_leaf,

@@ -274,7 +274,7 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 			break;
 		entry = vmem_read(host, slot);
 		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE ||
-		    m->basic.attrs & VMEM_RWXU & ~e->fmt->table_perms(entry))
+		    m->basic.attrs & VMEM_RWXU & ~vmem_table_perms(e, entry))
 			return false;
 		parent = table;
 		table = vmem_entry_table(e, entry, level);

@@ -141,4 +141,10 @@ static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)
 	return perms << (4 * level);
 }
 
+/* R, W, X, U as a table entry grants them. */
+static __always_inline u32 vmem_table_perms(const struct vmem_env *e, u64 entry)
+{
+	return e->fmt->path(e->fmt->nibble(entry));
+}
+
 #endif /* _VMEM_CURSOR_H */

@@ -100,12 +100,20 @@ vmem_x86_64_entry_phys(const struct vmem_facts *facts, u64 entry,
 	return entry & facts->addr;
 }
 
-static __always_inline u32 vmem_x86_64_table_perms(u64 entry)
+/* From bit 0 on: NX, P, RW, US. */
+static __always_inline u32 vmem_x86_64_nibble(u64 entry)
 {
-	return VMEM_R |
-	       (entry & X86_64_RW ? VMEM_W : 0) |
-	       (entry & X86_64_NX ? 0 : VMEM_X) |
-	       (entry & X86_64_US ? VMEM_U : 0);
+	return (entry << 1 | entry >> 63) & 0xf;
+}
+
+static __always_inline u32 vmem_x86_64_path(u32 nibbles)
+{
+	const u32 each = 0x11111;	/* a bit a level */
+	u32 nx = nibbles & each, p = nibbles >> 1 & each;
+
+	/* P and RW where R and W are; U stays; X is P without NX */
+	return (nibbles >> 1 & 3 * each) | (nibbles & 8 * each) |
+	       (p & ~nx) << 2;
 }
 
 static __always_inline u32
@@ -114,7 +122,7 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 {
 	u64 pat = level ? X86_64_PAT_LARGE : X86_64_PAT_SMALL;
 
-	return vmem_x86_64_table_perms(entry) |
+	return vmem_x86_64_path(vmem_x86_64_nibble(entry)) |
 	       (entry & X86_64_G ? VMEM_G : 0) |
 	       (entry & X86_64_A ? VMEM_A : 0) |
 	       (entry & X86_64_D ? VMEM_D : 0) |
@@ -167,7 +175,8 @@ vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
 		.facts		= vmem_x86_64_facts,			\
 		.classify	= vmem_x86_64_classify,			\
 		.entry_phys	= vmem_x86_64_entry_phys,		\
-		.table_perms	= vmem_x86_64_table_perms,		\
+		.nibble		= vmem_x86_64_nibble,			\
+		.path		= vmem_x86_64_path,			\
 		.leaf_attrs	= vmem_x86_64_leaf_attrs,		\
 		.make_table	= vmem_x86_64_make_table,		\
 		.make_leaf	= vmem_x86_64_make_leaf,		\

@@ -335,7 +335,7 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 	int ret;
 
 	if (place->class == VMEM_CLASS_TABLE)
-		return place->needs & ~e->fmt->table_perms(place->entry) ?
+		return place->needs & ~vmem_table_perms(e, place->entry) ?
 		       -EEXIST : VMEM_DOWN;
 	if (place->class != VMEM_CLASS_NONE) {
 		if (!(change->flags & VMEM_CHANGE_REPLACE))

@@ -341,7 +341,7 @@ vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
 		vmem_run_leaf(e, walk, cursor, entry, walk->va, rec->len);
 		return VMEM_STEP_BEHIND;
 	case VMEM_CLASS_TABLE:
-		perms = e->fmt->table_perms(entry);
+		perms = vmem_table_perms(e, entry);
 		*granted &= perms;
 		rec->path |= vmem_nibble(level, perms);
 		rec->gpa = vmem_table_gpa(vmem_entry_table(e, entry, level));

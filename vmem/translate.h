@@ -27,19 +27,16 @@
 struct vmem_descent {
 	const vmem_pte_t *host;	/* of the table of this level, NULL: outside */
 	u64 entry;
-	u32 path;
-	u32 granted;		/* R, W, X, U by the entries passed */
+	u32 nibbles;		/* of the entries passed */
 };
 
 static __always_inline void
 vmem_translate_begin(const struct vmem_space *space, const vmem_pte_t *root,
 		     struct vmem_descent *d)
 {
-	*d = (struct vmem_descent){
-		.host		= root,
-		.entry		= vmem_table_gpa(space->root),
-		.granted	= VMEM_RWXU,
-	};
+	d->host = root;
+	d->entry = vmem_table_gpa(space->root);
+	d->nibbles = 0;
 }
 
 /* Read the entry of @level. Return: whether it names a table, @table. */
@@ -48,19 +45,25 @@ vmem_translate_step(const struct vmem_env *e, vmem_virt_t va,
 		    unsigned int level, struct vmem_descent *d, u64 *entries,
 		    enum vmem_class *class, vmem_table_t *table)
 {
-	u32 perms;
-
 	d->entry = vmem_read(d->host, vmem_index(e->fmt, va, level));
 	if (entries)
 		entries[level] = d->entry;
 	*class = vmem_classify(e, d->entry, level);
 	if (*class != VMEM_CLASS_TABLE)
 		return false;
-	perms = e->fmt->table_perms(d->entry);
-	d->path |= vmem_nibble(level, perms);
-	d->granted &= perms;
+	d->nibbles |= vmem_nibble(level, e->fmt->nibble(d->entry));
 	*table = vmem_entry_table(e, d->entry, level);
 	return true;
+}
+
+/* R, W, X, U that every level above @level grants. */
+static __always_inline u32 vmem_path_grants(const struct vmem_format *fmt,
+					    u32 path, unsigned int level)
+{
+	/* the levels that were not passed grant all */
+	path |= ~(GENMASK(4 * fmt->nr_levels - 1, 0) << (4 * (level + 1)));
+	path |= ~GENMASK(4 * fmt->nr_levels - 1, 0);
+	return path & path >> 4 & path >> 8 & path >> 12 & path >> 16;
 }
 
 /*
@@ -73,35 +76,41 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 		   const struct vmem_descent *d, struct vmem_translation *out)
 {
 	u64 mask = vmem_entry_mask(e->fmt, level), same;
-	struct vmem_translation t = {
-		.entry	= d->entry,
-		.level	= level,
-		.path	= d->path,
-	};
-	vmem_phys_t gpa;
+	vmem_phys_t gpa = 0;
+	u32 path = e->fmt->path(d->nibbles), leaf = 0;
+	u8 page_lg2 = 0, flags = 0, status;
 
 	switch (class) {
 	case VMEM_CLASS_LEAF:
 		gpa = vmem_leaf_phys(e, d->entry, level);
-		t.status = VMEM_OK;
-		t.gpa = gpa | (va & mask);
-		t.page_lg2 = vmem_entry_lg2(e->fmt, level);
-		t.leaf = e->fmt->leaf_attrs(e->facts, d->entry, level);
-		t.effective = t.leaf & d->granted;
+		status = VMEM_OK;
+		page_lg2 = vmem_entry_lg2(e->fmt, level);
+		leaf = e->fmt->leaf_attrs(e->facts, d->entry, level);
 		if (!e->ops->in_memory(e->ctx, gpa, mask + 1, &same) ||
 		    same <= mask)
-			t.flags = VMEM_FRAME_OUTSIDE;
+			flags = VMEM_FRAME_OUTSIDE;
+		gpa |= va & mask;
 		break;
 	case VMEM_CLASS_NONE:
-		t.status = VMEM_NOT_PRESENT;
+		status = VMEM_NOT_PRESENT;
 		break;
 	case VMEM_CLASS_TABLE:
-		t.status = VMEM_STATUS_OUTSIDE;
+		status = VMEM_STATUS_OUTSIDE;
 		break;
 	default:
-		t.status = VMEM_STATUS_RESERVED;
+		status = VMEM_STATUS_RESERVED;
 	}
-	*out = t;
+	/* member by member: no copy that waits for narrower stores */
+	out->gpa = gpa;
+	out->entry = d->entry;
+	out->status = status;
+	out->level = level;
+	out->page_lg2 = page_lg2;
+	out->flags = flags;
+	out->error_code = 0;
+	out->leaf = leaf;
+	out->effective = leaf & vmem_path_grants(e->fmt, path, level) & VMEM_RWXU;
+	out->path = path;
 }
 
 /* Can the descent begin? If not, that is the answer. */
@@ -121,32 +130,57 @@ vmem_translate_can(const struct vmem_env *e, vmem_virt_t va,
 	return false;
 }
 
+#define VMEM_DESCEND	(-1)
+
+/*
+ * One level down. Return: VMEM_DESCEND; 0: this is the end; what from_phys()
+ * returned.
+ */
+static __always_inline int
+vmem_translate_down(const struct vmem_env *e, vmem_virt_t va,
+		    unsigned int level, struct vmem_descent *d, u64 *entries,
+		    enum vmem_class *class)
+{
+	vmem_table_t table;
+	vmem_pte_t *host;
+	int ret;
+
+	if (!vmem_translate_step(e, va, level, d, entries, class, &table))
+		return 0;
+	ret = e->ops->from_phys(e->ctx, table, VMEM_READ, &host);
+	if (unlikely(ret))
+		return ret == VMEM_OUTSIDE ? 0 : ret;
+	d->host = host;
+	return VMEM_DESCEND;
+}
+
+/* Written out: the level is a constant in each step. */
 static __always_inline int
 vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 		   vmem_virt_t va, const vmem_pte_t *root,
 		   struct vmem_translation *out, u64 *entries)
 {
-	unsigned int level = e->fmt->nr_levels;
+	int ret = VMEM_DESCEND, level = 4;
 	struct vmem_descent d;
 	enum vmem_class class;
-	vmem_table_t table;
-	vmem_pte_t *host;
-	int ret;
 
+	BUILD_BUG_ON(VMEM_LEVELS_MAX != 5);
 	vmem_translate_begin(space, root, &d);
 	if (!vmem_translate_can(e, va, &d, out))
 		return 0;
-	while (vmem_translate_step(e, va, --level, &d, entries, &class,
-				   &table)) {
-		ret = e->ops->from_phys(e->ctx, table, VMEM_READ, &host);
-		if (ret == VMEM_OUTSIDE)
-			break;
-		if (ret)
-			return ret;
-		d.host = host;
-	}
-	vmem_translate_end(e, va, level, class, &d, out);
-	return 0;
+	if (e->fmt->nr_levels > 4)
+		ret = vmem_translate_down(e, va, 4, &d, entries, &class);
+	if (ret == VMEM_DESCEND && e->fmt->nr_levels > 3)
+		ret = vmem_translate_down(e, va, level = 3, &d, entries, &class);
+	if (ret == VMEM_DESCEND)
+		ret = vmem_translate_down(e, va, level = 2, &d, entries, &class);
+	if (ret == VMEM_DESCEND)
+		ret = vmem_translate_down(e, va, level = 1, &d, entries, &class);
+	if (ret == VMEM_DESCEND)
+		ret = vmem_translate_down(e, va, level = 0, &d, entries, &class);
+	if (!ret)
+		vmem_translate_end(e, va, level, class, &d, out);
+	return ret;
 }
 
 static __always_inline int

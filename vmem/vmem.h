@@ -191,7 +191,9 @@ struct vmem_facts {
  * @facts:	fill in facts; 0, or -EINVAL when the format can't be so
  * @classify:	what an entry is
  * @entry_phys:	address in a table entry (@level of the table holding it) or leaf
- * @table_perms: permissions that a table entry grants (R, W, X, U)
+ * @nibble:	permissions that a table entry grants, as four bits of whatever
+ *		meaning: what costs least
+ * @path:	nibbles, a level each, as R, W, X, U; 0 stays 0
  * @leaf_attrs:	attributes of a leaf, all of them
  * @make_table:	a table entry that grants @perms
  * @make_leaf:	a leaf of @level without its address; 0, or -EOPNOTSUPP when the
@@ -215,7 +217,8 @@ struct vmem_format {
 				    unsigned int level);
 	vmem_phys_t (*entry_phys)(const struct vmem_facts *facts, u64 entry,
 				  unsigned int level, enum vmem_class class);
-	u32 (*table_perms)(u64 entry);
+	u32 (*nibble)(u64 entry);
+	u32 (*path)(u32 nibbles);
 	u32 (*leaf_attrs)(const struct vmem_facts *facts, u64 entry,
 			  unsigned int level);
 	u64 (*make_table)(vmem_table_t table, u32 perms);
