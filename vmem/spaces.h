@@ -175,15 +175,20 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	u64 mask = vmem_entry_mask(e->fmt, cursor->level);
 	struct vmem_run *run = &walk->run;
 
+	/* attributes are mostly those of the leaf before */
+	if ((entry ^ run->entry) & ~(e->facts->addr & ~mask) ||
+	    run->level != cursor->level || run->path != cursor->path ||
+	    run->hole) {
+		run->level = cursor->level;
+		run->path = cursor->path;
+		run->hole = false;
+		run->leaf = e->fmt->leaf_attrs(e->facts, entry, cursor->level);
+		run->effective = run->leaf & cursor->granted[cursor->level];
+	}
 	run->va = va;
 	run->len = len;
 	run->gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
 	run->entry = entry;
-	run->level = cursor->level;
-	run->path = cursor->path;
-	run->hole = false;
-	run->leaf = e->fmt->leaf_attrs(e->facts, entry, cursor->level);
-	run->effective = run->leaf & cursor->granted[cursor->level];
 	run->expect = walk->flags & VMEM_WALK_LEAVES ? 0 :
 		      vmem_entry_after(e, entry, mask + 1);
 	walk->leaves++;
