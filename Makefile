@@ -27,7 +27,8 @@ include $(sort $(wildcard tools/*/build.mk kunit/build.mk))
 #:   make demo         a small guest's tables, walked and explained: no root, no VM
 #:   make run          the main job, in a VM: Debian's kernel, the module, a real guest
 #:   make shell        a shell in that VM, the module inserted
-demo: tools
+demo:
+	@$(MAKE) -s tools
 	@$(BUILD)/vmem demo
 
 run:

@@ -3,7 +3,7 @@
 # libvmem: build/libvmem.a, build/libvmem.so and build/libvmem.pc. Included by
 # the Makefile at the top.
 
-VERSION ?= 0.1.0
+VERSION := $(shell sed -n 's/^.define VMEM_RELEASE.*"\(.*\)"/\1/p' module/main.c)
 LIBVMEM_SOVERSION := 0
 PREFIX ?= /usr/local
 
