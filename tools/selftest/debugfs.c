@@ -7,12 +7,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -577,6 +579,100 @@ static void reader_hangs(void)
 	EXPECT(WIFSIGNALED(status));
 }
 
+/*
+ * A guest ends while its summary is read, at any point of that: the reader does
+ * so again and again, until another thread takes his processor away. What he
+ * has in the end is whole, or it is told to him that the guest is gone.
+ */
+
+#define END_ROUNDS	150
+#define END_REGIONS	40
+
+struct end {
+	int dump;
+	u32 nap_us;
+	volatile bool held, over;
+	pthread_t reader, holder;
+};
+
+static bool two_cpus(void)
+{
+	return get_nprocs() > 1;
+}
+
+static void pin(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	ASSERT(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static void *end_reader(void *arg)
+{
+	struct end *e = arg;
+	char text[2048];
+	ssize_t got;
+
+	pin(1);
+	for (;;) {
+		got = pread(e->dump, text, sizeof(text) - 1, 0);
+		if (got < 0)
+			break;
+		text[got] = '\0';
+		EXPECT_EQ(summary_of(text, "regions"), END_REGIONS);
+		EXPECT_EQ(summary_of(text, "spaces"), 1);
+	}
+	EXPECT_EQ(errno, ENODEV);
+	return NULL;
+}
+
+static void *end_holder(void *arg)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	struct end *e = arg;
+	volatile u32 i;
+
+	pin(1);
+	ASSERT(!sched_setscheduler(0, SCHED_FIFO, &param));
+	usleep(e->nap_us);
+	e->held = true;
+	/* The reader may have a lock that the guest's end waits for. */
+	for (i = 0; i < 20000000 && !e->over; i++)
+		;
+	return NULL;
+}
+
+static void summary_at_end(void)
+{
+	u8 *mem = map_anon(PAGE);
+	struct end e;
+	u32 round, i;
+	int fd;
+
+	pin(0);
+	for (round = 0; round < END_ROUNDS && !ktap_failed(); round++) {
+		fd = dev_open();
+		for (i = 0; i < END_REGIONS; i++)
+			ASSERT_OK(region_user(fd, i * PAGE, mem, PAGE, 0));
+		ASSERT_OK(space_adopt(fd, FMT5, 0, 0));
+		e = (struct end){
+			.dump = dump_open("summary"),
+			.nap_us = 1000 + round * 331 % 1000,
+		};
+		ASSERT(!pthread_create(&e.reader, NULL, end_reader, &e));
+		ASSERT(!pthread_create(&e.holder, NULL, end_holder, &e));
+		while (!e.held)
+			sched_yield();
+		close(fd);
+		e.over = true;
+		pthread_join(e.holder, NULL);
+		pthread_join(e.reader, NULL);
+		close(e.dump);
+	}
+}
+
 static const struct ktap_case cases[] = {
 	CASE(dump_4level),
 	CASE(dump_5level),
@@ -588,6 +684,7 @@ static const struct ktap_case cases[] = {
 	CASE(modes),
 	CASE(files_come_and_go),
 	CASE(reader_outlives_guest),
+	CASE_IF(summary_at_end, two_cpus),
 	CASE(reader_killed),
 	CASE(reader_hangs),
 };

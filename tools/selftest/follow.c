@@ -565,6 +565,7 @@ static const struct ktap_case cases[] = {
 	CASE_IF(hugetlb, hugetlb_here),
 	CASE_IF(swapped, zram_here),
 	CASE_IF(secret_outside, secretmem_here),
+	FOLLOW_PROCESS_CASES,
 	FOLLOW_ODD_CASES,
 	FOLLOW_STRESS_CASES,
 };

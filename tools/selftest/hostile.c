@@ -454,6 +454,123 @@ static void changes_5level(void)
 	changes(FMT5);
 }
 
+/*
+ * Tables that lie where the VMM has mapped nothing, each far from the others:
+ * the kernel keeps nothing for any of them.
+ */
+
+#define NOWHERE		((u8 *)0x100000000000)	/* nothing comes there */
+#define NOWHERE_LEN	BIT(40)
+#define NOWHERE_PDS	128
+#define NOWHERE_MOST	(NOWHERE_PDS * 512)
+#define GROUP		"hostile"
+
+static void nowhere_measured(const int *sync)
+{
+	char byte = 0;
+
+	ASSERT_EQ(write(sync[1], &byte, 1), 1);
+	ASSERT_EQ(read(sync[0], &byte, 1), 1);
+}
+
+static u32 nowhere_space(int fd)
+{
+	const u64 len = (2 + NOWHERE_PDS) * PAGE;
+	u64 *root, *pdpt, *pd;
+	u32 i, j;
+
+	root = mmap(NOWHERE, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_EQ((uintptr_t)root, (uintptr_t)NOWHERE);
+	pdpt = root + 512;
+	root[0] = PAGE | X86_TABLE;
+	for (i = 0; i < NOWHERE_PDS; i++) {
+		pdpt[i] = (2 + i) * PAGE | X86_TABLE;
+		pd = root + (2 + i) * 512;
+		for (j = 0; j < 512; j++)
+			pd[j] = (GIB + (i * 512 + j) * 2 * MIB) | X86_TABLE;
+	}
+	ASSERT_OK(region_user(fd, 0, root, NOWHERE_LEN, 0));
+	return ASSERT_OK(space_adopt(fd, FMT4, 0, 0));
+}
+
+static void nowhere_translate(int fd, u32 space, u64 *vas, u32 nr,
+			      struct vmem_ioc_result *results)
+{
+	u32 i;
+
+	ASSERT_OK(translate_list(fd, space, vas, nr, results, NULL));
+	for (i = 0; i < nr; i++)
+		ASSERT_EQ(results[i].status, VMEM_IOC_OUTSIDE);
+}
+
+static void nowhere_child(const int *sync)
+{
+	struct vmem_ioc_result *results;
+	struct records rs;
+	u32 space, i;
+	int fd;
+	u64 *vas;
+
+	nowhere_measured(sync);		/* now in the group */
+	vas = map_anon(NOWHERE_MOST * sizeof(*vas));
+	results = map_anon(NOWHERE_MOST * sizeof(*results));
+	memset(results, 0, NOWHERE_MOST * sizeof(*results));
+	for (i = 0; i < NOWHERE_MOST; i++)
+		vas[i] = i * 2 * MIB;
+	fd = dev_open();
+	space = nowhere_space(fd);
+	nowhere_translate(fd, space, vas, 64, results);
+	nowhere_measured(sync);
+	nowhere_translate(fd, space, vas, NOWHERE_MOST, results);
+	nowhere_measured(sync);
+	rs = walk_all(fd, space, 0, 512 * GIB - 1, 0);
+	EXPECT_EQ(records_end(&rs)->bad, NOWHERE_MOST);
+	records_free(&rs);
+	nowhere_measured(sync);
+	_exit(ktap_failed());
+}
+
+static void tables_nowhere(void)
+{
+	static const char * const what[] = {
+		"a translation of 64", "one of all", "a walk",
+	};
+	int up[2], down[2], status;
+	long pages[3];
+	char byte = 0;
+	pid_t pid;
+	u32 i;
+
+	ASSERT(cgroup_make(GROUP));
+	ASSERT(!pipe(up) && !pipe(down));
+	pid = fork();
+	ASSERT(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(up[0]);
+		close(down[1]);
+		nowhere_child((int[]){ down[0], up[1] });
+	}
+	close(up[1]);
+	ASSERT_EQ(read(up[0], &byte, 1), 1);
+	ASSERT(cgroup_enter(GROUP, pid));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(write(down[1], &byte, 1), 1);
+		ASSERT_EQ(read(up[0], &byte, 1), 1);
+		pages[i] = cgroup_pages(GROUP);
+		ktap_msg("%ld pages after %s", pages[i], what[i]);
+	}
+	ASSERT_EQ(write(down[1], &byte, 1), 1);
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(status, 0);
+	/* A page each would be 65,536. The walk has its records in the heap. */
+	EXPECT(pages[0] > 0);
+	EXPECT(pages[1] - pages[0] < 64);
+	EXPECT(pages[2] - pages[0] < 64);
+	cgroup_remove(GROUP);
+}
+
 static const struct ktap_case cases[] = {
 	CASE(walk_bounded),
 	CASE(walk_as_model),
@@ -466,6 +583,7 @@ static const struct ktap_case cases[] = {
 	CASE(others_served),
 	CASE(changes_4level),
 	CASE(changes_5level),
+	CASE(tables_nowhere),
 };
 
 int main(int argc, char **argv)

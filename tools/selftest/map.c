@@ -487,6 +487,75 @@ static void threads(void)
 	ASSERT_OK(flushed(p.fd, 0));
 }
 
+/*
+ * A large call beside many small ones, which change the guest under it: it is
+ * through before they cease, which they do after SMALL_MOST. (With a lock's usual
+ * fairness a hundred of them come in whenever it lets go.)
+ */
+
+#define SMALL_MOST	40000
+#define LARGE_VA	BIT(40)
+#define LARGE_LEN	(32 * GIB)	/* 16,384 tables of leaves */
+#define LARGE_POOL	GIB
+#define LARGE_POOL_LEN	(16384 * PAGE + MIB)
+
+struct beside {
+	int fd;
+	u32 space;
+	volatile bool stop;
+	u32 done;
+};
+
+static u32 small_done(struct beside *b)
+{
+	return __atomic_load_n(&b->done, __ATOMIC_RELAXED);
+}
+
+static void *map_small(void *arg)
+{
+	struct beside *b = arg;
+
+	while (!b->stop && small_done(b) < SMALL_MOST && !ktap_failed()) {
+		ASSERT_OK(map_one(b->fd, b->space, 0, GUEST_GPA, PAGE, R,
+				  VMEM_IOC_MAP_REPLACE, NULL));
+		__atomic_add_fetch(&b->done, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void large_beside_small(void)
+{
+	struct beside b = { .fd = dev_open() };
+	u8 *mem = map_anon(LARGE_POOL_LEN);
+	struct vmem_ioc_change change;
+	u32 pool, space, round, i;
+	pthread_t threads[2];
+
+	/* All of it is there, so that it is let go for nothing else. */
+	memset(mem, 0, LARGE_POOL_LEN);
+	ASSERT_OK(region_user(b.fd, LARGE_POOL, mem, LARGE_POOL_LEN, 0));
+	pool = ASSERT_OK(pool_create(b.fd, LARGE_POOL, LARGE_POOL_LEN));
+	b.space = ASSERT_OK(space_new(b.fd, FMT4, pool));
+	space = ASSERT_OK(space_new(b.fd, FMT4, pool));
+	ASSERT_OK(map_one(b.fd, space, LARGE_VA, 0, LARGE_LEN, R, 0, NULL));
+	for (i = 0; i < 2; i++)
+		ASSERT(!pthread_create(&threads[i], NULL, map_small, &b));
+	for (round = 0; round < 3; round++) {
+		__atomic_store_n(&b.done, 0, __ATOMIC_RELAXED);
+		while (!small_done(&b) && !ktap_failed())
+			sched_yield();
+		ASSERT_OK(map_one(b.fd, space, LARGE_VA, 0, LARGE_LEN, R | W,
+				  VMEM_IOC_MAP_REPLACE, &change));
+		EXPECT_EQ(change.out_pages, LARGE_LEN / PAGE);
+		ktap_msg("%u small calls meanwhile", small_done(&b));
+		if (!EXPECT(small_done(&b) < SMALL_MOST))
+			break;
+	}
+	b.stop = true;
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+}
+
 static const struct ktap_case cases[] = {
 	CASE_FORMATS(bits),
 	CASE_FORMATS(ends),
@@ -499,6 +568,7 @@ static const struct ktap_case cases[] = {
 	CASE(one_root_by_hand),
 	CASE_FORMATS(random_calls),
 	CASE(threads),
+	CASE(large_beside_small),
 	MAP_POOL_CASES,
 };
 
