@@ -23,6 +23,9 @@
 #define POOL_GPA	0x100000UL
 #define POOL_LEN	(48UL << 12)
 #define POOL_OWNED_LEN	(16UL << 12)
+#define SECOND_GPA	(OWNED_GPA + POOL_OWNED_LEN)	/* the second pool */
+#define SECOND_LEN	(40UL << 12)
+#define NR_POOLS	2
 #define NR_SPACES	6
 #define NR_VAS		64
 #define NR_RECORDS	4096
@@ -32,7 +35,7 @@ struct side {
 	char *memory;
 	char *owned;
 	__u32 regions[3];
-	__u32 pool;
+	__u32 pools[NR_POOLS];
 	__u32 spaces[NR_SPACES];	/* 0: none */
 };
 
@@ -79,8 +82,8 @@ static void same_memory(int all)
 {
 	if (memcmp(sides[0].memory + POOL_GPA, sides[1].memory + POOL_GPA,
 		   POOL_LEN) ||
-	    memcmp(sides[0].owned, sides[1].owned, POOL_OWNED_LEN))
-		differ("the pool's memory");
+	    memcmp(sides[0].owned, sides[1].owned, POOL_OWNED_LEN + SECOND_LEN))
+		differ("the pools' memory");
 	if (all && (memcmp(sides[0].memory, sides[1].memory, MEMORY_LEN) ||
 		    memcmp(sides[0].owned, sides[1].owned, OWNED_LEN)))
 		differ("memory");
@@ -117,17 +120,30 @@ static void region(int side, int index, __u32 kind, __u64 gpa, __u64 len,
 	s->owned = addr;
 }
 
+static __u32 pool(int side, const struct vmem_ioc_range *ranges, __u32 nr,
+		  __u64 len)
+{
+	struct vmem_ioc_pool_create arg = {
+		.size		= sizeof(arg),
+		.ranges		= (__u64)(unsigned long)ranges,
+		.nr_ranges	= nr,
+	};
+	int ret = vmem_pool_create(sides[side].guest, &arg);
+
+	if (ret || arg.out_capacity != len >> 12)
+		errx(1, "pool: %d", ret);
+	return arg.out_id;
+}
+
 static void setup(int side, int local)
 {
-	struct side *s = &sides[side];
-	struct vmem_ioc_range ranges[2] = {
+	static const struct vmem_ioc_range first[] = {
 		{ OWNED_GPA, POOL_OWNED_LEN }, { POOL_GPA, POOL_LEN },
 	};
-	struct vmem_ioc_pool_create pool = {
-		.size		= sizeof(pool),
-		.ranges		= (__u64)(unsigned long)ranges,
-		.nr_ranges	= 2,
+	static const struct vmem_ioc_range second[] = {
+		{ SECOND_GPA, SECOND_LEN },
 	};
+	struct side *s = &sides[side];
 	int ret;
 
 	ret = local ? vmem_open_local(&s->guest) : vmem_open(NULL, &s->guest);
@@ -141,10 +157,8 @@ static void setup(int side, int local)
 	region(side, 1, VMEM_IOC_REGION_USER, MEMORY_LEN - FROZEN_LEN,
 	       FROZEN_LEN, VMEM_IOC_REGION_FROZEN);
 	region(side, 2, VMEM_IOC_REGION_OWNED, OWNED_GPA, OWNED_LEN, 0);
-	ret = vmem_pool_create(s->guest, &pool);
-	if (ret || pool.out_capacity != (POOL_LEN + POOL_OWNED_LEN) >> 12)
-		errx(1, "pool: %d", ret);
-	s->pool = pool.out_id;
+	s->pools[0] = pool(side, first, 2, POOL_LEN + POOL_OWNED_LEN);
+	s->pools[1] = pool(side, second, 1, SECOND_LEN);
 }
 
 /* Numbers that matter */
@@ -210,7 +224,7 @@ static void do_space_create(void)
 	struct vmem_ioc_space_create args[2];
 	int i, at = (int)chance(NR_SPACES), ret[2];
 	__u64 root = chance(3) ? some_gpa() & ~4095ULL : some_gpa();
-	int from = some_space(), nothing;
+	int from = some_space(), which = (int)chance(NR_POOLS), nothing;
 	struct vmem_ioc_space_get get = { .size = sizeof(get) };
 
 	if (sides[0].spaces[at])
@@ -234,7 +248,7 @@ static void do_space_create(void)
 	nothing = !chance(5);
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
-		args[i].pool = nothing ? 0 : sides[i].pool;
+		args[i].pool = nothing ? 0 : sides[i].pools[which];
 		ret[i] = vmem_space_create(sides[i].guest, &args[i]);
 		sides[i].spaces[at] = ret[i] ? 0 : args[i].out_id;
 		if (!ret[i] != !!args[i].out_id)
@@ -247,10 +261,11 @@ static void do_space_create(void)
 static void do_destroy(void)
 {
 	struct vmem_ioc_destroy args[2] = { { .size = sizeof(args[0]) } };
-	struct vmem_ioc_pool_stat stat = {
-		.size = sizeof(stat), .id = sides[0].pool,
-	};
 	int i, at = some_space(), what = (int)chance(8), ret[2];
+	int which = (int)chance(NR_POOLS);
+	struct vmem_ioc_pool_stat stat = {
+		.size = sizeof(stat), .id = sides[0].pools[which],
+	};
 
 	doing = "DESTROY";
 	/* a pool that is not in use would go */
@@ -259,7 +274,7 @@ static void do_destroy(void)
 		return;
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
-		args[i].id = what == 0 ? sides[i].pool :
+		args[i].id = what == 0 ? sides[i].pools[which] :
 			     what == 1 ? sides[i].regions[0] :
 			     what == 2 ? sides[i].regions[2] :
 					 sides[i].spaces[at];
@@ -462,7 +477,7 @@ static void do_ask(void)
 	struct vmem_ioc_space_get gets[2] = { { .size = sizeof(gets[0]) } };
 	struct vmem_ioc_item items[2][8];
 	struct vmem_ioc_list lists[2] = { { .size = sizeof(lists[0]) } };
-	int i, j, at = some_space(), ret[2][3];
+	int i, j, at = some_space(), which = (int)chance(NR_POOLS), ret[2][3];
 
 	doing = "POOL_STAT, SPACE_GET, LIST";
 	memset(items, 0, sizeof(items));
@@ -472,7 +487,7 @@ static void do_ask(void)
 	stats[1] = stats[0];
 	gets[1] = gets[0];
 	for (i = 0; i < 2; i++) {
-		stats[i].id = sides[i].pool;
+		stats[i].id = sides[i].pools[which];
 		ret[i][0] = vmem_pool_stat(sides[i].guest, &stats[i]);
 		gets[i].id = sides[i].spaces[at];
 		ret[i][1] = vmem_space_get(sides[i].guest, &gets[i]);
@@ -554,7 +569,8 @@ static void do_poke(void)
 		entry = ((__u64)chance(1UL << 32) << 32) | chance(1UL << 32);
 		break;
 	default:
-		entry = (POOL_GPA + 4096 * chance(POOL_LEN / 4096)) | 0x23;
+		entry = (chance(4) ? POOL_GPA + 4096 * chance(POOL_LEN / 4096) :
+			 SECOND_GPA + 4096 * chance(SECOND_LEN / 4096)) | 0x23;
 	}
 	memcpy(sides[0].memory + gpa, &entry, sizeof(entry));
 	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
