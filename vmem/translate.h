@@ -63,7 +63,7 @@ static __always_inline u32 vmem_path_grants(const struct vmem_format *fmt,
 	/* the levels that were not passed grant all */
 	path |= ~(GENMASK(4 * fmt->nr_levels - 1, 0) << (4 * (level + 1)));
 	path |= ~GENMASK(4 * fmt->nr_levels - 1, 0);
-	return path & path >> 4 & path >> 8 & path >> 12 & path >> 16;
+	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
 }
 
 /*
