@@ -99,10 +99,10 @@ static __always_inline u64 vmem_read(const vmem_pte_t *host, unsigned int index)
 /* The bits of eight entries, from @i on. */
 static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
 {
-	return vmem_read(host, i) | vmem_read(host, i + 1) |
-	       vmem_read(host, i + 2) | vmem_read(host, i + 3) |
-	       vmem_read(host, i + 4) | vmem_read(host, i + 5) |
-	       vmem_read(host, i + 6) | vmem_read(host, i + 7);
+	host += i;
+	return vmem_read(host, 0) | vmem_read(host, 1) | vmem_read(host, 2) |
+	       vmem_read(host, 3) | vmem_read(host, 4) | vmem_read(host, 5) |
+	       vmem_read(host, 6) | vmem_read(host, 7);
 }
 
 /*

@@ -216,18 +216,20 @@ vmem_change_entry(struct vmem_change *change, vmem_pte_t *host,
 static inline void vmem_fill(vmem_pte_t *host, unsigned int i,
 			     unsigned int end, u64 leaf, u64 page)
 {
-	for (; i + 7 <= end; i += 8, leaf += 8 * page) {
-		WRITE_ONCE(host[i], cpu_to_le64(leaf));
-		WRITE_ONCE(host[i + 1], cpu_to_le64(leaf + page));
-		WRITE_ONCE(host[i + 2], cpu_to_le64(leaf + 2 * page));
-		WRITE_ONCE(host[i + 3], cpu_to_le64(leaf + 3 * page));
-		WRITE_ONCE(host[i + 4], cpu_to_le64(leaf + 4 * page));
-		WRITE_ONCE(host[i + 5], cpu_to_le64(leaf + 5 * page));
-		WRITE_ONCE(host[i + 6], cpu_to_le64(leaf + 6 * page));
-		WRITE_ONCE(host[i + 7], cpu_to_le64(leaf + 7 * page));
+	vmem_pte_t *at = host + i, *behind = host + end + 1;
+
+	for (; behind - at >= 8; at += 8, leaf += 8 * page) {
+		WRITE_ONCE(at[0], cpu_to_le64(leaf));
+		WRITE_ONCE(at[1], cpu_to_le64(leaf + page));
+		WRITE_ONCE(at[2], cpu_to_le64(leaf + 2 * page));
+		WRITE_ONCE(at[3], cpu_to_le64(leaf + 3 * page));
+		WRITE_ONCE(at[4], cpu_to_le64(leaf + 4 * page));
+		WRITE_ONCE(at[5], cpu_to_le64(leaf + 5 * page));
+		WRITE_ONCE(at[6], cpu_to_le64(leaf + 6 * page));
+		WRITE_ONCE(at[7], cpu_to_le64(leaf + 7 * page));
 	}
-	for (; i <= end; i++, leaf += page)
-		WRITE_ONCE(host[i], cpu_to_le64(leaf));
+	for (; at < behind; at++, leaf += page)
+		WRITE_ONCE(*at, cpu_to_le64(leaf));
 }
 
 /* What the page of place->va is to be mapped by. */

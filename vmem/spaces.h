@@ -226,14 +226,15 @@ vmem_eight_follow(const vmem_pte_t *host, unsigned int i, u64 expect, u64 page,
 {
 	u64 diff;
 
-	diff = vmem_read(host, i) ^ expect;
-	diff |= vmem_read(host, i + 1) ^ (expect + page);
-	diff |= vmem_read(host, i + 2) ^ (expect + 2 * page);
-	diff |= vmem_read(host, i + 3) ^ (expect + 3 * page);
-	diff |= vmem_read(host, i + 4) ^ (expect + 4 * page);
-	diff |= vmem_read(host, i + 5) ^ (expect + 5 * page);
-	diff |= vmem_read(host, i + 6) ^ (expect + 6 * page);
-	diff |= vmem_read(host, i + 7) ^ (expect + 7 * page);
+	host += i;
+	diff = vmem_read(host, 0) ^ expect;
+	diff |= vmem_read(host, 1) ^ (expect + page);
+	diff |= vmem_read(host, 2) ^ (expect + 2 * page);
+	diff |= vmem_read(host, 3) ^ (expect + 3 * page);
+	diff |= vmem_read(host, 4) ^ (expect + 4 * page);
+	diff |= vmem_read(host, 5) ^ (expect + 5 * page);
+	diff |= vmem_read(host, 6) ^ (expect + 6 * page);
+	diff |= vmem_read(host, 7) ^ (expect + 7 * page);
 	return !(diff & cmp);
 }
 
