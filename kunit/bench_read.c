@@ -83,12 +83,14 @@ void bench_check_translate(struct bench *b, const struct vmem_space *space,
 static void grow(struct bench *b)
 {
 	struct vmem_seen larger;
+	u32 at = 0;
 
 	KUNIT_ASSERT_LE(b->test, b->seen.size_lg2 + 1, SEEN_LG2_MAX);
 	memset(b->slots[1], 0, sizeof(**b->slots) << (b->seen.size_lg2 + 1));
 	vmem_seen_init(&larger, b->slots[1], b->seen.size_lg2 + 1);
 	larger.seed = b->seen.seed;
-	vmem_seen_rehash(&larger, &b->seen);
+	while (vmem_seen_rehash(&larger, &b->seen, &at))
+		;
 	b->seen = larger;
 	swap(b->slots[0], b->slots[1]);
 }

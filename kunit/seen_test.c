@@ -6,6 +6,7 @@
 #include "bench.h"
 
 #define SLOTS_LG2	6
+#define LARGE_LG2	14	/* more than one step of a rehash */
 
 static struct vmem_seen *begin(struct kunit *test, u32 size_lg2)
 {
@@ -94,8 +95,9 @@ static void add_up_to_a_lower_cap(struct kunit *test)
 
 static void rehash_keeps_all(struct kunit *test)
 {
-	struct vmem_seen *from = begin(test, SLOTS_LG2), *to;
+	struct vmem_seen *from = begin(test, LARGE_LG2), *to;
 	struct vt_random random = { .state = 1 };
+	u32 at = 0, steps = 0;
 	u64 i;
 
 	from->seed = 0x123456789abcdefULL;
@@ -103,9 +105,11 @@ static void rehash_keeps_all(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0,
 				vmem_seen_add(from, vmem_table(i << 12), i % 5,
 					      i, vt_random(&random) << 12));
-	to = begin(test, SLOTS_LG2 + 1);
+	to = begin(test, LARGE_LG2 + 1);
 	to->seed = vt_random(&random);
-	vmem_seen_rehash(to, from);
+	while (vmem_seen_rehash(to, from, &at))
+		KUNIT_EXPECT_EQ(test, at, ++steps * VMEM_SEEN_STEP);
+	KUNIT_EXPECT_EQ(test, steps, (1U << LARGE_LG2) / VMEM_SEEN_STEP - 1);
 	KUNIT_EXPECT_EQ(test, to->nr, from->nr);
 	random.state = 1;
 	for (i = 0; i < from->nr; i++)

@@ -77,7 +77,7 @@ static int vmem_walker_grow(struct vmem_walker *walker)
 {
 	struct vmem_seen *seen = &walker->seen, larger;
 	struct vmem_seen_slot *slots;
-	u32 lg2;
+	u32 lg2, at = 0;
 
 	if (seen->slots && seen->nr >= walker->seen_max)
 		return -ENOBUFS;
@@ -88,8 +88,8 @@ static int vmem_walker_grow(struct vmem_walker *walker)
 	vmem_seen_init(&larger, slots, lg2);
 	larger.seed = seen->slots ? seen->seed : get_random_u64();
 	larger.max = min_t(u64, larger.max, walker->seen_max);
-	if (seen->slots)
-		vmem_seen_rehash(&larger, seen);
+	while (seen->slots && vmem_seen_rehash(&larger, seen, &at))
+		cond_resched();
 	kvfree(seen->slots);
 	*seen = larger;
 	return 0;

@@ -10,7 +10,10 @@
 #ifndef _VMEM_SEEN_H
 #define _VMEM_SEEN_H
 
+#include <linux/minmax.h>
+
 #define VMEM_SEEN_SPACES_LG2	12	/* spaces a walk, as a power of two */
+#define VMEM_SEEN_STEP		4096U	/* slots moved in one go */
 
 /*
  * A slot: @key is the table's address with its level + 1 in the low bits, 0
@@ -137,20 +140,24 @@ static inline int vmem_seen_add(struct vmem_seen *seen, vmem_table_t table,
  * vmem_seen_rehash() - move to larger storage
  * @to:		an empty one, larger
  * @from:	what is remembered
+ * @at:		in and out: slots of @from that were looked at; begins at 0
+ *
+ * At most VMEM_SEEN_STEP slots in one go. Return: whether there is more to do.
  */
-static inline void vmem_seen_rehash(struct vmem_seen *to,
-				    const struct vmem_seen *from)
+static inline bool vmem_seen_rehash(struct vmem_seen *to,
+				    const struct vmem_seen *from, u32 *at)
 {
-	u32 i;
+	u32 end = min(*at + VMEM_SEEN_STEP, 1U << from->size_lg2);
 
-	for (i = 0; i >> from->size_lg2 == 0; i++) {
-		const struct vmem_seen_slot *slot = &from->slots[i];
+	for (; *at < end; (*at)++) {
+		const struct vmem_seen_slot *slot = &from->slots[*at];
 
 		if (!slot->key)
 			continue;
 		*vmem_seen_slot(to, slot->key) = *slot;
 		to->nr++;
 	}
+	return end >> from->size_lg2 == 0;
 }
 
 #endif /* _VMEM_SEEN_H */

@@ -109,6 +109,7 @@ static int walk_grow(struct local_walker *lw, u32 lg2)
 {
 	struct vmem_seen_slot *slots;
 	struct vmem_seen seen;
+	u32 at = 0;
 
 	slots = calloc(1UL << lg2, sizeof(*slots));
 	if (!slots)
@@ -117,8 +118,8 @@ static int walk_grow(struct local_walker *lw, u32 lg2)
 	seen.seed = lw->lg->seed;
 	if (seen.max > lw->seen_max)
 		seen.max = lw->seen_max;
-	if (lw->seen.slots)
-		vmem_seen_rehash(&seen, &lw->seen);
+	while (lw->seen.slots && vmem_seen_rehash(&seen, &lw->seen, &at))
+		;
 	free(lw->seen.slots);
 	lw->seen = seen;
 	return 0;
