@@ -420,3 +420,18 @@ void stress_exit(void)
 {
 	stress(ANONYMOUS, op_exit);
 }
+
+static void op_writeback(struct scene *s, u64 round)
+{
+	scene_fill(s, round);
+	scene_agrees(s);
+	ASSERT(!fsync(s->memfd));
+	scene_agrees(s);
+	scene_fill_leaves(s, round + 1);
+	scene_agrees(s);
+}
+
+void stress_writeback(void)
+{
+	stress(BLOCK, op_writeback);
+}
