@@ -355,6 +355,39 @@ static void forked(void)
 	forked_on(ANONYMOUS);
 }
 
+/* The VMM writes first after the fork, to what is its own page from then on. */
+static void forked_write_on(enum backing backing)
+{
+	int down[2], status;
+	struct scene s;
+	char byte = 0;
+	pid_t pid;
+
+	scene_init(&s, backing);
+	scene_prime(&s);
+	ASSERT(!pipe(down));
+	pid = fork();
+	ASSERT(pid >= 0);
+	if (!pid) {
+		ASSERT_EQ(read(down[0], &byte, 1), 1);
+		EXPECT_EQ(entry_get(&s.g, s.leaves, 0) & X86_ADDR, GUEST_GPA);
+		scene_fill_leaves(&s, 11);
+		_exit(ktap_failed());
+	}
+	scene_agrees(&s);
+	scene_fill_leaves(&s, 12);
+	scene_agrees(&s);
+	ASSERT_EQ(write(down[1], &byte, 1), 1);
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(status, 0);
+	scene_prime(&s);
+}
+
+static void forked_write(void)
+{
+	forked_write_on(ANONYMOUS);
+}
+
 /* vmem writes first after the fork: the child's copy stays what it was. */
 static void forked_change_on(enum backing backing)
 {
@@ -514,6 +547,12 @@ static void forked_hugetlb(void)
 	forked_on(HUGETLB_PRIVATE);
 }
 
+static void forked_write_hugetlb(void)
+{
+	ASSERT(hugepages_get());
+	forked_write_on(HUGETLB_PRIVATE);
+}
+
 static void forked_change_hugetlb(void)
 {
 	ASSERT(hugepages_get());
@@ -599,12 +638,14 @@ static const struct ktap_case cases[] = {
 	CASE(mapped_over),
 	CASE(remapped),
 	CASE(forked),
+	CASE(forked_write),
 	CASE(forked_change),
 	CASE(protected),
 	CASE(registrant_exits),
 	CASE_IF(collapsed, thp_here),
 	CASE_IF(hugetlb, hugetlb_here),
 	CASE_IF(forked_hugetlb, hugetlb_here),
+	CASE_IF(forked_write_hugetlb, hugetlb_here),
 	CASE_IF(forked_change_hugetlb, hugetlb_here),
 	CASE_IF(swapped, zram_here),
 	CASE_IF(secret_outside, secretmem_here),
