@@ -29,6 +29,20 @@ bool hugepages_get(void)
 	return write_file("/proc/sys/vm/nr_hugepages", "8");
 }
 
+bool zram_here(void)
+{
+	return !access("/sys/block/zram0/disksize", W_OK);
+}
+
+static void zram_size(void)
+{
+	char size[32];
+
+	if (!read_file("/sys/block/zram0/disksize", size, sizeof(size)) ||
+	    !strtoull(size, NULL, 10))
+		ASSERT(write_file("/sys/block/zram0/disksize", "67108864"));
+}
+
 void scene_init(struct scene *s, enum backing backing)
 {
 	u8 *room, *mem = NULL;
@@ -46,6 +60,19 @@ void scene_init(struct scene *s, enum backing backing)
 		s->memfd = memfd_create("memory", MFD_CLOEXEC |
 					(backing == HUGETLB ? MFD_HUGETLB : 0));
 		ASSERT(s->memfd >= 0 && !ftruncate(s->memfd, FOLLOW_LEN));
+		mem = mmap(NULL, FOLLOW_LEN, PROT_READ | PROT_WRITE,
+			   MAP_SHARED, s->memfd, 0);
+		ASSERT(mem != MAP_FAILED);
+		break;
+	case HUGETLB_PRIVATE:
+		mem = mmap(NULL, FOLLOW_LEN, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+		ASSERT(mem != MAP_FAILED);
+		break;
+	case BLOCK:
+		zram_size();
+		s->memfd = open("/dev/zram0", O_RDWR | O_CLOEXEC);
+		ASSERT(s->memfd >= 0);
 		mem = mmap(NULL, FOLLOW_LEN, PROT_READ | PROT_WRITE,
 			   MAP_SHARED, s->memfd, 0);
 		ASSERT(mem != MAP_FAILED);
@@ -282,7 +309,7 @@ static void remapped(void)
 }
 
 /* After a fork each writes its own; vmem sees the one that registered. */
-static void forked(void)
+static void forked_on(enum backing backing)
 {
 	struct vmem_ioc_result result;
 	int up[2], down[2], status;
@@ -290,7 +317,7 @@ static void forked(void)
 	char byte = 0;
 	pid_t pid;
 
-	scene_init(&s, ANONYMOUS);
+	scene_init(&s, backing);
 	scene_prime(&s);
 	ASSERT(!pipe(up) && !pipe(down));
 	pid = fork();
@@ -323,15 +350,53 @@ static void forked(void)
 	scene_agrees(&s);
 }
 
+static void forked(void)
+{
+	forked_on(ANONYMOUS);
+}
+
+/* The VMM writes first after the fork, to what is its own page from then on. */
+static void forked_write_on(enum backing backing)
+{
+	int down[2], status;
+	struct scene s;
+	char byte = 0;
+	pid_t pid;
+
+	scene_init(&s, backing);
+	scene_prime(&s);
+	ASSERT(!pipe(down));
+	pid = fork();
+	ASSERT(pid >= 0);
+	if (!pid) {
+		ASSERT_EQ(read(down[0], &byte, 1), 1);
+		EXPECT_EQ(entry_get(&s.g, s.leaves, 0) & X86_ADDR, GUEST_GPA);
+		scene_fill_leaves(&s, 11);
+		_exit(ktap_failed());
+	}
+	scene_agrees(&s);
+	scene_fill_leaves(&s, 12);
+	scene_agrees(&s);
+	ASSERT_EQ(write(down[1], &byte, 1), 1);
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(status, 0);
+	scene_prime(&s);
+}
+
+static void forked_write(void)
+{
+	forked_write_on(ANONYMOUS);
+}
+
 /* vmem writes first after the fork: the child's copy stays what it was. */
-static void forked_change(void)
+static void forked_change_on(enum backing backing)
 {
 	int up[2], down[2], status;
 	struct scene s;
 	char byte = 0;
 	pid_t pid;
 
-	scene_init(&s, ANONYMOUS);
+	scene_init(&s, backing);
 	scene_prime(&s);
 	ASSERT(!pipe(up) && !pipe(down));
 	pid = fork();
@@ -347,6 +412,11 @@ static void forked_change(void)
 	ASSERT_EQ(write(down[1], &byte, 1), 1);
 	waitpid(pid, &status, 0);
 	EXPECT_EQ(status, 0);
+}
+
+static void forked_change(void)
+{
+	forked_change_on(ANONYMOUS);
 }
 
 static void protected(void)
@@ -471,6 +541,24 @@ static void hugetlb(void)
 	scene_prime(&s);
 }
 
+static void forked_hugetlb(void)
+{
+	ASSERT(hugepages_get());
+	forked_on(HUGETLB_PRIVATE);
+}
+
+static void forked_write_hugetlb(void)
+{
+	ASSERT(hugepages_get());
+	forked_write_on(HUGETLB_PRIVATE);
+}
+
+static void forked_change_hugetlb(void)
+{
+	ASSERT(hugepages_get());
+	forked_change_on(HUGETLB_PRIVATE);
+}
+
 static bool hugetlb_here(void)
 {
 	return !access("/proc/sys/vm/nr_hugepages", W_OK);
@@ -478,20 +566,12 @@ static bool hugetlb_here(void)
 
 /* Swapped out and in again. */
 
-static bool zram_here(void)
-{
-	return !access("/sys/block/zram0/disksize", W_OK);
-}
-
 static void swap_on(void)
 {
 	static u8 header[4096];
-	char size[32];
 	int fd;
 
-	if (!read_file("/sys/block/zram0/disksize", size, sizeof(size)) ||
-	    !strtoull(size, NULL, 10))
-		ASSERT(write_file("/sys/block/zram0/disksize", "67108864"));
+	zram_size();
 	/* Version 1, the last page, and the signature at the end of the page. */
 	*(u32 *)(header + 1024) = 1;
 	*(u32 *)(header + 1028) = 64 * MIB / PAGE - 1;
@@ -558,14 +638,19 @@ static const struct ktap_case cases[] = {
 	CASE(mapped_over),
 	CASE(remapped),
 	CASE(forked),
+	CASE(forked_write),
 	CASE(forked_change),
 	CASE(protected),
 	CASE(registrant_exits),
 	CASE_IF(collapsed, thp_here),
 	CASE_IF(hugetlb, hugetlb_here),
+	CASE_IF(forked_hugetlb, hugetlb_here),
+	CASE_IF(forked_write_hugetlb, hugetlb_here),
+	CASE_IF(forked_change_hugetlb, hugetlb_here),
 	CASE_IF(swapped, zram_here),
 	CASE_IF(secret_outside, secretmem_here),
 	FOLLOW_PROCESS_CASES,
+	FOLLOW_KERNEL_CASES,
 	FOLLOW_ODD_CASES,
 	FOLLOW_STRESS_CASES,
 };

@@ -22,10 +22,10 @@ struct scene {
 	u32 space;
 	u32 pool;
 	u64 leaves;		/* gpa of the table of leaves */
-	int memfd;		/* or -1 */
+	int memfd;		/* or other file, or -1 */
 };
 
-enum backing { ANONYMOUS, MEMFD, HUGETLB };
+enum backing { ANONYMOUS, MEMFD, HUGETLB, HUGETLB_PRIVATE, BLOCK };
 
 void scene_init(struct scene *s, enum backing backing);
 /* Write all tables anew, with leaves that @stamp tells apart. */
@@ -40,6 +40,7 @@ void scene_outside(struct scene *s);
 void scene_prime(struct scene *s);
 
 bool hugepages_get(void);
+bool zram_here(void);
 
 void stress_dontneed(void);
 void stress_punch(void);
@@ -48,11 +49,13 @@ void stress_mremap(void);
 void stress_fork(void);
 void stress_mprotect(void);
 void stress_exit(void);
+void stress_writeback(void);
 
 #define FOLLOW_STRESS_CASES						\
 	CASE(stress_dontneed), CASE(stress_punch),			\
 	CASE(stress_munmap), CASE(stress_mremap),			\
-	CASE(stress_fork), CASE(stress_mprotect), CASE(stress_exit)
+	CASE(stress_fork), CASE(stress_mprotect), CASE(stress_exit),	\
+	CASE_IF(stress_writeback, zram_here)
 
 void device_mapping_same_guest(void);
 void device_mapping_other_guest(void);
@@ -76,5 +79,12 @@ void registrant_executes(void);
 
 #define FOLLOW_PROCESS_CASES						\
 	CASE_IF(gone_in_call, two_cpus), CASE(registrant_executes)
+
+bool ksm_here(void);
+void merged(void);
+void written_back(void);
+
+#define FOLLOW_KERNEL_CASES						\
+	CASE_IF(merged, ksm_here), CASE_IF(written_back, zram_here)
 
 #endif
