@@ -24,7 +24,7 @@
 #include "follow.h"
 
 #define REHEARSED	20
-#define ROUNDS	400
+#define ROUNDS	100
 #define GROUP	"follow"
 
 /* Stacks of a fixed size, in memory of our own: nothing else may grow. */

@@ -32,12 +32,12 @@ selftest()
 	"$1" | awk '{ print "    " $0; fflush() }'
 )
 
-# splats: print what the kernel said that it must not say; false if nothing.
-# /dev/kmsg has all from the first record on, whoever cleared dmesg.
+# splats [SECONDS]: print what the kernel said that it must not say; false if
+# nothing. /dev/kmsg has all from the first record on, whoever cleared dmesg.
 splats()
 {
 	cat /dev/kmsg > /tmp/kmsg &
-	sleep 1
+	sleep "${1:-1}"
 	kill $!
 	grep -qE '^[0-9]+,0,' /tmp/kmsg || {
 		echo "the first records of the kernel's log are lost"
