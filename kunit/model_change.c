@@ -45,9 +45,9 @@ u64 model_take(struct model *model, unsigned int level, u64 parent,
 
 u32 model_count(const struct model *model, enum model_state state)
 {
-	u32 i, nr = 0;
+	u32 i, nr = state == MODEL_FREE ? POOL_TABLES - model->touched : 0;
 
-	for (i = 0; i < POOL_TABLES; i++)
+	for (i = 0; i < model->touched; i++)
 		nr += model->tables[i].state == state;
 	return nr;
 }
@@ -56,7 +56,7 @@ void model_flushed(struct model *model, u64 generation)
 {
 	u32 i;
 
-	for (i = 0; i < POOL_TABLES; i++)
+	for (i = 0; i < model->touched; i++)
 		if (model->tables[i].state == MODEL_WAITS &&
 		    model->tables[i].generation <= generation)
 			model->tables[i].state = MODEL_FREE;
