@@ -24,10 +24,17 @@ int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
 	      u32 flags, u64 budget)
 {
 	struct vmem_change *change = &b->change;
-	u32 tries = 0;
+	u32 tries = 0, i, j;
 	int ret;
 
 	KUNIT_ASSERT_LE(b->test, nr, ARRAY_SIZE(b->order));
+	/* by insertion */
+	for (i = 0; i < nr; i++) {
+		for (j = i; j && list[b->order[j - 1]].virt_base >
+				  list[i].virt_base; j--)
+			b->order[j] = b->order[j - 1];
+		b->order[j] = i;
+	}
 	*change = (struct vmem_change){
 		.list	= list,
 		.nr	= nr,

@@ -74,6 +74,8 @@ void guest_calm(struct guest *guest)
 {
 	guest->calls = 0;
 	guest->pauses = 0;
+	guest->made = 0;
+	guest->made_most = 0;
 	guest->absent_at = 0;
 	guest->pause_at = 0;
 	guest->absent_one_in = 0;
@@ -177,11 +179,12 @@ bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
 	return false;
 }
 
-bool guest_pause(void *ctx)
+bool guest_pause(void *ctx, unsigned int nr)
 {
 	struct guest *guest = ctx;
 
 	guest->pauses++;
+	guest->made = 0;
 	return guest->pauses == guest->pause_at ||
 	       (guest->pause_one_in &&
 		!vt_random_below(&guest->random, guest->pause_one_in));
@@ -215,6 +218,8 @@ void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
 	struct guest *guest = ctx;
 
 	vmem_pool_take(&guest->pool, &guest->reservation, level, parent, slot);
+	guest->made++;
+	guest->made_most = max(guest->made_most, guest->made);
 }
 
 void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,

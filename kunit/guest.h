@@ -50,6 +50,9 @@ struct guest_range {
  * @page_lg2:	of a page
  * @table_lg2:	of a table
  * @calls:	how often a table was asked for
+ * @pauses:	how often it was asked for a pause
+ * @made:	tables made since then
+ * @made_most:	tables ever made between two such questions
  * @absent_at:	the call, counted from 1, that finds its page absent; 0: none
  * @pause_at:	the question for a pause, counted from 1, that gets a yes
  * @absent_one_in: one of so many calls, at random, finds its page absent
@@ -71,6 +74,8 @@ struct guest {
 
 	u64 calls;
 	u64 pauses;
+	u32 made;
+	u32 made_most;
 	u64 absent_at;
 	u64 pause_at;
 	u32 absent_one_in;
@@ -100,7 +105,7 @@ void guest_write(struct guest *guest, vmem_phys_t table, unsigned int index,
 int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 		    vmem_pte_t **host);
 bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
-bool guest_pause(void *ctx);
+bool guest_pause(void *ctx, unsigned int nr);
 enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 			    vmem_table_t parent, unsigned int slot, u32 *links);
 int guest_reserve(void *ctx, u64 nr);

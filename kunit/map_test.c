@@ -633,7 +633,77 @@ static void map_fills_whole_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->nr_out, 1);
 }
 
+/* Between two tables that it makes there can always be a pause. */
+static void map_asks_at_every_table(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 len = 3 * bench_span(b, 1);
+
+	if (bench_top(b) < 3)
+		len = bench_span(b, 2);
+	guest_calm(&b->guest);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, len, VMEM_R, 0));
+	KUNIT_EXPECT_EQ(test, b->guest.made_most, 1);
+}
+
+/* A pause between two mappings, and another call meanwhile: both are checked. */
+static void map_checked_after_a_pause(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping list[2] = {
+		bench_basic(0, 0, page, RWX),
+		bench_basic(page, BIT_ULL(b->model.cpu.phys_bits), page, RWX),
+	};
+
+	/* so that the table of leaves is there */
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EOVERFLOW,
+			bench_change_stopped(b, list, 2, VMEM_CHANGE_REPLACE));
+	list[1] = bench_basic(bench_upper(b) - page, 0, page, RWX);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			bench_change_stopped(b, list, 2, VMEM_CHANGE_REPLACE));
+	list[1] = bench_basic(page, 0, page, VMEM_G);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
+			bench_change_stopped(b, list, 2, VMEM_CHANGE_REPLACE));
+	/* and where the first one has a path of its own */
+	list[0] = bench_basic(2 * page, 0, page, RWX);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, bench_change_stopped(b, list, 2, 0));
+}
+
+/* Neighbours of a list share the tables made for them: all or nothing is done. */
+static void map_atomic_over_budget(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_mapping list[4];
+	u32 i, refused = 0;
+	u64 budget;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(list); i++)
+		list[i] = bench_basic(i * bench_page(b), 0, bench_page(b), RWX);
+	bench_save(b);
+	for (budget = 1; budget < 40; budget++) {
+		ret = bench_run(b, list, ARRAY_SIZE(list), VMEM_CHANGE_ATOMIC,
+				budget);
+		if (ret) {
+			KUNIT_EXPECT_EQ(test, ret, -E2BIG);
+			KUNIT_EXPECT_EQ(test, b->change.done, 0);
+			bench_check_same(b, "over the budget");
+			refused++;
+		} else {
+			KUNIT_EXPECT_EQ(test, b->change.done, ARRAY_SIZE(list));
+		}
+		bench_restore(b);
+	}
+	KUNIT_EXPECT_GT(test, refused, 2);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+}
+
 static struct kunit_case map_cases[] = {
+	EACH_FORMAT(map_asks_at_every_table),
+	EACH_FORMAT(map_checked_after_a_pause),
+	EACH_FORMAT(map_atomic_over_budget),
 	EACH_FORMAT(map_one_page),
 	EACH_FORMAT(map_default_bits),
 	EACH_FORMAT(map_nothing),

@@ -10,6 +10,7 @@
 #include "bench.h"
 
 DEFINE_ENGINE_PARAMS
+DEFINE_X86_64_PARAMS
 
 #define WHOLE	0, U64_MAX
 
@@ -340,7 +341,28 @@ static void walk_spaces_while_tables_change(struct kunit *test)
 	}
 }
 
+/* Equal leaves of two vCPUs that aren't equal. */
+static void walk_spaces_of_other_facts(struct kunit *test)
+{
+	struct bench *b = bench_begin_cpu(test, 0, false, 1);
+	u64 leaf = bench_leaf(b, bench_data(b, 4));
+	struct vmem_space spaces[2] = {
+		b->space, bench_space(b, bench_table(b)),
+	};
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, 0, b->e->fmt->facts(&spaces[1].facts, 0, 0, 2));
+	leaf |= spaces[0].facts.cow;
+	for (i = 0; i < 2; i++)
+		bench_put(b, vmem_table_gpa(spaces[i].root), 0, 0, leaf);
+	bench_walk(b, spaces, 2, WHOLE, 0, U64_MAX);
+	KUNIT_ASSERT_EQ(test, b->nr_out, 2);
+	KUNIT_EXPECT_TRUE(test, b->out[0].leaf & VMEM_COW);
+	KUNIT_EXPECT_FALSE(test, b->out[1].leaf & VMEM_COW);
+}
+
 static struct kunit_case spaces_cases[] = {
+	EACH_X86_64(walk_spaces_of_other_facts),
 	EACH_FORMAT(walk_spaces_shared_at_each_level),
 	EACH_FORMAT(walk_spaces_shared_in_one),
 	EACH_FORMAT(walk_spaces_same_root_twice),

@@ -10,6 +10,7 @@
 #include "bench.h"
 
 DEFINE_ENGINE_PARAMS
+DEFINE_X86_64_PARAMS
 
 #define WHOLE	0, U64_MAX
 
@@ -504,7 +505,25 @@ static void walk_stopped_everywhere(struct kunit *test)
 	}
 }
 
+/* 25: the frame behind the last one that there can be is no frame */
+static void walk_leaf_behind_the_last_frame(struct kunit *test)
+{
+	struct bench *b = bench_begin_cpu(test, 52, false, 0);
+	u64 span = bench_span(b, 1), last = BIT_ULL(52) - span;
+	u64 leaf = bench_large(b, last);
+
+	/* all that lies above the address is set */
+	bench_put(b, bench_root(b), 0, 1, leaf | ~(BIT_ULL(52) - 1));
+	bench_put(b, bench_root(b), span, 1, leaf - last);
+	check_whole(b);
+	bench_walk(b, &b->space, 1, WHOLE, 0, U64_MAX);
+	KUNIT_ASSERT_EQ(test, b->nr_out, 2);
+	KUNIT_EXPECT_FALSE(test, b->out[0].effective & VMEM_X);
+	KUNIT_EXPECT_TRUE(test, b->out[1].effective & VMEM_X);
+}
+
 static struct kunit_case walk_cases[] = {
+	EACH_X86_64(walk_leaf_behind_the_last_frame),
 	EACH_FORMAT(walk_empty_root),
 	EACH_FORMAT(walk_extent_over_tables),
 	EACH_FORMAT(walk_extent_ends),

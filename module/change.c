@@ -14,6 +14,7 @@
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/uaccess.h>
 
 #include "change.h"
@@ -21,7 +22,8 @@
 #include "trace.h"
 
 #define VMEM_CHANGE_PIECES	16	/* of VMEM_PIECE_TABLES: 1,024 tables */
-#define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve */
+#define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve, */
+#define VMEM_CHANGE_ALONE	4096	/* for so many pieces */
 
 static_assert(VMEM_IOC_FLUSH_NONE == (int)VMEM_FLUSH_NONE);
 static_assert(VMEM_IOC_FLUSH_RANGE == (int)VMEM_FLUSH_RANGE);
@@ -39,7 +41,6 @@ static_assert(VMEM_IOC_KIND_COW == (int)VMEM_KIND_COW);
  * @piece:	context of the ops
  * @change:	the core's
  * @range:	for UNMAP: what is to be unmapped, in one part or two
- * @order:	for UNMAP: lent to the core, as the parts are refused together
  * @start:	for UNMAP: first address
  * @last:	for UNMAP: last address
  * @unmap:	it is an UNMAP
@@ -53,7 +54,6 @@ struct vmem_change_work {
 	struct vmem_piece piece;
 	struct vmem_change change;
 	struct vmem_mapping range[2];
-	u32 order[2];
 	vmem_virt_t start;
 	vmem_virt_t last;
 	bool unmap;
@@ -63,6 +63,9 @@ struct vmem_change_work {
 	unsigned int rechecks;
 	struct vmem_ioc_change *answer;
 };
+
+/* The parts of an UNMAP, which are refused together, are in order. */
+static const u32 vmem_unmap_order[] = { 0, 1 };
 
 /* The space, and what has become of it. Context: the guest's lock is taken. */
 static struct vmem_space_object *
@@ -84,7 +87,7 @@ vmem_change_space(struct vmem_change_work *work)
 		if (ret)
 			return ERR_PTR(ret);
 		work->change.list = work->range;
-		work->change.order = work->order;
+		work->change.order = vmem_unmap_order;
 		if (work->change.nr > 1)
 			work->change.flags = VMEM_CHANGE_ATOMIC;
 	}
@@ -105,6 +108,7 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 			      struct vmem_space_object *space)
 {
 	struct vmem_piece *piece = &work->piece;
+	bool alone = work->rechecks > VMEM_CHANGE_RECHECKS;
 	struct vmem_guest *guest = piece->guest;
 	unsigned int nr = 0;
 	int ret;
@@ -117,8 +121,10 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 			vmem_space_absent(space, piece);
 		vmem_piece_end(piece);
 	} while (ret == VMEM_PAUSE && !fatal_signal_pending(current) &&
-		 (work->rechecks > VMEM_CHANGE_RECHECKS ||
-		  (++nr < VMEM_CHANGE_PIECES && !vmem_guest_contended(guest))));
+		 (alone ? ++nr < VMEM_CHANGE_ALONE :
+		  ++nr < VMEM_CHANGE_PIECES && !vmem_guest_contended(guest)));
+	if (nr == VMEM_CHANGE_ALONE)
+		work->rechecks = 0;
 
 	space->tables += piece->tables_made;
 	piece->tables_made = 0;
@@ -283,6 +289,29 @@ static int vmem_map_copy(const struct vmem_ioc_map *map,
 	return ret;
 }
 
+static int vmem_mapping_compare(const void *a, const void *b, const void *list)
+{
+	const struct vmem_mapping *x = (const struct vmem_mapping *)list +
+				       *(const u32 *)a;
+	const struct vmem_mapping *y = (const struct vmem_mapping *)list +
+				       *(const u32 *)b;
+
+	return x->virt_base < y->virt_base ? -1 : x->virt_base > y->virt_base;
+}
+
+/* The indices of a list, in order; to be freed by kvfree(). */
+static u32 *vmem_map_order(const struct vmem_mapping *list, u32 nr)
+{
+	u32 i, *order = kvcalloc(nr, sizeof(*order), GFP_KERNEL_ACCOUNT);
+
+	if (!order)
+		return NULL;
+	for (i = 0; i < nr; i++)
+		order[i] = i;
+	sort_r(order, nr, sizeof(*order), vmem_mapping_compare, NULL, list);
+	return order;
+}
+
 /**
  * vmem_ioctl_map() - MAP
  * @call:	the call
@@ -309,15 +338,20 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 
 	work = vmem_scratch_alloc(sizeof(*work));
 	list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
-	if (map->flags & VMEM_IOC_MAP_ATOMIC)
-		order = kvcalloc(map->nr, sizeof(*order), GFP_KERNEL_ACCOUNT);
-	if (!work || !list || (map->flags & VMEM_IOC_MAP_ATOMIC && !order)) {
+	if (!work || !list) {
 		ret = -ENOMEM;
 		goto out;
 	}
 	ret = vmem_map_copy(map, list);
 	if (ret)
 		goto out;
+	if (map->flags & VMEM_IOC_MAP_ATOMIC) {
+		order = vmem_map_order(list, map->nr);
+		if (!order) {
+			ret = -ENOMEM;
+			goto out;
+		}
+	}
 	vmem_change_init(work, call, map->space, map->budget, &map->change);
 	work->change.list = list;
 	work->change.nr = map->nr;

@@ -460,19 +460,32 @@ int vmem_ioctl_list(struct vmem_call *call, void *arg)
 	return ret;
 }
 
-static int vmem_region_destroy(struct vmem_guest *guest,
-			       struct vmem_region *region)
+/**
+ * vmem_guest_root_within() - does the root of a space lie here?
+ * @guest:	the guest
+ * @gpa:	where
+ * @len:	bytes
+ *
+ * Context: vmem_guest.lock is held.
+ */
+bool vmem_guest_root_within(struct vmem_guest *guest, u64 gpa, u64 len)
 {
 	struct vmem_space_object *space;
 
-	lockdep_assert_held_write(&guest->lock);
-	if (region->pool_ranges)
-		return -EBUSY;
+	lockdep_assert_held(&guest->lock);
 	list_for_each_entry(space, &guest->spaces, link)
-		if (vmem_table_gpa(space->space.root) - region->gpa <
-		    region->len)
-			return -EBUSY;
-	if (!vmem_region_idle(region))
+		if (vmem_table_gpa(space->space.root) - gpa < len)
+			return true;
+	return false;
+}
+
+static int vmem_region_destroy(struct vmem_guest *guest,
+			       struct vmem_region *region)
+{
+	lockdep_assert_held_write(&guest->lock);
+	if (region->pool_ranges ||
+	    vmem_guest_root_within(guest, region->gpa, region->len) ||
+	    !vmem_region_idle(region))
 		return -EBUSY;
 	vmem_region_kill(region);
 	return 0;

@@ -144,6 +144,7 @@ void vmem_guest_get(struct vmem_guest *guest);
 void vmem_guest_put(struct vmem_guest *guest);
 void vmem_guest_hold(struct vmem_guest *guest);
 void vmem_guest_drop(struct vmem_guest *guest);
+bool vmem_guest_root_within(struct vmem_guest *guest, u64 gpa, u64 len);
 
 int vmem_object_reserve(struct vmem_guest *guest, struct vmem_object *object,
 			enum vmem_object_kind kind);

@@ -56,12 +56,14 @@ static __always_inline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa,
 	return vmem_piece_in_memory(piece, gpa, len, same);
 }
 
-static __always_inline bool vmem_ops_pause(void *ctx)
+static __always_inline bool vmem_ops_pause(void *ctx, unsigned int nr)
 {
 	struct vmem_piece *piece = ctx;
 
-	return !--piece->tables || need_resched() ||
-	       rwlock_is_contended(&piece->guest->residency);
+	if (piece->tables < nr)
+		return true;
+	piece->tables -= nr;
+	return need_resched() || rwlock_is_contended(&piece->guest->residency);
 }
 
 static __always_inline enum vmem_owner

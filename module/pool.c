@@ -205,6 +205,12 @@ static int vmem_pool_enter(struct vmem_guest *guest,
 			ret = -EEXIST;
 			goto err;
 		}
+		if (vmem_guest_root_within(guest, pool->ranges[i].gpa,
+					   pool->ranges[i].len)) {
+			vmem_pool_claim(guest, &pool->ranges[i], -1);
+			ret = -EBUSY;
+			goto err;
+		}
 		interval_tree_insert(node, &guest->pool_ranges);
 	}
 	list_add_tail(&pool->link, &guest->pools);
@@ -239,7 +245,7 @@ static int vmem_pool_alloc(struct vmem_pool_object *pool)
  *
  * Context: takes the guest's lock.
  * Return: 0, -EOPNOTSUPP, -EINVAL, -E2BIG, -EOVERFLOW, -EFAULT, -EEXIST,
- * -ENXIO, -EROFS, -ENOMEM, -EINTR.
+ * -ENXIO, -EROFS, -EBUSY, -ENOMEM, -EINTR.
  */
 int vmem_ioctl_pool_create(struct vmem_call *call, void *arg)
 {

@@ -318,6 +318,8 @@ static ssize_t vmem_walk_read(struct file *filp, char __user *buf, size_t count,
 		return -EINVAL;
 	if (mutex_lock_killable(&file->lock))
 		return -EINTR;
+	/* What the host refused may be there now. */
+	file->walker.piece.nr_refused = 0;
 	while (done < max) {
 		if (file->next == file->nr) {
 			ret = vmem_walk_fill(file);

@@ -12,7 +12,6 @@
 #ifndef _VMEM_CHANGE_H
 #define _VMEM_CHANGE_H
 
-#include <linux/minmax.h>
 #include <linux/overflow.h>
 
 #include "cursor.h"
@@ -50,51 +49,22 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	return fmt->make_leaf(facts, m->basic.attrs, 0, leaf);
 }
 
-static inline void vmem_change_sift(const struct vmem_change *change,
-				    u32 parent, u32 nr)
+/* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
+static inline int vmem_change_apart(struct vmem_change *change)
 {
-	u32 *order = change->order;
-	u32 child;
+	const struct vmem_mapping *before = NULL, *m;
+	u32 i;
 
-	for (; (child = 2 * parent + 1) < nr; parent = child) {
-		if (child + 1 < nr &&
-		    change->list[order[child]].virt_base <
-		    change->list[order[child + 1]].virt_base)
-			child++;
-		if (change->list[order[parent]].virt_base >=
-		    change->list[order[child]].virt_base)
-			return;
-		swap(order[parent], order[child]);
-	}
-}
-
-/*
- * Put the list in ascending order, by a heap: bounded for any list. Empty
- * mappings are no part of it. Return: 0; -EINVAL: two overlap.
- */
-static inline int vmem_change_sort(struct vmem_change *change)
-{
-	const struct vmem_mapping *before, *m;
-	u32 i, nr = 0;
-
-	for (i = 0; i < change->nr; i++)
-		if (change->list[i].len)
-			change->order[nr++] = i;
-	for (i = nr / 2; i--;)
-		vmem_change_sift(change, i, nr);
-	for (i = nr; i > 1; i--) {
-		swap(change->order[0], change->order[i - 1]);
-		vmem_change_sift(change, 0, i - 1);
-	}
-	for (i = 1; i < nr; i++) {
-		before = &change->list[change->order[i - 1]];
+	for (i = 0; i < change->nr; i++) {
 		m = &change->list[change->order[i]];
-		if (before->virt_base + (before->len - 1) >= m->virt_base) {
+		if (!m->len)
+			continue;
+		if (before && before->virt_base + (before->len - 1) >= m->virt_base) {
 			change->at_va = m->virt_base;
 			return -EINVAL;
 		}
+		before = m;
 	}
-	change->nr_sorted = nr;
 	return 0;
 }
 
@@ -107,6 +77,7 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 	u64 leaf;
 	int ret;
 
+	change->at_level = 0;
 	for (i = change->done; i < end; i++) {
 		ret = vmem_mapping_check(e->fmt, e->facts, &change->list[i],
 					 &leaf);
@@ -116,10 +87,11 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 		}
 	}
 	if (atomic) {
-		ret = vmem_change_sort(change);
+		ret = vmem_change_apart(change);
 		if (ret)
 			return ret;
 	}
+	change->phase = VMEM_PHASE_CHECK;
 	vmem_change_recheck(change);
 	return 0;
 }
@@ -131,10 +103,10 @@ vmem_change_unread(struct vmem_change *change)
 	if (!(change->flags & VMEM_CHANGE_ATOMIC))
 		return change->item == change->done ?
 		       &change->list[change->item] : NULL;
-	while (change->item < change->nr_sorted &&
+	while (change->item < change->nr &&
 	       change->order[change->item] < change->done)
 		change->item++;
-	return change->item < change->nr_sorted ?
+	return change->item < change->nr ?
 	       &change->list[change->order[change->item]] : NULL;
 }
 
@@ -215,7 +187,7 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 	int ret;
 
 	for (; change->touched < change->need; change->touched++) {
-		if (moved && e->ops->pause(e->ctx))
+		if (moved && e->ops->pause(e->ctx, 1))
 			return VMEM_PAUSE;
 		table = e->ops->reserved(e->ctx, change->touched);
 		/* an entry can't name it */
@@ -231,7 +203,7 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 
 static __always_inline void vmem_change_recheck(struct vmem_change *change)
 {
-	if (change->phase >= VMEM_PHASE_SWEEP)
+	if (change->phase == VMEM_PHASE_BEGIN || change->phase >= VMEM_PHASE_SWEEP)
 		return;
 	change->phase = VMEM_PHASE_CHECK;
 	change->item = change->flags & VMEM_CHANGE_ATOMIC ? 0 : change->done;
@@ -313,10 +285,14 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 			    !vmem_map_short(&e, space, change))
 				break;
 			change->phase = VMEM_PHASE_BEGIN;
-			if (change->done < change->nr && ops->pause(ctx))
+			if (change->done < change->nr &&
+			    ops->pause(ctx, fmt->nr_levels))
 				ret = VMEM_PAUSE;
 			break;
 		case VMEM_PHASE_RESERVE:
+			change->at_va = change->list[change->done].virt_base +
+					change->done_len;
+			change->at_level = 0;
 			ret = ops->reserve(ctx, change->need);
 			if (!ret)
 				change->phase = VMEM_PHASE_TOUCH;

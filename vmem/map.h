@@ -134,7 +134,7 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 				vmem_index(e->fmt, place->va, level + 1));
 	if (ret)
 		return ret;
-	if (!known && place->moved && e->ops->pause(e->ctx))
+	if (!known && place->moved && e->ops->pause(e->ctx, 1))
 		return VMEM_PAUSE;
 	ret = e->ops->from_phys(e->ctx, place->child, VMEM_READ,
 				&place->host[level]);
@@ -176,27 +176,31 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 }
 
 /*
- * Map: tables that are missing below an entry of @level, from @first to
- * @last. Neighbours in the list may need the same ones, so each is counted
- * once: the mappings come in ascending order, and the last one is remembered.
+ * Map: tables that are missing below an entry of @level, from @first to @last.
+ * Pass 2 will visit all of them. Neighbours in the list may need the same ones,
+ * so each is needed once: the mappings come in ascending order, and the last
+ * one is remembered.
  */
-static inline u64
+static inline int
 vmem_change_missing(const struct vmem_format *fmt, struct vmem_change *change,
 		    unsigned int level, vmem_virt_t first, vmem_virt_t last)
 {
-	u64 nr = 0;
+	u64 nr = 0, twice = 0;
 
 	while (level--) {
 		unsigned int lg2 = vmem_table_lg2(fmt, level);
 
 		nr += (last >> lg2) - (first >> lg2) + 1;
-		if (change->counting & BIT(level) &&
-		    change->counted[level] == first >> lg2)
-			nr--;
+		twice += change->counting & BIT(level) &&
+			 change->counted[level] == first >> lg2;
 		change->counting |= BIT(level);
 		change->counted[level] = last >> lg2;
 	}
-	return nr;
+	if (nr > change->budget - change->visited)
+		return -E2BIG;
+	change->visited += nr;
+	change->need += nr - twice;
+	return 0;
 }
 
 /* Write the entry in hand, if it is still @old. */
@@ -289,6 +293,11 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 	vmem_pte_t *host, *parent;
 	int ret;
 
+	/* nothing of it is done: it may wait for the next piece */
+	if (place->moved && e->ops->pause(e->ctx, 1))
+		return VMEM_PAUSE;
+	place->moved = true;
+
 	/* a vCPU took tables away: count again what is still to be made */
 	if (table == VMEM_NO_TABLE) {
 		if (++change->recounts > VMEM_LINK_TRIES)
@@ -297,7 +306,8 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 		return VMEM_PAUSE;
 	}
 	ret = vmem_change_reach(e, place->table[level], &parent) ?:
-	      vmem_change_reach(e, table, &host);
+	      vmem_change_reach(e, table, &host) ?:
+	      vmem_change_visit(change, level - 1, 1);
 	if (ret)
 		return ret;
 
@@ -319,9 +329,6 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 	place->tries = 0;
 	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush(change, place->va, last);
-	ret = vmem_change_visit(change, level - 1, 1);
-	if (ret)
-		return ret;
 	change->pages += end - first;
 	return level > 1 ? VMEM_AGAIN : 0;
 }
@@ -331,7 +338,7 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 					  struct vmem_change *change,
 					  struct vmem_place *place)
 {
-	u64 mask = vmem_entry_mask(e->fmt, place->level), missing;
+	u64 mask = vmem_entry_mask(e->fmt, place->level);
 	vmem_virt_t end = place->va | mask;
 	vmem_pte_t *host;
 	int ret;
@@ -352,13 +359,8 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 	ret = vmem_change_reach(e, place->table[place->level], &host);
 	if (ret)
 		return ret;
-	missing = vmem_change_missing(e->fmt, change, place->level, place->va,
-				      min(end, place->last));
-	if (missing > change->budget - change->visited)
-		return -E2BIG;
-	change->visited += missing;
-	change->need += missing;
-	return 0;
+	return vmem_change_missing(e->fmt, change, place->level, place->va,
+				   min(end, place->last));
 }
 
 /* Unmap, both passes: a run of entries of a table of level 0. */
@@ -613,12 +615,11 @@ static __always_inline int vmem_change_range(const struct vmem_env *e,
 			continue;
 		if (!ret)
 			ret = vmem_change_up(e, change, place);
-		if (ret < 0) {
+		if (ret) {
 			change->at_va = place->va;
 			change->at_level = place->level;
-		}
-		if (ret)
 			return ret;
+		}
 		*offset = place->va == place->last ? place->m->len :
 			  place->va - place->m->virt_base;
 	}

@@ -140,7 +140,9 @@ static __always_inline bool vmem_run_flush(const struct vmem_env *e,
 			return false;
 		len = run->hole ? run->len : vmem_run_same(e, run, &flags);
 		vmem_run_give(e->fmt, walk, sink, len, flags);
-		/* should a part remain: its first leaf */
+		if (!run->len)
+			break;
+		/* a part remains: its first leaf */
 		run->entry += ((run->gpa + len) & ~mask) - (run->gpa & ~mask);
 		run->gpa += len;
 	}
@@ -399,7 +401,7 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 	bool remember = !known && !(walk->flags & VMEM_WALK_FOLLOW) &&
 			vmem_walk_covers(e->fmt, walk, base, level);
 
-	if (!known && moved && e->ops->pause(e->ctx)) {
+	if (!known && moved && e->ops->pause(e->ctx, 1)) {
 		*ret = VMEM_PAUSE;
 		return VMEM_STEP_STOP;
 	}
@@ -474,6 +476,8 @@ static __always_inline void vmem_walk_begin(const struct vmem_format *fmt,
 	walk->va = vmem_canonical_from(fmt, walk->first);
 	walk->low = fmt->nr_levels;
 	walk->spent = walk->va > walk->last;
+	/* no leaf is like the last one of another space: its facts differ */
+	walk->run.entry = 0;
 }
 
 static __always_inline int

@@ -256,9 +256,9 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	for (; *done < nr; *done += n) {
 		u64 (*to)[VMEM_LEVELS_MAX] = entries ? &entries[*done] : NULL;
 
-		if (moved && ops->pause(ctx))
-			return VMEM_PAUSE;
 		n = min_t(u32, nr - *done, VMEM_TRANSLATE_GROUP);
+		if (ops->pause(ctx, n * (fmt->nr_levels - 1) + 1) && moved)
+			return VMEM_PAUSE;
 		for (i = 0; to && i < n; i++)
 			memset(to[i], 0, sizeof(to[i]));
 		if (n == 1)

@@ -247,7 +247,8 @@ enum vmem_owner {
  *		piece ends. @table may be any address that an entry can hold.
  * @in_memory:	whether @gpa lies in memory of the guest, and in @same for how
  *		many bytes, at most @len, the answer holds
- * @pause:	asked once a table, where the engine could stop: end the piece?
+ * @pause:	asked where the engine could stop and before it visits at most @nr
+ *		tables: end the piece?
  *
  * For changes; ops for reading have NULL here:
  *
@@ -270,7 +271,7 @@ struct vmem_table_ops {
 	int (*from_phys)(void *ctx, vmem_table_t table, enum vmem_intent intent,
 			 vmem_pte_t **host);
 	bool (*in_memory)(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
-	bool (*pause)(void *ctx);
+	bool (*pause)(void *ctx, unsigned int nr);
 
 	enum vmem_table_movability movability;
 	enum vmem_owner (*owner)(void *ctx, vmem_table_t table,
@@ -674,7 +675,8 @@ enum vmem_phase {
  * @list:	mappings, in any order; immutable while the change runs
  * @nr:		of them
  * @flags:	VMEM_CHANGE_*
- * @order:	@nr words lent, for VMEM_CHANGE_ATOMIC
+ * @order:	with VMEM_CHANGE_ATOMIC: the indices of @list, by ascending
+ *		virt_base
  * @budget:	tables that each pass may visit
  * @done:	mappings that are done
  * @done_len:	bytes of the next one that are done
@@ -693,7 +695,7 @@ struct vmem_change {
 	const struct vmem_mapping *list;
 	u32 nr;
 	u32 flags;
-	u32 *order;
+	const u32 *order;
 	u64 budget;
 
 	u32 done;
@@ -715,7 +717,6 @@ struct vmem_change {
 	u64 touched;		/* of them */
 	u64 visited;		/* tables, by this pass */
 	vmem_virt_t counted[VMEM_LEVELS_MAX]; /* last span counted a level */
-	u32 nr_sorted;		/* of @order */
 	u8 counting;		/* bit n: counted[n] holds */
 	u8 keeps;		/* bit n: the table of level n won't be empty */
 	u8 recounts;		/* passes begun again for want of a table */

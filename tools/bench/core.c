@@ -30,7 +30,7 @@ static inline bool ops_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
 	return true;
 }
 
-static inline bool ops_pause(void *ctx)
+static inline bool ops_pause(void *ctx, unsigned int nr)
 {
 	return false;
 }

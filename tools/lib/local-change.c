@@ -2,6 +2,7 @@
 /*
  * Changes: map and unmap. No other call changes anything meanwhile; a vCPU may.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,16 @@ static int mapping_read(const struct vmem_ioc_mapping *asked,
 	return 0;
 }
 
+static int mapping_compare(const void *a, const void *b, void *list)
+{
+	const struct vmem_mapping *x = (const struct vmem_mapping *)list +
+				       *(const u32 *)a;
+	const struct vmem_mapping *y = (const struct vmem_mapping *)list +
+				       *(const u32 *)b;
+
+	return x->virt_base < y->virt_base ? -1 : x->virt_base > y->virt_base;
+}
+
 int space_map(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_map *arg = p;
@@ -130,7 +141,9 @@ int space_map(struct local_guest *lg, void *p)
 		ret = mapping_read(&asked[i], &list[i]);
 		if (ret)
 			goto out;
+		order[i] = i;
 	}
+	qsort_r(order, arg->nr, sizeof(*order), mapping_compare, list);
 	space = change_space(lg, arg->space, &ret);
 	if (!space)
 		goto out;
@@ -149,8 +162,9 @@ int space_unmap(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_unmap *arg = p;
 	struct vmem_mapping list[2];
-	u32 order[2], i;
+	static const u32 order[] = { 0, 1 };
 	struct vmem_change change = { .list = list, .order = order };
+	u32 i;
 	struct space *space;
 	int ret;
 

@@ -77,6 +77,24 @@ static bool range_taken(const struct local_guest *lg,
 	return false;
 }
 
+/* Does the root of a space lie here? */
+static bool root_within(const struct local_guest *lg,
+			const struct vmem_pool_range *range)
+{
+	u32 i;
+
+	for (i = 0; i < lg->nr_objects; i++) {
+		const struct space *space;
+
+		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
+			continue;
+		space = container_of(lg->objects[i], struct space, object);
+		if (vmem_table_gpa(space->space.root) - range->gpa < range->len)
+			return true;
+	}
+	return false;
+}
+
 static void pool_leave(struct local_guest *lg, const struct pool *pool, u32 nr)
 {
 	while (nr--)
@@ -98,6 +116,11 @@ static int pool_enter(struct local_guest *lg, const struct pool *pool)
 		if (range_taken(lg, range)) {
 			i++;
 			ret = -EEXIST;
+			goto err;
+		}
+		if (root_within(lg, range)) {
+			i++;
+			ret = -EBUSY;
 			goto err;
 		}
 	}

@@ -89,6 +89,7 @@ SET(pool_beyond, args->ranges[1].gpa = GUEST_GPA + FX_LEN - PAGE;
 SET(pool_frozen, args->ranges[1].gpa = FX_FROZEN)
 SET(pool_other, args->ranges[1].gpa = FX_POOL + FX_POOL_LEN - PAGE)
 SET(pool_itself, args->ranges[1].gpa = args->ranges[0].gpa + PAGE)
+SET(pool_on_root, args->ranges[1].gpa = fx->g.root; args->ranges[1].len = PAGE)
 SET(pool_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
     args->pool_create.nr_ranges = i.out_pool_ranges_max + 1)
 
@@ -317,6 +318,7 @@ const struct cell cells[] = {
 	C(POOL_CREATE, EEXIST, pool_other),
 	C(POOL_CREATE, EEXIST, pool_itself),
 	C(POOL_CREATE, E2BIG, pool_long),
+	C(POOL_CREATE, EBUSY, pool_on_root),
 	C(POOL_STAT, ENOENT, stat_unknown),
 	C(POOL_STAT, EINVAL, stat_kind),
 

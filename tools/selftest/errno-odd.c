@@ -209,6 +209,14 @@ static void space_dead_root(struct fixture *fx, struct args *args)
 
 	ASSERT_OK(destroy(fx->g.fd, ASSERT_OK(space_new(fx->g.fd, FMT4, pool))));
 	args->space_create.root = FX_TINY;
+	args->space_create.pool = pool;
+}
+
+/* A root in one pool, and tables from another. */
+static void space_pool_other(struct fixture *fx, struct args *args)
+{
+	args->space_create.root = space_root(fx->g.fd, fx->space);
+	args->space_create.pool = tiny_pool(fx, 4);
 }
 
 static void map_enospc(struct fixture *fx, struct args *args)
@@ -319,6 +327,7 @@ static void map_poisoned(struct fixture *fx, struct args *args)
 	poison(fx);
 	args->map.space = fx->by_hand;
 	without_memory(fx, MAP, args, EIO);
+	EXPECT_EQ(args->map.change.out_at_va, args->mappings[0].va);
 }
 
 static void unmap_poisoned(struct fixture *fx, struct args *args)
@@ -339,6 +348,7 @@ static void map_gone(struct fixture *fx, struct args *args)
 	/* The third of the three tables. */
 	ASSERT(!munmap(tiny_host(fx) + 3 * PAGE, PAGE));
 	without_memory(fx, MAP, args, ENXIO);
+	EXPECT_EQ(args->map.change.out_at_va, args->mappings[0].va);
 }
 
 static void map_readonly(struct fixture *fx, struct args *args)
@@ -346,6 +356,7 @@ static void map_readonly(struct fixture *fx, struct args *args)
 	args->map.space = ASSERT_OK(space_new(fx->g.fd, FMT4, tiny_pool(fx, 4)));
 	ASSERT(!mprotect(tiny_host(fx) + 3 * PAGE, PAGE, PROT_READ));
 	without_memory(fx, MAP, args, EROFS);
+	EXPECT_EQ(args->map.change.out_at_va, args->mappings[0].va);
 }
 
 /* Answers that can't be given: the struct lies in memory for reading only. */
@@ -486,6 +497,7 @@ const struct cell odd_cells[] = {
 	S(SPACE_CREATE, ENOSPC, space_enospc),
 	S(SPACE_CREATE, EAGAIN, space_eagain),
 	S(SPACE_CREATE, EINVAL, space_dead_root),
+	S(SPACE_CREATE, EINVAL, space_pool_other),
 	S(MAP, ENOSPC, map_enospc),
 	S(MAP, EAGAIN, map_eagain),
 	S(MAP, EMLINK, map_twin_of_pool),

@@ -54,7 +54,7 @@ static const struct row matrix[] = {
 	{ INFO,		"x x x x a x r g w h m m m p p y d d g u t" },
 	{ REGION_CREATE, "n x x x x x x g w h x m m p p x d d g u x" },
 	{ REGION_SET,	"n x x x a x x g w x m m m p p y d d g x k" },
-	{ POOL_CREATE,	"n x x x x x x x x h x m m p p f d d g u k" },
+	{ POOL_CREATE,	"n x x x x x x x x h x m m p p f d d g x k" },
 	{ POOL_STAT,	"n x x x a x x g w x m m m p p y d d g u k" },
 	{ SPACE_CREATE,	"n x x x x x x x x x m m m x x f d d x u k" },
 	{ SPACE_GET,	"n x x x a x x g w x m m m p p y d d g u k" },
