@@ -227,7 +227,7 @@ void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 {
 	struct guest *guest = ctx;
 
-	vmem_pool_put(&guest->pool, table);
+	vmem_pool_put(&guest->pool, table, parent, slot);
 }
 
 void guest_unreserve(struct guest *guest)

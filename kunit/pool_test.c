@@ -74,6 +74,16 @@ static u64 take(struct kunit *test, struct fixture *f, unsigned int level,
 	return gpa;
 }
 
+/* Its first link goes. */
+static bool put(struct fixture *f, u64 table)
+{
+	u32 page = vmem_pool_find(&f->pool, vmem_table(table));
+	const struct vmem_link *link = f->pool.pages[page].links;
+
+	return vmem_pool_put(&f->pool, vmem_table(table), link->parent,
+			     link->slot);
+}
+
 static void init_counts_pages(struct kunit *test)
 {
 	struct fixture *f = begin(test);
@@ -171,7 +181,7 @@ static void reserve_quarantined(struct kunit *test)
 	f->pool.generation = 7;
 	for (i = 0; i < 3; i++) {
 		gpa = take(test, f, 0, 0x5000, i);
-		vmem_pool_put(&f->pool, vmem_table(gpa));
+		put(f, gpa);
 	}
 	expect_counts(test, f, NR_PAGES - 3, 0, 0, 3);
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
@@ -199,7 +209,7 @@ static void flushed_by_generation(struct kunit *test)
 		tables[i] = take(test, f, 0, 0x5000, i);
 	for (i = 0; i < 4; i++) {
 		f->pool.generation = 10 + i / 2;
-		vmem_pool_put(&f->pool, vmem_table(tables[3 - i]));
+		put(f, tables[3 - i]);
 	}
 	KUNIT_EXPECT_EQ(test, 10, vmem_pool_oldest_generation(&f->pool));
 	vmem_pool_flushed(&f->pool, 9);
@@ -214,7 +224,7 @@ static void flushed_by_generation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_oldest_generation(&f->pool));
 	KUNIT_EXPECT_EQ(test, tables[0], take(test, f, 1, 0x5000, 0));
 	/* an empty quarantine fills again */
-	vmem_pool_put(&f->pool, vmem_table(tables[0]));
+	put(f, tables[0]);
 	KUNIT_EXPECT_EQ(test, 11, vmem_pool_oldest_generation(&f->pool));
 }
 
@@ -266,7 +276,7 @@ static void owner_by_its_link(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 			vmem_pool_owner(&f->pool, vmem_table(table), 0,
 					VMEM_NO_TABLE, 0, &links));
-	vmem_pool_put(&f->pool, vmem_table(table));
+	put(f, table);
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, owner(f, table, 0, 9, &links));
 }
 
@@ -427,6 +437,30 @@ static void steps_of_a_large_pool(struct kunit *test)
 	expect_counts(test, f, NR_LARGE, 0, 0, 0);
 }
 
+/* 13: a table lives as long as it has a link, and is entered by any of them */
+static void put_one_of_two(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 table = take(test, f, 2, 0x5000, 9);
+	u32 links = 0;
+
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_link_root(&f->pool, vmem_table(table), 2,
+					    &f->links[0]));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, owner(f, table, 2, 9, &links));
+	KUNIT_EXPECT_EQ(test, links, 2);
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, owner(f, table, 2, 8, &links));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_put(&f->pool, vmem_table(table),
+					       vmem_table(0x5000), 9));
+	expect_counts(test, f, NR_PAGES - 1, 0, 1, 0);
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, owner(f, table, 2, 9, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(table), 2,
+					VMEM_NO_TABLE, 0, &links));
+	KUNIT_EXPECT_TRUE(test, put(f, table));
+	expect_counts(test, f, NR_PAGES - 1, 0, 0, 1);
+}
+
 /* A root that no vCPU has seen waits for no flush; one with a user stays. */
 static void untake_root(struct kunit *test)
 {
@@ -479,7 +513,7 @@ static void random_calls(struct kunit *test)
 				break;
 			i = vt_random_below(&random, nr_used);
 			f->pool.generation = round;
-			vmem_pool_put(&f->pool, vmem_table(used[i]));
+			put(f, used[i]);
 			used[i] = used[--nr_used];
 			nr_quarantined++;
 			break;
@@ -519,6 +553,7 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(drop_root_with_all_below),
 	KUNIT_CASE(drop_root_after_another),
 	KUNIT_CASE(steps_of_a_large_pool),
+	KUNIT_CASE(put_one_of_two),
 	KUNIT_CASE(untake_root),
 	KUNIT_CASE(random_calls),
 	{}

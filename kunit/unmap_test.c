@@ -255,6 +255,37 @@ static void unmap_through_an_entry_of_the_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bench_read(b, bench_root(b), 0), 0);
 }
 
+/* 13: of a table that others use, the whole span; our link goes, it stays */
+static void unmap_shared_whole(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, bench_top(b));
+	struct vmem_mapping m = bench_unmapped(0, span);
+	vmem_table_t table;
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	table = vmem_table(guest_gpa(&b->guest, PART_POOL, 1));
+	KUNIT_EXPECT_EQ(test, 0,
+			vmem_pool_link_root(&b->guest.pool, table,
+					    bench_top(b) - 1,
+					    &b->guest.root_links[1]));
+	b->model.tables[1].links = 2;
+	KUNIT_EXPECT_EQ(test, -EMLINK, bench_unmap(b, 0, page));
+	KUNIT_EXPECT_EQ(test, 0, bench_run(b, &m, 1, 0, U64_MAX));
+	KUNIT_EXPECT_EQ(test, bench_read(b, bench_root(b), 0), 0);
+	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels);
+	KUNIT_EXPECT_EQ(test, b->guest.pool.pages[1].nr_links, 1);
+	/* what is below it is as it was, for the other user */
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&b->guest.pool, table,
+						    bench_top(b) - 1,
+						    &b->guest.root_links[1]));
+	while (vmem_pool_drop_below(&b->guest.pool))
+		;
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
+}
+
 /* The guest took our entry away: the table stays ours, unused. */
 static void unmap_after_the_guest_did(struct kunit *test)
 {
@@ -382,6 +413,7 @@ static struct kunit_case unmap_cases[] = {
 	EACH_FORMAT(unmap_below_frozen_table),
 	EACH_FORMAT(unmap_part_of_junk_below_frozen_table),
 	EACH_FORMAT(unmap_through_an_entry_of_the_guest),
+	EACH_FORMAT(unmap_shared_whole),
 	EACH_FORMAT(unmap_after_the_guest_did),
 	EACH_FORMAT(unmap_list_over_both_halves),
 	EACH_FORMAT(unmap_list_refused),

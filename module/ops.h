@@ -114,8 +114,8 @@ static __always_inline void vmem_ops_put(void *ctx, vmem_table_t table,
 {
 	struct vmem_piece *piece = ctx;
 
-	vmem_pool_object_put(piece->guest, piece->pool, table);
-	piece->tables_made--;
+	piece->tables_made -= vmem_pool_object_put(piece->guest, piece->pool,
+						   table, parent, slot);
 }
 
 static const struct vmem_table_ops vmem_read_ops __maybe_unused = {

@@ -69,15 +69,19 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 }
 
 /**
- * vmem_pool_object_put() - a table's only link is gone
+ * vmem_pool_object_put() - a link of a table is gone
  * @guest:	the guest
  * @own:	the call's pool, where it most likely belongs
  * @table:	the table, of any pool
+ * @parent:	the table that named it
+ * @slot:	index of the entry
  *
  * Context: vmem_guest.lock is held for writing.
+ * Return: whether it was the last one.
  */
-void vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
-			  vmem_table_t table)
+bool vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
+			  vmem_table_t table, vmem_table_t parent,
+			  unsigned int slot)
 {
 	struct vmem_pool_object *pool;
 
@@ -87,7 +91,7 @@ void vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
 		pool->pool.generation = own->generation;
 		own = &pool->pool;
 	}
-	vmem_pool_put(own, table);
+	return vmem_pool_put(own, table, parent, slot);
 }
 
 static int vmem_pool_range_compare(const void *a, const void *b)

@@ -53,8 +53,9 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       vmem_table_t table, unsigned int level,
 				       vmem_table_t parent, unsigned int slot,
 				       u32 *links);
-void vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
-			  vmem_table_t table);
+bool vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
+			  vmem_table_t table, vmem_table_t parent,
+			  unsigned int slot);
 struct vmem_pool_object *vmem_pool_object_at(struct vmem_guest *guest,
 					     vmem_phys_t gpa);
 void vmem_pool_object_free(struct vmem_pool_object *pool);

@@ -400,26 +400,35 @@ static __always_inline int vmem_unmap_leaves(const struct vmem_env *e,
 	return 0;
 }
 
-/* Unmap, both passes: zero the entry in hand, which is no table's. */
+/* Unmap, both passes: zero the entry in hand, which isn't gone through. */
 static __always_inline int vmem_unmap_clear(const struct vmem_env *e,
 					    struct vmem_change *change,
 					    struct vmem_place *place)
 {
+	unsigned int slot = vmem_index(e->fmt, place->va, place->level);
 	u64 mask = vmem_entry_mask(e->fmt, place->level);
 	vmem_pte_t *host;
+	u32 links;
 	int ret;
 
 	ret = vmem_change_reach(e, place->table[place->level], &host);
 	if (ret || !place->apply)
 		return ret;
-	if (!vmem_change_entry(change, host, vmem_index(e->fmt, place->va,
-							place->level),
-			       place->entry, 0))
+	if (!vmem_change_entry(change, host, slot, place->entry, 0))
 		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EEXIST;
 	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush(change, place->va & ~mask, place->va | mask);
 	if (place->class == VMEM_CLASS_LEAF)
 		change->pages += (mask + 1) >> e->fmt->page_lg2;
+	/* a table that others use lives on, without our link */
+	if (place->class == VMEM_CLASS_TABLE &&
+	    e->ops->owner(e->ctx, place->child, place->level - 1,
+			  place->table[place->level], slot,
+			  &links) == VMEM_MINE) {
+		e->ops->put(e->ctx, place->child, place->table[place->level],
+			    slot);
+		vmem_change_flush_all(change);
+	}
 	return 0;
 }
 
@@ -545,7 +554,7 @@ static __always_inline int vmem_change_no_entry(const struct vmem_env *e,
 	if (place->sweep)
 		return 0;
 	/* no table to go through, so its entry is like a leaf */
-	return ret == -ENXIO || ret == -EEXIST ?
+	return ret == -ENXIO || ret == -EEXIST || ret == -EMLINK ?
 	       vmem_unmap_whole(e, change, place, ret) : ret;
 }
 

@@ -261,6 +261,17 @@ static inline void vmem_pool_cut_link(struct vmem_pool *pool, u32 page,
 		pool->nr_shared--;
 }
 
+/* Where a table's link from @slot of @parent is named, or where its list ends. */
+static inline struct vmem_link **vmem_pool_link(struct vmem_pool_page *desc,
+						vmem_table_t parent, u32 slot)
+{
+	struct vmem_link **at = &desc->links;
+
+	while (*at && ((*at)->parent != parent || (*at)->slot != slot))
+		at = &(*at)->next;
+	return at;
+}
+
 /* The links of a table in use at @level, 0 when it isn't. */
 static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
 				  unsigned int level)
@@ -289,15 +300,11 @@ static inline enum vmem_owner vmem_pool_owner(const struct vmem_pool *pool,
 					      u32 *links)
 {
 	u32 page = vmem_pool_find(pool, table);
-	const struct vmem_link *link;
 
 	if (page == VMEM_POOL_NONE)
 		return VMEM_FOREIGN;
 	*links = vmem_pool_links(pool, page, level);
-	if (!*links)
-		return VMEM_MISUSED;
-	link = pool->pages[page].links;
-	if (*links == 1 && (link->parent != parent || link->slot != slot))
+	if (!*links || !*vmem_pool_link(&pool->pages[page], parent, slot))
 		return VMEM_MISUSED;
 	return VMEM_MINE;
 }
@@ -415,16 +422,25 @@ static inline void vmem_pool_take(struct vmem_pool *pool,
 }
 
 /**
- * vmem_pool_put() - a table's only link is gone
+ * vmem_pool_put() - a link of a table is gone
  * @pool:	the pool
  * @table:	one of this pool's
+ * @parent:	the table that named it
+ * @slot:	index of the entry
+ *
+ * Return: whether it was the last one, so that the table is in quarantine.
  */
-static inline void vmem_pool_put(struct vmem_pool *pool, vmem_table_t table)
+static inline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t table,
+				 vmem_table_t parent, u32 slot)
 {
 	u32 page = vmem_pool_find(pool, table);
+	struct vmem_pool_page *desc = &pool->pages[page];
 
-	vmem_pool_cut_link(pool, page, &pool->pages[page].links);
+	vmem_pool_cut_link(pool, page, vmem_pool_link(desc, parent, slot));
+	if (desc->nr_links)
+		return false;
 	vmem_pool_quarantine(pool, page);
+	return true;
 }
 
 /**

@@ -255,17 +255,17 @@ enum vmem_owner {
  * @movability:	VMEM_MAY_NOT_MOVE_TABLE
  * @owner:	is @table, which @slot of @parent names, one of ours? @parent of a
  *		root is VMEM_NO_TABLE. VMEM_FOREIGN: no. VMEM_MINE: yes, in use
- *		at @level; *@links tells how many links it has, and one only is
- *		this one. VMEM_MISUSED: it is a page for tables, but not in use
- *		at this level, or its only link is another: the guest made this.
+ *		at @level, and this is one of its links; *@links tells how many
+ *		it has. VMEM_MISUSED: it is a page for tables, but not in use at
+ *		this level, or this is no link of it: the guest made it.
  * @reserve:	see that this call has @nr tables set aside: 0; VMEM_PAUSE: ask
  *		again; -ENOSPC; -EAGAIN (it would have, were the quarantine
  *		flushed)
  * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
  * @take:	the first table set aside is now in use at @level, with its first
  *		link: @slot of @parent
- * @put:	the link of @table, @slot of @parent, is gone. It was the only one,
- *		and @table is empty.
+ * @put:	the link of @table, @slot of @parent, is gone; where it was the
+ *		only one, @table is empty
  */
 struct vmem_table_ops {
 	int (*from_phys)(void *ctx, vmem_table_t table, enum vmem_intent intent,

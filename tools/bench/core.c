@@ -71,7 +71,7 @@ static inline void ops_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 {
 	struct guest *guest = ctx;
 
-	vmem_pool_put(&guest->pool, table);
+	vmem_pool_put(&guest->pool, table, parent, slot);
 }
 
 static const struct vmem_table_ops ops = {

@@ -98,8 +98,7 @@ static inline void ops_put(void *ctx, vmem_table_t table,
 	struct vmem_pool *pool = &pool_of(lg, table)->pool;
 
 	pool->generation = lg->generation + 1;
-	vmem_pool_put(pool, table);
-	lg->changing->tables--;
+	lg->changing->tables -= vmem_pool_put(pool, table, parent, slot);
 }
 
 static const struct vmem_table_ops local_ops = {

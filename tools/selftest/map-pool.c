@@ -291,6 +291,68 @@ void ranges_of_pool(void)
 	EXPECT_EQ(g.mem[42 * PAGE], 0xff);
 }
 
+/* A table of a space with 5 levels is the root of one with 4. */
+void spaces_share_table(void)
+{
+	const u64 span = BIT(48);
+	struct vmem_ioc_space_get get;
+	struct vmem_ioc_change change;
+	struct vmem_ioc_result result;
+	struct pool_guest p;
+	u64 root;
+	u32 four;
+
+	pool_guest(&p, FMT5, 16);
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	root = entry_get(&p.g, MAP_POOL, 0) & ~(PAGE - 1);
+	four = ASSERT_OK(space_adopt(p.fd, FMT4, p.pool, root));
+	ASSERT_OK(space_get(p.fd, four, &get));
+	EXPECT_EQ(get.out_links, 1);
+	EXPECT_ERR(unmap(p.fd, p.space, 0, PAGE - 1, NULL), EMLINK);
+	EXPECT_ERR(unmap(p.fd, four, 0, PAGE - 1, NULL), EMLINK);
+	/* The whole of it, and this space is out of it. */
+	ASSERT_OK(unmap(p.fd, p.space, 0, span - 1, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	EXPECT_EQ(change.out_changes, 0);
+	EXPECT_EQ(entry_get(&p.g, MAP_POOL, 0), 0);
+	ASSERT_OK(translate(p.fd, four, 0, &result));
+	EXPECT_EQ(result.gpa, MAP_DATA);
+	ASSERT_OK(space_get(p.fd, four, &get));
+	EXPECT_EQ(get.out_links, 0);
+	ASSERT_OK(unmap(p.fd, four, 0, PAGE - 1, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
+	EXPECT_ERR(destroy(p.fd, four), 0);
+	ASSERT_OK(flushed(p.fd, change.out_generation + 1));
+	expect_pool(&p, 1, 0);
+}
+
+/* A guest names a table of one space in the tables of another. */
+void table_named_elsewhere(void)
+{
+	struct vmem_ioc_result result;
+	const u64 root = MAP_DATA + 8 * PAGE;
+	struct pool_guest p;
+	u32 own;
+
+	pool_guest(&p, FMT4, 16);
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R | W, 0, NULL));
+	own = ASSERT_OK(space_adopt(p.fd, FMT4, p.pool, root));
+	entry_set(&p.g, root, 1, entry_get(&p.g, MAP_POOL, 0));
+	ASSERT_OK(translate(p.fd, own, BIT(39), &result));
+	EXPECT_EQ(result.gpa, MAP_DATA);
+	EXPECT_ERR(map_one(p.fd, own, BIT(39) + PAGE, MAP_DATA, PAGE, R, 0,
+			   NULL), EEXIST);
+	EXPECT_ERR(unmap(p.fd, own, BIT(39), BIT(39) + PAGE - 1, NULL), EEXIST);
+	ASSERT_OK(translate(p.fd, p.space, 0, &result));
+	EXPECT_EQ(result.gpa, MAP_DATA);
+	/* The entry of the guest's goes, and nothing else. */
+	ASSERT_OK(unmap(p.fd, own, BIT(39), BIT(40) - 1, NULL));
+	EXPECT_EQ(entry_get(&p.g, root, 1), 0);
+	ASSERT_OK(translate(p.fd, p.space, 0, &result));
+	EXPECT_EQ(result.gpa, MAP_DATA);
+	expect_pool(&p, 4, 0);
+}
+
 /* All its tables go with a space, but only after a flush. */
 void space_destroyed(void)
 {

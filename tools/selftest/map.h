@@ -42,6 +42,8 @@ void lowest_first(void);
 void ranges_of_pool(void);
 void space_destroyed(void);
 void spaces_share_pool(void);
+void spaces_share_table(void);
+void table_named_elsewhere(void);
 void budget_exact(void);
 void pool_in_owned(void);
 void pool_in_memfd(void);
@@ -53,7 +55,9 @@ void view_changes(void);
 	CASE(list_longest), CASE(list_refused_whole),			\
 	CASE(quarantine_waits), CASE(quarantine_generations),		\
 	CASE(lowest_first), CASE(ranges_of_pool), CASE(space_destroyed),	\
-	CASE(spaces_share_pool), CASE(budget_exact), CASE(pool_in_owned),	\
-	CASE(pool_in_memfd), CASE(pool_memory_lost), CASE(view_changes)
+	CASE(spaces_share_pool), CASE(spaces_share_table),		\
+	CASE(table_named_elsewhere), CASE(budget_exact),		\
+	CASE(pool_in_owned), CASE(pool_in_memfd),			\
+	CASE(pool_memory_lost), CASE(view_changes)
 
 #endif
