@@ -73,9 +73,10 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 	struct vmem_piece *piece = ctx;
 	enum vmem_owner owner;
 
+	/* it has no links in a pool, but those of its spaces */
 	if (table == piece->shared_root) {
 		*links = 2;
-		return VMEM_MINE;
+		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
 	owner = vmem_pool_owner(piece->pool, table, level, parent, slot, links);
 	if (owner != VMEM_FOREIGN)

@@ -58,7 +58,7 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 	/* a root that is no page of a pool has a link from each of its spaces */
 	if (table == lg->changing->space.root && lg->changing->twins) {
 		*links = 1 + lg->changing->twins;
-		return VMEM_MINE;
+		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
 	return pool ? vmem_pool_owner(&pool->pool, table, level, parent, slot,
 				      links) : VMEM_FOREIGN;
