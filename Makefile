@@ -10,6 +10,9 @@
 #
 # What is built goes to $(BUILD).
 
+# Scripts read what make prints.
+MAKEFLAGS += --no-print-directory
+
 BUILD := build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
