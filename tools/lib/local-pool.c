@@ -77,24 +77,6 @@ static bool range_taken(const struct local_guest *lg,
 	return false;
 }
 
-/* Does the root of a space lie here? */
-static bool root_within(const struct local_guest *lg,
-			const struct vmem_pool_range *range)
-{
-	u32 i;
-
-	for (i = 0; i < lg->nr_objects; i++) {
-		const struct space *space;
-
-		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
-			continue;
-		space = container_of(lg->objects[i], struct space, object);
-		if (vmem_table_gpa(space->space.root) - range->gpa < range->len)
-			return true;
-	}
-	return false;
-}
-
 static void pool_leave(struct local_guest *lg, const struct pool *pool, u32 nr)
 {
 	while (nr--)
@@ -118,7 +100,7 @@ static int pool_enter(struct local_guest *lg, const struct pool *pool)
 			ret = -EEXIST;
 			goto err;
 		}
-		if (root_within(lg, range)) {
+		if (space_root_within(lg, range->gpa, range->len)) {
 			i++;
 			ret = -EBUSY;
 			goto err;

@@ -269,19 +269,8 @@ void region_free(struct local_guest *lg, struct region *region)
 /* In use: what a pool or a space's root lies in. */
 int region_destroy(struct local_guest *lg, struct region *region)
 {
-	u32 i;
-
-	if (region->uses)
+	if (region->uses || space_root_within(lg, region->gpa, region->len))
 		return -EBUSY;
-	for (i = 0; i < lg->nr_objects; i++) {
-		const struct space *space;
-
-		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
-			continue;
-		space = container_of(lg->objects[i], struct space, object);
-		if (vmem_table_gpa(space->space.root) - region->gpa < region->len)
-			return -EBUSY;
-	}
 	region_free(lg, region);
 	return 0;
 }

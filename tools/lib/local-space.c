@@ -126,6 +126,23 @@ static int space_adopt_root(struct local_guest *lg, struct space *space,
 				   fmt->nr_levels - 1, &space->link);
 }
 
+/* Does the root of a space lie here? */
+bool space_root_within(const struct local_guest *lg, u64 gpa, u64 len)
+{
+	u32 i;
+
+	for (i = 0; i < lg->nr_objects; i++) {
+		const struct space *space;
+
+		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
+			continue;
+		space = container_of(lg->objects[i], struct space, object);
+		if (vmem_table_gpa(space->space.root) - gpa < len)
+			return true;
+	}
+	return false;
+}
+
 /* Spaces of one root have a link each. @by: this one comes, or goes. */
 static void space_count_twins(struct local_guest *lg, struct space *space,
 			      int by)

@@ -216,6 +216,7 @@ void pool_free(struct local_guest *lg, struct pool *pool);
 int space_create(struct local_guest *lg, void *arg);
 int space_get(struct local_guest *lg, void *arg);
 int space_translate(struct local_guest *lg, void *arg);
+bool space_root_within(const struct local_guest *lg, u64 gpa, u64 len);
 bool space_destroy(struct local_guest *lg, struct space *space);
 void space_free(struct local_guest *lg, struct space *space);
 

@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -594,20 +593,6 @@ struct end {
 	volatile bool held, over;
 	pthread_t reader, holder;
 };
-
-static bool two_cpus(void)
-{
-	return get_nprocs() > 1;
-}
-
-static void pin(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	ASSERT(!sched_setaffinity(0, sizeof(set), &set));
-}
 
 static void *end_reader(void *arg)
 {

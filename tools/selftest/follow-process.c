@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,20 +34,6 @@ struct gone {
 	volatile bool over;	/* the address space is no more */
 	volatile bool ended;	/* the call */
 };
-
-bool two_cpus(void)
-{
-	return get_nprocs() > 1;
-}
-
-static void pin(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	ASSERT(!sched_setaffinity(0, sizeof(set), &set));
-}
 
 static void gone_owner(struct gone *s)
 {

@@ -73,7 +73,6 @@ void uffd_destroy(void);
 	CASE(uffd_map_killed), CASE(uffd_others_go_on),			\
 	CASE(uffd_destroy)
 
-bool two_cpus(void);
 void gone_in_call(void);
 void registrant_executes(void);
 

@@ -5,11 +5,13 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -682,6 +684,20 @@ bool task_sleeps(pid_t tid)
 		return false;
 	state = strrchr(buf, ')');
 	return state && (state[2] == 'S' || state[2] == 'D');
+}
+
+bool two_cpus(void)
+{
+	return get_nprocs() > 1;
+}
+
+void pin(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	ASSERT(!sched_setaffinity(0, sizeof(set), &set));
 }
 
 void become_nobody(void)

@@ -216,6 +216,8 @@ void nap_ms(unsigned int ms);
 /* Poll @done for a long time; false if it never came true. */
 bool wait_until(bool (*done)(void *), void *arg);
 bool task_sleeps(pid_t tid);
+bool two_cpus(void);
+void pin(unsigned int cpu);
 void become_nobody(void);
 
 #endif
