@@ -80,9 +80,9 @@ static long cgroup_current(const char *name)
 long cgroup_pages(const char *name)
 {
 	long now, least = -1;
-	unsigned int i;
+	unsigned int same = 0;
 
-	for (i = 0; i < 10; i++) {
+	while (same < 3) {
 		/*
 		 * A CPU holds up to 15 pages on their way to a list of the
 		 * LRU, freed or not. Compaction has all of them let go; on
@@ -96,8 +96,11 @@ long cgroup_pages(const char *name)
 		now = cgroup_current(name);
 		if (now < 0)
 			return -1;
-		if (least < 0 || now < least)
+		same++;
+		if (least < 0 || now < least) {
 			least = now;
+			same = 0;
+		}
 	}
 	return least;
 }

@@ -584,7 +584,7 @@ static void reader_hangs(void)
  * has in the end is whole, or it is told to him that the guest is gone.
  */
 
-#define END_ROUNDS	150
+#define END_ROUNDS	75
 #define END_REGIONS	40
 
 struct end {

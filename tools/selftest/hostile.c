@@ -186,7 +186,7 @@ static void walk_as_model(void)
 static void follow_budget(struct hostile *h)
 {
 	struct vmem_ioc_record *buf;
-	const u64 budget = 3000;
+	const u64 budget = 500;
 	size_t nr = 0, i;
 	ssize_t got;
 	int walk;
