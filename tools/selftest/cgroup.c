@@ -3,11 +3,14 @@
  * Memory cgroups, for the tests that say that nothing is kept.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -108,4 +111,50 @@ long cgroup_pages(const char *name)
 long cgroup_slack(void)
 {
 	return get_nprocs();
+}
+
+/* From the process that is measured, and to it. */
+static int up[2], down[2];
+
+void cgroup_measured(void)
+{
+	char byte = 0;
+
+	ASSERT_EQ(write(up[1], &byte, 1), 1);
+	ASSERT_EQ(read(down[0], &byte, 1), 1);
+}
+
+void cgroup_measure(const char *name, void (*fn)(void *), void *arg, long *pages,
+		    u32 nr)
+{
+	char byte = 0;
+	int status;
+	pid_t pid;
+	u32 i;
+
+	ASSERT(cgroup_make(name));
+	ASSERT(!pipe(up) && !pipe(down));
+	pid = fork();
+	ASSERT(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(up[0]);
+		close(down[1]);
+		cgroup_measured();	/* now in the group */
+		fn(arg);
+		_exit(ktap_failed());
+	}
+	close(up[1]);
+	close(down[0]);
+	ASSERT_EQ(read(up[0], &byte, 1), 1);
+	ASSERT(cgroup_enter(name, pid));
+	for (i = 0; i < nr; i++) {
+		ASSERT_EQ(write(down[1], &byte, 1), 1);
+		ASSERT_EQ(read(up[0], &byte, 1), 1);
+		pages[i] = cgroup_pages(name);
+	}
+	ASSERT_EQ(write(down[1], &byte, 1), 1);
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(status, 0);
+	cgroup_remove(name);
 }

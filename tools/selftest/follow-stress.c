@@ -13,11 +13,9 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -164,15 +162,6 @@ static void let_go(struct scene *s)
 		ASSERT(!madvise(s->g.mem, FOLLOW_LEN, MADV_DONTNEED));
 }
 
-/* Tell the parent that a phase is over, and wait until it has looked. */
-static void measured(const int *sync)
-{
-	char byte = 0;
-
-	ASSERT_EQ(write(sync[1], &byte, 1), 1);
-	ASSERT_EQ(read(sync[0], &byte, 1), 1);
-}
-
 /* A heap that is touched whole, and neither grows nor shrinks. */
 static void settle_heap(void)
 {
@@ -202,58 +191,38 @@ static void rehearse(enum backing backing, op_fn op)
 		close(s.memfd);
 }
 
-static void stress_child(enum backing backing, op_fn op, const int *sync)
+struct stress {
+	enum backing backing;
+	op_fn op;
+};
+
+static void stress_measured(void *arg)
 {
+	const struct stress *stress = arg;
 	struct scene s;
 
-	measured(sync);		/* now in the group */
 	settle_heap();
-	rehearse(backing, op);
-	scene_init(&s, backing);
-	phase(&s, op, 1);
+	rehearse(stress->backing, stress->op);
+	scene_init(&s, stress->backing);
+	phase(&s, stress->op, 1);
 	let_go(&s);
-	measured(sync);
+	cgroup_measured();
 	scene_fill(&s, 0);
-	phase(&s, op, ROUNDS);
+	phase(&s, stress->op, ROUNDS);
 	let_go(&s);
-	measured(sync);
-	_exit(ktap_failed());
+	cgroup_measured();
 }
 
 static void stress(enum backing backing, op_fn op)
 {
-	int up[2], down[2], status;
-	long first, last;
-	char byte;
-	pid_t pid;
+	struct stress stress = { backing, op };
+	long pages[2];
 
-	ASSERT(cgroup_make(GROUP));
-	ASSERT(!pipe(up) && !pipe(down));
-	pid = fork();
-	ASSERT(pid >= 0);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(up[0]);
-		close(down[1]);
-		stress_child(backing, op, (int[]){ down[0], up[1] });
-	}
-	close(up[1]);
-	ASSERT_EQ(read(up[0], &byte, 1), 1);
-	ASSERT(cgroup_enter(GROUP, pid));
-	ASSERT_EQ(write(down[1], &byte, 1), 1);
-	ASSERT_EQ(read(up[0], &byte, 1), 1);
-	first = cgroup_pages(GROUP);
-	ASSERT_EQ(write(down[1], &byte, 1), 1);
-	ASSERT_EQ(read(up[0], &byte, 1), 1);
-	last = cgroup_pages(GROUP);
-	ASSERT_EQ(write(down[1], &byte, 1), 1);
-	waitpid(pid, &status, 0);
-	EXPECT_EQ(status, 0);
-	ktap_msg("%ld pages after the first round, %ld after %d more", first,
-		 last, ROUNDS);
-	EXPECT(first > 0);
-	EXPECT(last <= first + cgroup_slack());
-	cgroup_remove(GROUP);
+	cgroup_measure(GROUP, stress_measured, &stress, pages, 2);
+	ktap_msg("%ld pages after the first round, %ld after %d more", pages[0],
+		 pages[1], ROUNDS);
+	EXPECT(pages[0] > 0);
+	EXPECT(pages[1] <= pages[0] + cgroup_slack());
 }
 
 static void op_dontneed(struct scene *s, u64 round)

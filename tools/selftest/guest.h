@@ -203,6 +203,14 @@ long cgroup_pages(const char *name);	/* once all that can go has gone */
 long cgroup_slack(void);		/* a page a CPU */
 void cgroup_remove(const char *name);
 
+/*
+ * cgroup_measure() runs fn in a process of its own in a group, and each time that
+ * calls cgroup_measured(), @nr times in all, what is charged goes to @pages.
+ */
+void cgroup_measure(const char *name, void (*fn)(void *), void *arg, long *pages,
+		    u32 nr);
+void cgroup_measured(void);
+
 /* Small things. */
 
 u64 rnd(u64 *seed);

@@ -465,14 +465,6 @@ static void changes_5level(void)
 #define NOWHERE_MOST	(NOWHERE_PDS * 512)
 #define GROUP		"hostile"
 
-static void nowhere_measured(const int *sync)
-{
-	char byte = 0;
-
-	ASSERT_EQ(write(sync[1], &byte, 1), 1);
-	ASSERT_EQ(read(sync[0], &byte, 1), 1);
-}
-
 static u32 nowhere_space(int fd)
 {
 	const u64 len = (2 + NOWHERE_PDS) * PAGE;
@@ -504,7 +496,7 @@ static void nowhere_translate(int fd, u32 space, u64 *vas, u32 nr,
 		ASSERT_EQ(results[i].status, VMEM_IOC_OUTSIDE);
 }
 
-static void nowhere_child(const int *sync)
+static void nowhere(void *arg)
 {
 	struct vmem_ioc_result *results;
 	struct records rs;
@@ -512,7 +504,6 @@ static void nowhere_child(const int *sync)
 	int fd;
 	u64 *vas;
 
-	nowhere_measured(sync);		/* now in the group */
 	vas = map_anon(NOWHERE_MOST * sizeof(*vas));
 	results = map_anon(NOWHERE_MOST * sizeof(*results));
 	memset(results, 0, NOWHERE_MOST * sizeof(*results));
@@ -521,14 +512,13 @@ static void nowhere_child(const int *sync)
 	fd = dev_open();
 	space = nowhere_space(fd);
 	nowhere_translate(fd, space, vas, 64, results);
-	nowhere_measured(sync);
+	cgroup_measured();
 	nowhere_translate(fd, space, vas, NOWHERE_MOST, results);
-	nowhere_measured(sync);
+	cgroup_measured();
 	rs = walk_all(fd, space, 0, 512 * GIB - 1, 0);
 	EXPECT_EQ(records_end(&rs)->bad, NOWHERE_MOST);
 	records_free(&rs);
-	nowhere_measured(sync);
-	_exit(ktap_failed());
+	cgroup_measured();
 }
 
 static void tables_nowhere(void)
@@ -536,39 +526,16 @@ static void tables_nowhere(void)
 	static const char * const what[] = {
 		"a translation of 64", "one of all", "a walk",
 	};
-	int up[2], down[2], status;
 	long pages[3];
-	char byte = 0;
-	pid_t pid;
 	u32 i;
 
-	ASSERT(cgroup_make(GROUP));
-	ASSERT(!pipe(up) && !pipe(down));
-	pid = fork();
-	ASSERT(pid >= 0);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(up[0]);
-		close(down[1]);
-		nowhere_child((int[]){ down[0], up[1] });
-	}
-	close(up[1]);
-	ASSERT_EQ(read(up[0], &byte, 1), 1);
-	ASSERT(cgroup_enter(GROUP, pid));
-	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(write(down[1], &byte, 1), 1);
-		ASSERT_EQ(read(up[0], &byte, 1), 1);
-		pages[i] = cgroup_pages(GROUP);
+	cgroup_measure(GROUP, nowhere, NULL, pages, 3);
+	for (i = 0; i < 3; i++)
 		ktap_msg("%ld pages after %s", pages[i], what[i]);
-	}
-	ASSERT_EQ(write(down[1], &byte, 1), 1);
-	waitpid(pid, &status, 0);
-	EXPECT_EQ(status, 0);
 	/* A page each would be 65,536. The walk has its records in the heap. */
 	EXPECT(pages[0] > 0);
 	EXPECT(pages[1] - pages[0] < 64);
 	EXPECT(pages[2] - pages[0] < 64);
-	cgroup_remove(GROUP);
 }
 
 static const struct ktap_case cases[] = {
