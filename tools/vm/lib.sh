@@ -56,11 +56,8 @@ kmemleak_here()
 # pass for that.
 kmemleak_found()
 {
-	local scan
+	local file=/sys/kernel/debug/kmemleak
 
-	for scan in 1 2; do
-		[ $scan = 1 ] || sleep 6
-		echo scan > /sys/kernel/debug/kmemleak || return 0
-	done
-	grep . /sys/kernel/debug/kmemleak
+	echo scan > $file && sleep 6 && echo scan > $file || return 0
+	grep . $file
 }
