@@ -68,6 +68,8 @@ bench: tools
 #:   make tools        the library and the programs, into build/
 #:   make modules      the module, for the running kernel or KDIR=
 #:   make modules_install, make load, make unload, make clean
+#:   make kernel-tree  drivers/vmem in the kernel source at KDIR=, to build and
+#:                     test it there; REMOVE=1 takes it out again
 tools: $(TOOLS)
 usertests: $(USERTESTS)
 
@@ -80,6 +82,11 @@ load: modules
 unload:
 	rmmod vmem
 
+# KDIR's default is no source.
+kernel-tree:
+	@tools/kernel-tree $(if $(REMOVE),--remove) \
+		'$(if $(filter-out file,$(origin KDIR)),$(KDIR))'
+
 clean:
 	rm -rf $(BUILD)
 	@[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) $@
@@ -89,4 +96,5 @@ print-%:
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run shell deps check check-fresh bench tools usertests \
-	selftests modules modules_install load unload clean
+	selftests modules modules_install kernel-tree load unload \
+	clean
