@@ -80,6 +80,7 @@ extern const struct argp source_argp;
 void source_init(struct source *source);
 void source_check(const struct source *source, struct argp_state *state);
 void source_open(struct source *source);
+void no_module(const char *device, int ret) __attribute__((__noreturn__));
 void source_formats(struct vmem_guest *guest, struct vmem_ioc_info *info,
 		    struct vmem_ioc_format **formats);
 

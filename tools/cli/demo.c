@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * vmem demo: a small guest made on the spot, walked and explained.
+ * vmem demo: a small guest made on the spot, walked and explained; with --hold
+ * by the module, whose files in debugfs then show it.
  */
 #include <errno.h>
 #include <endian.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,10 +52,14 @@
 
 struct demo_options {
 	const char *save;
+	const char *hold;	/* the module's device */
 };
 
 static const struct argp_option demo_options[] = {
 	{ "save", 's', "FILE", 0, "Write the guest's memory to FILE", 0 },
+	{ "hold", 'H', "DEVICE", OPTION_ARG_OPTIONAL,
+	  "Let the module do it, through DEVICE (/dev/vmem), and keep the guest for others to see, until Enter",
+	  0 },
 	{ 0 }
 };
 
@@ -64,6 +70,9 @@ static error_t demo_parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 's':
 		options->save = arg;
+		return 0;
+	case 'H':
+		options->hold = arg ? arg : "/dev/vmem";
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "%s is one argument too many", arg);
@@ -130,8 +139,8 @@ static void demo_save(const char *path, const char *memory)
 		fail("%s: %s", path, strerror(errno));
 }
 
-/* The guest, as a walk sees it: in this process, without a file. */
-static void demo_open(struct source *source, char *memory)
+/* The guest, as a walk sees it: memory of this process, without a file. */
+static void demo_open(struct source *source, char *memory, const char *device)
 {
 	static __u64 roots[] = { SHELL_ROOT, EDITOR_ROOT };
 	struct vmem_ioc_region_create region = {
@@ -148,7 +157,10 @@ static void demo_open(struct source *source, char *memory)
 	source->roots = roots;
 	source->nr_roots = 2;
 	source->spaces = allocate(NULL, 2, sizeof(*source->spaces));
-	ret = vmem_open_local(&source->guest);
+	ret = device ? vmem_open(device, &source->guest) :
+		       vmem_open_local(&source->guest);
+	if (ret && device)
+		no_module(device, ret);
 	if (ret)
 		fail("%s", strerror(-ret));
 	ret = vmem_region_create(source->guest, &region);
@@ -166,6 +178,43 @@ static void demo_open(struct source *source, char *memory)
 		fail("cannot make the guest: %s", strerror(-ret));
 }
 
+/* Where the module shows the guest, and time to look at it. */
+static void demo_hold(void)
+{
+	char pattern[64];
+	glob_t files;
+	size_t i;
+	int c;
+
+	snprintf(pattern, sizeof(pattern), "/sys/kernel/debug/vmem/%d-*/*",
+		 getpid());
+	/* The pattern itself, where debugfs is not mounted or not ours to see. */
+	if (glob(pattern, GLOB_NOCHECK, NULL, &files))
+		fail("%s", strerror(ENOMEM));
+	puts("\nThe module has this guest, for anyone who may look:");
+	for (i = 0; i < files.gl_pathc; i++)
+		printf("  cat %s\n", files.gl_pathv[i]);
+	globfree(&files);
+	puts("It ends with this program: Enter, or ^C.");
+	end_output();
+	do {
+		c = getchar();
+	} while (c != '\n' && c != EOF);
+}
+
+/* What to type next. */
+static void demo_next(const char *save)
+{
+	const char *name = program_invocation_name;
+
+	puts("\nNext, from a file, for programs:");
+	if (!save)
+		printf("  %s demo --save demo.memory > /dev/null\n", name);
+	printf("  %s walk --memory %s --root 0x1000,0x2000 --json\n", name,
+	       save ? save : "demo.memory");
+	end_output();
+}
+
 int command_demo(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -173,7 +222,6 @@ int command_demo(int argc, char **argv)
 		"Make a small guest on the spot, walk its two spaces, and explain what is seen.",
 		NULL, NULL, NULL
 	};
-	const char *name = program_invocation_name;
 	struct vmem_ioc_walk_create walk = { .last = UINT64_MAX };
 	struct demo_options options = { 0 };
 	struct source source;
@@ -188,7 +236,7 @@ int command_demo(int argc, char **argv)
 	demo_guest(memory);
 	if (options.save)
 		demo_save(options.save, memory);
-	demo_open(&source, memory);
+	demo_open(&source, memory, options.hold);
 
 	puts("A guest with 8M of memory and two tasks, a shell and an editor, each with an\n"
 	     "address space. This is all that their page tables map, read from the roots at\n"
@@ -205,15 +253,10 @@ int command_demo(int argc, char **argv)
 	     "- outside: the editor maps a device, at an address that is no memory.\n"
 	     "- ->: both spaces use one table for the kernel's half. It was walked once, and\n"
 	     "  is referred to the second time; --follow would walk it again.");
-	puts("\nNext, from a file, for programs:");
-	if (options.save)
-		printf("  %s walk --memory %s --root 0x1000,0x2000 --json\n",
-		       name, options.save);
+	if (options.hold)
+		demo_hold();
 	else
-		printf("  %s demo --save demo.memory > /dev/null\n"
-		       "  %s walk --memory demo.memory --root 0x1000,0x2000 --json\n",
-		       name, name);
-	end_output();
+		demo_next(options.save);
 	vmem_close(source.guest);
 	munmap(memory, DEMO_SIZE);
 	return ret;

@@ -114,8 +114,7 @@ int command_info(int argc, char **argv)
 	device = options.device ? options.device : "/dev/vmem";
 	ret = vmem_open(device, &guest);
 	if (ret && options.kernel)
-		fail("%s: %s%s", device, strerror(-ret),
-		     ret == -ENOENT ? ": is the module inserted?" : "");
+		no_module(device, ret);
 	if (ret) {
 		printf("no module: %s: %s\n", device, strerror(-ret));
 	} else {

@@ -232,6 +232,13 @@ static __u64 source_root(const struct source *source, __u64 cr3)
 	return root;
 }
 
+/* The device can't be opened, but must. */
+void no_module(const char *device, int ret)
+{
+	fail("%s: %s%s", device, strerror(-ret),
+	     ret == -ENOENT ? ": is the module inserted?" : "");
+}
+
 void source_open(struct source *source)
 {
 	struct sigaction sigbus = { .sa_handler = source_sigbus };
@@ -245,11 +252,8 @@ void source_open(struct source *source)
 						      "/dev/vmem";
 
 		ret = vmem_open(device, &source->guest);
-		if (ret == -ENOENT)
-			fail("%s: %s: is the module inserted?", device,
-			     strerror(-ret));
 		if (ret)
-			fail("%s: %s", device, strerror(-ret));
+			no_module(device, ret);
 	} else {
 		ret = vmem_open_local(&source->guest);
 		if (ret)
