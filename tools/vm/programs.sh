@@ -2,11 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# In a VM: what people begin with. `vmem demo --hold` keeps a guest that debugfs
-# shows, and no longer than it runs.
+# In a VM: what people begin with. The examples say the same whoever does the
+# work; `vmem demo --hold` keeps a guest that debugfs shows, and no longer than
+# it runs.
 
 # shellcheck source=lib.sh
 . /lib.sh
+
+examples()
+{
+	/examples/lib local > /tmp/local &&
+		/examples/lib > /tmp/lib &&
+		/examples/raw > /tmp/raw &&
+		[ "$(wc -l < /tmp/local)" = 3 ] &&
+		cmp /tmp/local /tmp/lib && cmp /tmp/local /tmp/raw
+}
 
 # the files that the demo names, once it has
 demo_starts()
@@ -72,6 +82,7 @@ refused_without_module()
 echo KTAP version 1
 check no_module refused_without_module
 check insert module_insert
+check examples_agree examples
 check demo_names_files demo_starts
 check demo_is_seen demo_is_seen
 check demo_ends demo_ends
