@@ -68,17 +68,56 @@ void bench_reset(struct bench *b)
 {
 	guest_reset(&b->guest);
 	guest_reset(&b->model.guest);
-	memset(b->model.tables, 0, sizeof(b->model.tables));
+	memset(&b->model.kept, 0, sizeof(b->model.kept));
 	b->model.touched = 0;
+	b->model.linked = 0;
 	b->model.generation = 1;
 	b->used = 0;
+	b->used_frozen = 0;
 
-	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1));
-	b->space.root = guest_reserved(&b->guest, 0);
+	bench_new_space(b, 0);
+	b->space = b->spaces[0];
+	b->model.kept.root = bench_root(b);
+}
+
+void bench_new_space(struct bench *b, u32 nr)
+{
+	u64 root;
+
+	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
+	b->spaces[nr] = b->space;
+	b->spaces[nr].root = guest_reserved(&b->guest, 0);
 	vmem_pool_take_root(&b->guest.pool, &b->guest.reservation, bench_top(b),
-			    &b->guest.root_links[0]);
-	b->model.root = model_take(&b->model, bench_top(b), MODEL_NO_PARENT, 0);
-	KUNIT_ASSERT_EQ(b->test, b->model.root, bench_root(b));
+			    &b->guest.root_links[nr]);
+	root = model_take(&b->model, bench_top(b), MODEL_NO_PARENT, 0);
+	KUNIT_ASSERT_EQ(b->test, root, vmem_table_gpa(b->spaces[nr].root));
+	memset(guest_host(&b->guest, root), 0, nr_entries(b->rules) * sizeof(u64));
+}
+
+void bench_use(struct bench *b, u32 nr)
+{
+	b->spaces[b->guest.root_link] = b->space;
+	b->space = b->spaces[nr];
+	b->guest.root_link = nr;
+	b->model.kept.root = bench_root(b);
+}
+
+const struct vmem_space *bench_space_nr(struct bench *b, u32 nr)
+{
+	return nr == b->guest.root_link ? &b->space : &b->spaces[nr];
+}
+
+void bench_drop_space(struct bench *b, u32 nr)
+{
+	const struct vmem_space *space = bench_space_nr(b, nr);
+
+	b->model.generation = ++b->guest.pool.generation;
+	model_drop_root(&b->model, vmem_table_gpa(space->root));
+	if (vmem_pool_drop_root(&b->guest.pool, space->root, bench_top(b),
+				&b->guest.root_links[nr]))
+		while (vmem_pool_drop_below(&b->guest.pool))
+			;
+	bench_check_same(b, "a space that is gone");
 }
 
 u64 bench_take(struct bench *b, unsigned int level, u64 parent,
@@ -86,7 +125,7 @@ u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 {
 	u64 table = model_take(&b->model, level, parent, slot);
 
-	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1));
+	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
 	guest_take(&b->guest, level, vmem_table(parent), slot);
 	bench_write(b, parent, slot, bench_table_entry(b, table));
 	return table;
@@ -94,8 +133,16 @@ u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 
 void bench_adopt(struct bench *b, u64 root)
 {
+	struct model_table *mine = model_page(&b->model, bench_root(b));
+
+	if (mine) {
+		vmem_pool_untake_root(&b->guest.pool, b->space.root,
+				      &b->guest.root_links[b->guest.root_link]);
+		model_drop_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
+		mine->state = MODEL_FREE;
+	}
 	b->space.root = vmem_table(root);
-	b->model.root = root;
+	b->model.kept.root = root;
 }
 
 u64 bench_data(const struct bench *b, u32 page)
@@ -117,12 +164,12 @@ u64 bench_frame(const struct bench *b, unsigned int level)
 
 u64 bench_table_entry(const struct bench *b, u64 table)
 {
-	return b->rules->table(table);
+	return b->rules->table(table, VMEM_R | VMEM_W | VMEM_X);
 }
 
 u64 bench_leaf(const struct bench *b, u64 gpa)
 {
-	return b->rules->leaf(gpa, VMEM_R | VMEM_W | VMEM_X);
+	return b->rules->leaf(&b->model.cpu, gpa, VMEM_R | VMEM_W | VMEM_X);
 }
 
 u64 bench_large(const struct bench *b, u64 gpa)
@@ -149,6 +196,12 @@ u64 bench_table(struct bench *b)
 {
 	KUNIT_ASSERT_LE(b->test, b->used + 1, FOREIGN_TABLES);
 	return guest_gpa(&b->guest, PART_FOREIGN, b->used++);
+}
+
+u64 bench_frozen_table(struct bench *b)
+{
+	KUNIT_ASSERT_LE(b->test, b->used_frozen + 1, FROZEN_TABLES);
+	return bench_frozen(b, b->used_frozen++);
 }
 
 void bench_write(struct bench *b, u64 table, unsigned int index, u64 entry)

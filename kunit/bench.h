@@ -14,10 +14,14 @@
 
 /**
  * struct bench - what a case works on
- * @space:	with a root of ours, in the pool
+ * @space:	the one in hand; at first with a root of ours, in the pool
+ * @spaces:	others, each at the index of its link of the root
  * @used:	tables made by bench_table() so far
+ * @used_frozen: and by bench_frozen_table()
  * @slices:	records a call of the engine has room for; 0: all
- * @recheck:	where a change stops, it begins pass 1 again
+ * @recheck:	each so many-th time that a change stops, it begins pass 1 again;
+ *		0: never
+ * @elsewhere:	and the host's addresses are others then
  * @quick:	memory that the model never touched is not compared after each
  *		change; bench_check_same() is to follow without this
  * @differs:	a check failed
@@ -29,9 +33,12 @@ struct bench {
 	struct guest guest;
 	struct model model;
 	struct vmem_space space;
+	struct vmem_space spaces[NR_ROOT_LINKS];
 	u32 used;
+	u32 used_frozen;
 	u32 slices;
-	bool recheck;
+	u32 recheck;
+	bool elsewhere;
 	bool quick;
 	bool differs;
 
@@ -133,6 +140,7 @@ u64 bench_read_only(const struct bench *b, u64 entry);
 
 /* Tables made by hand: of the guest's own */
 u64 bench_table(struct bench *b);
+u64 bench_frozen_table(struct bench *b);
 void bench_write(struct bench *b, u64 table, unsigned int index, u64 entry);
 u64 bench_read(const struct bench *b, u64 table, unsigned int index);
 /* The table of @level that translates @va; what is missing is made. */
@@ -143,8 +151,35 @@ void bench_put(struct bench *b, u64 root, u64 va, unsigned int level, u64 entry)
 /* A table of ours, linked. */
 u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 	       unsigned int slot);
-/* The space's root is from now on this one. */
+/* The space's root is from now on this one, of the guest's own. */
 void bench_adopt(struct bench *b, u64 root);
+/* A space more, with a root of ours, which isn't in hand. */
+void bench_new_space(struct bench *b, u32 nr);
+/* From now on this one is in hand. */
+void bench_use(struct bench *b, u32 nr);
+/* It leaves its root, and isn't used any more. */
+void bench_drop_space(struct bench *b, u32 nr);
+/* The space in hand by its number, too. */
+const struct vmem_space *bench_space_nr(struct bench *b, u32 nr);
+/* A frozen table, by its number */
+static inline u64 bench_frozen(const struct bench *b, u32 nr)
+{
+	return guest_gpa(&b->guest, PART_FROZEN, nr);
+}
+
+/* May frozen tables move? */
+static inline void bench_movable(struct bench *b, bool movable)
+{
+	b->guest.movable = movable;
+	b->model.guest.movable = movable;
+}
+
+/* From now on the guest's own tables are frozen, with links of ours in them. */
+static inline void bench_freeze(struct bench *b, bool frozen)
+{
+	b->guest.foreign_frozen = frozen;
+	b->model.guest.foreign_frozen = frozen;
+}
 struct vmem_space bench_space(const struct bench *b, u64 root);
 
 /* Reading */
@@ -166,7 +201,13 @@ bool bench_same_record(const struct vmem_space_aware_mapping *a,
 
 /* Changing */
 struct vmem_mapping bench_basic(u64 va, u64 gpa, u64 len, u32 attrs);
+struct vmem_mapping bench_cow(u64 va, u64 gpa, u64 len, u32 attrs);
 struct vmem_mapping bench_unmapped(u64 va, u64 len);
+struct vmem_mapping bench_protected(u64 va, u64 len, u32 set, u32 clear);
+/* @m, with permissions of the table entries above */
+struct vmem_mapping bench_with_path(struct vmem_mapping m, u32 path);
+/* The same permissions at each level, of which @lowest is the first */
+u32 bench_same_path(const struct bench *b, unsigned int lowest, u32 perms);
 /* Over the guest. Return: what vmem_map() did. */
 int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
 	      u32 flags, u64 budget);
@@ -178,11 +219,35 @@ int bench_unmap(struct bench *b, u64 va, u64 len);
 /* The same, with a stop at each place where there can be one. */
 int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
 			 u32 nr, u32 flags);
+/* A range, which may have a part in each half, that is to be as @what. */
+int bench_range(struct bench *b, u64 start, u64 last,
+		const struct vmem_mapping *what, u32 flags);
+int bench_range_stopped(struct bench *b, u64 start, u64 last,
+			const struct vmem_mapping *what, u32 flags);
+
+/* A table of @level, shown at @their_va in a space, to be linked at @our_va. */
+struct bench_link {
+	u64 our_va;
+	u32 owner;		/* its number */
+	u64 their_va;
+	unsigned int level;
+	bool path_given;
+	u32 path;
+};
+
+/* By vmem_link_list(), or with a path by vmem_space_aware_map(). */
+int bench_link(struct bench *b, const struct bench_link *link, u32 flags);
+int bench_link_stopped(struct bench *b, const struct bench_link *link, u32 flags);
+/* Over the guest only. Return: what the call did. */
+int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
+		   u64 budget);
 /* Does all of the guest's memory and of its pool agree with the model? */
 void bench_check_same(struct bench *b, const char *after);
 /* All that a change can change, of the guest and of the model, and back. */
 size_t bench_image_len(struct bench *b);
 void bench_save(struct bench *b);
+/* Something was done over the guest only. */
+void bench_touched(struct bench *b);
 void bench_restore(struct bench *b);
 /* Every vCPU flushed: the quarantine is empty. */
 void bench_flushed(struct bench *b);

@@ -15,48 +15,172 @@ struct vmem_mapping bench_basic(u64 va, u64 gpa, u64 len, u32 attrs)
 	};
 }
 
+struct vmem_mapping bench_cow(u64 va, u64 gpa, u64 len, u32 attrs)
+{
+	return (struct vmem_mapping){
+		.virt_base	= va,
+		.phys_base	= gpa,
+		.len		= len,
+		.kind		= VMEM_KIND_COW,
+		.cow.attrs	= attrs,
+	};
+}
+
 struct vmem_mapping bench_unmapped(u64 va, u64 len)
 {
 	return (struct vmem_mapping){ .virt_base = va, .len = len };
 }
 
-int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
-	      u32 flags, u64 budget)
+struct vmem_mapping bench_protected(u64 va, u64 len, u32 set, u32 clear)
+{
+	return (struct vmem_mapping){
+		.virt_base	= va,
+		.len		= len,
+		.kind		= VMEM_KIND_PROTECT,
+		.protect	= { .set = set, .clear = clear },
+	};
+}
+
+struct vmem_mapping bench_with_path(struct vmem_mapping m, u32 path)
+{
+	m.path_given = true;
+	m.path = path;
+	return m;
+}
+
+u32 bench_same_path(const struct bench *b, unsigned int lowest, u32 perms)
+{
+	u32 path = 0;
+
+	for (; lowest < b->rules->levels; lowest++)
+		path |= perms << (4 * lowest);
+	return path;
+}
+
+/* What a change is called with. */
+struct call {
+	const struct vmem_mapping *list;
+	u32 nr;
+	u32 flags;
+	const struct bench_link *link;	/* instead of a list */
+	const struct vmem_mapping *what; /* and this, from start to last */
+	u64 start;
+	u64 last;
+};
+
+static int begin(struct bench *b, const struct call *call, u64 budget)
 {
 	struct vmem_change *change = &b->change;
-	u32 tries = 0, i, j;
-	int ret;
+	const struct bench_link *link = call->link;
+	u32 i, j;
 
-	KUNIT_ASSERT_LE(b->test, nr, ARRAY_SIZE(b->order));
+	*change = (struct vmem_change){ .flags = call->flags, .budget = budget };
+	if (link && link->path_given)
+		return 0;
+	if (link)
+		return b->e->link_list(change, link->our_va,
+				       &(struct vmem_link_mapping){
+					.owner = bench_space_nr(b, link->owner),
+					.their_va = link->their_va,
+					.level = link->level,
+				       });
+
+	if (call->what)
+		return b->e->range_list(change, call->start, call->last,
+					call->what);
+
+	KUNIT_ASSERT_LE(b->test, call->nr, ARRAY_SIZE(b->order));
 	/* by insertion */
-	for (i = 0; i < nr; i++) {
-		for (j = i; j && list[b->order[j - 1]].virt_base >
-				  list[i].virt_base; j--)
+	for (i = 0; i < call->nr; i++) {
+		for (j = i; j && call->list[b->order[j - 1]].virt_base >
+				  call->list[i].virt_base; j--)
 			b->order[j] = b->order[j - 1];
 		b->order[j] = i;
 	}
-	*change = (struct vmem_change){
-		.list	= list,
-		.nr	= nr,
-		.flags	= flags,
-		.order	= b->order,
-		.budget	= budget,
-	};
+	change->list = call->list;
+	change->nr = call->nr;
+	change->order = b->order;
+	return 0;
+}
+
+/* Until it is done. Return: what the last call did. */
+static int run(struct bench *b, const struct call *call, u64 budget)
+{
+	const struct bench_link *link = call->link;
+	struct vmem_space_aware_mapping rec = { .type = VMEM_REC_REFERENCE };
+	u32 tries = 0;
+	int ret;
+
+	ret = begin(b, call, budget);
+	if (ret)
+		return ret;
+	if (link) {
+		rec.va = link->our_va;
+		rec.detail = bench_top(b) - link->level;
+		rec.path = link->path;
+		rec.ref.their_va = link->their_va;
+	}
 	b->guest.pool.generation++;
 	do {
-		if (tries && b->recheck)
-			vmem_change_recheck(change);
-		ret = b->e->map(&b->guest, &b->space, change);
+		if (tries && b->elsewhere)
+			guest_elsewhere(&b->guest);
+		if (tries && b->recheck && tries % b->recheck == 0)
+			vmem_change_recheck(&b->change);
+		ret = link && link->path_given ?
+		      b->e->space_aware_map(&b->guest, &b->space, &rec,
+					    bench_space_nr(b, link->owner), 1,
+					    &b->change) :
+		      b->e->map(&b->guest, &b->space, &b->change);
 		if (++tries == 100000)
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
-	} while (ret == VMEM_ABSENT || ret == VMEM_PAUSE);
+	} while (ret > 0);
+	/* an image knows where they were */
+	if (b->elsewhere && tries % 2 == 0)
+		guest_elsewhere(&b->guest);
 	guest_unreserve(&b->guest);
 	return ret;
 }
 
-static bool same_page(const struct vmem_pool_page *page,
-		      const struct model_table *table)
+int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
+	      u32 flags, u64 budget)
 {
+	const struct call call = { .list = list, .nr = nr, .flags = flags };
+
+	return run(b, &call, budget);
+}
+
+int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
+		   u64 budget)
+{
+	const struct call call = { .link = link, .flags = flags };
+
+	return run(b, &call, budget);
+}
+
+/* Are its links those of the model, however they are ordered? */
+static bool same_links(struct bench *b, u32 i)
+{
+	const struct vmem_pool_page *page = &b->guest.pool.pages[i];
+	const struct vmem_link *link, *other;
+	u32 nr, all = 0;
+
+	for (link = page->links; link; link = link->next, all++) {
+		for (nr = 0, other = page->links; other; other = other->next)
+			nr += other->parent == link->parent &&
+			      other->slot == link->slot;
+		if (nr != model_count_links(&b->model, i,
+					    vmem_table_gpa(link->parent),
+					    link->slot))
+			return false;
+	}
+	return all == page->nr_links && all == b->model.kept.tables[i].links;
+}
+
+static bool same_page(struct bench *b, u32 i)
+{
+	const struct vmem_pool_page *page = &b->guest.pool.pages[i];
+	const struct model_table *table = &b->model.kept.tables[i];
+
 	switch (table->state) {
 	case MODEL_FREE:
 		return page->state == VMEM_POOL_FREE;
@@ -66,13 +190,36 @@ static bool same_page(const struct vmem_pool_page *page,
 	case MODEL_USED:
 		break;
 	}
-	if (page->state != VMEM_POOL_USED || page->level != table->level ||
-	    page->nr_links != table->links)
-		return false;
-	if (page->nr_links != 1)
-		return true;
-	return page->links->slot == table->slot &&
-	       vmem_table_gpa(page->links->parent) == table->parent;
+	return page->state == VMEM_POOL_USED && page->level == table->level &&
+	       same_links(b, i);
+}
+
+/* Each record that was lent is in a list of links, or can be used. */
+static u64 nr_records(const struct bench *b)
+{
+	const struct vmem_pool *pool = &b->guest.pool;
+	const struct vmem_link *link;
+	u64 nr = b->guest.store.nr + b->guest.reservation.links;
+	u32 i;
+
+	for (i = 0; i < b->model.touched; i++) {
+		if (pool->pages[i].state != VMEM_POOL_USED)
+			continue;
+		for (link = pool->pages[i].links; link; link = link->next)
+			nr += link != &pool->pages[i].first &&
+			      link->parent != VMEM_NO_TABLE;
+	}
+	return nr;
+}
+
+static u32 nr_shared(const struct bench *b)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < b->model.touched; i++)
+		nr += b->model.kept.tables[i].state == MODEL_USED &&
+		      b->model.kept.tables[i].links > 1;
+	return nr;
 }
 
 void bench_check_same(struct bench *b, const char *after)
@@ -83,13 +230,25 @@ void bench_check_same(struct bench *b, const char *after)
 
 	/* of the pages behind these the counts tell that they are free */
 	for (i = 0; i < b->model.touched; i++) {
-		if (same_page(&pool->pages[i], &b->model.tables[i]))
+		if (same_page(b, i))
 			continue;
 		b->differs = true;
-		KUNIT_FAIL(b->test, "%s: page %u of the pool is in state %u, expected %u",
-			   after, i, pool->pages[i].state,
-			   b->model.tables[i].state);
+		KUNIT_FAIL(b->test, "%s: page %u of the pool is in state %u with %u links, expected %u %u",
+			   after, i, pool->pages[i].state, pool->pages[i].nr_links,
+			   b->model.kept.tables[i].state,
+			   b->model.kept.tables[i].links);
 		return;
+	}
+	if (bench_root(b) != b->model.kept.root) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "%s: root %llx, expected %llx", after,
+			   bench_root(b), b->model.kept.root);
+	}
+	if (pool->nr_shared != nr_shared(b) || nr_records(b) != b->guest.lent) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "%s: %u tables shared, expected %u; %llu records, of %u",
+			   after, pool->nr_shared, nr_shared(b), nr_records(b),
+			   b->guest.lent);
 	}
 	if (pool->nr_free != model_count(&b->model, MODEL_FREE) ||
 	    pool->nr_used != model_count(&b->model, MODEL_USED) ||
@@ -107,6 +266,8 @@ void bench_check_same(struct bench *b, const char *after)
 			len = (size_t)b->model.touched << b->guest.table_lg2;
 		else if (b->quick && i == PART_FOREIGN)
 			len = (size_t)b->used << b->guest.table_lg2;
+		else if (b->quick)
+			len = (size_t)b->used_frozen << b->guest.table_lg2;
 		same = same && !memcmp(b->guest.parts[i].bytes,
 				       b->model.guest.parts[i].bytes, len);
 	}
@@ -135,13 +296,12 @@ static void check_result(struct bench *b, int ret)
 
 	if (ret != expected->ret || change->done != expected->done ||
 	    change->pages != expected->pages || !same_flush(change, expected) ||
-	    change->changes != (expected->freed ? VMEM_CHANGED_FREED : 0) ||
-	    change->done_len) {
+	    change->changes != expected->changes || change->done_len) {
 		b->differs = true;
 		KUNIT_FAIL(b->test, "ret %d done %u pages %llu flush %u changes %x, expected %d %u %llu %u %x",
 			   ret, change->done, change->pages, change->flush,
 			   change->changes, expected->ret, expected->done,
-			   expected->pages, expected->flush, expected->freed);
+			   expected->pages, expected->flush, expected->changes);
 	}
 	if (ret && ret == expected->ret && expected->at_known &&
 	    (change->at_va != expected->at_va ||
@@ -153,17 +313,69 @@ static void check_result(struct bench *b, int ret)
 	}
 }
 
-int bench_change(struct bench *b, const struct vmem_mapping *list, u32 nr,
-		 u32 flags)
+/* What the model does. */
+static void expect(struct bench *b, const struct call *call)
+{
+	const struct bench_link *link = call->link;
+	struct model_reference ref;
+
+	b->model.generation = b->guest.pool.generation + 1;
+	if (call->what) {
+		model_change_range(&b->model, call->start, call->last,
+				   call->what, call->flags, &b->result);
+		return;
+	}
+	if (!link) {
+		model_change(&b->model, call->list, call->nr, call->flags,
+			     &b->result);
+		return;
+	}
+	ref = (struct model_reference){
+		.our_va		= link->our_va,
+		.owner		= vmem_table_gpa(bench_space_nr(b, link->owner)->root),
+		.same_space	= link->owner == b->guest.root_link,
+		.their_va	= link->their_va,
+		.level		= link->level,
+		.path_given	= link->path_given,
+		.path		= link->path,
+	};
+	model_change_link(&b->model, &ref, call->flags, &b->result);
+}
+
+static int change(struct bench *b, const struct call *call)
 {
 	int ret;
 
-	b->model.generation = b->guest.pool.generation + 1;
-	model_change(&b->model, list, nr, flags, &b->result);
-	ret = bench_run(b, list, nr, flags, U64_MAX);
+	expect(b, call);
+	ret = run(b, call, U64_MAX);
 	check_result(b, ret);
 	bench_check_same(b, "change");
 	return ret;
+}
+
+int bench_change(struct bench *b, const struct vmem_mapping *list, u32 nr,
+		 u32 flags)
+{
+	const struct call call = { .list = list, .nr = nr, .flags = flags };
+
+	return change(b, &call);
+}
+
+int bench_link(struct bench *b, const struct bench_link *link, u32 flags)
+{
+	const struct call call = { .link = link, .flags = flags };
+
+	return change(b, &call);
+}
+
+int bench_range(struct bench *b, u64 start, u64 last,
+		const struct vmem_mapping *what, u32 flags)
+{
+	const struct call call = {
+		.what = what, .start = start, .last = last, .flags = flags,
+	};
+
+	return change(b, &call);
 }
 
 int bench_map(struct bench *b, u64 va, u64 gpa, u64 len, u32 attrs, u32 flags)
@@ -180,34 +392,62 @@ int bench_unmap(struct bench *b, u64 va, u64 len)
 	return bench_change(b, &m, 1, 0);
 }
 
-/* Of what an image is made: of the guest first, then of the model. */
-#define NR_PIECES	7
-#define NR_GUEST_PIECES	4
+/*
+ * Of what an image is made: of the guest first, then of the model. What is
+ * behind @used was never changed since the guest was reset.
+ */
+#define NR_PIECES	11
+#define NR_GUEST_PIECES	7
 
 struct piece {
 	void *bytes;
 	size_t len;
+	size_t used;
 };
 
 static struct piece piece(struct bench *b, u32 i)
 {
-	struct guest *model = &b->model.guest;
+	struct guest *model = &b->model.guest, *guest = &b->guest;
+	size_t touched = (size_t)b->model.touched << guest->table_lg2;
+	size_t foreign = (size_t)b->used << guest->table_lg2;
+	struct model_kept *kept = &b->model.kept;
 
 	switch (i) {
 	case 0:
+		return (struct piece){ guest->parts[i].bytes,
+				       guest->parts[i].len, touched };
 	case 1:
-		return (struct piece){ b->guest.parts[i].bytes,
-				       b->guest.parts[i].len };
+		return (struct piece){ guest->parts[i].bytes,
+				       guest->parts[i].len, foreign };
 	case 2:
-		return (struct piece){ b->guest.pool_storage, b->guest.pool_bytes };
+		return (struct piece){ guest->pool.pages,
+				       POOL_TABLES * sizeof(*guest->pool.pages),
+				       b->model.touched *
+				       sizeof(*guest->pool.pages) };
 	case 3:
-		return (struct piece){ &b->guest, sizeof(b->guest) };
+		return (struct piece){ guest->pool.free, sizeof(u64), sizeof(u64) };
 	case 4:
+		return (struct piece){ guest->links,
+				       NR_LINKS * sizeof(*guest->links),
+				       guest->lent * sizeof(*guest->links) };
 	case 5:
-		return (struct piece){ model->parts[i - 4].bytes,
-				       model->parts[i - 4].len };
+		return (struct piece){ &b->space, sizeof(b->space),
+				       sizeof(b->space) };
+	case 6:
+		return (struct piece){ guest, sizeof(*guest), sizeof(*guest) };
+	case 7:
+		return (struct piece){ model->parts[0].bytes,
+				       model->parts[0].len, touched };
+	case 8:
+		return (struct piece){ model->parts[1].bytes,
+				       model->parts[1].len, foreign };
+	case 9:
+		return (struct piece){ kept, offsetof(struct model_kept, links),
+				       offsetof(struct model_kept, tables) +
+				       b->model.touched * sizeof(*kept->tables) };
 	default:
-		return (struct piece){ b->model.tables, sizeof(b->model.tables) };
+		return (struct piece){ kept->links, sizeof(kept->links),
+				       b->model.linked * sizeof(*kept->links) };
 	}
 }
 
@@ -234,6 +474,15 @@ void bench_save(struct bench *b)
 	}
 }
 
+void bench_touched(struct bench *b)
+{
+	u32 i;
+
+	for (i = b->model.touched; i < POOL_TABLES; i++)
+		if (b->guest.pool.pages[i].state != VMEM_POOL_FREE)
+			b->model.touched = i + 1;
+}
+
 static void restore(struct bench *b, u32 nr)
 {
 	u8 *image = b->image;
@@ -242,7 +491,7 @@ static void restore(struct bench *b, u32 nr)
 	for (i = 0; i < nr; i++) {
 		struct piece p = piece(b, i);
 
-		memcpy(p.bytes, image, p.len);
+		memcpy(p.bytes, image, p.used);
 		image += p.len;
 	}
 }
@@ -252,15 +501,14 @@ void bench_restore(struct bench *b)
 	restore(b, NR_PIECES);
 }
 
-int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
-			 u32 nr, u32 flags)
+static int change_stopped(struct bench *b, const struct call *call)
 {
 	u64 calls, pauses, at, i;
 	int ret, again;
 
 	guest_calm(&b->guest);
 	bench_save(b);
-	ret = bench_change(b, list, nr, flags);
+	ret = change(b, call);
 	calls = b->guest.calls;
 	pauses = b->guest.pauses;
 	for (i = 0; i < 2 * (calls + pauses) && !b->differs; i++) {
@@ -271,14 +519,42 @@ int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
 		b->guest.pauses = 0;
 		b->guest.absent_at = at <= calls ? at : 0;
 		b->guest.pause_at = at <= calls ? 0 : at - calls;
-		again = bench_run(b, list, nr, flags, U64_MAX);
+		again = run(b, call, U64_MAX);
 		check_result(b, again);
 		bench_check_same(b, "stopped change");
 		KUNIT_EXPECT_EQ(b->test, again, ret);
+		if (b->differs)
+			KUNIT_FAIL(b->test, "stopped at call %llu or pause %llu, recheck %u",
+				   b->guest.absent_at, b->guest.pause_at, b->recheck);
 	}
-	b->recheck = false;
+	b->recheck = 0;
 	guest_calm(&b->guest);
 	return ret;
+}
+
+int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
+			 u32 nr, u32 flags)
+{
+	const struct call call = { .list = list, .nr = nr, .flags = flags };
+
+	return change_stopped(b, &call);
+}
+
+int bench_range_stopped(struct bench *b, u64 start, u64 last,
+			const struct vmem_mapping *what, u32 flags)
+{
+	const struct call call = {
+		.what = what, .start = start, .last = last, .flags = flags,
+	};
+
+	return change_stopped(b, &call);
+}
+
+int bench_link_stopped(struct bench *b, const struct bench_link *link, u32 flags)
+{
+	const struct call call = { .link = link, .flags = flags };
+
+	return change_stopped(b, &call);
 }
 
 void bench_flushed(struct bench *b)

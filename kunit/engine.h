@@ -28,10 +28,16 @@ struct engine {
 	int (*virt_to_phys)(struct guest *guest, const struct vmem_space *space,
 			    struct vmem_walk *walk,
 			    struct vmem_space_aware_mapping *out);
-	int (*map)(struct guest *guest, const struct vmem_space *space,
+	int (*map)(struct guest *guest, struct vmem_space *space,
 		   struct vmem_change *change);
-	int (*unmap_list)(vmem_virt_t start, vmem_virt_t last,
-			  struct vmem_mapping list[2], u32 *nr);
+	int (*range_list)(struct vmem_change *change, vmem_virt_t start,
+			  vmem_virt_t last, const struct vmem_mapping *what);
+	int (*link_list)(struct vmem_change *change, vmem_virt_t our_va,
+			 const struct vmem_link_mapping *link);
+	int (*space_aware_map)(struct guest *guest, struct vmem_space *space,
+			       const struct vmem_space_aware_mapping *reference,
+			       const struct vmem_space *built, u32 nr_built,
+			       struct vmem_change *change);
 };
 
 extern const struct engine engine_x86_64_4level;
@@ -45,7 +51,7 @@ _name##_translate(struct guest *guest, const struct vmem_space *space,	\
 		  struct vmem_translation *out,				\
 		  u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)		\
 {									\
-	return vmem_translate(&_fmt, &guest_ops, guest, space, vas, nr,	\
+	return vmem_translate(&_fmt, &guest_ops.read, guest, space, vas, nr,	\
 			      out, entries, done);			\
 }									\
 									\
@@ -62,7 +68,7 @@ _name##_walk(struct guest *guest, const struct vmem_space *spaces,	\
 	     u32 nr_spaces, struct vmem_walk *walk,			\
 	     struct vmem_space_aware_mapping *out, u32 max, u32 *nr)	\
 {									\
-	return vmem_walk_va_spaces(&_fmt, &guest_ops, guest, spaces,	\
+	return vmem_walk_va_spaces(&_fmt, &guest_ops.read, guest, spaces,	\
 				   nr_spaces, walk, out, max, nr);	\
 }									\
 									\
@@ -70,7 +76,7 @@ static noinline void							\
 _name##_walk_end(struct guest *guest, struct vmem_walk *walk,		\
 		 struct vmem_space_aware_mapping *out, u32 max, u32 *nr) \
 {									\
-	vmem_walk_end(&_fmt, &guest_ops, guest, walk, out, max, nr);	\
+	vmem_walk_end(&_fmt, &guest_ops.read, guest, walk, out, max, nr);	\
 }									\
 									\
 static noinline int							\
@@ -78,22 +84,39 @@ _name##_virt_to_phys(struct guest *guest, const struct vmem_space *space, \
 		     struct vmem_walk *walk,				\
 		     struct vmem_space_aware_mapping *out)		\
 {									\
-	return vmem_virt_to_phys(&_fmt, &guest_ops, guest, space, walk,	\
+	return vmem_virt_to_phys(&_fmt, &guest_ops.read, guest, space, walk,	\
 				 out);					\
 }									\
 									\
 static noinline int							\
-_name##_map(struct guest *guest, const struct vmem_space *space,	\
+_name##_map(struct guest *guest, struct vmem_space *space,		\
 	    struct vmem_change *change)					\
 {									\
 	return vmem_map(&_fmt, &guest_ops, guest, space, change);	\
 }									\
 									\
 static noinline int							\
-_name##_unmap_list(vmem_virt_t start, vmem_virt_t last,			\
-		   struct vmem_mapping list[2], u32 *nr)		\
+_name##_range_list(struct vmem_change *change, vmem_virt_t start,	\
+		   vmem_virt_t last, const struct vmem_mapping *what)	\
 {									\
-	return vmem_unmap_list(&_fmt, start, last, list, nr);		\
+	return vmem_range_list(&_fmt, change, start, last, what);	\
+}									\
+									\
+static noinline int							\
+_name##_link_list(struct vmem_change *change, vmem_virt_t our_va,	\
+		  const struct vmem_link_mapping *link)			\
+{									\
+	return vmem_link_list(&_fmt, change, our_va, link);		\
+}									\
+									\
+static noinline int							\
+_name##_space_aware_map(struct guest *guest, struct vmem_space *space,	\
+			const struct vmem_space_aware_mapping *reference, \
+			const struct vmem_space *built, u32 nr_built,	\
+			struct vmem_change *change)			\
+{									\
+	return vmem_space_aware_map(&_fmt, &guest_ops, guest, space,	\
+				    reference, built, nr_built, change); \
 }									\
 									\
 const struct engine engine_##_name = {					\
@@ -106,7 +129,9 @@ const struct engine engine_##_name = {					\
 	.walk_end	= _name##_walk_end,				\
 	.virt_to_phys	= _name##_virt_to_phys,				\
 	.map		= _name##_map,					\
-	.unmap_list	= _name##_unmap_list,				\
+	.range_list	= _name##_range_list,				\
+	.link_list	= _name##_link_list,				\
+	.space_aware_map = _name##_space_aware_map,			\
 }
 
 #endif /* _VMEM_KUNIT_ENGINE_H */

@@ -232,7 +232,8 @@ static void make_leaf_default_bits(struct kunit *test)
 				continue;
 			}
 			KUNIT_ASSERT_EQ(test, ret, 0);
-			KUNIT_ASSERT_EQ(test, leaf, e->rules->leaf(0, attrs));
+			KUNIT_ASSERT_EQ(test, leaf,
+					e->rules->leaf(&cpu, 0, attrs));
 		}
 	}
 }
@@ -243,7 +244,7 @@ static void make_table_default_bits(struct kunit *test)
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	u64 gpa = 3ULL << e->fmt->page_lg2;
 
-	KUNIT_EXPECT_EQ(test, e->rules->table(gpa),
+	KUNIT_EXPECT_EQ(test, e->rules->table(gpa, VMEM_R | VMEM_W | VMEM_X),
 			e->fmt->make_table(vmem_table(gpa),
 					   VMEM_R | VMEM_W | VMEM_X));
 }

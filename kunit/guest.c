@@ -44,10 +44,17 @@ void guest_init(struct kunit *test, struct guest *guest,
 					    BIT(guest->page_lg2) : part->len,
 					    GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, part->bytes);
+		if (i == PART_DATA)
+			break;
+		part->elsewhere = kunit_kmalloc(test, part->len, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, part->elsewhere);
 	}
 	guest->pool_bytes = vmem_pool_bytes(POOL_TABLES);
 	guest->pool_storage = kunit_kmalloc(test, guest->pool_bytes, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, guest->pool_storage);
+	guest->links = kunit_kmalloc(test, NR_LINKS * sizeof(*guest->links),
+				     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, guest->links);
 	guest_reset(guest);
 }
 
@@ -63,8 +70,14 @@ void guest_reset(struct guest *guest)
 		.gpa	= guest->parts[PART_POOL].gpa,
 		.len	= guest->parts[PART_POOL].len,
 	};
+	guest->store = (struct vmem_link_store){};
+	guest->lent = 0;
+	guest->lend_most = NR_LINKS;
+	guest->root_link = 0;
+	guest->movable = false;
+	guest->foreign_frozen = false;
 	vmem_pool_init(&guest->pool, &guest->pool_range, 1, guest->table_lg2,
-		       guest->pool_storage);
+		       &guest->store, guest->pool_storage);
 	guest->pool.generation = 1;
 	vmem_reservation_init(&guest->reservation);
 	guest_calm(guest);
@@ -82,6 +95,19 @@ void guest_calm(struct guest *guest)
 	guest->pause_one_in = 0;
 	guest->gone = VMEM_NO_TABLE;
 	guest->change = NULL;
+}
+
+void guest_elsewhere(struct guest *guest)
+{
+	u32 i;
+
+	for (i = 0; i < PART_DATA; i++) {
+		struct guest_range *part = &guest->parts[i];
+
+		memcpy(part->elsewhere, part->bytes, part->len);
+		memset(part->bytes, 0xa5, part->len);
+		swap(part->bytes, part->elsewhere);
+	}
 }
 
 vmem_phys_t guest_gpa(const struct guest *guest, enum guest_part part, u32 nr)
@@ -119,7 +145,7 @@ bool guest_writable(const struct guest *guest, vmem_phys_t gpa)
 	const struct guest_range *part = guest_part(guest, gpa);
 
 	return part == &guest->parts[PART_POOL] ||
-	       part == &guest->parts[PART_FOREIGN];
+	       (part == &guest->parts[PART_FOREIGN] && !guest->foreign_frozen);
 }
 
 bool guest_has(const struct guest *guest, vmem_phys_t gpa, u64 len)
@@ -158,7 +184,7 @@ int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 	    !vt_random_below(&guest->random, guest->absent_one_in))
 		return VMEM_ABSENT;
 	if (intent == VMEM_WRITE && !guest_writable(guest, gpa))
-		return -EROFS;
+		return guest->movable ? VMEM_FROZEN : -EROFS;
 	return 0;
 }
 
@@ -198,11 +224,19 @@ enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
 }
 
-int guest_reserve(void *ctx, u64 nr)
+/* Records are lent one at a time, as long as there are some. */
+int guest_reserve(void *ctx, u64 nr, u64 links)
 {
 	struct guest *guest = ctx;
+	int ret;
 
-	return vmem_pool_reserve(&guest->pool, &guest->reservation, nr);
+	ret = vmem_pool_reserve(&guest->pool, &guest->reservation, nr, links);
+	if (ret == VMEM_LINKS) {
+		if (guest->lent == guest->lend_most)
+			return -ENOMEM;
+		vmem_link_lend(&guest->store, &guest->links[guest->lent++]);
+	}
+	return ret;
 }
 
 vmem_table_t guest_reserved(void *ctx, u64 n)
@@ -228,6 +262,29 @@ void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 	struct guest *guest = ctx;
 
 	vmem_pool_put(&guest->pool, table, parent, slot);
+}
+
+void guest_share(void *ctx, vmem_table_t table, vmem_table_t parent,
+		 unsigned int slot)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_share(&guest->pool, &guest->reservation, table, parent, slot);
+}
+
+u64 guest_shares(void *ctx)
+{
+	struct guest *guest = ctx;
+
+	return guest->reservation.links;
+}
+
+void guest_update_root(void *ctx, unsigned int level)
+{
+	struct guest *guest = ctx;
+
+	vmem_pool_take_root(&guest->pool, &guest->reservation, level,
+			    &guest->root_links[guest->root_link]);
 }
 
 void guest_unreserve(struct guest *guest)

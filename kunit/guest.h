@@ -28,7 +28,8 @@ enum guest_part {
 #define DATA_PAGES	32
 #define DATA_FIRST	512	/* the number of the first of these pages */
 #define OUTSIDE_PAGE	240	/* and of one that isn't memory */
-#define NR_ROOT_LINKS	4
+#define NR_ROOT_LINKS	9
+#define NR_LINKS	64	/* records that are lent, at most */
 
 /* Numbers that look random and are the same for a seed everywhere. */
 struct vt_random {
@@ -43,6 +44,7 @@ struct guest_range {
 	vmem_phys_t gpa;
 	u64 len;
 	u8 *bytes;
+	u8 *elsewhere;
 };
 
 /**
@@ -58,6 +60,11 @@ struct guest_range {
  * @absent_one_in: one of so many calls, at random, finds its page absent
  * @pause_one_in: and so on
  * @gone:	this table is always absent
+ * @lent:	of @links, records that were lent
+ * @lend_most:	and will be
+ * @movable:	frozen tables may move
+ * @foreign_frozen: the guest's own are frozen by now
+ * @root_link:	of @root_links: that of the space that is changed
  * @change:	called in each call: a vCPU that writes
  */
 struct guest {
@@ -68,7 +75,11 @@ struct guest {
 	struct vmem_pool pool;
 	struct vmem_pool_range pool_range;
 	struct vmem_reservation reservation;
+	struct vmem_link_store store;
 	struct vmem_link root_links[NR_ROOT_LINKS];
+	struct vmem_link *links;
+	u32 lent;
+	u32 lend_most;
 	void *pool_storage;
 	u64 pool_bytes;
 
@@ -82,6 +93,9 @@ struct guest {
 	u32 pause_one_in;
 	struct vt_random random;
 	vmem_table_t gone;
+	bool movable;
+	bool foreign_frozen;
+	u32 root_link;
 	void (*change)(struct guest *guest);
 	void *private;
 };
@@ -91,6 +105,8 @@ void guest_init(struct kunit *test, struct guest *guest,
 /* All memory zero, all tables free, no trouble. */
 void guest_reset(struct guest *guest);
 void guest_calm(struct guest *guest);
+/* All tables lie at other addresses of the host now. */
+void guest_elsewhere(struct guest *guest);
 
 vmem_phys_t guest_gpa(const struct guest *guest, enum guest_part part, u32 nr);
 /* NULL: outside */
@@ -108,25 +124,34 @@ bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
 bool guest_pause(void *ctx, unsigned int nr);
 enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 			    vmem_table_t parent, unsigned int slot, u32 *links);
-int guest_reserve(void *ctx, u64 nr);
+int guest_reserve(void *ctx, u64 nr, u64 links);
 vmem_table_t guest_reserved(void *ctx, u64 n);
 void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
 		unsigned int slot);
 void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 	       unsigned int slot);
+void guest_share(void *ctx, vmem_table_t table, vmem_table_t parent,
+		 unsigned int slot);
+u64 guest_shares(void *ctx);
+void guest_update_root(void *ctx, unsigned int level);
 void guest_unreserve(struct guest *guest);
 
 /* The engine is handed them as a constant. */
 static const struct vmem_table_ops guest_ops __maybe_unused = {
-	.from_phys	= guest_from_phys,
-	.in_memory	= guest_in_memory,
-	.pause		= guest_pause,
-	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
+	.read = {
+		.from_phys	= guest_from_phys,
+		.in_memory	= guest_in_memory,
+		.pause		= guest_pause,
+	},
+	.movability	= VMEM_MAY_MOVE_TABLE,
 	.owner		= guest_owner,
 	.reserve	= guest_reserve,
 	.reserved	= guest_reserved,
 	.take		= guest_take,
 	.put		= guest_put,
+	.share		= guest_share,
+	.shares		= guest_shares,
+	.update_root	= guest_update_root,
 };
 
 #endif /* _VMEM_KUNIT_GUEST_H */

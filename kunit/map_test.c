@@ -48,10 +48,12 @@ static void map_default_bits(struct kunit *test)
 			entry = bench_read(b, table, 0);
 			table = guest_gpa(&b->guest, PART_POOL,
 					  b->rules->levels - level);
-			KUNIT_EXPECT_EQ(test, entry, b->rules->table(table));
+			KUNIT_EXPECT_EQ(test, entry,
+					b->rules->table(table, RWX));
 		}
 		KUNIT_EXPECT_EQ(test, bench_read(b, table, 0),
-				b->rules->leaf(bench_data(b, 1), attrs[i]));
+				b->rules->leaf(&b->model.cpu, bench_data(b, 1),
+					       attrs[i]));
 	}
 }
 
@@ -139,7 +141,7 @@ static void map_unknown_kind(struct kunit *test)
 	struct bench *b = bench_begin(test);
 	struct vmem_mapping m = bench_basic(0, 0, bench_page(b), VMEM_R);
 
-	m.kind = VMEM_KIND_COW;
+	m.kind = VMEM_KIND_LINK + 1;
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, bench_change(b, &m, 1, 0));
 }
 
@@ -338,7 +340,7 @@ static void map_shared_root(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_link_root(&b->guest.pool, b->space.root,
 						     bench_top(b),
 						     &b->guest.root_links[1]));
-	b->model.tables[0].links = 2;
+	model_add_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
 	KUNIT_EXPECT_EQ(test, -EMLINK,
 			bench_map(b, 0, 0, bench_page(b), RWX, 0));
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_unmap(b, 0, bench_page(b)));
@@ -346,7 +348,7 @@ static void map_shared_root(struct kunit *test)
 			   vmem_pool_drop_root(&b->guest.pool, b->space.root,
 					       bench_top(b),
 					       &b->guest.root_links[0]));
-	b->model.tables[0].links = 1;
+	model_drop_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
 }
 
@@ -367,7 +369,7 @@ static void map_pool_empty(struct kunit *test)
 		vmem_reservation_init(&hog);
 		KUNIT_ASSERT_EQ(test, 0,
 				vmem_pool_reserve(&b->guest.pool, &hog,
-						  POOL_TABLES - 1 - left));
+						  POOL_TABLES - 1 - left, 0));
 		ret = bench_run(b, list, 2, VMEM_CHANGE_ATOMIC, U64_MAX);
 		KUNIT_EXPECT_EQ(test, ret, left < need ? -ENOSPC : 0);
 		KUNIT_EXPECT_EQ(test, nr_used(b), left < need ? 1 : 1 + need);
@@ -394,7 +396,7 @@ static void map_pool_just_enough(struct kunit *test)
 		vmem_reservation_init(&hog);
 		KUNIT_ASSERT_EQ(test, 0,
 				vmem_pool_reserve(&b->guest.pool, &hog,
-						  POOL_TABLES - 1 - need));
+						  POOL_TABLES - 1 - need, 0));
 		KUNIT_EXPECT_EQ(test, 0, bench_run(b, list, nr, VMEM_CHANGE_ATOMIC,
 						   U64_MAX));
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_free, 0);

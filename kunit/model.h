@@ -2,7 +2,10 @@
 /*
  * The reference model: slow, obvious, and independent of the engine. It knows
  * of formats only what their manuals say (rules.c), reads tables by recursion
- * (model_read.c), and changes them a page at a time (model_change.c).
+ * (model_read.c), and changes them a page, or an entry, at a time: a list of
+ * mappings and mapping (model_change.c), unmapping (model_unmap.c), protecting
+ * and linking (model_link.c); who links to whose table, and tables that move
+ * (model_tables.c).
  */
 #ifndef _VMEM_KUNIT_MODEL_H
 #define _VMEM_KUNIT_MODEL_H
@@ -44,11 +47,17 @@ struct rules {
 	u64 reserved;		/* in a present entry: malformed, unless 0 */
 	void (*decode)(const struct cpu *cpu, u64 entry, unsigned int level,
 		       struct decoded *decoded);
-	/* the default entries that vmem makes */
-	u64 (*table)(u64 gpa);
-	u64 (*leaf)(u64 gpa, u32 attrs);
-	/* attributes of a mapping that can be expressed */
+	/* the entries that vmem makes */
+	u64 (*table)(u64 gpa, u32 perms);
+	u64 (*leaf)(const struct cpu *cpu, u64 gpa, u32 attrs);
+	/* a table entry that names another table, and is the same otherwise */
+	u64 (*rename)(u64 entry, u64 gpa);
+	/* attributes of a mapping, permissions of a table that can be expressed */
 	bool (*expressible)(const struct cpu *cpu, u32 attrs);
+	bool (*path_expressible)(const struct cpu *cpu, u32 perms);
+	/* and changes of a leaf, and what becomes of it */
+	bool (*protectable)(const struct cpu *cpu, u32 set, u32 clear);
+	u64 (*protect)(const struct cpu *cpu, u64 entry, u32 set, u32 clear);
 };
 
 extern const struct rules x86_64_4level_rules;
@@ -121,42 +130,67 @@ enum model_state {
 struct model_table {
 	enum model_state state;
 	unsigned int level;
-	unsigned int links;
-	u64 parent;		/* of the first link */
-	unsigned int slot;
+	u32 links;		/* how many of model.links are its own */
 	u64 generation;
 };
 
 #define MODEL_NO_PARENT	U64_MAX
 
-/* Tables that are missing: (level, number of its span), each once. */
-#define MISSING_MAX	(4 * POOL_TABLES)
+/* An entry that vmem wrote, or a space, that names a table of the pool. */
+struct model_link {
+	u64 parent;		/* MODEL_NO_PARENT: a space */
+	u32 slot;
+	u32 page;		/* of the pool */
+};
 
-struct missing {
+#define MODEL_LINKS_MAX	128
+
+/* What a change can change, beside bytes of memory. */
+struct model_kept {
+	u64 root;
+	u32 nr_links;
+	struct model_table tables[POOL_TABLES];
+	struct model_link links[MODEL_LINKS_MAX];
+};
+
+/*
+ * Tables that a change needs of the pool, by (level, number of the span): each
+ * that is missing once, and each that moves once.
+ */
+#define NEEDS_MAX	(4 * POOL_TABLES)
+
+struct model_needs {
 	u32 nr;
 	bool many;		/* more than there is room for, and than the pool has */
 	struct {
 		unsigned int level;
 		u64 span;
-	} tables[MISSING_MAX];
+		bool moves;
+		u32 perms;	/* of the entry that is made for it */
+	} tables[NEEDS_MAX];
 };
 
 /**
  * struct model - a space and its pool, changed as the engine should
  * @guest:	memory of its own; the pool in it is not used
- * @tables:	what is known of each page of the pool
+ * @kept:	the root, and what is known of each page of the pool
  * @touched:	no page of the pool from this one on was ever taken
+ * @linked:	nor was any of the links
  * @generation:	of tables that are freed from now on
+ * @flags:	of the change in hand
+ * @checking:	nothing is changed yet
  */
 struct model {
 	const struct rules *rules;
 	struct cpu cpu;
 	struct guest guest;
-	u64 root;
-	struct model_table tables[POOL_TABLES];
+	struct model_kept kept;
 	u32 touched;
+	u32 linked;
 	u64 generation;
-	struct missing missing;	/* in the mapping in hand */
+	u32 flags;
+	bool checking;
+	struct model_needs needs;	/* of the mapping in hand, or the list */
 };
 
 struct model_result {
@@ -166,23 +200,117 @@ struct model_result {
 	enum vmem_flush flush;
 	u64 flush_first;
 	u64 flush_last;
-	bool freed;
+	u32 changes;
 	u64 at_va;
 	unsigned int at_level;
 	bool at_known;
 };
 
+/* A table of another place, as it is to be shown at an address of ours. */
+struct model_reference {
+	u64 our_va;
+	u64 owner;		/* root */
+	bool same_space;	/* which may get another root */
+	u64 their_va;
+	unsigned int level;
+	bool path_given;
+	u32 path;
+};
+
 void model_init(struct kunit *test, struct model *model,
 		const struct rules *rules, const struct vmem_format *fmt,
 		const struct cpu *cpu);
+void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
+		  u32 flags, struct model_result *result);
+/* A range that may have a part in each half. */
+void model_change_range(struct model *model, u64 start, u64 last,
+			const struct vmem_mapping *what, u32 flags,
+			struct model_result *result);
+void model_change_link(struct model *model, const struct model_reference *ref,
+		       u32 flags, struct model_result *result);
+/* Is a table reached twice? Then a change here is a change there. */
+bool model_aliased(struct model *model, u32 flags);
+
+/* model_tables.c: tables of ours */
+
 /* Take the lowest free page, zeroed; a root has no parent. */
 u64 model_take(struct model *model, unsigned int level, u64 parent,
 	       unsigned int slot);
 u32 model_count(const struct model *model, enum model_state state);
 void model_flushed(struct model *model, u64 generation);
-void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
-		  u32 flags, struct model_result *result);
-/* Is a table reached twice? Then a change here is a change there. */
-bool model_aliased(struct model *model);
+/* A page of the pool, NULL when it is none. */
+struct model_table *model_page(struct model *model, u64 table);
+/* How often does it name this table? */
+u32 model_count_links(const struct model *model, u32 page, u64 parent, u32 slot);
+void model_add_link(struct model *model, u64 table, u64 parent, u32 slot);
+/* With its last link a table goes into quarantine. */
+void model_drop_link(struct model *model, u64 table, u64 parent, u32 slot);
+/* A space leaves its root, and what only it has goes. */
+void model_drop_root(struct model *model, u64 root);
+
+/* The tables from the root down to one of them, by level. */
+struct model_path {
+	u64 table[VMEM_LEVELS_MAX];
+};
+
+/*
+ * May a change go on in the table of @level, below the one of the path? Of one
+ * of ours @links tells how many links it has, or will have, 0 of others.
+ */
+int model_enter(struct model *model, const struct model_path *path, u64 table,
+		unsigned int level, u64 va, u32 *links);
+bool model_writable(const struct model *model, const struct model_path *path,
+		    unsigned int level);
+/* May the table of @level be written? What has to move for it is counted. */
+int model_want(struct model *model, const struct model_path *path,
+	       unsigned int level, u64 va);
+/* Will it move? */
+bool model_moves(const struct model *model, unsigned int level, u64 va);
+/* Move it, if it must, and those above that must. */
+void model_move(struct model *model, struct model_path *path,
+		unsigned int level, u64 va, struct model_result *result);
+/* The one of @level is missing. */
+int model_need(struct model *model, const struct vmem_mapping *m,
+	       unsigned int level, u64 va);
+bool model_is_zero(struct model *model, u64 table);
+
+/* What the parts of a change share */
+
+int model_stop(struct model_result *result, u64 va, unsigned int level, int err);
+void model_read_entry(struct model *model, u64 table, unsigned int level,
+		      unsigned int index, struct decoded *decoded);
+void model_write_entry(struct model *model, struct model_path *path,
+		       unsigned int level, u64 va, u64 entry,
+		       struct model_result *result);
+/* All that shows it, where one of the path's tables is shared. */
+void model_flush(struct model *model, const struct model_path *path,
+		 unsigned int level, u64 va, u64 len,
+		 struct model_result *result);
+void model_flush_all(struct model_result *result);
+/* Are @span bytes from @va on in it? */
+bool model_covers(const struct vmem_mapping *m, u64 va, u64 span);
+/* 0, or why the entry that is there can't be a part of the mapping's path. */
+int model_check_perms(const struct vmem_mapping *m, unsigned int level,
+		      u32 needs, u32 granted);
+/* Permissions of a table that is made, of those that @level has entries for. */
+u32 model_perms(const struct vmem_mapping *m, unsigned int level);
+int model_check_path(const struct model *model, const struct vmem_mapping *m,
+		     unsigned int lowest);
+
+void model_begin(struct model *model);
+int model_reserve(struct model *model);
+/* @replaced: the level of a table that a link is to replace, if there is one */
+int model_check_unmap(struct model *model, const struct vmem_mapping *m,
+		      unsigned int replaced, struct model_result *result);
+/*
+ * @zero: clear entries; tables of ours of a level less than @free_below go
+ * when they are empty.
+ */
+void model_unmap(struct model *model, const struct vmem_mapping *m, bool zero,
+		 unsigned int free_below, struct model_result *result);
+int model_check_protect(struct model *model, const struct vmem_mapping *m,
+			struct model_result *result);
+void model_protect(struct model *model, const struct vmem_mapping *m,
+		   struct model_result *result);
 
 #endif /* _VMEM_KUNIT_MODEL_H */

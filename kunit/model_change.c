@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The model maps and unmaps: first everything is checked, then done; maps a
- * page at a time, from the root for each page, unmaps by recursion.
+ * The model's changes as a whole: first everything is checked, then done; maps a
+ * page at a time, from the root for each page.
  */
 #include "model.h"
 
@@ -16,79 +16,7 @@ void model_init(struct kunit *test, struct model *model,
 	model->generation = 1;
 }
 
-static struct model_table *pool_table(struct model *model, u64 table)
-{
-	u64 first = guest_gpa(&model->guest, PART_POOL, 0);
-	u64 nr = (table - first) >> model->guest.table_lg2;
-
-	return table >= first && nr < POOL_TABLES ? &model->tables[nr] : NULL;
-}
-
-u64 model_take(struct model *model, unsigned int level, u64 parent,
-	       unsigned int slot)
-{
-	u64 table;
-	u32 i;
-
-	for (i = 0; model->tables[i].state != MODEL_FREE; i++)
-		;
-	model->touched = max(model->touched, i + 1);
-	model->tables[i] = (struct model_table){
-		.state = MODEL_USED, .level = level, .parent = parent,
-		.slot = slot, .links = 1,
-	};
-	table = guest_gpa(&model->guest, PART_POOL, i);
-	memset(guest_host(&model->guest, table), 0,
-	       nr_entries(model->rules) * sizeof(u64));
-	return table;
-}
-
-u32 model_count(const struct model *model, enum model_state state)
-{
-	u32 i, nr = state == MODEL_FREE ? POOL_TABLES - model->touched : 0;
-
-	for (i = 0; i < model->touched; i++)
-		nr += model->tables[i].state == state;
-	return nr;
-}
-
-void model_flushed(struct model *model, u64 generation)
-{
-	u32 i;
-
-	for (i = 0; i < model->touched; i++)
-		if (model->tables[i].state == MODEL_WAITS &&
-		    model->tables[i].generation <= generation)
-			model->tables[i].state = MODEL_FREE;
-}
-
-static void read_entry(struct model *model, u64 table, unsigned int level,
-		       unsigned int index, struct decoded *decoded)
-{
-	model->rules->decode(&model->cpu, guest_read(&model->guest, table, index),
-			     level, decoded);
-}
-
-/*
- * May a table of this level, which the entry names, be entered, to change what
- * is below? One of ours only by the entry that was made for it.
- */
-static int enter(struct model *model, u64 table, unsigned int level, u64 parent,
-		 unsigned int slot)
-{
-	struct model_table *mine = pool_table(model, table);
-
-	if (mine && (mine->state != MODEL_USED || mine->level != level))
-		return -EEXIST;
-	if (mine && mine->links > 1)
-		return -EMLINK;
-	if (mine && (mine->parent != parent || mine->slot != slot))
-		return -EEXIST;
-	return guest_host(&model->guest, table) ? 0 : -ENXIO;
-}
-
-static int stop(struct model_result *result, u64 va, unsigned int level,
-		int err)
+int model_stop(struct model_result *result, u64 va, unsigned int level, int err)
 {
 	result->at_va = va;
 	result->at_level = level;
@@ -96,21 +24,36 @@ static int stop(struct model_result *result, u64 va, unsigned int level,
 	return err;
 }
 
-static bool is_zero(struct model *model, u64 table)
+void model_flush_all(struct model_result *result)
 {
-	const vmem_pte_t *host = guest_host(&model->guest, table);
-	unsigned int i;
-
-	for (i = 0; i < nr_entries(model->rules); i++)
-		if (host[i])
-			return false;
-	return true;
+	result->flush = VMEM_FLUSH_ALL;
 }
 
-static void flush(struct model_result *result, u64 va, u64 len)
+static bool is_shared(struct model *model, const struct model_path *path,
+		      unsigned int level)
+{
+	struct model_table *mine;
+
+	for (; level < model->rules->levels; level++) {
+		mine = model_page(model, path->table[level]);
+		if (mine && mine->links > 1)
+			return true;
+	}
+	return false;
+}
+
+void model_flush(struct model *model, const struct model_path *path,
+		 unsigned int level, u64 va, u64 len,
+		 struct model_result *result)
 {
 	u64 last = va + (len - 1);
 
+	if (result->flush == VMEM_FLUSH_ALL)
+		return;
+	if (is_shared(model, path, level)) {
+		model_flush_all(result);
+		return;
+	}
 	if (result->flush == VMEM_FLUSH_NONE) {
 		result->flush = VMEM_FLUSH_RANGE;
 		result->flush_first = va;
@@ -120,6 +63,41 @@ static void flush(struct model_result *result, u64 va, u64 len)
 		result->flush_first = va;
 	if (last > result->flush_last)
 		result->flush_last = last;
+}
+
+void model_write_entry(struct model *model, struct model_path *path,
+		       unsigned int level, u64 va, u64 entry,
+		       struct model_result *result)
+{
+	model_move(model, path, level, va, result);
+	guest_write(&model->guest, path->table[level],
+		    entry_index(model->rules, va, level), entry);
+}
+
+/* The attributes of its leaves. */
+static u32 leaf_attrs(const struct vmem_mapping *m)
+{
+	return m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
+					  m->basic.attrs;
+}
+
+/* Can tables of @lowest and above be named by entries with the path's nibbles? */
+int model_check_path(const struct model *model, const struct vmem_mapping *m,
+		     unsigned int lowest)
+{
+	unsigned int level;
+
+	if (!m->path_given)
+		return 0;
+	for (level = 0; level < 8; level++)
+		if ((level < lowest || level >= model->rules->levels) &&
+		    m->path >> (4 * level) & 0xf)
+			return -EINVAL;
+	for (level = lowest; level < model->rules->levels; level++)
+		if (!model->rules->path_expressible(&model->cpu,
+						    m->path >> (4 * level) & 0xf))
+			return -EOPNOTSUPP;
+	return 0;
 }
 
 /* Is what is asked for well-formed? */
@@ -137,79 +115,95 @@ static int check_mapping(struct model *model, const struct vmem_mapping *m)
 	upper = -(entry_span(model->rules, model->rules->levels) / 2);
 	if (m->virt_base >= upper ? last < upper : last >= -upper)
 		return -EINVAL;
-	if (m->kind == VMEM_KIND_UNMAPPED)
+	switch (m->kind) {
+	case VMEM_KIND_UNMAPPED:
 		return 0;
-	if (m->kind != VMEM_KIND_BASIC)
+	case VMEM_KIND_PROTECT:
+		if (m->protect.set & m->protect.clear)
+			return -EINVAL;
+		return model->rules->protectable(&model->cpu, m->protect.set,
+						 m->protect.clear) ?
+		       0 : -EOPNOTSUPP;
+	case VMEM_KIND_BASIC:
+		if (m->basic.attrs & VMEM_COW)
+			return -EOPNOTSUPP;
+		break;
+	case VMEM_KIND_COW:
+		break;
+	default:
 		return -EOPNOTSUPP;
+	}
 	last = m->phys_base + m->len - 1;
 	if (last < m->phys_base || last >= 1ULL << model->cpu.phys_bits)
 		return -EOVERFLOW;
-	return model->rules->expressible(&model->cpu, m->basic.attrs) ?
-	       0 : -EOPNOTSUPP;
+	if (!model->rules->expressible(&model->cpu, leaf_attrs(m)))
+		return -EOPNOTSUPP;
+	return model_check_path(model, m, 1);
 }
 
-static void add_missing(struct model *model, unsigned int level, u64 va)
+bool model_covers(const struct vmem_mapping *m, u64 va, u64 span)
 {
-	struct missing *missing = &model->missing;
-	u64 span = va / entry_span(model->rules, level + 1);
-	u32 i;
-
-	for (i = missing->nr; i--;)
-		if (missing->tables[i].level == level &&
-		    missing->tables[i].span == span)
-			return;
-	if (missing->nr == MISSING_MAX) {
-		missing->many = true;
-		return;
-	}
-	missing->tables[missing->nr].level = level;
-	missing->tables[missing->nr++].span = span;
+	return va >= m->virt_base &&
+	       va + (span - 1) <= m->virt_base + (m->len - 1);
 }
 
-static bool covers(const struct vmem_mapping *m, u64 first, u64 span)
+u32 model_perms(const struct vmem_mapping *m, unsigned int level)
 {
-	return first >= m->virt_base &&
-	       first + (span - 1) <= m->virt_base + (m->len - 1);
+	return m->path_given ? m->path >> (4 * level) & 0xf :
+			       VMEM_R | VMEM_W | VMEM_X;
+}
+
+int model_check_perms(const struct vmem_mapping *m, unsigned int level,
+		      u32 needs, u32 granted)
+{
+	if (m->path_given)
+		return granted == model_perms(m, level) ? 0 : -EEXIST;
+	return (needs & granted) == needs ? 0 : -EEXIST;
 }
 
 static int check_page(struct model *model, const struct vmem_mapping *m,
-		      u64 va, u32 flags, struct model_result *result)
+		      u64 va, struct model_result *result)
 {
 	unsigned int level = model->rules->levels - 1, l;
-	u64 table = model->root, span;
+	u64 table = model->kept.root, span;
+	struct model_path path;
 	struct decoded decoded;
-	unsigned int index;
+	u32 links;
 	int ret;
 
-	ret = enter(model, table, level, MODEL_NO_PARENT, 0);
+	ret = model_enter(model, &path, table, level, va, &links);
 	if (ret)
-		return stop(result, va, level + 1, ret);
+		return model_stop(result, va, level + 1, ret);
 	for (;; level--) {
-		index = entry_index(model->rules, va, level);
-		read_entry(model, table, level, index, &decoded);
+		path.table[level] = table;
+		model_read_entry(model, table, level,
+				 entry_index(model->rules, va, level), &decoded);
 		if (decoded.kind == IS_TABLE) {
-			if (m->basic.attrs & ~decoded.attrs)
-				return stop(result, va, level, -EEXIST);
-			ret = enter(model, decoded.gpa, level - 1, table, index);
+			ret = model_check_perms(m, level, leaf_attrs(m) & VMEM_RWXU,
+						decoded.attrs) ?:
+			      model_enter(model, &path, decoded.gpa, level - 1,
+					  va, &links);
 			if (ret)
-				return stop(result, va, level, ret);
+				return model_stop(result, va, level, ret);
 			table = decoded.gpa;
 			continue;
 		}
-		if (!level && !guest_writable(&model->guest, table))
-			return stop(result, va, level, -EROFS);
+		ret = level ? 0 : model_want(model, &path, level, va);
+		if (ret)
+			return model_stop(result, va, level, ret);
 		if (decoded.kind != IS_HOLE) {
 			span = entry_span(model->rules, level);
-			if (!(flags & VMEM_CHANGE_REPLACE))
-				return stop(result, va, level, -EEXIST);
-			if (!covers(m, va - va % span, span))
-				return stop(result, va, level, -ERANGE);
+			if (!(model->flags & VMEM_CHANGE_REPLACE))
+				return model_stop(result, va, level, -EEXIST);
+			if (!model_covers(m, va - va % span, span))
+				return model_stop(result, va, level, -ERANGE);
 		}
-		if (!guest_writable(&model->guest, table))
-			return stop(result, va, level, -EROFS);
-		for (l = 0; l < level; l++)
-			add_missing(model, l, va);
-		return 0;
+		ret = model_want(model, &path, level, va);
+		if (ret)
+			return model_stop(result, va, level, ret);
+		for (l = 0; !ret && l < level; l++)
+			ret = model_need(model, m, l, va);
+		return ret ? model_stop(result, va, level, ret) : 0;
 	}
 }
 
@@ -217,210 +211,143 @@ static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 		     struct model_result *result)
 {
 	unsigned int level = model->rules->levels - 1, index;
-	u64 table = model->root, page = entry_span(model->rules, 0), child;
+	u64 table = model->kept.root, page = entry_span(model->rules, 0);
+	struct model_path path;
 	struct decoded decoded;
 
 	for (;; level--) {
+		path.table[level] = table;
 		index = entry_index(model->rules, va, level);
-		read_entry(model, table, level, index, &decoded);
-		if (decoded.kind != IS_HOLE && decoded.kind != IS_TABLE)
-			flush(result, va, page);
-		if (!level)
-			break;
-		if (decoded.kind == IS_TABLE) {
+		model_read_entry(model, table, level, index, &decoded);
+		if (level && decoded.kind == IS_TABLE) {
 			table = decoded.gpa;
 			continue;
 		}
+		model_move(model, &path, level, va, result);
 		if (decoded.kind != IS_HOLE)
-			flush(result, va, entry_span(model->rules, level));
-		child = model_take(model, level - 1, table, index);
-		guest_write(&model->guest, table, index,
-			    model->rules->table(child));
-		table = child;
+			model_flush(model, &path, level, va,
+				    level ? entry_span(model->rules, level) : page,
+				    result);
+		if (!level)
+			break;
+		table = model_take(model, level - 1, path.table[level], index);
+		guest_write(&model->guest, path.table[level], index,
+			    model->rules->table(table, model_perms(m, level)));
 	}
-	guest_write(&model->guest, table, index,
-		    model->rules->leaf(m->phys_base + (va - m->virt_base),
-				       m->basic.attrs));
+	guest_write(&model->guest, path.table[0], index,
+		    model->rules->leaf(&model->cpu,
+				       m->phys_base + (va - m->virt_base),
+				       leaf_attrs(m)));
 	result->pages++;
 }
 
-/* What unmapping does to an entry that is not a table to go through. */
-static bool is_like_leaf(struct model *model, u64 table, unsigned int level,
-			 unsigned int index, const struct decoded *decoded,
-			 int *err)
-{
-	*err = 0;
-	if (level && decoded->kind == IS_TABLE) {
-		*err = enter(model, decoded->gpa, level - 1, table, index);
-		return *err == -EEXIST || *err == -ENXIO;
-	}
-	if (decoded->kind != IS_HOLE)
-		*err = -ERANGE;
-	return true;
-}
-
-/* @empty: will the table be all zeroes afterwards? */
-static int check_unmap(struct model *model, const struct vmem_mapping *m,
-		       u64 table, unsigned int level, u64 base, bool *empty,
-		       struct model_result *result)
-{
-	u64 span = entry_span(model->rules, level);
-	bool writable = guest_writable(&model->guest, table), child_empty;
-	const vmem_pte_t *host = guest_host(&model->guest, table);
-	u64 m_last = m->virt_base + (m->len - 1);
-	struct decoded decoded;
-	unsigned int i;
-	int err;
-
-	*empty = true;
-	for (i = 0; i < nr_entries(model->rules); i++) {
-		u64 va = sign_extend(model->rules, base + i * span);
-		u64 at = va < m->virt_base ? m->virt_base : va;
-
-		if (!host[i])
-			continue;
-		read_entry(model, table, level, i, &decoded);
-		if (va + (span - 1) < m->virt_base || va > m_last) {
-			*empty = false;
-			continue;
-		}
-		if (is_like_leaf(model, table, level, i, &decoded, &err)) {
-			if (covers(m, va, span)) {
-				if (!writable)
-					return stop(result, at, level, -EROFS);
-				continue;
-			}
-			*empty = false;
-			if (err)
-				return stop(result, at, level, err);
-			continue;
-		}
-		if (err)
-			return stop(result, at, level, err);
-		err = check_unmap(model, m, decoded.gpa, level - 1, va,
-				  &child_empty, result);
-		if (err)
-			return err;
-		if (child_empty && pool_table(model, decoded.gpa)) {
-			if (!writable)
-				return stop(result, at, level, -EROFS);
-			continue;
-		}
-		*empty = false;
-	}
-	return 0;
-}
-
-/* @zero: clear entries; @drop: let go of tables that are empty. */
-static void unmap(struct model *model, const struct vmem_mapping *m, u64 table,
-		  unsigned int level, u64 base, bool zero, bool drop,
-		  struct model_result *result)
-{
-	const vmem_pte_t *host = guest_host(&model->guest, table);
-	u64 span = entry_span(model->rules, level);
-	u64 m_last = m->virt_base + (m->len - 1);
-	struct decoded decoded;
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < nr_entries(model->rules); i++) {
-		u64 va = sign_extend(model->rules, base + i * span);
-
-		if (!host[i] || va + (span - 1) < m->virt_base || va > m_last)
-			continue;
-		read_entry(model, table, level, i, &decoded);
-		if (is_like_leaf(model, table, level, i, &decoded, &err)) {
-			if (!zero || !covers(m, va, span))
-				continue;
-			guest_write(&model->guest, table, i, 0);
-			if (decoded.kind != IS_HOLE)
-				flush(result, va, span);
-			if (decoded.kind == IS_LEAF)
-				result->pages += span / entry_span(model->rules, 0);
-			continue;
-		}
-		if (err)
-			continue;
-		unmap(model, m, decoded.gpa, level - 1, va, zero, drop, result);
-		/* in a list it may turn out only now that it can't be let go of */
-		if (drop && guest_writable(&model->guest, table) &&
-		    pool_table(model, decoded.gpa) && is_zero(model, decoded.gpa)) {
-			struct model_table *mine = pool_table(model, decoded.gpa);
-
-			guest_write(&model->guest, table, i, 0);
-			mine->state = MODEL_WAITS;
-			mine->generation = model->generation;
-			result->freed = true;
-		}
-	}
-}
-
-static int check(struct model *model, const struct vmem_mapping *m, u32 flags,
+static int check(struct model *model, const struct vmem_mapping *m,
 		 struct model_result *result)
 {
-	unsigned int top = model->rules->levels - 1;
 	u64 page = entry_span(model->rules, 0), i;
-	bool empty;
 	int ret;
 
-	if (m->kind == VMEM_KIND_UNMAPPED) {
-		if (!m->len)
-			return 0;
-		ret = enter(model, model->root, top, MODEL_NO_PARENT, 0);
-		if (ret)
-			return stop(result, m->virt_base, top + 1, ret);
-		return check_unmap(model, m, model->root, top, 0, &empty, result);
-	}
+	if (m->kind == VMEM_KIND_UNMAPPED)
+		return model_check_unmap(model, m, model->rules->levels, result);
+	if (m->kind == VMEM_KIND_PROTECT)
+		return model_check_protect(model, m, result);
 	for (i = 0; i < m->len / page; i++) {
-		ret = check_page(model, m, m->virt_base + i * page, flags,
-				 result);
+		ret = check_page(model, m, m->virt_base + i * page, result);
 		if (ret)
 			return ret;
 	}
 	return 0;
 }
 
-static void apply(struct model *model, const struct vmem_mapping *m, bool drop,
-		  struct model_result *result)
+static void apply(struct model *model, const struct vmem_mapping *m,
+		  unsigned int free_below, struct model_result *result)
 {
 	u64 page = entry_span(model->rules, 0), i;
 
-	if (!m->len)
-		return;
 	if (m->kind == VMEM_KIND_UNMAPPED) {
-		unmap(model, m, model->root, model->rules->levels - 1, 0, true,
-		      drop, result);
+		model_unmap(model, m, true, free_below, result);
+		return;
+	}
+	if (m->kind == VMEM_KIND_PROTECT) {
+		model_protect(model, m, result);
 		return;
 	}
 	for (i = 0; i < m->len / page; i++)
 		map_page(model, m, m->virt_base + i * page, result);
 }
 
-static int reserve(struct model *model)
+void model_begin(struct model *model)
 {
-	const struct missing *missing = &model->missing;
+	model->needs.nr = 0;
+	model->needs.many = false;
+	model->checking = true;
+}
+
+/* All was checked: is there what it needs? */
+int model_reserve(struct model *model)
+{
+	const struct model_needs *needs = &model->needs;
 	u32 nr_free = model_count(model, MODEL_FREE);
 
-	if (!missing->many && missing->nr <= nr_free)
+	model->checking = false;
+	if (!needs->many && needs->nr <= nr_free)
 		return 0;
-	if (!missing->many &&
-	    missing->nr <= nr_free + model_count(model, MODEL_WAITS))
+	if (!needs->many &&
+	    needs->nr <= nr_free + model_count(model, MODEL_WAITS))
 		return -EAGAIN;
 	return -ENOSPC;
 }
 
-/* All of a list or nothing. */
-static int change_atomic(struct model *model, const struct vmem_mapping *list,
-			 u32 nr, u32 flags, struct model_result *result)
+/*
+ * All of a list or nothing; tables of a level less than @free_below go when
+ * they are empty, the others at the end.
+ */
+static int change_together(struct model *model, const struct vmem_mapping *list,
+			   u32 nr, unsigned int free_below,
+			   struct model_result *result)
 {
 	u32 i, j, next;
 	u64 from;
 	int ret;
 
+	/* in ascending order */
+	model_begin(model);
+	for (i = 0, from = 0; i < nr; i++, from = list[next].virt_base + 1) {
+		for (j = 0, next = nr; j < nr; j++)
+			if (list[j].len && list[j].virt_base >= from &&
+			    (next == nr ||
+			     list[j].virt_base < list[next].virt_base))
+				next = j;
+		if (next == nr)
+			break;
+		ret = check(model, &list[next], result);
+		if (ret)
+			return ret;
+	}
+	ret = model_reserve(model);
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++)
+		apply(model, &list[i], free_below, result);
+	for (i = 0; i < nr; i++)
+		if (list[i].kind == VMEM_KIND_UNMAPPED)
+			model_unmap(model, &list[i], false, model->rules->levels,
+				    result);
+	result->done = nr;
+	return 0;
+}
+
+/* All of a list or nothing. */
+static int change_atomic(struct model *model, const struct vmem_mapping *list,
+			 u32 nr, struct model_result *result)
+{
+	u32 i, j;
+	int ret;
+
 	for (i = 0; i < nr; i++) {
 		ret = check_mapping(model, &list[i]);
 		if (ret)
-			return stop(result, list[i].virt_base, 0, ret);
+			return model_stop(result, list[i].virt_base, 0, ret);
 	}
 	for (i = 0; i < nr; i++)
 		for (j = 0; j < i; j++)
@@ -430,32 +357,7 @@ static int change_atomic(struct model *model, const struct vmem_mapping *list,
 				result->at_known = false;
 				return -EINVAL;
 			}
-	/* in ascending order */
-	model->missing.nr = 0;
-	model->missing.many = false;
-	for (i = 0, from = 0; i < nr; i++, from = list[next].virt_base + 1) {
-		for (j = 0, next = nr; j < nr; j++)
-			if (list[j].len && list[j].virt_base >= from &&
-			    (next == nr ||
-			     list[j].virt_base < list[next].virt_base))
-				next = j;
-		if (next == nr)
-			break;
-		ret = check(model, &list[next], flags, result);
-		if (ret)
-			return ret;
-	}
-	ret = reserve(model);
-	if (ret)
-		return ret;
-	for (i = 0; i < nr; i++)
-		apply(model, &list[i], false, result);
-	for (i = 0; i < nr; i++)
-		if (list[i].kind == VMEM_KIND_UNMAPPED && list[i].len)
-			unmap(model, &list[i], model->root,
-			      model->rules->levels - 1, 0, false, true, result);
-	result->done = nr;
-	return 0;
+	return change_together(model, list, nr, 0, result);
 }
 
 void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
@@ -464,42 +366,75 @@ void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
 	int ret = 0;
 
 	memset(result, 0, sizeof(*result));
+	model->flags = flags;
 	if (flags & VMEM_CHANGE_ATOMIC) {
-		ret = change_atomic(model, list, nr, flags, result);
+		ret = change_atomic(model, list, nr, result);
 		nr = 0;
 	}
 	while (!ret && result->done < nr) {
 		const struct vmem_mapping *m = &list[result->done];
 
-		model->missing.nr = 0;
-		model->missing.many = false;
 		ret = check_mapping(model, m);
 		if (ret) {
-			stop(result, m->virt_base, 0, ret);
+			model_stop(result, m->virt_base, 0, ret);
 			break;
 		}
-		ret = check(model, m, flags, result);
-		if (!ret)
-			ret = reserve(model);
+		model_begin(model);
+		ret = check(model, m, result) ?: model_reserve(model);
 		if (ret)
 			break;
-		apply(model, m, true, result);
+		apply(model, m, model->rules->levels, result);
 		result->done++;
 	}
+	model->checking = false;
 	result->ret = ret;
-	if (result->freed)
-		result->flush = VMEM_FLUSH_ALL;
 }
 
-static bool reached_twice(struct model *model, u64 table, unsigned int level,
-			  u64 parent, unsigned int slot, u64 *reached, u32 *nr,
-			  u32 max)
+void model_change_range(struct model *model, u64 start, u64 last,
+			const struct vmem_mapping *what, u32 flags,
+			struct model_result *result)
 {
+	u64 page = entry_span(model->rules, 0);
+	u64 upper = -(entry_span(model->rules, model->rules->levels) / 2);
+	struct vmem_mapping parts[2] = { *what, *what };
+	u32 nr = 1;
+	int ret = 0;
+
+	memset(result, 0, sizeof(*result));
+	model->flags = flags;
+	if (start % page || (last + 1) % page || start > last ||
+	    start != sign_extend(model->rules, start) ||
+	    last != sign_extend(model->rules, last)) {
+		result->ret = -EINVAL;
+		return;
+	}
+	parts[0].virt_base = start;
+	parts[0].len = last - start + 1;
+	/* the addresses between the halves are left out */
+	if (start < upper && last >= upper) {
+		parts[0].len = -upper - start;
+		parts[1].virt_base = upper;
+		parts[1].len = last - upper + 1;
+		nr = 2;
+	}
+	ret = check_mapping(model, &parts[0]);
+	if (ret)
+		model_stop(result, start, 0, ret);
+	result->ret = ret ?: change_together(model, parts, nr,
+					     model->rules->levels, result);
+	model->checking = false;
+}
+
+static bool reached_twice(struct model *model, struct model_path *path,
+			  u64 table, unsigned int level, u64 base, u64 *reached,
+			  u32 *nr, u32 max)
+{
+	u64 span = entry_span(model->rules, level);
 	struct decoded decoded;
 	unsigned int i;
-	u32 j;
+	u32 j, links;
 
-	if (enter(model, table, level, parent, slot))
+	if (model_enter(model, path, table, level, base, &links))
 		return false;
 	for (j = 0; j < *nr; j++)
 		if (reached[j] == table)
@@ -507,24 +442,25 @@ static bool reached_twice(struct model *model, u64 table, unsigned int level,
 	if (*nr == max)
 		return true;
 	reached[(*nr)++] = table;
+	path->table[level] = table;
 	for (i = 0; level && i < nr_entries(model->rules); i++) {
-		model->rules->decode(&model->cpu,
-				     guest_read(&model->guest, table, i), level,
-				     &decoded);
+		model_read_entry(model, table, level, i, &decoded);
 		if (decoded.kind == IS_TABLE &&
-		    reached_twice(model, decoded.gpa, level - 1, table, i,
-				  reached, nr, max))
+		    reached_twice(model, path, decoded.gpa, level - 1,
+				  base + i * span, reached, nr, max))
 			return true;
 	}
 	return false;
 }
 
-bool model_aliased(struct model *model)
+bool model_aliased(struct model *model, u32 flags)
 {
+	struct model_path path;
 	u64 reached[80];
 	u32 nr = 0;
 
-	return reached_twice(model, model->root, model->rules->levels - 1,
-			     MODEL_NO_PARENT, 0, reached, &nr,
+	model->flags = flags;
+	return reached_twice(model, &path, model->kept.root,
+			     model->rules->levels - 1, 0, reached, &nr,
 			     ARRAY_SIZE(reached));
 }

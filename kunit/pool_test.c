@@ -20,6 +20,7 @@ static const struct vmem_pool_range layout[NR_RANGES] = {
 
 struct fixture {
 	struct vmem_pool pool;
+	struct vmem_link_store store;
 	struct vmem_pool_range ranges[NR_RANGES];
 	struct vmem_reservation res;
 	struct vmem_reservation other;
@@ -36,7 +37,8 @@ static struct fixture *begin(struct kunit *test)
 	storage = kunit_kzalloc(test, vmem_pool_bytes(NR_PAGES), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, storage);
 	memcpy(f->ranges, layout, sizeof(layout));
-	vmem_pool_init(&f->pool, f->ranges, NR_RANGES, TABLE_LG2, storage);
+	vmem_pool_init(&f->pool, f->ranges, NR_RANGES, TABLE_LG2, &f->store,
+		       storage);
 	vmem_reservation_init(&f->res);
 	vmem_reservation_init(&f->other);
 	return f;
@@ -68,7 +70,7 @@ static u64 take(struct kunit *test, struct fixture *f, unsigned int level,
 {
 	u64 gpa;
 
-	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
 	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
 	vmem_pool_take(&f->pool, &f->res, level, vmem_table(parent), slot);
 	return gpa;
@@ -98,7 +100,7 @@ static void reserve_gives_the_lowest(struct kunit *test)
 	struct fixture *f = begin(test);
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
 	expect_counts(test, f, 0, NR_PAGES, 0, 0);
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, page_gpa(i),
@@ -118,11 +120,11 @@ static void reserve_adds_what_lacks(struct kunit *test)
 {
 	struct fixture *f = begin(test);
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2));
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 5));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 5, 0));
 	expect_counts(test, f, NR_PAGES - 5, 5, 0, 0);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 0, 0));
 	expect_counts(test, f, NR_PAGES - 5, 5, 0, 0);
 	vmem_pool_unreserve(&f->pool, &f->res);
 	expect_counts(test, f, NR_PAGES, 0, 0, 0);
@@ -136,15 +138,15 @@ static void reserve_after_release(struct kunit *test)
 	struct fixture *f = begin(test);
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2, 0));
 	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2));
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2, 0));
 	vmem_pool_unreserve(&f->pool, &f->res);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
 	KUNIT_EXPECT_EQ(test, page_gpa(0),
 			vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0)));
 	vmem_pool_unreserve(&f->pool, &f->other);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, page_gpa(i),
 				vmem_table_gpa(vmem_pool_reserved(&f->pool,
@@ -156,17 +158,17 @@ static void reserve_too_many(struct kunit *test)
 {
 	struct fixture *f = begin(test);
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 3));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 3, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2));
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, U64_MAX));
+			vmem_pool_reserve(&f->pool, &f->res, U64_MAX, 0));
 	expect_counts(test, f, NR_PAGES - 3, 3, 0, 0);
 	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 3));
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 3, 0));
 	vmem_pool_unreserve(&f->pool, &f->res);
 	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES));
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES, 0));
 	vmem_pool_unreserve(&f->pool, &f->other);
 	expect_counts(test, f, NR_PAGES, 0, 0, 0);
 }
@@ -185,18 +187,18 @@ static void reserve_quarantined(struct kunit *test)
 	}
 	expect_counts(test, f, NR_PAGES - 3, 0, 0, 3);
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 2));
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 2, 0));
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1));
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1, 0));
 	expect_counts(test, f, NR_PAGES - 3, 0, 0, 3);
 	/* the generation before is not enough */
 	vmem_pool_flushed(&f->pool, 6);
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
 	vmem_pool_flushed(&f->pool, 7);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
 }
 
 static void flushed_by_generation(struct kunit *test)
@@ -282,7 +284,7 @@ static void owner_by_its_link(struct kunit *test)
 
 static void take_root(struct kunit *test, struct fixture *f, u32 level)
 {
-	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
 	vmem_pool_take_root(&f->pool, &f->res, level, &f->links[0]);
 }
 
@@ -374,7 +376,7 @@ static void drop_root_after_another(struct kunit *test)
 	a = take(test, f, 0, first, 0);
 	drop_root(test, f, first, 1);
 	expect_counts(test, f, NR_PAGES - 2, 0, 0, 2);
-	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1));
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
 	second = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
 	vmem_pool_take_root(&f->pool, &f->res, 1, &f->links[0]);
 	/* a stale link, from a table that is in quarantine for another reason */
@@ -395,17 +397,17 @@ static void steps_of_a_large_pool(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	KUNIT_ASSERT_NOT_NULL(test, storage);
 	f->ranges[0] = (struct vmem_pool_range){ .len = NR_LARGE << TABLE_LG2 };
-	vmem_pool_init(&f->pool, f->ranges, 1, TABLE_LG2, storage);
+	vmem_pool_init(&f->pool, f->ranges, 1, TABLE_LG2, &f->store, storage);
 	vmem_reservation_init(&f->res);
 
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, NR_LARGE + 1));
+			vmem_pool_reserve(&f->pool, &f->res, NR_LARGE + 1, 0));
 	for (i = 1; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, VMEM_PAUSE,
-				vmem_pool_reserve(&f->pool, &f->res, NR_LARGE));
+				vmem_pool_reserve(&f->pool, &f->res, NR_LARGE, 0));
 		KUNIT_EXPECT_EQ(test, f->res.nr, i * VMEM_POOL_STEP);
 	}
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_LARGE));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_LARGE, 0));
 	expect_counts(test, f, 0, NR_LARGE, 0, 0);
 	for (i = 1; i < 3; i++) {
 		KUNIT_EXPECT_TRUE(test, vmem_pool_unreserve(&f->pool, &f->res));
@@ -491,7 +493,7 @@ static void random_calls(struct kunit *test)
 		switch (vt_random_below(&random, 5)) {
 		case 0:
 			i = vt_random_below(&random, 10);
-			ret = vmem_pool_reserve(&f->pool, &f->res, i);
+			ret = vmem_pool_reserve(&f->pool, &f->res, i, 0);
 			KUNIT_EXPECT_EQ(test, ret == 0, i <= nr_reserved ||
 					i - nr_reserved <= NR_PAGES - nr_used -
 					nr_quarantined - nr_reserved);

@@ -41,10 +41,29 @@ static u64 some_len(struct bench *b)
 	return below(b, 64) ? len : len + 1;
 }
 
+/* Mostly what tables have by default, so that there is something to go on. */
+static u32 some_path(struct bench *b, unsigned int lowest)
+{
+	u32 path = bench_same_path(b, lowest, VMEM_R | VMEM_W | VMEM_X);
+
+	if (below(b, 2))
+		path ^= below(b, 16) << (4 * below(b, b->rules->levels));
+	return below(b, 32) ? path | VMEM_R << (4 * bench_top(b)) : path << 4;
+}
+
+static u32 some_attrs(struct bench *b)
+{
+	static const u32 attrs[] = { VMEM_R, VMEM_W, VMEM_X, VMEM_COW };
+
+	return below(b, 64) ? attrs[below(b, ARRAY_SIZE(attrs))] :
+			      BIT(below(b, 16));
+}
+
 static struct vmem_mapping some_mapping(struct bench *b)
 {
 	u64 va = some_page(b), len = some_len(b);
-	u32 attrs = VMEM_R;
+	u32 attrs = VMEM_R, kind = below(b, 12);
+	struct vmem_mapping m;
 
 	if (below(b, 2))
 		attrs |= VMEM_W;
@@ -52,13 +71,22 @@ static struct vmem_mapping some_mapping(struct bench *b)
 		attrs |= VMEM_X;
 	if (below(b, 64) == 0)
 		attrs ^= BIT(below(b, 16));
-	if (below(b, 3) == 0) {
-		if (below(b, 8) == 0)
-			len = bench_span(b, below(b, b->rules->levels));
+	if (kind < 6 && below(b, 8) == 0)
+		len = bench_span(b, below(b, b->rules->levels));
+	if (kind < 4)
 		return bench_unmapped(va, len);
+	if (kind < 6)
+		return bench_protected(va, len,
+				       below(b, 4) ? some_attrs(b) : 0,
+				       below(b, 2) ? some_attrs(b) : 0);
+	m = bench_basic(va, bench_page(b) * (DATA_FIRST - 80 + below(b, 120)), len,
+			attrs);
+	if (kind < 7) {
+		m.kind = VMEM_KIND_COW;
+		if (below(b, 16))
+			m.cow.attrs &= ~VMEM_W;
 	}
-	return bench_basic(va, bench_page(b) * (DATA_FIRST - 80 + below(b, 120)), len,
-			   attrs);
+	return below(b, 6) ? m : bench_with_path(m, some_path(b, 1));
 }
 
 /* The guest writes an entry of one of its tables, ours or not. */
@@ -97,6 +125,10 @@ static void guest_writes(struct bench *b)
 			bench_read_only(b, bench_read(b, table, index)) : 0;
 		break;
 	case 5:
+		if (level && b->used_frozen < FROZEN_TABLES && below(b, 2)) {
+			entry = bench_table_entry(b, bench_frozen_table(b));
+			break;
+		}
 		if (level && b->used < FOREIGN_TABLES) {
 			entry = bench_table_entry(b, bench_table(b));
 			break;
@@ -113,13 +145,23 @@ static void guest_writes(struct bench *b)
 	bench_write(b, table, index, entry);
 }
 
-static void change(struct bench *b)
+/* What changes in two places at once is nobody's promise: not these then. */
+static u32 some_flags(struct bench *b)
 {
-	struct vmem_mapping list[LIST_MAX];
-	u32 nr = 1, flags = 0, i;
+	u32 flags = 0;
 
 	if (below(b, 4) == 0)
 		flags |= VMEM_CHANGE_REPLACE;
+	if (below(b, 3) == 0 && !model_aliased(&b->model, VMEM_CHANGE_SHARED_OK))
+		flags |= VMEM_CHANGE_SHARED_OK;
+	return flags;
+}
+
+static void change(struct bench *b)
+{
+	struct vmem_mapping list[LIST_MAX];
+	u32 nr = 1, flags = some_flags(b), i;
+
 	if (below(b, 4) == 0)
 		flags |= VMEM_CHANGE_ATOMIC;
 	if (below(b, 3) == 0)
@@ -129,8 +171,29 @@ static void change(struct bench *b)
 	bench_change(b, list, nr, flags);
 }
 
+static void link(struct bench *b)
+{
+	unsigned int level = below(b, b->rules->levels);
+	u64 span = bench_span(b, level + 1);
+	struct bench_link link = {
+		.our_va		= some_page(b) & ~(span - 1),
+		.owner		= below(b, 2),
+		.their_va	= some_page(b) & ~(span - 1),
+		.level		= level,
+	};
+
+	if (below(b, 64) == 0)
+		link.our_va += bench_page(b);
+	if (below(b, 4) == 0) {
+		link.path_given = true;
+		link.path = some_path(b, level + 1);
+	}
+	bench_link(b, &link, some_flags(b));
+}
+
 static void check_reading(struct bench *b)
 {
+	struct vmem_space spaces[2] = { *bench_space_nr(b, 0), b->space };
 	u64 vas[16];
 	u32 i;
 
@@ -139,7 +202,7 @@ static void check_reading(struct bench *b)
 	bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
 	/* the model's is slow */
 	if (below(b, 4) == 0)
-		bench_check_walk(b, &b->space, 1, 0, U64_MAX,
+		bench_check_walk(b, spaces, 2, 0, U64_MAX,
 				 below(b, VMEM_WALK_RESIDENT_ONLY));
 }
 
@@ -151,10 +214,14 @@ static void sequence(struct bench *b, u64 nr)
 	b->guest.random.state = nr * 0x9e3779b97f4a7c15ULL;
 	/* a root of the guest's own, now and then */
 	if (below(b, 4) == 0)
-		bench_adopt(b, bench_table(b));
+		bench_adopt(b, below(b, 2) ? bench_table(b) : bench_frozen_table(b));
+	bench_movable(b, below(b, 2));
+	bench_new_space(b, 1);
 	if (below(b, 4) == 0) {
 		b->guest.absent_one_in = 8;
 		b->guest.pause_one_in = 2;
+		b->recheck = below(b, 2) * 20;
+		b->elsewhere = below(b, 64) == 0;
 	}
 	b->quick = true;
 	for (i = 0; i < CHANGES && !b->differs; i++) {
@@ -162,9 +229,18 @@ static void sequence(struct bench *b, u64 nr)
 			guest_writes(b);
 		if (below(b, 3) == 0)
 			bench_flushed(b);
-		change(b);
+		if (below(b, 4) == 0)
+			bench_use(b, !b->guest.root_link);
+		if (b->guest.movable && below(b, 8) == 0)
+			bench_freeze(b, !b->guest.foreign_frozen);
+		if (below(b, 5) == 0)
+			link(b);
+		else
+			change(b);
 	}
 	b->quick = false;
+	b->recheck = 0;
+	b->elsewhere = false;
 	if (!b->differs)
 		bench_check_same(b, "sequence");
 	if (!b->differs)

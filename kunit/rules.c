@@ -80,24 +80,78 @@ static void x86_64_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 	decoded->attrs |= bits(entry, 62, 59) >> 59 << 12;
 }
 
-/* P, RW and A (bits 0, 1, 5): what the reference writes. */
-static u64 x86_64_table(u64 gpa)
+/* P and A (bits 0, 5); RW (1), U/S (2), and XD (63) when not executable. */
+static u64 x86_64_table(u64 gpa, u32 perms)
 {
-	return gpa | 0x23;
+	return gpa | 0x21 | (perms & VMEM_W ? 0x2 : 0) |
+	       (perms & VMEM_U ? 0x4 : 0) |
+	       (perms & VMEM_X ? 0 : 0x8000000000000000ULL);
 }
 
-/* P, A, D (bits 0, 5, 6); RW (1) when writable; XD (63) when not executable. */
-static u64 x86_64_leaf(u64 gpa, u32 attrs)
+static u64 x86_64_rename(u64 entry, u64 gpa)
+{
+	return entry - bits(entry, 51, 12) + gpa;
+}
+
+/*
+ * P, A, D (bits 0, 5, 6); RW (1) when writable; XD (63) when not executable;
+ * bits 11:9 say Cow.
+ */
+static u64 x86_64_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
 {
 	return gpa | 0x61 | (attrs & VMEM_W ? 0x2 : 0) |
+	       (attrs & VMEM_COW ? (u64)cpu->cow << 9 : 0) |
 	       (attrs & VMEM_X ? 0 : 0x8000000000000000ULL);
+}
+
+/* No bit says R: what is present can be read. */
+static bool x86_64_path_expressible(const struct cpu *cpu, u32 perms)
+{
+	return perms & VMEM_R && (perms & VMEM_X || !cpu->nxe_off);
 }
 
 static bool x86_64_expressible(const struct cpu *cpu, u32 attrs)
 {
-	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X) || !(attrs & VMEM_R))
+	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW))
 		return false;
-	return attrs & VMEM_X || !cpu->nxe_off;
+	if (attrs & VMEM_W && attrs & VMEM_COW)
+		return false;
+	return x86_64_path_expressible(cpu, attrs);
+}
+
+static bool x86_64_protectable(const struct cpu *cpu, u32 set, u32 clear)
+{
+	if (set & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
+	    clear & ~(VMEM_W | VMEM_X | VMEM_COW))
+		return false;
+	return !(clear & VMEM_X && cpu->nxe_off);
+}
+
+/* Exactly these bits, and no others of 11:9, say Cow. */
+static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
+{
+	bool cow = bits(entry, 11, 9) == (u64)cpu->cow << 9;
+
+	if (cow && clear & VMEM_COW) {
+		entry -= bits(entry, 11, 9);
+		cow = false;
+	}
+	if (set & VMEM_COW) {
+		entry = entry - bits(entry, 11, 9) + ((u64)cpu->cow << 9);
+		cow = true;
+	}
+	if (clear & VMEM_W)
+		entry &= ~0x2ULL;
+	if (set & VMEM_W && !cow)
+		entry |= 0x2;
+	/* writable and Cow: that is never made */
+	if (cow && set & (VMEM_W | VMEM_COW))
+		entry &= ~0x2ULL;
+	if (clear & VMEM_X)
+		entry |= 0x8000000000000000ULL;
+	if (set & VMEM_X)
+		entry &= ~0x8000000000000000ULL;
+	return entry;
 }
 
 #define X86_64_RULES(nr)						\
@@ -113,8 +167,12 @@ static bool x86_64_expressible(const struct cpu *cpu, u32 attrs)
 		.reserved	= 0x8000000000000,			\
 		.decode		= x86_64_decode,			\
 		.table		= x86_64_table,				\
+		.rename		= x86_64_rename,			\
 		.leaf		= x86_64_leaf,				\
 		.expressible	= x86_64_expressible,			\
+		.path_expressible = x86_64_path_expressible,		\
+		.protectable	= x86_64_protectable,			\
+		.protect	= x86_64_protect,			\
 	}
 
 const struct rules x86_64_4level_rules = X86_64_RULES(4);
@@ -171,23 +229,64 @@ static void toy_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 		decoded->attrs |= VMEM_COW;
 }
 
-static u64 toy_table(u64 gpa)
+static u64 toy_permissions(u32 attrs)
 {
-	return gpa | 1ULL << 62 | 1ULL << 42 | 1ULL << 33 | 1ULL << 34 |
-	       1ULL << 35;
+	return (attrs & VMEM_R ? 1ULL << 33 : 0) |
+	       (attrs & VMEM_X ? 1ULL << 34 : 0) |
+	       (attrs & VMEM_W ? 1ULL << 35 : 0) |
+	       (attrs & VMEM_U ? 1ULL << 40 : 0);
 }
 
-static u64 toy_leaf(u64 gpa, u32 attrs)
+static u64 toy_table(u64 gpa, u32 perms)
+{
+	return gpa | 1ULL << 62 | 1ULL << 42 | toy_permissions(perms);
+}
+
+static u64 toy_rename(u64 entry, u64 gpa)
+{
+	return entry - bits(entry, 21, 4) + gpa;
+}
+
+static u64 toy_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
 {
 	return gpa | 1ULL << 62 | 1ULL << 42 | 1ULL << 41 |
-	       (attrs & VMEM_R ? 1ULL << 33 : 0) |
-	       (attrs & VMEM_X ? 1ULL << 34 : 0) |
-	       (attrs & VMEM_W ? 1ULL << 35 : 0);
+	       toy_permissions(attrs) |
+	       (attrs & VMEM_COW ? (u64)cpu->cow << 44 : 0);
+}
+
+static bool toy_path_expressible(const struct cpu *cpu, u32 perms)
+{
+	return true;
 }
 
 static bool toy_expressible(const struct cpu *cpu, u32 attrs)
 {
-	return !(attrs & ~(VMEM_R | VMEM_W | VMEM_X));
+	return !(attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW)) &&
+	       !(attrs & VMEM_W && attrs & VMEM_COW);
+}
+
+static bool toy_protectable(const struct cpu *cpu, u32 set, u32 clear)
+{
+	return !((set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW));
+}
+
+static u64 toy_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
+{
+	bool cow = bits(entry, 45, 44) == (u64)cpu->cow << 44;
+
+	if (cow && clear & VMEM_COW) {
+		entry -= bits(entry, 45, 44);
+		cow = false;
+	}
+	if (set & VMEM_COW) {
+		entry = entry - bits(entry, 45, 44) + ((u64)cpu->cow << 44);
+		cow = true;
+	}
+	entry &= ~toy_permissions(clear & (VMEM_R | VMEM_W | VMEM_X));
+	entry |= toy_permissions(set & (VMEM_R | VMEM_W | VMEM_X));
+	if (cow && set & (VMEM_W | VMEM_COW))
+		entry &= ~(1ULL << 35);
+	return entry;
 }
 
 const struct rules toy_rules = {
@@ -201,6 +300,10 @@ const struct rules toy_rules = {
 	.reserved	= 1ULL << 63,
 	.decode		= toy_decode,
 	.table		= toy_table,
+	.rename		= toy_rename,
 	.leaf		= toy_leaf,
 	.expressible	= toy_expressible,
+	.path_expressible = toy_path_expressible,
+	.protectable	= toy_protectable,
+	.protect	= toy_protect,
 };

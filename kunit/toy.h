@@ -101,11 +101,38 @@ static __always_inline int
 toy_make_leaf(const struct vmem_facts *facts, u32 attrs, unsigned int level,
 	      u64 *leaf)
 {
-	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X))
+	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
+	    (attrs & VMEM_W && attrs & VMEM_COW))
 		return -EOPNOTSUPP;
 	*leaf = TOY_PRESENT | TOY_A | TOY_D | toy_perms(attrs) |
-		(level ? TOY_LARGE : 0);
+		(attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
 	return 0;
+}
+
+static __always_inline u64 toy_move_table(const struct vmem_facts *facts,
+					  u64 entry, vmem_table_t table)
+{
+	return (entry & ~facts->addr) | vmem_table_gpa(table);
+}
+
+static __always_inline int toy_can_protect(const struct vmem_facts *facts,
+					   u32 set, u32 clear)
+{
+	return (set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ?
+	       -EOPNOTSUPP : 0;
+}
+
+static __always_inline u64 toy_protect(const struct vmem_facts *facts,
+				       u64 entry, u32 set, u32 clear)
+{
+	if (clear & VMEM_COW && (entry & TOY_COW) == facts->cow)
+		entry &= ~TOY_COW;
+	if (set & VMEM_COW)
+		entry = (entry & ~TOY_COW) | facts->cow;
+	entry = (entry & ~toy_perms(clear)) | toy_perms(set);
+	if (set & (VMEM_W | VMEM_COW) && (entry & TOY_COW) == facts->cow)
+		entry &= ~TOY_W;
+	return entry;
 }
 
 static const struct vmem_format toy_format __maybe_unused = {
@@ -124,7 +151,10 @@ static const struct vmem_format toy_format __maybe_unused = {
 	.path		= toy_path,
 	.leaf_attrs	= toy_leaf_attrs,
 	.make_table	= toy_make_table,
+	.move_table	= toy_move_table,
 	.make_leaf	= toy_make_leaf,
+	.can_protect	= toy_can_protect,
+	.protect	= toy_protect,
 };
 
 #endif /* _VMEM_KUNIT_TOY_H */

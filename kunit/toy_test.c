@@ -269,7 +269,7 @@ static void make_state(struct toy *toy, u32 state)
 						  FOREIGN_TABLES - 1));
 	bench_write(b, vmem_table_gpa(toy->spaces[1].root), 1,
 		    bench_read(b, bench_root(b), 0));
-	toy->aliased = model_aliased(&b->model);
+	toy->aliased = model_aliased(&b->model, 0);
 }
 
 static void translate_all(struct toy *toy)
@@ -321,6 +321,7 @@ static void try_change(struct toy *toy, const struct vmem_mapping *list, u32 nr,
 		if (list[i].kind == VMEM_KIND_UNMAPPED)
 			continue;
 		ret = bench_run(b, list, nr, flags, U64_MAX);
+		bench_touched(b);
 		KUNIT_EXPECT_LE(b->test, ret, 0);
 		KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_reserved, 0);
 		KUNIT_EXPECT_EQ(b->test, POOL_TABLES, b->guest.pool.nr_free +

@@ -260,25 +260,24 @@ static void unmap_shared_whole(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	u64 page = bench_page(b), span = bench_span(b, bench_top(b));
-	struct vmem_mapping m = bench_unmapped(0, span);
-	vmem_table_t table;
+	u64 table = guest_gpa(&b->guest, PART_POOL, 1);
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
-	table = vmem_table(guest_gpa(&b->guest, PART_POOL, 1));
 	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_link_root(&b->guest.pool, table,
+			vmem_pool_link_root(&b->guest.pool, vmem_table(table),
 					    bench_top(b) - 1,
 					    &b->guest.root_links[1]));
-	b->model.tables[1].links = 2;
+	model_add_link(&b->model, table, MODEL_NO_PARENT, 0);
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_unmap(b, 0, page));
-	KUNIT_EXPECT_EQ(test, 0, bench_run(b, &m, 1, 0, U64_MAX));
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
 	KUNIT_EXPECT_EQ(test, bench_read(b, bench_root(b), 0), 0);
 	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.pages[1].nr_links, 1);
 	/* what is below it is as it was, for the other user */
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&b->guest.pool, table,
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&b->guest.pool,
+						    vmem_table(table),
 						    bench_top(b) - 1,
 						    &b->guest.root_links[1]));
 	while (vmem_pool_drop_below(&b->guest.pool))
@@ -304,28 +303,30 @@ static void unmap_list_over_both_halves(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	u64 page = bench_page(b), upper = bench_upper(b);
-	struct vmem_mapping list[2];
-	u32 nr;
+	struct vmem_mapping what = {};
+	struct vmem_change change = {};
+	const struct vmem_mapping *list = change.own;
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -page, 0, page, RWX, 0));
-	KUNIT_ASSERT_EQ(test, 0, b->e->unmap_list(0, U64_MAX, list, &nr));
-	KUNIT_ASSERT_EQ(test, nr, 2);
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, nr,
+	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, 0, U64_MAX, &what));
+	KUNIT_ASSERT_EQ(test, change.nr, 2);
+	KUNIT_EXPECT_EQ(test, change.flags, VMEM_CHANGE_ATOMIC);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, change.nr,
 						      VMEM_CHANGE_ATOMIC));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
 
-	KUNIT_ASSERT_EQ(test, 0, b->e->unmap_list(0, -upper - 1, list, &nr));
-	KUNIT_EXPECT_EQ(test, nr, 1);
+	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, 0, -upper - 1, &what));
+	KUNIT_EXPECT_EQ(test, change.nr, 1);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper);
-	KUNIT_ASSERT_EQ(test, 0, b->e->unmap_list(upper, U64_MAX, list, &nr));
-	KUNIT_EXPECT_EQ(test, nr, 1);
+	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, upper, U64_MAX, &what));
+	KUNIT_EXPECT_EQ(test, change.nr, 1);
 	KUNIT_EXPECT_EQ(test, list[0].virt_base, upper);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper);
-	KUNIT_ASSERT_EQ(test, 0, b->e->unmap_list(page, upper + page - 1, list,
-						  &nr));
-	KUNIT_ASSERT_EQ(test, nr, 2);
+	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, page, upper + page - 1,
+						  &what));
+	KUNIT_ASSERT_EQ(test, change.nr, 2);
 	KUNIT_EXPECT_EQ(test, list[0].virt_base, page);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper - page);
 	KUNIT_EXPECT_EQ(test, list[1].virt_base, upper);
@@ -336,17 +337,17 @@ static void unmap_list_refused(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	u64 page = bench_page(b), upper = bench_upper(b);
-	struct vmem_mapping list[2];
-	u32 nr;
+	struct vmem_mapping what = {};
+	struct vmem_change change = {};
 
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->unmap_list(1, page - 1, list, &nr));
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->unmap_list(0, page, list, &nr));
+	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, 1, page - 1, &what));
+	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, 0, page, &what));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			b->e->unmap_list(2 * page, page - 1, list, &nr));
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->unmap_list(-upper, U64_MAX, list, &nr));
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->unmap_list(0, upper - 1, list, &nr));
+			b->e->range_list(&change, 2 * page, page - 1, &what));
+	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, -upper, U64_MAX, &what));
+	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, 0, upper - 1, &what));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			b->e->unmap_list(-upper, upper - 1, list, &nr));
+			b->e->range_list(&change, -upper, upper - 1, &what));
 }
 
 static void unmap_stopped_everywhere(struct kunit *test)
@@ -366,15 +367,15 @@ static void unmap_stopped_everywhere(struct kunit *test)
 /* 38: unmapping all of a hostile tree keeps within its budget */
 static void check_hostile(struct bench *b)
 {
-	struct vmem_mapping list[2];
+	struct vmem_mapping what = {};
+	struct vmem_change change = {};
 	u64 budget;
-	u32 nr;
 	int ret;
 
-	KUNIT_ASSERT_EQ(b->test, 0, b->e->unmap_list(0, U64_MAX, list, &nr));
+	KUNIT_ASSERT_EQ(b->test, 0, b->e->range_list(&change, 0, U64_MAX, &what));
 	for (budget = 1; budget <= 1000; budget *= 10) {
 		b->guest.calls = 0;
-		ret = bench_run(b, list, nr, VMEM_CHANGE_ATOMIC, budget);
+		ret = bench_run(b, change.own, change.nr, VMEM_CHANGE_ATOMIC, budget);
 		KUNIT_EXPECT_EQ(b->test, ret, -E2BIG);
 		KUNIT_EXPECT_FALSE(b->test, b->change.dirty);
 		/* for reading, and the tables of leaves for writing */

@@ -32,6 +32,10 @@ static_assert(VMEM_IOC_CHANGE_MOVED == VMEM_CHANGED_MOVED);
 static_assert(VMEM_IOC_CHANGE_FREED == VMEM_CHANGED_FREED);
 static_assert(VMEM_IOC_MAP_REPLACE == VMEM_CHANGE_REPLACE);
 static_assert(VMEM_IOC_MAP_ATOMIC == VMEM_CHANGE_ATOMIC);
+static_assert(VMEM_IOC_MAP_SHARED_OK == VMEM_CHANGE_SHARED_OK);
+static_assert(VMEM_IOC_RANGE_SHARED_OK == VMEM_CHANGE_SHARED_OK);
+static_assert(VMEM_IOC_LINK_REPLACE == VMEM_CHANGE_REPLACE);
+static_assert(VMEM_IOC_CHANGE_UNSHARED == VMEM_CHANGED_UNSHARED);
 static_assert(VMEM_IOC_KIND_UNMAPPED == (int)VMEM_KIND_UNMAPPED);
 static_assert(VMEM_IOC_KIND_BASIC == (int)VMEM_KIND_BASIC);
 static_assert(VMEM_IOC_KIND_COW == (int)VMEM_KIND_COW);
@@ -40,32 +44,72 @@ static_assert(VMEM_IOC_KIND_COW == (int)VMEM_KIND_COW);
  * struct vmem_change_work - a changing call
  * @piece:	context of the ops
  * @change:	the core's
- * @range:	for UNMAP: what is to be unmapped, in one part or two
- * @start:	for UNMAP: first address
- * @last:	for UNMAP: last address
- * @unmap:	it is an UNMAP
+ * @what:	for UNMAP and PROTECT: what is to be done to the range
+ * @start:	its first address
+ * @last:	its last address
+ * @link:	for LINK: the table to be linked, without its owner
+ * @owner:	for LINK: id of the space that it is a table of
+ * @depth:	for LINK: of the table, from the root
+ * @our_va:	for LINK: where it is to be linked
+ * @path:	for LINK: permissions of the table entries above
+ * @path_given:	whether these were given
+ * @kind:	VMEM_KIND_BASIC: a MAP; else that of the list to be made
  * @begun:	the space was looked at
  * @id:		of the space
  * @generation:	that the call left when it last let the guest go
  * @rechecks:	how often others made it begin its first pass again
+ * @chunks:	records of links, to be lent
  * @answer:	outputs of the call
  */
 struct vmem_change_work {
 	struct vmem_piece piece;
 	struct vmem_change change;
-	struct vmem_mapping range[2];
+	struct vmem_mapping what;
 	vmem_virt_t start;
 	vmem_virt_t last;
-	bool unmap;
+	struct vmem_link_mapping link;
+	u32 owner;
+	u32 depth;
+	vmem_virt_t our_va;
+	u32 path;
+	bool path_given;
+	enum vmem_mapping_kind kind;
 	bool begun;
 	u32 id;
 	u64 generation;
 	unsigned int rechecks;
+	struct vmem_link_chunk *chunks;
 	struct vmem_ioc_change *answer;
 };
 
-/* The parts of an UNMAP, which are refused together, are in order. */
-static const u32 vmem_unmap_order[] = { 0, 1 };
+/* LINK: the space that has the table now; and the list, when the call begins. */
+static int vmem_change_link(struct vmem_change_work *work,
+			    struct vmem_space_object *space)
+{
+	struct vmem_change *change = &work->change;
+	struct vmem_space_object *owner;
+	struct vmem_mapping *m;
+	int ret;
+
+	owner = vmem_space_find(work->piece.guest, work->owner);
+	if (IS_ERR(owner))
+		return PTR_ERR(owner);
+	if (owner->pool != space->pool || owner->ops != space->ops)
+		return -EINVAL;
+	if (!work->begun) {
+		if (!work->depth || work->depth >= space->ops->fmt->nr_levels)
+			return -EINVAL;
+		work->link.level = space->ops->fmt->nr_levels - 1 - work->depth;
+		ret = space->ops->link_list(change, work->our_va, &work->link);
+		if (ret)
+			return ret;
+	}
+	m = &change->own[change->nr - 1];
+	m->path = work->path;
+	m->path_given = work->path_given;
+	m->link.owner = &owner->space;
+	return 0;
+}
 
 /* The space, and what has become of it. Context: the guest's lock is taken. */
 static struct vmem_space_object *
@@ -73,7 +117,7 @@ vmem_change_space(struct vmem_change_work *work)
 {
 	struct vmem_guest *guest = work->piece.guest;
 	struct vmem_space_object *space;
-	int ret;
+	int ret = 0;
 
 	lockdep_assert_held_write(&guest->lock);
 	space = vmem_space_find(guest, work->id);
@@ -81,16 +125,13 @@ vmem_change_space(struct vmem_change_work *work)
 		return space;
 	if (!space->pool)
 		return ERR_PTR(-EINVAL);
-	if (!work->begun && work->unmap) {
-		ret = vmem_unmap_list(space->ops->fmt, work->start, work->last,
-				      work->range, &work->change.nr);
-		if (ret)
-			return ERR_PTR(ret);
-		work->change.list = work->range;
-		work->change.order = vmem_unmap_order;
-		if (work->change.nr > 1)
-			work->change.flags = VMEM_CHANGE_ATOMIC;
-	}
+	if (work->kind == VMEM_KIND_LINK)
+		ret = vmem_change_link(work, space);
+	else if (work->kind != VMEM_KIND_BASIC && !work->begun)
+		ret = space->ops->range_list(&work->change, work->start,
+					     work->last, &work->what);
+	if (ret)
+		return ERR_PTR(ret);
 	if (work->begun && guest->generation != work->generation) {
 		vmem_change_recheck(&work->change);
 		work->rechecks++;
@@ -98,8 +139,13 @@ vmem_change_space(struct vmem_change_work *work)
 	work->begun = true;
 	work->piece.pool = &space->pool->pool;
 	work->piece.pool->generation = guest->generation + 1;
-	work->piece.shared_root = space->twins ? space->space.root :
-						 VMEM_NO_TABLE;
+	work->piece.movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
+	work->piece.nr_levels = space->ops->fmt->nr_levels;
+	work->piece.root_link = &space->root_link;
+	/* the links of a root that moves aren't counted */
+	work->piece.shared_root =
+		space->twins && !vmem_space_root_moves(space) ?
+		space->space.root : VMEM_NO_TABLE;
 	return space;
 }
 
@@ -109,6 +155,7 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 {
 	struct vmem_piece *piece = &work->piece;
 	bool alone = work->rechecks > VMEM_CHANGE_RECHECKS;
+	vmem_table_t root = space->space.root;
 	struct vmem_guest *guest = piece->guest;
 	unsigned int nr = 0;
 	int ret;
@@ -126,6 +173,8 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 	if (nr == VMEM_CHANGE_ALONE)
 		work->rechecks = 0;
 
+	if (space->space.root != root)
+		vmem_space_root_moved(space, root);
 	space->tables += piece->tables_made;
 	piece->tables_made = 0;
 	if (work->change.dirty) {
@@ -144,10 +193,14 @@ static int vmem_change_pieces(struct vmem_change_work *work,
  */
 static void vmem_change_unreserve(struct vmem_change_work *work)
 {
-	lockdep_assert_held_write(&work->piece.guest->lock);
-	if (work->piece.reservation.nr)
-		vmem_pool_unreserve(work->piece.pool,
-				    &work->piece.reservation);
+	struct vmem_reservation *reservation = &work->piece.reservation;
+	struct vmem_guest *guest = work->piece.guest;
+
+	lockdep_assert_held_write(&guest->lock);
+	guest->links.nr += reservation->links;
+	reservation->links = 0;
+	if (reservation->nr)
+		vmem_pool_unreserve(work->piece.pool, reservation);
 }
 
 static int vmem_change_hold(struct vmem_change_work *work)
@@ -158,6 +211,8 @@ static int vmem_change_hold(struct vmem_change_work *work)
 
 	if (down_write_killable(&guest->lock))
 		return -EINTR;
+	vmem_link_chunks_lend(guest, work->chunks);
+	work->chunks = NULL;
 	space = vmem_change_space(work);
 	if (IS_ERR(space))
 		ret = PTR_ERR(space);
@@ -184,16 +239,23 @@ static void vmem_change_answer(const struct vmem_change_work *work, int ret)
 	answer->out_pages = change->pages;
 	answer->out_done = change->done;
 	answer->out_done_len = change->done_len;
-	if (work->unmap) {
-		/* The two parts are one range to the caller. */
+	if (work->kind != VMEM_KIND_BASIC) {
+		/* The parts are one to the caller. */
 		answer->out_done = !ret;
 		for (i = 0; ret && i < change->done; i++)
-			answer->out_done_len += work->range[i].len;
+			answer->out_done_len += change->own[i].len;
 	}
 	if (ret) {
 		answer->out_at_va = change->at_va;
 		answer->out_at_level = change->at_level;
 	}
+}
+
+/* Records of links for the whole call; lent when it has the guest again. */
+static int vmem_change_lend(struct vmem_change_work *work)
+{
+	work->chunks = vmem_link_chunks_alloc(work->change.need_links);
+	return work->chunks ? 0 : -ENOMEM;
 }
 
 /* Do it all. Return: 0, -errno. */
@@ -206,11 +268,14 @@ static int vmem_change_run(struct vmem_change_work *work)
 		ret = vmem_change_hold(work);
 		if (ret == VMEM_ABSENT)
 			ret = vmem_piece_resident(&work->piece) ?: VMEM_ABSENT;
+		else if (ret == VMEM_LINKS)
+			ret = vmem_change_lend(work) ?: VMEM_LINKS;
 		else if (ret == VMEM_PAUSE && fatal_signal_pending(current))
 			ret = -EINTR;
 	} while (ret > 0);
 
-	while (work->piece.reservation.nr) {
+	vmem_link_chunks_free(work->chunks);
+	while (work->piece.reservation.nr || work->piece.reservation.links) {
 		/* It is given back whatever signal there is. */
 		down_write(&guest->lock);
 		vmem_change_unreserve(work);
@@ -227,6 +292,7 @@ static void vmem_change_init(struct vmem_change_work *work,
 {
 	vmem_piece_init(&work->piece, call->guest);
 	work->piece.changing = true;
+	work->kind = VMEM_KIND_BASIC;
 	work->change.budget = budget ?: VMEM_CHANGE_BUDGET;
 	work->id = space;
 	work->answer = answer;
@@ -245,10 +311,10 @@ static int vmem_mapping_copy(struct vmem_mapping *to,
 	if (check_add_overflow(from->va, from->len - 1, &last) ||
 	    check_add_overflow(from->gpa, from->len - 1, &last))
 		return -EOVERFLOW;
-	if ((unmapped && (from->gpa || from->attrs)) || from->flags ||
-	    from->path || from->attrs & ~perms ||
-	    (from->page_sizes && from->page_sizes != BIT_ULL(12)) ||
-	    (!unmapped && from->kind != VMEM_IOC_KIND_BASIC))
+	if ((unmapped && (from->gpa || from->attrs || from->flags)) ||
+	    from->flags & ~VMEM_IOC_MAPPING_PATH || from->attrs & ~perms ||
+	    (from->path && !(from->flags & VMEM_IOC_MAPPING_PATH)) ||
+	    (from->page_sizes && from->page_sizes != BIT_ULL(12)))
 		return -EOPNOTSUPP;
 
 	*to = (struct vmem_mapping){
@@ -256,9 +322,20 @@ static int vmem_mapping_copy(struct vmem_mapping *to,
 		.phys_base	= from->gpa,
 		.len		= from->len,
 		.kind		= from->kind,
-		.basic.attrs	= from->attrs,
+		.path_given	= from->flags & VMEM_IOC_MAPPING_PATH,
+		.path		= from->path,
 	};
-	return 0;
+	switch (from->kind) {
+	case VMEM_IOC_KIND_UNMAPPED:
+		return 0;
+	case VMEM_IOC_KIND_BASIC:
+		to->basic.attrs = from->attrs;
+		return 0;
+	case VMEM_IOC_KIND_COW:
+		to->cow.attrs = from->attrs;
+		return 0;
+	}
+	return -EOPNOTSUPP;
 }
 
 #define VMEM_MAPPING_BATCH	(PAGE_SIZE / sizeof(struct vmem_ioc_mapping))
@@ -329,7 +406,8 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 	u32 *order = NULL;
 	int ret;
 
-	if (map->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC))
+	if (map->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC |
+			   VMEM_IOC_MAP_SHARED_OK))
 		return -EOPNOTSUPP;
 	if (!map->nr)
 		return -EINVAL;
@@ -391,7 +469,7 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 	ret = vmem_range_check(unmap->start, unmap->last);
 	if (ret)
 		return ret;
-	if (unmap->flags || unmap->__reserved)
+	if (unmap->flags & ~VMEM_IOC_RANGE_SHARED_OK || unmap->__reserved)
 		return -EOPNOTSUPP;
 
 	work = vmem_scratch_alloc(sizeof(*work));
@@ -399,7 +477,8 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 		return -ENOMEM;
 	vmem_change_init(work, call, unmap->space, unmap->budget,
 			 &unmap->change);
-	work->unmap = true;
+	work->kind = VMEM_KIND_UNMAPPED;
+	work->change.flags = unmap->flags;
 	work->start = unmap->start;
 	work->last = unmap->last;
 	ret = vmem_change_run(work);
@@ -411,17 +490,43 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 }
 
 /**
- * vmem_ioctl_protect() - PROTECT, which INFO does not offer
+ * vmem_ioctl_protect() - PROTECT
  * @call:	the call
  * @arg:	struct vmem_ioc_protect
  *
- * Return: -EINVAL, -EOPNOTSUPP.
+ * Context: takes the guest's lock; may wait for tables.
+ * Return: 0, or any errno of vmem_map(), and -ENOENT, -EIO, -ENOMEM, -EINTR.
  */
 int vmem_ioctl_protect(struct vmem_call *call, void *arg)
 {
-	const struct vmem_ioc_protect *protect = arg;
+	struct vmem_ioc_protect *protect = arg;
+	struct vmem_change_work *work;
+	int ret;
 
-	return vmem_range_check(protect->start, protect->last) ?: -EOPNOTSUPP;
+	ret = vmem_range_check(protect->start, protect->last);
+	if (ret)
+		return ret;
+	if (protect->flags & ~VMEM_IOC_RANGE_SHARED_OK || protect->__reserved)
+		return -EOPNOTSUPP;
+
+	work = vmem_scratch_alloc(sizeof(*work));
+	if (!work)
+		return -ENOMEM;
+	vmem_change_init(work, call, protect->space, protect->budget,
+			 &protect->change);
+	work->kind = VMEM_KIND_PROTECT;
+	work->change.flags = protect->flags;
+	work->start = protect->start;
+	work->last = protect->last;
+	work->what.kind = VMEM_KIND_PROTECT;
+	work->what.protect.set = protect->set;
+	work->what.protect.clear = protect->clear;
+	ret = vmem_change_run(work);
+	trace_vmem_protect(call->guest->number, protect->space,
+			   protect->change.out_done, protect->change.out_pages,
+			   protect->change.out_generation, ret);
+	vmem_scratch_free(work, sizeof(*work));
+	return ret;
 }
 
 /**
@@ -439,13 +544,39 @@ int vmem_ioctl_promote(struct vmem_call *call, void *arg)
 }
 
 /**
- * vmem_ioctl_link() - LINK, which INFO does not offer
+ * vmem_ioctl_link() - LINK
  * @call:	the call
  * @arg:	struct vmem_ioc_link
  *
- * Return: -EOPNOTSUPP.
+ * Context: takes the guest's lock; may wait for tables.
+ * Return: 0, or any errno of vmem_map(), and -EIO, -ENOMEM, -EINTR.
  */
 int vmem_ioctl_link(struct vmem_call *call, void *arg)
 {
-	return -EOPNOTSUPP;
+	struct vmem_ioc_link *link = arg;
+	struct vmem_change_work *work;
+	int ret;
+
+	if (link->flags & ~VMEM_IOC_LINK_REPLACE || link->__reserved ||
+	    link->path_given > 1 || (link->path && !link->path_given))
+		return -EOPNOTSUPP;
+
+	work = vmem_scratch_alloc(sizeof(*work));
+	if (!work)
+		return -ENOMEM;
+	vmem_change_init(work, call, link->space, link->budget, &link->change);
+	work->kind = VMEM_KIND_LINK;
+	work->change.flags = link->flags;
+	work->owner = link->owner;
+	work->depth = link->depth;
+	work->our_va = link->our_va;
+	work->link.their_va = link->their_va;
+	work->path = link->path;
+	work->path_given = link->path_given;
+	ret = vmem_change_run(work);
+	trace_vmem_link(call->guest->number, link->space,
+			link->change.out_done, link->change.out_pages,
+			link->change.out_generation, ret);
+	vmem_scratch_free(work, sizeof(*work));
+	return ret;
 }

@@ -96,6 +96,7 @@ static void vmem_guest_end(struct kref *life)
 		xa_for_each(&guest->ids, id, object)
 			if (object->kind == kind)
 				vmem_object_end(guest, object);
+	vmem_link_chunks_free(guest->link_chunks);
 	xa_destroy(&guest->ids);
 	vmem_guest_drop(guest);
 }

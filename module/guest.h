@@ -17,6 +17,7 @@
 #include <linux/xarray.h>
 
 #include "../include/uapi/linux/vmem.h"
+#include "../vmem/pool.h"
 
 /* Limits, which INFO tells. */
 #define VMEM_REGION_LEN_MAX	BIT_ULL(46)
@@ -38,6 +39,7 @@
 
 struct dentry;
 struct file;
+struct vmem_link_chunk;
 
 enum vmem_object_kind {
 	VMEM_OBJECT_REGION,
@@ -69,6 +71,8 @@ struct vmem_object {
  * @spaces:	all spaces, those not yet published too; guarded by @lock
  * @pools:	likewise
  * @pool_ranges: the ranges of all pools; guarded by @lock
+ * @links:	records of links that all pools are lent; guarded by @lock
+ * @link_chunks: where these lie; guarded by @lock
  * @ids:	the objects that are published, by id. Its lock is the lock of
  *		ids: a leaf, also taken in ->mmap().
  * @last_id:	the last one given; guarded by the lock of ids
@@ -95,6 +99,8 @@ struct vmem_guest {
 	struct list_head spaces;
 	struct list_head pools;
 	struct rb_root_cached pool_ranges;
+	struct vmem_link_store links;
+	struct vmem_link_chunk *link_chunks;
 
 	struct xarray ids;
 	u32 last_id;

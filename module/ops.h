@@ -7,6 +7,7 @@
 #ifndef _VMEM_MODULE_OPS_H
 #define _VMEM_MODULE_OPS_H
 
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 
@@ -14,6 +15,9 @@
 #include "../vmem/pool.h"
 #include "pages.h"
 #include "pool.h"
+
+/* So many links of a table are as much work as a table is. */
+#define VMEM_LINKS_A_TABLE	64
 
 /*
  * The address is in the last table's block most of the time. A page of an
@@ -66,7 +70,8 @@ static __always_inline bool vmem_ops_pause(void *ctx, unsigned int nr)
 	return need_resched() || rwlock_is_contended(&piece->guest->residency);
 }
 
-static __always_inline enum vmem_owner
+/* Those below are called once a table: no copy of them a call of the engine. */
+static noinline enum vmem_owner
 vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 	       vmem_table_t parent, unsigned int slot, u32 *links)
 {
@@ -79,29 +84,31 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
 	owner = vmem_pool_owner(piece->pool, table, level, parent, slot, links);
-	if (owner != VMEM_FOREIGN)
-		return owner;
-	return vmem_pool_object_owner(piece->guest, table, level, parent, slot,
-				      links);
+	if (owner == VMEM_FOREIGN)
+		owner = vmem_pool_object_owner(piece->guest, table, level,
+					       parent, slot, links);
+	/* all links may have been looked at */
+	if (owner != VMEM_FOREIGN && *links >= VMEM_LINKS_A_TABLE)
+		piece->tables -= min(piece->tables, *links / VMEM_LINKS_A_TABLE);
+	return owner;
 }
 
-static __always_inline int vmem_ops_reserve(void *ctx, u64 nr)
+static noinline int vmem_ops_reserve(void *ctx, u64 nr, u64 links)
 {
 	struct vmem_piece *piece = ctx;
 
-	return vmem_pool_reserve(piece->pool, &piece->reservation, nr);
+	return vmem_pool_reserve(piece->pool, &piece->reservation, nr, links);
 }
 
-static __always_inline vmem_table_t vmem_ops_reserved(void *ctx, u64 n)
+static noinline vmem_table_t vmem_ops_reserved(void *ctx, u64 n)
 {
 	struct vmem_piece *piece = ctx;
 
 	return vmem_pool_reserved(piece->pool, &piece->reservation, n);
 }
 
-static __always_inline void vmem_ops_take(void *ctx, unsigned int level,
-					  vmem_table_t parent,
-					  unsigned int slot)
+static noinline void vmem_ops_take(void *ctx, unsigned int level,
+				   vmem_table_t parent, unsigned int slot)
 {
 	struct vmem_piece *piece = ctx;
 
@@ -109,9 +116,8 @@ static __always_inline void vmem_ops_take(void *ctx, unsigned int level,
 	piece->tables_made++;
 }
 
-static __always_inline void vmem_ops_put(void *ctx, vmem_table_t table,
-					 vmem_table_t parent,
-					 unsigned int slot)
+static noinline void vmem_ops_put(void *ctx, vmem_table_t table,
+				  vmem_table_t parent, unsigned int slot)
 {
 	struct vmem_piece *piece = ctx;
 
@@ -119,22 +125,48 @@ static __always_inline void vmem_ops_put(void *ctx, vmem_table_t table,
 						   table, parent, slot);
 }
 
-static const struct vmem_table_ops vmem_read_ops __maybe_unused = {
-	.from_phys	= vmem_ops_from_phys,
-	.in_memory	= vmem_ops_in_memory,
-	.pause		= vmem_ops_pause,
-};
+static noinline void vmem_ops_share(void *ctx, vmem_table_t table,
+				    vmem_table_t parent, unsigned int slot)
+{
+	struct vmem_piece *piece = ctx;
 
-static const struct vmem_table_ops vmem_change_ops __maybe_unused = {
-	.from_phys	= vmem_ops_from_phys,
-	.in_memory	= vmem_ops_in_memory,
-	.pause		= vmem_ops_pause,
-	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
+	vmem_pool_object_share(piece->guest, piece->pool, &piece->reservation,
+			       table, parent, slot);
+}
+
+static __always_inline u64 vmem_ops_shares(void *ctx)
+{
+	struct vmem_piece *piece = ctx;
+
+	return piece->reservation.links;
+}
+
+static noinline void vmem_ops_update_root(void *ctx, unsigned int level)
+{
+	struct vmem_piece *piece = ctx;
+
+	vmem_pool_take_root(piece->pool, &piece->reservation, level,
+			    piece->root_link);
+	piece->shared_root = VMEM_NO_TABLE;
+	piece->tables_made++;
+}
+
+static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
+	.read = {
+		.from_phys	= vmem_ops_from_phys,
+		.in_memory	= vmem_ops_in_memory,
+		.pause		= vmem_ops_pause,
+	},
+	/* of spaces that may not, no table is found frozen */
+	.movability	= VMEM_MAY_MOVE_TABLE,
 	.owner		= vmem_ops_owner,
 	.reserve	= vmem_ops_reserve,
 	.reserved	= vmem_ops_reserved,
 	.take		= vmem_ops_take,
 	.put		= vmem_ops_put,
+	.share		= vmem_ops_share,
+	.shares		= vmem_ops_shares,
+	.update_root	= vmem_ops_update_root,
 };
 
 #endif /* _VMEM_MODULE_OPS_H */

@@ -167,7 +167,8 @@ static bool vmem_piece_refused(const struct vmem_piece *piece, vmem_phys_t gpa)
  * @host:	out: its address
  *
  * Context: a piece.
- * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; -EROFS: frozen.
+ * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; VMEM_FROZEN; -EROFS: frozen, and the
+ * space's tables don't move.
  */
 int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		      enum vmem_intent intent, vmem_pte_t **host)
@@ -186,7 +187,7 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	if (!region)
 		return VMEM_OUTSIDE;
 	if (intent == VMEM_WRITE && region->frozen)
-		return -EROFS;
+		return piece->movable ? VMEM_FROZEN : -EROFS;
 
 	nr = (gpa - region->gpa) >> VMEM_BLOCK_LG2;
 	block = xa_load(&region->blocks, nr);

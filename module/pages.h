@@ -163,6 +163,9 @@ struct vmem_region {
  * @reservation: in @pool
  * @shared_root: of a changing call: the root, if other spaces have it and it is
  *		no table of a pool, else VMEM_NO_TABLE
+ * @nr_levels:	of a changing call: of its space's format
+ * @root_link:	of a changing call: storage for the link of a root that moves
+ * @movable:	of a changing call: frozen tables may move
  * @tables_made: by this call, less those that it freed
  */
 struct vmem_piece {
@@ -189,6 +192,9 @@ struct vmem_piece {
 	struct vmem_pool *pool;
 	struct vmem_reservation reservation;
 	vmem_table_t shared_root;
+	struct vmem_link *root_link;
+	u8 nr_levels;
+	bool movable;
 	s64 tables_made;
 };
 

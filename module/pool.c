@@ -94,6 +94,90 @@ bool vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
 	return vmem_pool_put(own, table, parent, slot);
 }
 
+/**
+ * vmem_pool_object_share() - a table has one link more
+ * @guest:	the guest
+ * @own:	the call's pool, where it most likely belongs
+ * @reservation: the call's
+ * @table:	the table, of any pool
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ *
+ * Context: vmem_guest.lock is held for writing.
+ */
+void vmem_pool_object_share(struct vmem_guest *guest, struct vmem_pool *own,
+			    struct vmem_reservation *reservation,
+			    vmem_table_t table, vmem_table_t parent,
+			    unsigned int slot)
+{
+	lockdep_assert_held_write(&guest->lock);
+	if (vmem_pool_find(own, table) == VMEM_POOL_NONE)
+		own = &vmem_pool_object_at(guest, vmem_table_gpa(table))->pool;
+	vmem_pool_share(own, reservation, table, parent, slot);
+}
+
+/**
+ * vmem_link_chunks_alloc() - records of links, to be lent
+ * @nr:		how many are needed, at most VMEM_LINKS_MAX
+ *
+ * Context: sleeps.
+ * Return: as many or more; NULL: no memory.
+ */
+struct vmem_link_chunk *vmem_link_chunks_alloc(u64 nr)
+{
+	struct vmem_link_chunk *chunks = NULL, *chunk;
+	u64 have;
+
+	BUILD_BUG_ON(sizeof(*chunk) > PAGE_SIZE);
+	for (have = 0; have < nr; have += ARRAY_SIZE(chunk->links)) {
+		chunk = vmem_scratch_alloc(PAGE_SIZE);
+		if (!chunk) {
+			vmem_link_chunks_free(chunks);
+			return NULL;
+		}
+		chunk->next = chunks;
+		chunks = chunk;
+	}
+	return chunks;
+}
+
+/**
+ * vmem_link_chunks_lend() - lend records to all pools of a guest
+ * @guest:	the guest, which has them from now on
+ * @chunks:	from vmem_link_chunks_alloc(), or NULL
+ *
+ * Context: vmem_guest.lock is held for writing.
+ */
+void vmem_link_chunks_lend(struct vmem_guest *guest,
+			   struct vmem_link_chunk *chunks)
+{
+	struct vmem_link_chunk *chunk;
+	unsigned int i;
+
+	lockdep_assert_held_write(&guest->lock);
+	while ((chunk = chunks)) {
+		chunks = chunk->next;
+		chunk->next = guest->link_chunks;
+		guest->link_chunks = chunk;
+		for (i = 0; i < ARRAY_SIZE(chunk->links); i++)
+			vmem_link_lend(&guest->links, &chunk->links[i]);
+	}
+}
+
+/**
+ * vmem_link_chunks_free() - free records of links
+ * @chunks:	not lent, or their guest has ended
+ */
+void vmem_link_chunks_free(struct vmem_link_chunk *chunks)
+{
+	struct vmem_link_chunk *chunk;
+
+	while ((chunk = chunks)) {
+		chunks = chunk->next;
+		vmem_scratch_free(chunk, PAGE_SIZE);
+	}
+}
+
 static int vmem_pool_range_compare(const void *a, const void *b)
 {
 	const struct vmem_pool_range *x = a, *y = b;
@@ -224,7 +308,8 @@ err:
 	return ret;
 }
 
-static int vmem_pool_alloc(struct vmem_pool_object *pool)
+static int vmem_pool_alloc(struct vmem_guest *guest,
+			   struct vmem_pool_object *pool)
 {
 	u64 capacity = 0;
 	u32 i;
@@ -238,7 +323,7 @@ static int vmem_pool_alloc(struct vmem_pool_object *pool)
 	if (!pool->nodes || !pool->storage)
 		return -ENOMEM;
 	vmem_pool_init(&pool->pool, pool->ranges, pool->nr_ranges,
-		       VMEM_POOL_TABLE_LG2, pool->storage);
+		       VMEM_POOL_TABLE_LG2, &guest->links, pool->storage);
 	return 0;
 }
 
@@ -278,7 +363,7 @@ int vmem_ioctl_pool_create(struct vmem_call *call, void *arg)
 	ret = vmem_pool_copy_ranges(pool, create);
 	if (ret)
 		goto err_pool;
-	ret = vmem_pool_alloc(pool);
+	ret = vmem_pool_alloc(guest, pool);
 	if (ret)
 		goto err_pool;
 	ret = vmem_object_reserve(guest, &pool->object, VMEM_OBJECT_POOL);

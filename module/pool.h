@@ -8,9 +8,17 @@
 
 #include <linux/interval_tree.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 
 #include "../vmem/pool.h"
 #include "guest.h"
+
+/* A page of records of links, which stays with the guest. */
+struct vmem_link_chunk {
+	struct vmem_link_chunk *next;
+	struct vmem_link links[(PAGE_SIZE - sizeof(void *)) /
+			       sizeof(struct vmem_link)];
+};
 
 /* A range of a pool, in vmem_guest.pool_ranges. */
 struct vmem_pool_node {
@@ -56,6 +64,14 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 bool vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
 			  vmem_table_t table, vmem_table_t parent,
 			  unsigned int slot);
+void vmem_pool_object_share(struct vmem_guest *guest, struct vmem_pool *own,
+			    struct vmem_reservation *reservation,
+			    vmem_table_t table, vmem_table_t parent,
+			    unsigned int slot);
+struct vmem_link_chunk *vmem_link_chunks_alloc(u64 nr);
+void vmem_link_chunks_lend(struct vmem_guest *guest,
+			   struct vmem_link_chunk *chunks);
+void vmem_link_chunks_free(struct vmem_link_chunk *chunks);
 struct vmem_pool_object *vmem_pool_object_at(struct vmem_guest *guest,
 					     vmem_phys_t gpa);
 void vmem_pool_object_free(struct vmem_pool_object *pool);

@@ -130,7 +130,7 @@ static int vmem_space_make_root(struct vmem_guest *guest,
 	vmem_pte_t *host;
 	int ret;
 
-	ret = vmem_pool_reserve(pool, &piece->reservation, 1);
+	ret = vmem_pool_reserve(pool, &piece->reservation, 1, 0);
 	if (ret)
 		return ret;
 	space->space.root = vmem_pool_reserved(pool, &piece->reservation, 0);
@@ -187,6 +187,46 @@ static void vmem_space_count_twins(struct vmem_guest *guest,
 		other->twins += delta;
 		space->twins++;
 	}
+}
+
+/**
+ * vmem_space_root_moves() - would this space's root move to be changed?
+ * @space:	the space
+ *
+ * Context: vmem_guest.lock is held.
+ */
+bool vmem_space_root_moves(const struct vmem_space_object *space)
+{
+	struct vmem_guest *guest = space->guest;
+	const struct vmem_region *region;
+	bool frozen;
+
+	if (!(space->flags & VMEM_IOC_SPACE_MOVABLE))
+		return false;
+	read_lock(&guest->residency);
+	region = vmem_region_at(guest, vmem_table_gpa(space->space.root));
+	frozen = region && region->frozen;
+	read_unlock(&guest->residency);
+	return frozen;
+}
+
+/**
+ * vmem_space_root_moved() - a space has another root, a table of its pool
+ * @space:	the space
+ * @from:	the old root, which was no table of a pool
+ *
+ * Context: vmem_guest.lock is held for writing.
+ */
+void vmem_space_root_moved(struct vmem_space_object *space, vmem_table_t from)
+{
+	struct vmem_space_object *other;
+
+	lockdep_assert_held_write(&space->guest->lock);
+	list_for_each_entry(other, &space->guest->spaces, link)
+		if (other->space.root == from)
+			other->twins--;
+	space->twins = 0;
+	space->root_pool = space->pool;
 }
 
 static int vmem_space_enter(struct vmem_guest *guest,
@@ -306,13 +346,16 @@ void vmem_space_item(const struct vmem_space_object *space,
 
 static int vmem_space_check(const struct vmem_ioc_space_create *create)
 {
-	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF;
+	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF |
+			  VMEM_IOC_SPACE_MOVABLE;
 
 	if (create->flags & ~flags || create->__reserved ||
 	    !vmem_format_of_id(create->format))
 		return -EOPNOTSUPP;
-	if (create->flags & VMEM_IOC_SPACE_NEW &&
-	    (create->root || !create->pool))
+	if (create->flags & VMEM_IOC_SPACE_NEW && create->root)
+		return -EINVAL;
+	if (create->flags & (VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE) &&
+	    !create->pool)
 		return -EINVAL;
 	return 0;
 }

@@ -43,10 +43,12 @@ struct vmem_translate_batch {
  * @walk_space:	vmem_walk_space()
  * @walk_end:	vmem_walk_end()
  * @map:	vmem_map()
+ * @range_list:	vmem_range_list()
+ * @link_list:	vmem_link_list()
  *
  * These are the only indirect calls: the core is inlined into each function
- * with the format and the ops as constants. All but @facts and @walk_init run
- * in a piece.
+ * with the format and the ops as constants. All but @facts, @walk_init and the
+ * lists run in a piece.
  */
 struct vmem_format_ops {
 	const struct vmem_format *fmt;
@@ -70,9 +72,16 @@ struct vmem_format_ops {
 	void (*walk_end)(struct vmem_piece *piece, struct vmem_walk *walk,
 			 struct vmem_space_aware_mapping *out, u32 max,
 			 u32 *nr);
-	int (*map)(struct vmem_piece *piece, const struct vmem_space *space,
+	int (*map)(struct vmem_piece *piece, struct vmem_space *space,
 		   struct vmem_change *change);
+	int (*range_list)(struct vmem_change *change, vmem_virt_t start,
+			  vmem_virt_t last, const struct vmem_mapping *what);
+	int (*link_list)(struct vmem_change *change, vmem_virt_t our_va,
+			 const struct vmem_link_mapping *link);
 };
+
+int vmem_x86_64_map(struct vmem_piece *piece, struct vmem_space *space,
+		    struct vmem_change *change);
 
 extern const struct vmem_format_ops vmem_format_x86_64_4level;
 extern const struct vmem_format_ops vmem_format_x86_64_5level;
@@ -85,7 +94,7 @@ extern const struct vmem_format_ops vmem_format_x86_64_5level;
  * @ops:	of its format; immutable
  * @space:	the core's; the facts are immutable
  * @pool:	where its tables come from, NULL: it is for reading; immutable
- * @root_pool:	the pool that has a link for its root, NULL: none; immutable
+ * @root_pool:	the pool that has a link for its root, NULL: none
  * @root_link:	that link; guarded as the pool is
  * @twins:	other spaces of this root, which is no table of a pool
  * @tables:	made by calls on this space less those that they freed, which
@@ -121,6 +130,8 @@ const struct vmem_format_ops *vmem_format_nth(u32 n);
 struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id);
 void vmem_space_absent(const struct vmem_space_object *space,
 		       struct vmem_piece *piece);
+bool vmem_space_root_moves(const struct vmem_space_object *space);
+void vmem_space_root_moved(struct vmem_space_object *space, vmem_table_t from);
 void vmem_space_free(struct vmem_space_object *space);
 void vmem_space_abort(struct vmem_guest *guest,
 		      struct vmem_space_object *space);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions of one format. A file of its own for each format defines
- * VMEM_FMT (the core's format), VMEM_FMT_ID and VMEM_FMT_OPS (the name of the
- * result), and includes this. No indirect call is left in these functions:
- * they are the innermost ones that are reached by one.
+ * VMEM_FMT (the core's format), VMEM_FMT_ID, VMEM_FMT_MAP (its vmem_map(), which
+ * formats that differ in their levels only have in common) and VMEM_FMT_OPS (the
+ * name of the result), and includes this. No indirect call is left in these
+ * functions: they are the innermost ones that are reached by one.
  */
 #include "../vmem/vmem.h"
 #include "ops.h"
@@ -42,7 +43,7 @@ static noinline int vmem_fmt_translate(struct vmem_piece *piece,
 				       const struct vmem_space *space,
 				       struct vmem_translate_batch *batch)
 {
-	return vmem_translate(&VMEM_FMT, &vmem_read_ops, piece, space,
+	return vmem_translate(&VMEM_FMT, &vmem_table_ops.read, piece, space,
 			      batch->vas, batch->nr, batch->out,
 			      batch->entries, &batch->done);
 }
@@ -61,8 +62,8 @@ static noinline int vmem_fmt_walk_space(struct vmem_piece *piece,
 					struct vmem_space_aware_mapping *out,
 					u32 max, u32 *nr)
 {
-	return vmem_walk_space(&VMEM_FMT, &vmem_read_ops, piece, space, walk,
-			       out, max, nr);
+	return vmem_walk_space(&VMEM_FMT, &vmem_table_ops.read, piece, space,
+			       walk, out, max, nr);
 }
 
 static noinline void vmem_fmt_walk_end(struct vmem_piece *piece,
@@ -70,14 +71,22 @@ static noinline void vmem_fmt_walk_end(struct vmem_piece *piece,
 				       struct vmem_space_aware_mapping *out,
 				       u32 max, u32 *nr)
 {
-	vmem_walk_end(&VMEM_FMT, &vmem_read_ops, piece, walk, out, max, nr);
+	vmem_walk_end(&VMEM_FMT, &vmem_table_ops.read, piece, walk, out, max,
+		      nr);
 }
 
-static noinline int vmem_fmt_map(struct vmem_piece *piece,
-				 const struct vmem_space *space,
-				 struct vmem_change *change)
+static noinline int vmem_fmt_range_list(struct vmem_change *change,
+					vmem_virt_t start, vmem_virt_t last,
+					const struct vmem_mapping *what)
 {
-	return vmem_map(&VMEM_FMT, &vmem_change_ops, piece, space, change);
+	return vmem_range_list(&VMEM_FMT, change, start, last, what);
+}
+
+static noinline int vmem_fmt_link_list(struct vmem_change *change,
+				       vmem_virt_t our_va,
+				       const struct vmem_link_mapping *link)
+{
+	return vmem_link_list(&VMEM_FMT, change, our_va, link);
 }
 
 const struct vmem_format_ops VMEM_FMT_OPS = {
@@ -89,5 +98,7 @@ const struct vmem_format_ops VMEM_FMT_OPS = {
 	.walk_init	= vmem_fmt_walk_init,
 	.walk_space	= vmem_fmt_walk_space,
 	.walk_end	= vmem_fmt_walk_end,
-	.map		= vmem_fmt_map,
+	.map		= VMEM_FMT_MAP,
+	.range_list	= vmem_fmt_range_list,
+	.link_list	= vmem_fmt_link_list,
 };

@@ -45,6 +45,18 @@ DEFINE_EVENT(vmem_change, vmem_unmap,
 	     TP_ARGS(guest, space, done, pages, generation, ret)
 );
 
+DEFINE_EVENT(vmem_change, vmem_protect,
+	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
+		      u64 generation, int ret),
+	     TP_ARGS(guest, space, done, pages, generation, ret)
+);
+
+DEFINE_EVENT(vmem_change, vmem_link,
+	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
+		      u64 generation, int ret),
+	     TP_ARGS(guest, space, done, pages, generation, ret)
+);
+
 TRACE_EVENT(vmem_walk,
 	    TP_PROTO(u64 guest, u32 index, u64 va, u32 records),
 	    TP_ARGS(guest, index, va, records),

@@ -16,6 +16,37 @@
 
 #include "cursor.h"
 #include "map.h"
+#include "move.h"
+
+/* The attributes of the leaves that a mapping makes. */
+static inline u32 vmem_mapping_attrs(const struct vmem_mapping *m)
+{
+	return m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
+					  m->basic.attrs;
+}
+
+/* Can table entries be made that grant just what was given? */
+static __always_inline int vmem_path_check(const struct vmem_format *fmt,
+					   const struct vmem_facts *facts,
+					   const struct vmem_mapping *m,
+					   unsigned int level)
+{
+	u32 all = GENMASK(4 * fmt->nr_levels - 1, 4 * level), perms;
+	u64 entry;
+
+	if (!m->path_given)
+		return 0;
+	if (m->path & ~all)
+		return -EINVAL;
+	for (; level < fmt->nr_levels; level++) {
+		perms = m->path >> (4 * level) & VMEM_RWXU;
+		entry = fmt->make_table(vmem_table(0), perms);
+		if (fmt->classify(facts, entry, level) != VMEM_CLASS_TABLE ||
+		    fmt->path(fmt->nibble(entry)) != perms)
+			return -EOPNOTSUPP;
+	}
+	return 0;
+}
 
 /* Is a mapping one that could be made? */
 static __always_inline int
@@ -38,7 +69,18 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	switch (m->kind) {
 	case VMEM_KIND_UNMAPPED:
 		return 0;
+	case VMEM_KIND_PROTECT:
+		if (m->protect.set & m->protect.clear)
+			return -EINVAL;
+		return fmt->can_protect(facts, m->protect.set,
+					m->protect.clear);
+	case VMEM_KIND_LINK:
+		return vmem_path_check(fmt, facts, m, m->link.level + 1U);
 	case VMEM_KIND_BASIC:
+		if (m->basic.attrs & VMEM_COW)
+			return -EOPNOTSUPP;
+		break;
+	case VMEM_KIND_COW:
 		break;
 	default:
 		return -EOPNOTSUPP;
@@ -46,7 +88,8 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	if (check_add_overflow(m->phys_base, m->len - 1, &phys_last) ||
 	    phys_last >> facts->phys_bits)
 		return -EOVERFLOW;
-	return fmt->make_leaf(facts, m->basic.attrs, 0, leaf);
+	return fmt->make_leaf(facts, vmem_mapping_attrs(m), 0, leaf) ?:
+	       vmem_path_check(fmt, facts, m, 1);
 }
 
 /* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
@@ -86,7 +129,8 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 			return ret;
 		}
 	}
-	if (atomic) {
+	/* those of a list of ours are in order */
+	if (atomic && change->list != change->own) {
 		ret = vmem_change_apart(change);
 		if (ret)
 			return ret;
@@ -94,6 +138,12 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 	change->phase = VMEM_PHASE_CHECK;
 	vmem_change_recheck(change);
 	return 0;
+}
+
+/* The n-th mapping of the list in ascending order. */
+static inline u32 vmem_change_nth(const struct vmem_change *change, u32 n)
+{
+	return change->list == change->own ? n : change->order[n];
 }
 
 /* The mapping in hand in pass 1, NULL when all were read. */
@@ -104,10 +154,28 @@ vmem_change_unread(struct vmem_change *change)
 		return change->item == change->done ?
 		       &change->list[change->item] : NULL;
 	while (change->item < change->nr &&
-	       change->order[change->item] < change->done)
+	       vmem_change_nth(change, change->item) < change->done)
 		change->item++;
 	return change->item < change->nr ?
-	       &change->list[change->order[change->item]] : NULL;
+	       &change->list[vmem_change_nth(change, change->item)] : NULL;
+}
+
+/*
+ * Are tables that are left empty freed at the end, as another mapping of the
+ * list may need them? Those of a list of our own are apart, or see below.
+ */
+static inline bool vmem_change_sweeps(const struct vmem_change *change)
+{
+	return change->flags & VMEM_CHANGE_ATOMIC && change->list != change->own;
+}
+
+/* What is unmapped for a link leaves the table that holds the entry. */
+static inline unsigned int vmem_change_keep(const struct vmem_change *change)
+{
+	const struct vmem_mapping *m = &change->list[change->nr - 1];
+
+	return change->list == change->own && m->kind == VMEM_KIND_LINK ?
+	       m->link.level + 1U : VMEM_LEVELS_MAX;
 }
 
 /*
@@ -118,11 +186,10 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 					     struct vmem_change *change,
 					     struct vmem_place *place)
 {
-	bool atomic = change->flags & VMEM_CHANGE_ATOMIC;
-
 	place->apply = change->phase != VMEM_PHASE_CHECK;
 	place->sweep = change->phase == VMEM_PHASE_SWEEP;
-	place->free = place->sweep || !atomic;
+	place->free = place->sweep || !vmem_change_sweeps(change);
+	place->keep = vmem_change_keep(change);
 	switch (change->phase) {
 	case VMEM_PHASE_CHECK:
 		place->m = vmem_change_unread(change);
@@ -146,11 +213,14 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 	place->first = place->m->virt_base;
 	if (place->m == &change->list[change->done])
 		place->first += change->done_len;
-	place->map = place->m->kind != VMEM_KIND_UNMAPPED;
-	place->needs = place->m->basic.attrs & VMEM_RWXU;
-	/* that it can be made was seen before pass 1 */
-	if (place->map && e->fmt->make_leaf(e->facts, place->m->basic.attrs, 0,
-					    &place->leaf))
+	place->kind = place->m->kind;
+	place->needs = place->kind == VMEM_KIND_LINK ?
+		       VMEM_R | VMEM_W | VMEM_X :
+		       vmem_mapping_attrs(place->m) & VMEM_RWXU;
+	/* that a leaf can be made was seen before pass 1 */
+	if ((place->kind != VMEM_KIND_BASIC && place->kind != VMEM_KIND_COW) ||
+	    e->fmt->make_leaf(e->facts, vmem_mapping_attrs(place->m), 0,
+			      &place->leaf))
 		place->leaf = 0;
 	return change->phase == VMEM_PHASE_APPLY ? &change->done_len :
 						   &change->offset;
@@ -170,7 +240,8 @@ static __always_inline void vmem_change_passed(struct vmem_change *change)
 	if (!(change->flags & VMEM_CHANGE_ATOMIC)) {
 		change->phase = VMEM_PHASE_BEGIN;
 	} else if (change->done == change->nr) {
-		change->phase = VMEM_PHASE_SWEEP;
+		change->phase = vmem_change_sweeps(change) ? VMEM_PHASE_SWEEP :
+							     VMEM_PHASE_DONE;
 		change->item = 0;
 		change->offset = 0;
 		change->visited = 0;
@@ -181,13 +252,13 @@ static __always_inline void vmem_change_passed(struct vmem_change *change)
 static __always_inline int vmem_change_touch(const struct vmem_env *e,
 					     struct vmem_change *change)
 {
-	bool moved = false;
+	bool begun = false;
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
 	for (; change->touched < change->need; change->touched++) {
-		if (moved && e->ops->pause(e->ctx, 1))
+		if (begun && e->read->pause(e->ctx, 1))
 			return VMEM_PAUSE;
 		table = e->ops->reserved(e->ctx, change->touched);
 		/* an entry can't name it */
@@ -196,7 +267,7 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 		ret = vmem_change_reach(e, table, &host);
 		if (ret)
 			return ret;
-		moved = true;
+		begun = true;
 	}
 	return 0;
 }
@@ -209,9 +280,11 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change)
 	change->item = change->flags & VMEM_CHANGE_ATOMIC ? 0 : change->done;
 	change->offset = 0;
 	change->need = 0;
+	change->need_links = 0;
 	change->touched = 0;
 	change->visited = 0;
 	change->counting = 0;
+	change->moving = 0;
 	change->keeps = 0;
 	change->low = VMEM_LEVELS_MAX;
 }
@@ -229,24 +302,26 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 	vmem_virt_t va = m->virt_base, last = va + (m->len - 1);
 	unsigned int level = vmem_top(e->fmt), slot = 0, end;
 	vmem_table_t table = space->root, parent = VMEM_NO_TABLE;
+	u32 attrs = vmem_mapping_attrs(m), links;
 	vmem_pte_t *host;
 	u64 entry, leaf;
 
-	if (m->kind != VMEM_KIND_BASIC || !m->len ||
-	    change->budget < e->fmt->nr_levels ||
+	if ((m->kind != VMEM_KIND_BASIC && m->kind != VMEM_KIND_COW) ||
+	    !m->len || m->path_given || change->budget < e->fmt->nr_levels ||
 	    (va ^ last) >> vmem_table_lg2(e->fmt, 0))
 		return false;
 	for (;; level--) {
-		if (vmem_change_owned(e, table, level, parent, slot) ||
-		    e->ops->from_phys(e->ctx, table,
-				      level ? VMEM_READ : VMEM_WRITE, &host))
+		if (vmem_change_owned(e, change, table, level, parent, slot, 0,
+				      &links) ||
+		    e->read->from_phys(e->ctx, table,
+				       level ? VMEM_READ : VMEM_WRITE, &host))
 			return false;
 		slot = vmem_index(e->fmt, va, level);
 		if (!level)
 			break;
 		entry = vmem_read(host, slot);
 		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE ||
-		    m->basic.attrs & VMEM_RWXU & ~vmem_table_perms(e, entry))
+		    attrs & VMEM_RWXU & ~vmem_table_perms(e, entry))
 			return false;
 		parent = table;
 		table = vmem_entry_table(e, entry, level);
@@ -254,7 +329,7 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 
 	end = vmem_index(e->fmt, last, 0);
 	if (vmem_any(host, slot, end, e->fmt->present) ||
-	    e->fmt->make_leaf(e->facts, m->basic.attrs, 0, &leaf))
+	    e->fmt->make_leaf(e->facts, attrs, 0, &leaf))
 		return false;
 	vmem_fill(host, slot, end, leaf + m->phys_base,
 		  BIT_ULL(e->fmt->page_lg2));
@@ -266,10 +341,10 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 
 static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	 void *ctx, const struct vmem_space *space, struct vmem_change *change)
+	 void *ctx, struct vmem_space *space, struct vmem_change *change)
 {
-	const struct vmem_env e = { fmt, ops, ctx, &space->facts };
-	struct vmem_place place = {};
+	const struct vmem_env e = { fmt, &ops->read, ctx, &space->facts, ops };
+	struct vmem_place place = { .space = space };
 	u64 *offset;
 	int ret = 0;
 
@@ -286,14 +361,14 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 				break;
 			change->phase = VMEM_PHASE_BEGIN;
 			if (change->done < change->nr &&
-			    ops->pause(ctx, fmt->nr_levels))
+			    ops->read.pause(ctx, fmt->nr_levels))
 				ret = VMEM_PAUSE;
 			break;
 		case VMEM_PHASE_RESERVE:
 			change->at_va = change->list[change->done].virt_base +
 					change->done_len;
 			change->at_level = 0;
-			ret = ops->reserve(ctx, change->need);
+			ret = ops->reserve(ctx, change->need, change->need_links);
 			if (!ret)
 				change->phase = VMEM_PHASE_TOUCH;
 			break;
@@ -315,8 +390,7 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 							      VMEM_PHASE_RESERVE;
 				break;
 			}
-			ret = vmem_change_range(&e, change, &place, space->root,
-						offset);
+			ret = vmem_change_range(&e, change, &place, offset);
 			if (!ret)
 				vmem_change_passed(change);
 			break;
@@ -326,26 +400,28 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 }
 
 static __always_inline int
-vmem_unmap_list(const struct vmem_format *fmt, vmem_virt_t start,
-		vmem_virt_t last, struct vmem_mapping list[2], u32 *nr)
+vmem_range_list(const struct vmem_format *fmt, struct vmem_change *change,
+		vmem_virt_t start, vmem_virt_t last,
+		const struct vmem_mapping *what)
 {
 	u64 low = BIT_ULL(fmt->page_lg2) - 1, upper = vmem_upper(fmt);
+	struct vmem_mapping *m = change->own;
 
 	if (start & low || ~last & low || start > last ||
 	    !vmem_is_canonical(fmt, start) || !vmem_is_canonical(fmt, last))
 		return -EINVAL;
-	list[0] = (struct vmem_mapping){ .virt_base = start };
-	*nr = 1;
+	m[0] = *what;
+	m[0].virt_base = start;
+	m[0].len = last - start + 1;
+	change->nr = 1;
 	if (start < upper && last >= upper) {
-		list[0].len = ~upper + 1 - start;
-		list[1] = (struct vmem_mapping){
-			.virt_base	= upper,
-			.len		= last - upper + 1,
-		};
-		*nr = 2;
-		return 0;
+		m[1] = *what;
+		m[1].virt_base = upper;
+		m[1].len = last - upper + 1;
+		m[0].len = ~upper + 1 - start;
+		change->nr = 2;
 	}
-	list[0].len = last - start + 1;
+	vmem_change_own(change);
 	return 0;
 }
 

@@ -111,9 +111,10 @@ static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
  */
 struct vmem_env {
 	const struct vmem_format *fmt;
-	const struct vmem_table_ops *ops;
+	const struct vmem_table_read_ops *read;
 	void *ctx;
 	const struct vmem_facts *facts;
+	const struct vmem_table_ops *ops;	/* of a change, else NULL */
 };
 
 static __always_inline enum vmem_class

@@ -116,6 +116,12 @@ static __always_inline u32 vmem_x86_64_path(u32 nibbles)
 	       (p & ~nx) << 2;
 }
 
+static __always_inline bool vmem_x86_64_is_cow(const struct vmem_facts *facts,
+					       u64 entry)
+{
+	return (entry & X86_64_AVL) == facts->cow;
+}
+
 static __always_inline u32
 vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 		       unsigned int level)
@@ -129,7 +135,7 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 	       (entry & X86_64_PCD ? VMEM_PCD : 0) |
 	       (entry & X86_64_PWT ? VMEM_PWT : 0) |
 	       (entry & pat ? VMEM_PAT : 0) |
-	       ((entry & X86_64_AVL) == facts->cow ? VMEM_COW : 0) |
+	       (vmem_x86_64_is_cow(facts, entry) ? VMEM_COW : 0) |
 	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
 }
 
@@ -145,21 +151,57 @@ static __always_inline u64 vmem_x86_64_make_table(vmem_table_t table, u32 perms)
 	       (perms & VMEM_X ? 0 : X86_64_NX);
 }
 
+static __always_inline u64 vmem_x86_64_move_table(const struct vmem_facts *facts,
+						  u64 entry, vmem_table_t table)
+{
+	return (entry & ~facts->addr) | vmem_table_gpa(table);
+}
+
 static __always_inline int
 vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
 		      unsigned int level, u64 *leaf)
 {
 	u64 nx = attrs & VMEM_X ? 0 : X86_64_NX;
 
-	if (!(attrs & VMEM_R) || attrs & ~(VMEM_R | VMEM_W | VMEM_X))
+	if (!(attrs & VMEM_R) ||
+	    attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
+	    (attrs & VMEM_W && attrs & VMEM_COW))
 		return -EOPNOTSUPP;
 	if (nx & facts->reserved)
 		return -EOPNOTSUPP;
 
 	*leaf = X86_64_P | X86_64_A | X86_64_D | nx |
 		(attrs & VMEM_W ? X86_64_RW : 0) |
+		(attrs & VMEM_COW ? facts->cow : 0) |
 		(level ? X86_64_PS : 0);
 	return 0;
+}
+
+/* There is no bit for R, which can't be cleared. */
+static __always_inline int
+vmem_x86_64_can_protect(const struct vmem_facts *facts, u32 set, u32 clear)
+{
+	if (set & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
+	    clear & ~(VMEM_W | VMEM_X | VMEM_COW))
+		return -EOPNOTSUPP;
+	return clear & VMEM_X && facts->reserved & X86_64_NX ? -EOPNOTSUPP : 0;
+}
+
+static __always_inline u64
+vmem_x86_64_protect(const struct vmem_facts *facts, u64 entry, u32 set,
+		    u32 clear)
+{
+	if (clear & VMEM_COW && vmem_x86_64_is_cow(facts, entry))
+		entry &= ~X86_64_AVL;
+	if (set & VMEM_COW)
+		entry = (entry & ~X86_64_AVL) | facts->cow;
+	entry &= ~((clear & VMEM_W ? X86_64_RW : 0) |
+		   (set & VMEM_X ? X86_64_NX : 0));
+	entry |= (set & VMEM_W ? X86_64_RW : 0) |
+		 (clear & VMEM_X ? X86_64_NX : 0);
+	if (set & (VMEM_W | VMEM_COW) && vmem_x86_64_is_cow(facts, entry))
+		entry &= ~X86_64_RW;
+	return entry;
 }
 
 #define VMEM_X86_64_FORMAT(levels)					\
@@ -179,7 +221,10 @@ vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
 		.path		= vmem_x86_64_path,			\
 		.leaf_attrs	= vmem_x86_64_leaf_attrs,		\
 		.make_table	= vmem_x86_64_make_table,		\
+		.move_table	= vmem_x86_64_move_table,		\
 		.make_leaf	= vmem_x86_64_make_leaf,		\
+		.can_protect	= vmem_x86_64_can_protect,		\
+		.protect	= vmem_x86_64_protect,			\
 	}
 
 static const struct vmem_format vmem_fmt_x86_64_4level __maybe_unused =

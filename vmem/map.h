@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Changes: map and unmap, in two passes.
+ * Changes: map and unmap, and how both passes go over a range.
  *
  * Both passes go over a range in the same way, vmem_change_range(): down to
  * the table of leaves, a run of its entries at once, and up again. Pass 1
@@ -23,68 +23,8 @@
 #include <linux/string.h>
 
 #include "cursor.h"
-
-/* Exchanges with an entry that a vCPU keeps changing, before it is left. */
-#define VMEM_LINK_TRIES		16
-
-/* What is to be done about an entry, beside 0: it is done, and -errno. */
-#define VMEM_DOWN		16	/* enter the table that it names */
-#define VMEM_CLEAR		17	/* zero it */
-#define VMEM_AGAIN		18	/* look at it again */
-
-/* A range under way. */
-struct vmem_place {
-	const struct vmem_mapping *m;
-	u64 leaf;		/* its leaves, without the address */
-	u32 needs;		/* what the path must grant */
-	bool map;		/* else unmap */
-	bool apply;		/* pass 2 */
-	bool free;		/* tables left empty go */
-	bool sweep;		/* and nothing else is done */
-	bool moved;		/* something was done since the call began */
-	vmem_virt_t first;	/* where the pass begins */
-	vmem_virt_t va;
-	vmem_virt_t last;
-	unsigned int level;	/* of the table in hand; nr_levels: none yet */
-	unsigned int tries;	/* of the entry in hand */
-	u64 entry;		/* the one in hand */
-	enum vmem_class class;
-	vmem_table_t child;	/* that it names */
-	vmem_pte_t *host[VMEM_LEVELS_MAX];
-	vmem_table_t table[VMEM_LEVELS_MAX];
-};
-
-static inline void vmem_change_flush(struct vmem_change *change,
-				     vmem_virt_t first, vmem_virt_t last)
-{
-	if (change->flush == VMEM_FLUSH_ALL)
-		return;
-	if (change->flush == VMEM_FLUSH_NONE) {
-		change->flush = VMEM_FLUSH_RANGE;
-		change->flush_first = first;
-		change->flush_last = last;
-		return;
-	}
-	change->flush_first = min(change->flush_first, first);
-	change->flush_last = max(change->flush_last, last);
-}
-
-static inline void vmem_change_flush_all(struct vmem_change *change)
-{
-	change->flush = VMEM_FLUSH_ALL;
-	change->flush_first = 0;
-	change->flush_last = U64_MAX;
-}
-
-/* The host's address of a table for writing. */
-static __always_inline int vmem_change_reach(const struct vmem_env *e,
-					     vmem_table_t table,
-					     vmem_pte_t **host)
-{
-	int ret = e->ops->from_phys(e->ctx, table, VMEM_WRITE, host);
-
-	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
-}
+#include "move.h"
+#include "protect.h"
 
 /* Tables are visited once in each pass, however often it is resumed. */
 static inline int vmem_change_visit(struct vmem_change *change,
@@ -101,22 +41,50 @@ static inline int vmem_change_visit(struct vmem_change *change,
 
 /*
  * May a change go on in a table of @level, which @slot of @parent names? Not
- * where one of ours is named by the guest, or is shared.
+ * where one of ours is named by the guest, or is shared and that isn't meant.
+ * @links: out: how many it has, with @more that it will have; 0: not ours.
  */
 static __always_inline int
-vmem_change_owned(const struct vmem_env *e, vmem_table_t table,
-		  unsigned int level, vmem_table_t parent, unsigned int slot)
+vmem_change_owned(const struct vmem_env *e, const struct vmem_change *change,
+		  vmem_table_t table, unsigned int level, vmem_table_t parent,
+		  unsigned int slot, u32 more, u32 *links)
 {
-	u32 links;
-
-	switch (e->ops->owner(e->ctx, table, level, parent, slot, &links)) {
+	switch (e->ops->owner(e->ctx, table, level, parent, slot, links)) {
 	case VMEM_MISUSED:
 		return -EEXIST;
 	case VMEM_MINE:
-		return links > 1 ? -EMLINK : 0;
+		*links += more;
+		return *links > 1 && !(change->flags & VMEM_CHANGE_SHARED_OK) ?
+		       -EMLINK : 0;
 	default:
+		*links = 0;
 		return 0;
 	}
+}
+
+/*
+ * Does a table of ours, below an entry of @level that is unmapped as a whole,
+ * only lose a link? It does where others have it: so has a frozen table that
+ * moves, and stays as it was. Return: VMEM_FROZEN: yes; 0; VMEM_ABSENT.
+ */
+static __always_inline int vmem_unmap_unlinks(const struct vmem_env *e,
+					      struct vmem_place *place,
+					      unsigned int level, u32 links)
+{
+	vmem_pte_t *host;
+	int ret;
+
+	if (links != 1)
+		return links ? VMEM_FROZEN : 0;
+	if (e->ops->movability == VMEM_MAY_NOT_MOVE_TABLE ||
+	    place->writable & BIT(level))
+		return 0;
+	ret = vmem_change_reach(e, place->path.table[level], &host);
+	if (!ret) {
+		place->path.host[level] = host;
+		place->writable |= BIT(level);
+	}
+	return max(ret, 0);
 }
 
 /* Enter the child. */
@@ -124,20 +92,37 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 					     struct vmem_change *change,
 					     struct vmem_place *place)
 {
-	unsigned int level = place->level - 1;
+	unsigned int level = place->level - 1, slot = 0;
+	vmem_table_t parent = VMEM_NO_TABLE;
 	bool known = change->low <= level;
+	u32 links, more = 0;
 	int ret;
 
-	ret = level == vmem_top(e->fmt) ?
-	      vmem_change_owned(e, place->child, level, VMEM_NO_TABLE, 0) :
-	      vmem_change_owned(e, place->child, level, place->table[level + 1],
-				vmem_index(e->fmt, place->va, level + 1));
+	if (level < vmem_top(e->fmt)) {
+		parent = place->path.table[level + 1];
+		slot = vmem_index(e->fmt, place->va, level + 1);
+		/* the copy of the table above */
+		more = !place->apply &&
+		       vmem_move_counted(e, change, place, level + 1);
+	}
+	ret = vmem_change_owned(e, change, place->child, level, parent, slot,
+				more, &links);
+	/* pass 1 saw it before the table above moved */
+	if (ret == -EMLINK && place->apply &&
+	    change->changes & VMEM_CHANGED_MOVED)
+		ret = 0;
 	if (ret)
 		return ret;
-	if (!known && place->moved && e->ops->pause(e->ctx, 1))
+	if (parent != VMEM_NO_TABLE && place->kind == VMEM_KIND_UNMAPPED &&
+	    vmem_place_covers(e, place, level + 1)) {
+		ret = vmem_unmap_unlinks(e, place, level + 1, links);
+		if (ret)
+			return ret == VMEM_FROZEN ? -EMLINK : ret;
+	}
+	if (!known && place->begun && e->read->pause(e->ctx, 1))
 		return VMEM_PAUSE;
-	ret = e->ops->from_phys(e->ctx, place->child, VMEM_READ,
-				&place->host[level]);
+	ret = e->read->from_phys(e->ctx, place->child, VMEM_READ,
+				 &place->path.host[level]);
 	if (ret)
 		return ret;
 	ret = vmem_change_visit(change, level, 1);
@@ -145,20 +130,15 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 		return ret;
 	if (!known) {
 		change->keeps &= ~BIT(level);
-		place->moved = true;
+		place->begun = true;
 	}
-	place->table[level] = place->child;
+	place->shared &= ~BIT(level);
+	place->shared |= links > 1 ? BIT(level) : 0;
+	place->writable &= ~BIT(level);
+	place->drop = false;
+	place->path.table[level] = place->child;
 	place->level = level;
 	return 0;
-}
-
-/* The last index that the range has in the table in hand. */
-static __always_inline unsigned int
-vmem_place_end(const struct vmem_format *fmt, const struct vmem_place *place)
-{
-	vmem_virt_t last = place->va | vmem_table_mask(fmt, place->level);
-
-	return vmem_index(fmt, min(last, place->last), place->level);
 }
 
 /* Does any entry from @i up to @end, included, have one of @bits? */
@@ -175,45 +155,54 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 	return any & bits;
 }
 
+/* What a table entry of @level that is made grants. */
+static __always_inline u32 vmem_place_perms(const struct vmem_place *place,
+					    unsigned int level)
+{
+	return place->m->path_given ?
+	       place->m->path >> (4 * level) & VMEM_RWXU :
+	       VMEM_R | VMEM_W | VMEM_X;
+}
+
 /*
- * Map: tables that are missing below an entry of @level, from @first to @last.
- * Pass 2 will visit all of them. Neighbours in the list may need the same ones,
- * so each is needed once: the mappings come in ascending order, and the last
- * one is remembered.
+ * Map: tables that are missing below the entry in hand, down to one of level
+ * @lowest, up to @last. Pass 2 will visit all of them. Neighbours in the list
+ * may need the same ones, so each is needed once, by all with the same
+ * permissions: the mappings come in ascending order, and the last one is
+ * remembered.
  */
 static inline int
 vmem_change_missing(const struct vmem_format *fmt, struct vmem_change *change,
-		    unsigned int level, vmem_virt_t first, vmem_virt_t last)
+		    const struct vmem_place *place, unsigned int lowest,
+		    vmem_virt_t last)
 {
+	unsigned int level = place->level;
+	vmem_virt_t first = place->va;
 	u64 nr = 0, twice = 0;
 
-	while (level--) {
+	while (level-- > lowest) {
+		u32 perms = vmem_nibble(level + 1,
+					vmem_place_perms(place, level + 1));
+		u32 nibble = vmem_nibble(level + 1, VMEM_RWXU);
 		unsigned int lg2 = vmem_table_lg2(fmt, level);
 
 		nr += (last >> lg2) - (first >> lg2) + 1;
-		twice += change->counting & BIT(level) &&
-			 change->counted[level] == first >> lg2;
+		if (change->counting & BIT(level) &&
+		    change->counted[level] == first >> lg2) {
+			if ((change->counted_path ^ perms) & nibble)
+				return -EEXIST;
+			twice++;
+		}
 		change->counting |= BIT(level);
 		change->counted[level] = last >> lg2;
+		change->counted_path &= ~nibble;
+		change->counted_path |= perms;
 	}
 	if (nr > change->budget - change->visited)
 		return -E2BIG;
 	change->visited += nr;
 	change->need += nr - twice;
 	return 0;
-}
-
-/* Write the entry in hand, if it is still @old. */
-static __always_inline bool
-vmem_change_entry(struct vmem_change *change, vmem_pte_t *host,
-		  unsigned int index, u64 old, u64 new)
-{
-	vmem_pte_t expected = cpu_to_le64(old);
-
-	if (cmpxchg(&host[index], expected, cpu_to_le64(new)) != expected)
-		return false;
-	change->dirty = true;
-	return true;
 }
 
 /* Leaves from @i up to @end, included; unrolled, which compilers don't. */
@@ -251,10 +240,10 @@ static __always_inline int vmem_map_leaves(const struct vmem_env *e,
 	unsigned int i = vmem_index(e->fmt, place->va, 0);
 	unsigned int end = vmem_place_end(e->fmt, place);
 	u64 page = BIT_ULL(e->fmt->page_lg2);
-	vmem_pte_t *host;
+	vmem_pte_t *host = place->path.host[0];
 	int ret;
 
-	ret = vmem_change_reach(e, place->table[0], &host);
+	ret = vmem_change_want(place, 0);
 	if (ret)
 		return ret;
 	if (vmem_any(host, i, end, e->fmt->present)) {
@@ -264,7 +253,7 @@ static __always_inline int vmem_map_leaves(const struct vmem_env *e,
 			return -EEXIST;
 		}
 		if (place->apply)
-			vmem_change_flush(change, place->va,
+			vmem_change_flush(change, place, place->va,
 					  place->va + (end - i + 1) * page - 1);
 	}
 	if (!place->apply)
@@ -289,30 +278,30 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 	unsigned int slot = vmem_index(e->fmt, place->va, level);
 	vmem_virt_t last = min(place->va | vmem_entry_mask(e->fmt, level),
 			       place->last);
-	vmem_table_t table = e->ops->reserved(e->ctx, 0);
-	vmem_pte_t *host, *parent;
+	bool fill = level == 1 && place->kind != VMEM_KIND_LINK;
+	vmem_table_t table;
+	vmem_pte_t *host;
 	int ret;
 
+	ret = vmem_change_want(place, level);
+	if (ret)
+		return ret;
 	/* nothing of it is done: it may wait for the next piece */
-	if (place->moved && e->ops->pause(e->ctx, 1))
+	if (place->begun && e->read->pause(e->ctx, 1))
 		return VMEM_PAUSE;
-	place->moved = true;
+	place->begun = true;
 
 	/* a vCPU took tables away: count again what is still to be made */
-	if (table == VMEM_NO_TABLE) {
-		if (++change->recounts > VMEM_LINK_TRIES)
-			return -EEXIST;
-		vmem_change_recheck(change);
-		return VMEM_PAUSE;
-	}
-	ret = vmem_change_reach(e, place->table[level], &parent) ?:
-	      vmem_change_reach(e, table, &host) ?:
+	table = e->ops->reserved(e->ctx, 0);
+	if (table == VMEM_NO_TABLE)
+		return vmem_change_recount(change);
+	ret = vmem_change_reach(e, table, &host) ?:
 	      vmem_change_visit(change, level - 1, 1);
 	if (ret)
 		return ret;
 
-	first = level == 1 ? vmem_index(e->fmt, place->va, 0) : nr;
-	end = level == 1 ? vmem_index(e->fmt, last, 0) + 1 : nr;
+	first = fill ? vmem_index(e->fmt, place->va, 0) : nr;
+	end = fill ? vmem_index(e->fmt, last, 0) + 1 : nr;
 	if (first)
 		memset(host, 0, first * sizeof(*host));
 	if (first < end)
@@ -322,16 +311,22 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 		memset(host + end, 0, (nr - end) * sizeof(*host));
 
 	/* a full barrier, so that a vCPU sees the table filled */
-	if (!vmem_change_entry(change, parent, slot, place->entry,
-			       e->fmt->make_table(table, VMEM_R | VMEM_W | VMEM_X)))
+	if (!vmem_change_entry(change, place->path.host[level], slot,
+			       place->entry,
+			       e->fmt->make_table(table, vmem_place_perms(place, level))))
 		return VMEM_AGAIN;
-	e->ops->take(e->ctx, level - 1, place->table[level], slot);
+	e->ops->take(e->ctx, level - 1, place->path.table[level], slot);
 	place->tries = 0;
 	if (place->class != VMEM_CLASS_NONE)
-		vmem_change_flush(change, place->va, last);
+		vmem_change_flush(change, place, place->va, last);
 	change->pages += end - first;
-	return level > 1 ? VMEM_AGAIN : 0;
+	return fill ? 0 : VMEM_AGAIN;
 }
+
+/* In link.h: the table that the mapping in hand links to. */
+static __always_inline int vmem_link_find(const struct vmem_env *e,
+					  struct vmem_place *place,
+					  vmem_table_t *table);
 
 /* Map, both passes: the entry in hand, of a table above level 0. */
 static __always_inline int vmem_map_entry(const struct vmem_env *e,
@@ -340,12 +335,18 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 {
 	u64 mask = vmem_entry_mask(e->fmt, place->level);
 	vmem_virt_t end = place->va | mask;
-	vmem_pte_t *host;
+	vmem_table_t target;
 	int ret;
 
-	if (place->class == VMEM_CLASS_TABLE)
-		return place->needs & ~vmem_table_perms(e, place->entry) ?
-		       -EEXIST : VMEM_DOWN;
+	if (place->class == VMEM_CLASS_TABLE) {
+		u32 perms = vmem_table_perms(e, place->entry);
+
+		if (place->m->path_given ?
+		    perms != vmem_place_perms(place, place->level) :
+		    place->needs & ~perms)
+			return -EEXIST;
+		return VMEM_DOWN;
+	}
 	if (place->class != VMEM_CLASS_NONE) {
 		if (!(change->flags & VMEM_CHANGE_REPLACE))
 			return -EEXIST;
@@ -356,10 +357,16 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 		return place->tries++ < VMEM_LINK_TRIES ?
 		       vmem_map_table(e, change, place) : -EEXIST;
 
-	ret = vmem_change_reach(e, place->table[place->level], &host);
+	ret = place->kind == VMEM_KIND_LINK ?
+	      vmem_link_find(e, place, &target) : 0;
+	ret = ret ?: vmem_change_want(place, place->level);
 	if (ret)
 		return ret;
-	return vmem_change_missing(e->fmt, change, place->level, place->va,
+	if (place->kind == VMEM_KIND_LINK)
+		change->need_links++;
+	return vmem_change_missing(e->fmt, change, place,
+				   place->kind == VMEM_KIND_LINK ?
+				   place->m->link.level + 1 : 0,
 				   min(end, place->last));
 }
 
@@ -371,13 +378,15 @@ static __always_inline int vmem_unmap_leaves(const struct vmem_env *e,
 	unsigned int i = vmem_index(e->fmt, place->va, 0);
 	unsigned int end = vmem_place_end(e->fmt, place);
 	vmem_virt_t base = place->va & ~vmem_table_mask(e->fmt, 0), va;
-	vmem_pte_t *host = place->host[0];
+	vmem_pte_t *host = place->path.host[0];
 	u64 entry;
 	int ret;
 
 	if (place->sweep || !vmem_any(host, i, end, U64_MAX))
 		return 0;
-	ret = vmem_change_reach(e, place->table[0], &host);
+	if (place->drop)
+		return vmem_change_want(place, 1);
+	ret = vmem_change_want(place, 0);
 	if (ret || !place->apply)
 		return ret;
 
@@ -394,7 +403,7 @@ static __always_inline int vmem_unmap_leaves(const struct vmem_env *e,
 		if (!(entry & e->fmt->present))
 			continue;
 		va = base + ((u64)i << e->fmt->page_lg2);
-		vmem_change_flush(change, va, va | vmem_entry_mask(e->fmt, 0));
+		vmem_change_flush(change, place, va, va | vmem_entry_mask(e->fmt, 0));
 		change->pages += vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF;
 	}
 	return 0;
@@ -407,27 +416,29 @@ static __always_inline int vmem_unmap_clear(const struct vmem_env *e,
 {
 	unsigned int slot = vmem_index(e->fmt, place->va, place->level);
 	u64 mask = vmem_entry_mask(e->fmt, place->level);
-	vmem_pte_t *host;
 	u32 links;
 	int ret;
 
-	ret = vmem_change_reach(e, place->table[place->level], &host);
+	ret = vmem_change_want(place, place->level);
 	if (ret || !place->apply)
 		return ret;
-	if (!vmem_change_entry(change, host, slot, place->entry, 0))
+	if (!vmem_change_entry(change, place->path.host[place->level], slot,
+			       place->entry, 0))
 		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EEXIST;
 	if (place->class != VMEM_CLASS_NONE)
-		vmem_change_flush(change, place->va & ~mask, place->va | mask);
+		vmem_change_flush(change, place, place->va & ~mask,
+				  place->va | mask);
 	if (place->class == VMEM_CLASS_LEAF)
 		change->pages += (mask + 1) >> e->fmt->page_lg2;
 	/* a table that others use lives on, without our link */
 	if (place->class == VMEM_CLASS_TABLE &&
 	    e->ops->owner(e->ctx, place->child, place->level - 1,
-			  place->table[place->level], slot,
+			  place->path.table[place->level], slot,
 			  &links) == VMEM_MINE) {
-		e->ops->put(e->ctx, place->child, place->table[place->level],
+		e->ops->put(e->ctx, place->child, place->path.table[place->level],
 			    slot);
 		vmem_change_flush_all(change);
+		change->changes |= links > 1 ? VMEM_CHANGED_UNSHARED : 0;
 	}
 	return 0;
 }
@@ -441,12 +452,9 @@ static __always_inline int vmem_unmap_whole(const struct vmem_env *e,
 					    const struct vmem_place *place,
 					    int err)
 {
-	u64 mask = vmem_entry_mask(e->fmt, place->level);
-
 	if (place->sweep || !place->entry)
 		return 0;
-	if ((place->va & ~mask) >= place->m->virt_base &&
-	    (place->va | mask) <= place->last)
+	if (vmem_place_covers(e, place, place->level))
 		return VMEM_CLEAR;
 	/* a hole that holds bits, in part: it stays */
 	change->keeps |= BIT(place->level);
@@ -460,7 +468,7 @@ static __always_inline void vmem_unmap_beside(const struct vmem_format *fmt,
 {
 	unsigned int level = place->level, nr = vmem_nr_entries(fmt);
 	unsigned int end = vmem_place_end(fmt, place), i = 0;
-	const vmem_pte_t *host = place->host[level];
+	const vmem_pte_t *host = place->path.host[level];
 
 	if (place->first > (place->va & ~vmem_table_mask(fmt, level)))
 		i = vmem_index(fmt, place->first, level);
@@ -469,37 +477,30 @@ static __always_inline void vmem_unmap_beside(const struct vmem_format *fmt,
 		change->keeps |= BIT(level);
 }
 
-/* Unmap, both passes: a table is done. One of ours goes if it is empty. */
-static __always_inline int vmem_unmap_leave(const struct vmem_env *e,
-					    struct vmem_change *change,
-					    struct vmem_place *place)
+/* Unmap, pass 2: the frozen table of leaves below the entry @slot is let go of. */
+static __always_inline void vmem_unmap_dropped(const struct vmem_env *e,
+					       struct vmem_change *change,
+					       const struct vmem_place *place)
 {
-	unsigned int level = place->level + 1, tries;
-	unsigned int slot = vmem_index(e->fmt, place->va, level);
-	vmem_table_t table = place->table[level - 1];
-	vmem_pte_t *host;
-	u64 entry;
-	u32 links;
-	int ret;
+	unsigned int i, nr = vmem_nr_entries(e->fmt);
+	const vmem_pte_t *host = place->path.host[0];
 
-	if (place->apply ? !place->free || vmem_any(place->host[level - 1], 0,
-						    vmem_nr_entries(e->fmt) - 1,
-						    U64_MAX) :
-			   change->keeps & BIT(level - 1)) {
-		change->keeps |= BIT(level);
-		return 0;
-	}
-	if (e->ops->owner(e->ctx, table, level - 1, place->table[level], slot,
-			  &links) != VMEM_MINE || links > 1) {
-		change->keeps |= BIT(level);
-		return 0;
-	}
-	ret = vmem_change_reach(e, place->table[level], &host);
-	/* emptied by two mappings of a list: not foreseen, so it stays */
-	if (ret < 0 && place->sweep)
-		return 0;
-	if (ret || !place->apply)
-		return ret;
+	for (i = 0; i < nr; i++)
+		change->pages += vmem_classify(e, vmem_read(host, i), 0) ==
+				 VMEM_CLASS_LEAF;
+	vmem_change_flush_all(change);
+}
+
+/* Unmap, pass 2: the entry above a table goes. */
+static __always_inline int vmem_unmap_table(const struct vmem_env *e,
+					    struct vmem_change *change,
+					    const struct vmem_place *place,
+					    unsigned int level)
+{
+	vmem_pte_t *host = place->path.host[level];
+	unsigned int slot = vmem_index(e->fmt, place->va, level), tries;
+	vmem_table_t table = place->path.table[level - 1];
+	u64 entry;
 
 	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
 		entry = vmem_read(host, slot);
@@ -508,13 +509,74 @@ static __always_inline int vmem_unmap_leave(const struct vmem_env *e,
 			return 0;
 		if (!vmem_change_entry(change, host, slot, entry, 0))
 			continue;
-		e->ops->put(e->ctx, table, place->table[level], slot);
+		if (place->drop) {
+			vmem_unmap_dropped(e, change, place);
+			return 0;
+		}
+		e->ops->put(e->ctx, table, place->path.table[level], slot);
 		vmem_change_flush_all(change);
 		change->changes |= VMEM_CHANGED_FREED;
 		return 0;
 	}
 	return 0;
 }
+
+/*
+ * Unmap, pass 1: will the table in hand go when it is empty? One of ours, and
+ * one that will be: a copy of a frozen one.
+ */
+static __always_inline bool vmem_unmap_goes(const struct vmem_env *e,
+					    const struct vmem_change *change,
+					    const struct vmem_place *place)
+{
+	unsigned int level = place->level;
+	vmem_table_t parent = place->path.table[level + 1];
+	u32 links;
+
+	if (!place->apply && vmem_move_counted(e, change, place, level))
+		return true;
+	return e->ops->owner(e->ctx, place->path.table[level], level, parent,
+			     vmem_index(e->fmt, place->va, level + 1),
+			     &links) == VMEM_MINE && links == 1;
+}
+
+/* Unmap, both passes: a table is done. One of ours goes if it is empty. */
+static __always_inline int vmem_unmap_leave(const struct vmem_env *e,
+					    struct vmem_change *change,
+					    struct vmem_place *place)
+{
+	unsigned int level = place->level + 1;
+	bool stays = place->stays || place->level >= place->keep, goes;
+	int ret;
+
+	place->stays = false;
+	if (place->drop) {
+		if (!place->apply)
+			return 0;
+	} else if (place->apply) {
+		stays = stays || !place->free ||
+			vmem_any(place->path.host[level - 1], 0,
+				 vmem_nr_entries(e->fmt) - 1, U64_MAX);
+	} else {
+		stays = stays || change->keeps & BIT(level - 1);
+	}
+	goes = place->drop || vmem_unmap_goes(e, change, place);
+	if (stays || !goes) {
+		change->keeps |= BIT(level);
+		/* a link can't replace what something hangs below */
+		return goes && level == place->keep && !place->apply ?
+		       -EEXIST : 0;
+	}
+	ret = vmem_change_want(place, level);
+	if (ret || !place->apply)
+		return ret;
+	return vmem_unmap_table(e, change, place, level);
+}
+
+/* In link.h: the entry in hand, which is to name a table of another place. */
+static __always_inline int vmem_link_entry(const struct vmem_env *e,
+					   struct vmem_change *change,
+					   struct vmem_place *place);
 
 /* What is to be done about the entries in hand. */
 static __always_inline int vmem_change_look(const struct vmem_env *e,
@@ -523,22 +585,39 @@ static __always_inline int vmem_change_look(const struct vmem_env *e,
 {
 	unsigned int level = place->level;
 
-	if (!level)
-		return place->map ? vmem_map_leaves(e, change, place) :
-				    vmem_unmap_leaves(e, change, place);
+	if (!level) {
+		switch (place->kind) {
+		case VMEM_KIND_UNMAPPED:
+			return vmem_unmap_leaves(e, change, place);
+		case VMEM_KIND_PROTECT:
+			return vmem_protect_leaves(e, change, place);
+		default:
+			return vmem_map_leaves(e, change, place);
+		}
+	}
 	if (level == e->fmt->nr_levels)
 		return VMEM_DOWN;
-	place->entry = vmem_read(place->host[level],
+	place->entry = vmem_read(place->path.host[level],
 				 vmem_index(e->fmt, place->va, level));
 	place->class = vmem_classify(e, place->entry, level);
 	if (place->class == VMEM_CLASS_TABLE)
 		place->child = vmem_entry_table(e, place->entry, level);
-	if (place->map)
+	switch (place->kind) {
+	case VMEM_KIND_UNMAPPED:
+		if (place->class == VMEM_CLASS_TABLE)
+			return VMEM_DOWN;
+		return vmem_unmap_whole(e, change, place,
+					place->class == VMEM_CLASS_NONE ?
+					0 : -ERANGE);
+	case VMEM_KIND_PROTECT:
+		return vmem_protect_large(e, change, place);
+	case VMEM_KIND_LINK:
+		if (level == place->m->link.level + 1U)
+			return vmem_link_entry(e, change, place);
 		return vmem_map_entry(e, change, place);
-	if (place->class == VMEM_CLASS_TABLE)
-		return VMEM_DOWN;
-	return vmem_unmap_whole(e, change, place,
-				place->class == VMEM_CLASS_NONE ? 0 : -ERANGE);
+	default:
+		return vmem_map_entry(e, change, place);
+	}
 }
 
 /* The child can't be entered. */
@@ -549,7 +628,8 @@ static __always_inline int vmem_change_no_entry(const struct vmem_env *e,
 {
 	if (ret == VMEM_OUTSIDE)
 		ret = -ENXIO;
-	if (place->map || place->level == e->fmt->nr_levels || ret > 0)
+	if (place->kind != VMEM_KIND_UNMAPPED ||
+	    place->level == e->fmt->nr_levels || ret > 0)
 		return ret;
 	if (place->sweep)
 		return 0;
@@ -575,14 +655,17 @@ static __always_inline int vmem_change_up(const struct vmem_env *e,
 	finished = end >= place->last;
 	while (place->level < vmem_top(e->fmt) &&
 	       (finished || !((end + 1) & vmem_table_mask(e->fmt, place->level)))) {
-		if (!place->map) {
+		if (place->kind == VMEM_KIND_UNMAPPED) {
 			ret = vmem_unmap_leave(e, change, place);
 			if (ret)
 				return ret;
 		}
+		place->shared &= ~BIT(place->level);
+		place->drop = false;
 		place->level++;
 	}
-	place->moved = true;
+	place->leaving = false;
+	place->begun = true;
 	place->tries = 0;
 	if (change->low < place->level)
 		change->low = place->level;
@@ -597,22 +680,28 @@ static __always_inline int vmem_change_up(const struct vmem_env *e,
 static __always_inline int vmem_change_range(const struct vmem_env *e,
 					     struct vmem_change *change,
 					     struct vmem_place *place,
-					     vmem_table_t root, u64 *offset)
+					     u64 *offset)
 {
 	int ret;
 
 	place->last = place->m->virt_base + (place->m->len - 1);
 	place->va = place->m->virt_base + *offset;
 	place->level = e->fmt->nr_levels;
-	place->child = root;
+	place->child = place->space->root;
 	place->tries = 0;
+	place->shared = 0;
+	place->writable = 0;
+	place->drop = false;
+	place->stays = false;
+	place->leaving = false;
 
 	while (*offset < place->m->len) {
-		ret = vmem_change_look(e, change, place);
+		ret = place->leaving ? 0 : vmem_change_look(e, change, place);
 		if (ret == VMEM_DOWN) {
 			ret = vmem_change_enter(e, change, place);
 			if (!ret) {
-				if (!place->map && !place->apply)
+				if (place->kind == VMEM_KIND_UNMAPPED &&
+				    !place->apply)
 					vmem_unmap_beside(e->fmt, change, place);
 				continue;
 			}
@@ -622,8 +711,15 @@ static __always_inline int vmem_change_range(const struct vmem_env *e,
 			ret = vmem_unmap_clear(e, change, place);
 		if (ret == VMEM_AGAIN)
 			continue;
-		if (!ret)
+		if (!ret) {
+			place->leaving = true;
 			ret = vmem_change_up(e, change, place);
+		}
+		if (ret == VMEM_WANT) {
+			ret = vmem_change_wanted(e, change, place);
+			if (!ret)
+				continue;
+		}
 		if (ret) {
 			change->at_va = place->va;
 			change->at_level = place->level;

@@ -6,8 +6,9 @@
  * memory.
  *
  * A table in use has a list of links. The first is made with the table and is
- * stored with it; storage for others comes with them (a space brings the link
- * of its root).
+ * stored with it. Records of others are lent by the caller, to all pools of a
+ * guest together, and set aside for a call before it changes anything; a space
+ * brings the link of its root.
  *
  * Free pages are taken lowest address first, so that the same calls build the
  * same bytes everywhere.
@@ -43,6 +44,16 @@ struct vmem_link {
 	struct vmem_link *next;
 	vmem_table_t parent;
 	u32 slot;
+};
+
+/**
+ * struct vmem_link_store - records of links that the caller lent
+ * @spare:	those that are in no list of a table
+ * @nr:		of them that are not set aside
+ */
+struct vmem_link_store {
+	struct vmem_link *spare;
+	u64 nr;
 };
 
 /* A page of a pool. */
@@ -86,6 +97,7 @@ struct vmem_pool {
 	u32 nr_shared;
 	/* private: */
 	struct vmem_pool_range *ranges;
+	struct vmem_link_store *store;
 	u32 nr_ranges;
 	u32 table_lg2;
 	u32 hint;		/* no word of @free below this has a bit set */
@@ -100,11 +112,15 @@ struct vmem_pool {
 	struct vmem_pool_page *pages;
 };
 
-/* Pages set aside for a call, in the order in which they will be taken. */
+/*
+ * What is set aside for a call: pages, in the order in which they will be
+ * taken, and records of links.
+ */
 struct vmem_reservation {
 	u32 first;
 	u32 last;
 	u32 nr;
+	u64 links;
 	u32 at;			/* the last one asked for: its number */
 	u32 at_page;		/* and its page */
 };
@@ -141,11 +157,13 @@ static inline u64 vmem_pool_bytes(u64 capacity)
  *		size; they stay with the pool
  * @nr_ranges:	how many, at least 1
  * @table_lg2:	lg2 of the bytes of a table
+ * @store:	of the guest, zeroed before its first pool
  * @storage:	vmem_pool_bytes() of zeroes; it stays with the pool
  */
 static inline void vmem_pool_init(struct vmem_pool *pool,
 				  struct vmem_pool_range *ranges, u32 nr_ranges,
-				  u32 table_lg2, void *storage)
+				  u32 table_lg2, struct vmem_link_store *store,
+				  void *storage)
 {
 	u32 i, capacity = 0;
 	u64 *last;
@@ -157,6 +175,7 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 	*pool = (struct vmem_pool){
 		.capacity	= capacity,
 		.nr_free	= capacity,
+		.store		= store,
 		.ranges		= ranges,
 		.nr_ranges	= nr_ranges,
 		.table_lg2	= table_lg2,
@@ -252,13 +271,27 @@ static inline void vmem_pool_add_link(struct vmem_pool *pool, u32 page,
 		pool->nr_shared++;
 }
 
+/* Lend the records of links of a guest one more. */
+static inline void vmem_link_lend(struct vmem_link_store *store,
+				  struct vmem_link *link)
+{
+	link->next = store->spare;
+	store->spare = link;
+	store->nr++;
+}
+
 /* Take the link that @at points to out of its list. */
 static inline void vmem_pool_cut_link(struct vmem_pool *pool, u32 page,
 				      struct vmem_link **at)
 {
-	*at = (*at)->next;
+	struct vmem_link *link = *at;
+
+	*at = link->next;
 	if (--pool->pages[page].nr_links == 1)
 		pool->nr_shared--;
+	/* that of a root is its space's */
+	if (link != &pool->pages[page].first && link->parent != VMEM_NO_TABLE)
+		vmem_link_lend(pool->store, link);
 }
 
 /* Where a table's link from @slot of @parent is named, or where its list ends. */
@@ -314,14 +347,17 @@ static inline enum vmem_owner vmem_pool_owner(const struct vmem_pool *pool,
  * @pool:	the pool
  * @res:	the call's reservation
  * @nr:		pages that it needs in all
+ * @links:	records of links that it needs in all
  *
  * At most VMEM_POOL_STEP pages more in one go.
  *
- * Return: 0; VMEM_PAUSE: call again; -EAGAIN: there would be enough if the
+ * Return: 0; VMEM_PAUSE: call again; VMEM_LINKS: call again when as many
+ * records were lent as it needs; -EAGAIN: there would be enough if the
  * quarantine were flushed; -ENOSPC. With an errno nothing changed.
  */
 static inline int vmem_pool_reserve(struct vmem_pool *pool,
-				    struct vmem_reservation *res, u64 nr)
+				    struct vmem_reservation *res, u64 nr,
+				    u64 links)
 {
 	u64 more = nr > res->nr ? nr - res->nr : 0, step;
 	u32 page;
@@ -329,6 +365,12 @@ static inline int vmem_pool_reserve(struct vmem_pool *pool,
 	if (more > pool->nr_free)
 		return more - pool->nr_free <= pool->nr_quarantined ?
 		       -EAGAIN : -ENOSPC;
+	if (links > res->links) {
+		if (links - res->links > pool->store->nr)
+			return VMEM_LINKS;
+		pool->store->nr -= links - res->links;
+		res->links = links;
+	}
 
 	for (step = min_t(u64, more, VMEM_POOL_STEP); step; step--) {
 		while (!pool->free[pool->hint])
@@ -422,6 +464,26 @@ static inline void vmem_pool_take(struct vmem_pool *pool,
 }
 
 /**
+ * vmem_pool_share() - a table has one link more
+ * @pool:	the pool
+ * @res:	the call's reservation, with a record of a link
+ * @table:	one of this pool's, in use
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ */
+static inline void vmem_pool_share(struct vmem_pool *pool,
+				   struct vmem_reservation *res,
+				   vmem_table_t table, vmem_table_t parent,
+				   u32 slot)
+{
+	struct vmem_link *link = pool->store->spare;
+
+	pool->store->spare = link->next;
+	res->links--;
+	vmem_pool_add_link(pool, vmem_pool_find(pool, table), link, parent, slot);
+}
+
+/**
  * vmem_pool_put() - a link of a table is gone
  * @pool:	the pool
  * @table:	one of this pool's
@@ -455,6 +517,8 @@ static inline bool vmem_pool_unreserve(struct vmem_pool *pool,
 {
 	u32 step;
 
+	pool->store->nr += res->links;
+	res->links = 0;
 	for (step = min_t(u32, res->nr, VMEM_POOL_STEP); step; step--)
 		vmem_pool_release(pool, vmem_pool_pop(pool, res));
 	if (res->nr)

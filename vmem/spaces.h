@@ -57,7 +57,7 @@ static __always_inline u64 vmem_run_same(const struct vmem_env *e,
 	while (len < run->len) {
 		vmem_phys_t gpa = run->gpa + len, end;
 		u64 rest = run->len - len, same;
-		bool inside = e->ops->in_memory(e->ctx, gpa, rest, &same);
+		bool inside = e->read->in_memory(e->ctx, gpa, rest, &same);
 		u8 flag = inside ? 0 : VMEM_FRAME_OUTSIDE;
 
 		if (same < rest) {
@@ -117,7 +117,7 @@ static __always_inline bool vmem_run_quick(const struct vmem_env *e,
 		return true;
 	if (run->hole || sink->nr == sink->max)
 		return false;
-	inside = e->ops->in_memory(e->ctx, run->gpa, run->len, &same);
+	inside = e->read->in_memory(e->ctx, run->gpa, run->len, &same);
 	if (same < run->len)
 		return false;
 	vmem_run_give(e->fmt, walk, sink, run->len,
@@ -401,7 +401,7 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 	bool remember = !known && !(walk->flags & VMEM_WALK_FOLLOW) &&
 			vmem_walk_covers(e->fmt, walk, base, level);
 
-	if (!known && moved && e->ops->pause(e->ctx, 1)) {
+	if (!known && moved && e->read->pause(e->ctx, 1)) {
 		*ret = VMEM_PAUSE;
 		return VMEM_STEP_STOP;
 	}
@@ -421,7 +421,7 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 		return VMEM_STEP_STOP;
 	}
 
-	*ret = e->ops->from_phys(e->ctx, table, VMEM_READ, host);
+	*ret = e->read->from_phys(e->ctx, table, VMEM_READ, host);
 	if (*ret == VMEM_OUTSIDE) {
 		rec->type = VMEM_REC_BAD;
 		rec->detail = VMEM_BAD_OUTSIDE;
@@ -575,12 +575,12 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 }
 
 static __always_inline int
-vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
+vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 		void *ctx, const struct vmem_space *space,
 		struct vmem_walk *walk, struct vmem_space_aware_mapping *out,
 		u32 max, u32 *nr)
 {
-	const struct vmem_env e = { fmt, ops, ctx, &space->facts };
+	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL };
 	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
 	int ret = VMEM_NEXT_SPACE;
 
@@ -602,11 +602,11 @@ static __always_inline void vmem_walk_stop(struct vmem_walk *walk,
 }
 
 static __always_inline void
-vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
+vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	      void *ctx, struct vmem_walk *walk,
 	      struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
 {
-	const struct vmem_env e = { fmt, ops, ctx, NULL };
+	const struct vmem_env e = { fmt, ops, ctx, NULL, NULL };
 	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
 
 	walk->ending = true;
@@ -628,7 +628,7 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 
 static __always_inline int
 vmem_walk_va_spaces(const struct vmem_format *fmt,
-		    const struct vmem_table_ops *ops, void *ctx,
+		    const struct vmem_table_read_ops *ops, void *ctx,
 		    const struct vmem_space *spaces, u32 nr_spaces,
 		    struct vmem_walk *walk,
 		    struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
@@ -648,7 +648,7 @@ vmem_walk_va_spaces(const struct vmem_format *fmt,
 
 static __always_inline int
 vmem_virt_to_phys(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
+		  const struct vmem_table_read_ops *ops, void *ctx,
 		  const struct vmem_space *space, struct vmem_walk *walk,
 		  struct vmem_space_aware_mapping *out)
 {

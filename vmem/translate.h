@@ -86,7 +86,7 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 		status = VMEM_OK;
 		page_lg2 = vmem_entry_lg2(e->fmt, level);
 		leaf = e->fmt->leaf_attrs(e->facts, d->entry, level);
-		if (!e->ops->in_memory(e->ctx, gpa, mask + 1, &same) ||
+		if (!e->read->in_memory(e->ctx, gpa, mask + 1, &same) ||
 		    same <= mask)
 			flags = VMEM_FRAME_OUTSIDE;
 		gpa |= va & mask;
@@ -147,7 +147,7 @@ vmem_translate_down(const struct vmem_env *e, vmem_virt_t va,
 
 	if (!vmem_translate_step(e, va, level, d, entries, class, &table))
 		return 0;
-	ret = e->ops->from_phys(e->ctx, table, VMEM_READ, &host);
+	ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
 	if (unlikely(ret))
 		return ret == VMEM_OUTSIDE ? 0 : ret;
 	d->host = host;
@@ -212,7 +212,7 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 						&class, &table)) {
 				/* neighbours are often in one table */
 				if (table != last) {
-					ret = e->ops->from_phys(e->ctx, table,
+					ret = e->read->from_phys(e->ctx, table,
 								VMEM_READ, &host);
 					last = table;
 					if (ret == VMEM_OUTSIDE)
@@ -236,12 +236,12 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 }
 
 static __always_inline int
-vmem_translate(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
+vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	       void *ctx, const struct vmem_space *space,
 	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
 {
-	const struct vmem_env e = { fmt, ops, ctx, &space->facts };
+	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL };
 	vmem_pte_t *root = NULL;
 	bool moved = false;
 	u32 i, n;

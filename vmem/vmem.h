@@ -46,13 +46,14 @@
  *	Memory of the guest that can't be reached just now. The engine stops
  *	there, keeps its place, and goes on when it is called again.
  * region
- *	A range of guest-physical memory. A frozen region is not written to.
+ *	A range of guest-physical memory. A frozen region is not written to: a
+ *	table in it moves, where it may, before it is changed.
  * pool
  *	The pages that new tables are taken from, and the record, kept outside
  *	guest memory, of which of them are tables and who links to them.
  * link
  *	An entry, written by vmem, that names a table of a pool; or a space
- *	whose root it is.
+ *	whose root it is. A table lives until its last link goes.
  * quarantine
  *	Where a freed table waits until every vCPU is known to have forgotten it.
  * extent
@@ -82,11 +83,14 @@
  * ==========================================  ================================
  * reference                                   vmem
  * ==========================================  ================================
- * TableReadOps, TableOps                      struct vmem_table_ops: the first
- *                                             three members, and all of them
+ * TableReadOps, TableOps                      struct vmem_table_read_ops,
+ *                                             struct vmem_table_ops
  * TableMovability                             enum vmem_table_movability
  * MayMoveTable, MayNotMoveTable               VMEM_MAY_MOVE_TABLE,
  *                                             VMEM_MAY_NOT_MOVE_TABLE
+ * UpdateParent, UpdateParentNone, Void        struct vmem_update_parent,
+ *                                             VMEM_UPDATE_PARENT_NONE,
+ *                                             vmem_void()
  * BasicMapping, CowMapping                    struct vmem_basic_mapping,
  *                                             struct vmem_cow_mapping
  * Mapping, MappingKind                        struct vmem_mapping,
@@ -95,8 +99,9 @@
  *                                             vmem_space_reference_mapping,
  *                                             struct vmem_space_aware_mapping
  * SpaceId                                     vmem_space_id_t
- * map, virt_to_phys, walk_va_spaces           vmem_map(), vmem_virt_to_phys(),
- *                                             vmem_walk_va_spaces()
+ * map, virt_to_phys, walk_va_spaces,          vmem_map(), vmem_virt_to_phys(),
+ * space_aware_map                             vmem_walk_va_spaces(),
+ *                                             vmem_space_aware_map()
  * PAGE_PRESENT, PAGE_SIZE, PTE_ADDR_MASK,     VMEM_PAGE_PRESENT and so on, in
  * PAGE_TABLE_ENTRIES_PER_TABLE,               the header of the format
  * PAGE_TABLE_SIZE
@@ -105,185 +110,7 @@
  * ==========================================  ================================
  */
 
-typedef u64 vmem_phys_t;		/* a guest-physical address */
-typedef u64 vmem_virt_t;		/* a guest-virtual address */
-typedef u64 __bitwise vmem_table_t;	/* a guest-physical address of a table */
-typedef __le64 vmem_pte_t;		/* an entry as it lies in a table */
-typedef u32 vmem_space_id_t;		/* an index in the caller's list of roots */
-
-#define VMEM_LEVELS_MAX		5
-#define VMEM_NO_TABLE		((__force vmem_table_t)U64_MAX)
-
-static __always_inline vmem_table_t vmem_table(vmem_phys_t gpa)
-{
-	return (__force vmem_table_t)gpa;
-}
-
-static __always_inline vmem_phys_t vmem_table_gpa(vmem_table_t table)
-{
-	return (__force u64)table;
-}
-
-/*
- * Attributes of a leaf. The first four are permissions, and the nibble of a
- * level in a path holds just these.
- */
-#define VMEM_R			BIT(0)
-#define VMEM_W			BIT(1)
-#define VMEM_X			BIT(2)
-#define VMEM_U			BIT(3)
-#define VMEM_RWXU		GENMASK(3, 0)
-#define VMEM_G			BIT(4)
-#define VMEM_A			BIT(5)
-#define VMEM_D			BIT(6)
-#define VMEM_PCD		BIT(7)
-#define VMEM_PWT		BIT(8)
-#define VMEM_PAT		BIT(9)
-#define VMEM_COW		BIT(10)
-#define VMEM_KEY		GENMASK(15, 12)
-
-/* What the engine answers beside 0 and -errno: call again, after this. */
-#define VMEM_ABSENT		1	/* the page the ops were asked for is needed */
-#define VMEM_PAUSE		2	/* the ops asked for a pause */
-#define VMEM_NEXT_SPACE		3	/* the walk needs its next space */
-#define VMEM_OUTSIDE		4	/* from_phys() only: no such memory */
-
-enum vmem_intent {
-	VMEM_READ,
-	VMEM_WRITE,
-};
-
-/* What an entry is. */
-enum vmem_class {
-	VMEM_CLASS_NONE,	/* not present; other bits may be set */
-	VMEM_CLASS_TABLE,
-	VMEM_CLASS_LEAF,
-	VMEM_CLASS_RESERVED,	/* malformed: a reserved bit */
-	VMEM_CLASS_LARGE,	/* malformed: a large page where none can be */
-};
-
-/**
- * struct vmem_facts - what a vCPU is, as far as its tables show it
- * @addr:	bits of an entry that hold an address
- * @reserved:	bits that are malformed in any present entry
- * @cow:	the software bits that say Cow, in place
- * @phys_bits:	width of guest-physical addresses
- */
-struct vmem_facts {
-	u64 addr;
-	u64 reserved;
-	u64 cow;
-	u32 phys_bits;
-};
-
-#define VMEM_NXE_OFF		BIT(0)	/* flag of vmem_format.facts() */
-
-/**
- * struct vmem_format - what the bits of a table mean
- * @name:	for people and for JSON
- * @nr_levels:	of tables, the root's included
- * @page_lg2:	lg2 of the smallest page, in bytes
- * @index_lg2:	lg2 of the entries a table
- * @phys_bits:	widest guest-physical address
- * @leaf_levels: bit n: a leaf may lie in a table of level n
- * @present:	an entry without this bit is not present
- * @ad:		the accessed and dirty bits
- * @facts:	fill in facts; 0, or -EINVAL when the format can't be so
- * @classify:	what an entry is
- * @entry_phys:	address in a table entry (@level of the table holding it) or leaf
- * @nibble:	permissions that a table entry grants, as four bits of whatever
- *		meaning: what costs least
- * @path:	nibbles, a level each, as R, W, X, U; 0 stays 0
- * @leaf_attrs:	attributes of a leaf, all of them
- * @make_table:	a table entry that grants @perms
- * @make_leaf:	a leaf of @level without its address; 0, or -EOPNOTSUPP when the
- *		format can't express @attrs
- *
- * All members are compile-time constants to the engine, so that no call of
- * them is left. Virtual addresses have page_lg2 + nr_levels * index_lg2 bits
- * and are sign-extended from the highest.
- */
-struct vmem_format {
-	const char *name;
-	u8 nr_levels;
-	u8 page_lg2;
-	u8 index_lg2;
-	u8 phys_bits;
-	u8 leaf_levels;
-	u64 present;
-	u64 ad;
-	int (*facts)(struct vmem_facts *facts, u32 phys_bits, u32 flags, u32 cow);
-	enum vmem_class (*classify)(const struct vmem_facts *facts, u64 entry,
-				    unsigned int level);
-	vmem_phys_t (*entry_phys)(const struct vmem_facts *facts, u64 entry,
-				  unsigned int level, enum vmem_class class);
-	u32 (*nibble)(u64 entry);
-	u32 (*path)(u32 nibbles);
-	u32 (*leaf_attrs)(const struct vmem_facts *facts, u64 entry,
-			  unsigned int level);
-	u64 (*make_table)(vmem_table_t table, u32 perms);
-	int (*make_leaf)(const struct vmem_facts *facts, u32 attrs,
-			 unsigned int level, u64 *leaf);
-};
-
-/* May a write move the table that it is for? A fact of the ops. */
-enum vmem_table_movability {
-	VMEM_MAY_NOT_MOVE_TABLE,
-	VMEM_MAY_MOVE_TABLE,
-};
-
-/* Whose a table is. */
-enum vmem_owner {
-	VMEM_FOREIGN,
-	VMEM_MINE,
-	VMEM_MISUSED,
-};
-
-/**
- * struct vmem_table_ops - where tables live
- * @from_phys:	the host's address of a table: 0; VMEM_OUTSIDE; VMEM_ABSENT, and
- *		the ops remember which page it was; -EROFS for VMEM_WRITE where
- *		nothing is written. Never sleeps. The address is good until the
- *		piece ends. @table may be any address that an entry can hold.
- * @in_memory:	whether @gpa lies in memory of the guest, and in @same for how
- *		many bytes, at most @len, the answer holds
- * @pause:	asked where the engine could stop and before it visits at most @nr
- *		tables: end the piece?
- *
- * For changes; ops for reading have NULL here:
- *
- * @movability:	VMEM_MAY_NOT_MOVE_TABLE
- * @owner:	is @table, which @slot of @parent names, one of ours? @parent of a
- *		root is VMEM_NO_TABLE. VMEM_FOREIGN: no. VMEM_MINE: yes, in use
- *		at @level, and this is one of its links; *@links tells how many
- *		it has. VMEM_MISUSED: it is a page for tables, but not in use at
- *		this level, or this is no link of it: the guest made it.
- * @reserve:	see that this call has @nr tables set aside: 0; VMEM_PAUSE: ask
- *		again; -ENOSPC; -EAGAIN (it would have, were the quarantine
- *		flushed)
- * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
- * @take:	the first table set aside is now in use at @level, with its first
- *		link: @slot of @parent
- * @put:	the link of @table, @slot of @parent, is gone; where it was the
- *		only one, @table is empty
- */
-struct vmem_table_ops {
-	int (*from_phys)(void *ctx, vmem_table_t table, enum vmem_intent intent,
-			 vmem_pte_t **host);
-	bool (*in_memory)(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
-	bool (*pause)(void *ctx, unsigned int nr);
-
-	enum vmem_table_movability movability;
-	enum vmem_owner (*owner)(void *ctx, vmem_table_t table,
-				 unsigned int level, vmem_table_t parent,
-				 unsigned int slot, u32 *links);
-	int (*reserve)(void *ctx, u64 nr);
-	vmem_table_t (*reserved)(void *ctx, u64 n);
-	void (*take)(void *ctx, unsigned int level, vmem_table_t parent,
-		     unsigned int slot);
-	void (*put)(void *ctx, vmem_table_t table, vmem_table_t parent,
-		    unsigned int slot);
-};
+#include "ops.h"
 
 /* A space, as the engine sees it. */
 struct vmem_space {
@@ -332,7 +159,7 @@ struct vmem_translation {
 /**
  * vmem_translate() - translate addresses
  * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant; reading suffices
+ * @ops:	ops, a compile-time constant
  * @ctx:	handed to the ops
  * @space:	where to translate
  * @vas:	any addresses, sorted or not
@@ -349,8 +176,9 @@ struct vmem_translation {
  * Return: 0; VMEM_ABSENT or VMEM_PAUSE: call again with the same @done.
  */
 static __always_inline int
-vmem_translate(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	       void *ctx, const struct vmem_space *space,
+vmem_translate(const struct vmem_format *fmt,
+	       const struct vmem_table_read_ops *ops, void *ctx,
+	       const struct vmem_space *space,
 	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
 
@@ -515,7 +343,7 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 /**
  * vmem_walk_space() - go on with the space that a walk is in
  * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant; reading suffices
+ * @ops:	ops, a compile-time constant
  * @ctx:	handed to the ops
  * @space:	the space of index walk->space
  * @walk:	the walk
@@ -533,8 +361,9 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
  * vmem_walk_stop().
  */
 static __always_inline int
-vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-		void *ctx, const struct vmem_space *space,
+vmem_walk_space(const struct vmem_format *fmt,
+		const struct vmem_table_read_ops *ops, void *ctx,
+		const struct vmem_space *space,
 		struct vmem_walk *walk, struct vmem_space_aware_mapping *out,
 		u32 max, u32 *nr);
 
@@ -563,14 +392,15 @@ static __always_inline void vmem_walk_stop(struct vmem_walk *walk,
  * Context: a piece.
  */
 static __always_inline void
-vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	      void *ctx, struct vmem_walk *walk,
+vmem_walk_end(const struct vmem_format *fmt,
+	      const struct vmem_table_read_ops *ops, void *ctx,
+	      struct vmem_walk *walk,
 	      struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
 
 /**
  * vmem_walk_va_spaces() - walk many spaces together
  * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant; reading suffices
+ * @ops:	ops, a compile-time constant
  * @ctx:	handed to the ops
  * @spaces:	the spaces; one may be given twice
  * @nr_spaces:	how many
@@ -588,7 +418,7 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
  */
 static __always_inline int
 vmem_walk_va_spaces(const struct vmem_format *fmt,
-		    const struct vmem_table_ops *ops, void *ctx,
+		    const struct vmem_table_read_ops *ops, void *ctx,
 		    const struct vmem_space *spaces, u32 nr_spaces,
 		    struct vmem_walk *walk,
 		    struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
@@ -596,7 +426,7 @@ vmem_walk_va_spaces(const struct vmem_format *fmt,
 /**
  * vmem_virt_to_phys() - the next mapping of a range
  * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant; reading suffices
+ * @ops:	ops, a compile-time constant
  * @ctx:	handed to the ops
  * @space:	the space
  * @walk:	from vmem_walk_init(), with VMEM_WALK_FOLLOW
@@ -607,7 +437,7 @@ vmem_walk_va_spaces(const struct vmem_format *fmt,
  */
 static __always_inline int
 vmem_virt_to_phys(const struct vmem_format *fmt,
-		  const struct vmem_table_ops *ops, void *ctx,
+		  const struct vmem_table_read_ops *ops, void *ctx,
 		  const struct vmem_space *space, struct vmem_walk *walk,
 		  struct vmem_space_aware_mapping *out);
 
@@ -617,38 +447,66 @@ enum vmem_mapping_kind {
 	VMEM_KIND_UNMAPPED,
 	VMEM_KIND_BASIC,
 	VMEM_KIND_COW,
+	VMEM_KIND_PROTECT,	/* change leaves that are there */
+	VMEM_KIND_LINK,		/* a table of another place */
 };
 
 struct vmem_basic_mapping {
 	u32 attrs;		/* VMEM_R, VMEM_W, VMEM_X */
 };
 
+/* Read-only, and marked by the software bits of the space. */
 struct vmem_cow_mapping {
 	u32 attrs;		/* VMEM_R, VMEM_X */
+};
+
+/* VMEM_R, VMEM_W, VMEM_X, VMEM_COW; a leaf that is Cow is not made writable. */
+struct vmem_protect_mapping {
+	u32 set;
+	u32 clear;
+};
+
+/* The table of @level whose span begins at @their_va in @owner. */
+struct vmem_link_mapping {
+	const struct vmem_space *owner;
+	vmem_virt_t their_va;
+	u8 level;
 };
 
 /**
  * struct vmem_mapping - what a range is to be
  * @virt_base:	canonical, a multiple of the page
- * @phys_base:	a multiple of the page; 0 for kind unmapped
+ * @phys_base:	a multiple of the page; 0 where it isn't mapped
  * @len:	a multiple of the page; 0 touches nothing
  * @kind:	which of the others counts
+ * @path_given:	@path is given: table entries that the change makes above are
+ *		these, and one that is there already with others is refused. Else
+ *		they grant R, W and X, and one that is there must not grant less
+ *		than the leaves.
+ * @path:	permissions of the table entries above, a nibble a level
  * @basic:	for VMEM_KIND_BASIC
  * @cow:	for VMEM_KIND_COW
+ * @protect:	for VMEM_KIND_PROTECT
+ * @link:	for VMEM_KIND_LINK
  */
 struct vmem_mapping {
 	vmem_virt_t virt_base;
 	vmem_phys_t phys_base;
 	u64 len;
 	enum vmem_mapping_kind kind;
+	bool path_given;
+	u32 path;
 	union {
 		struct vmem_basic_mapping basic;
 		struct vmem_cow_mapping cow;
+		struct vmem_protect_mapping protect;
+		struct vmem_link_mapping link;
 	};
 };
 
 #define VMEM_CHANGE_REPLACE	BIT(0)	/* map onto what is mapped */
 #define VMEM_CHANGE_ATOMIC	BIT(2)	/* refuse the whole list or nothing */
+#define VMEM_CHANGE_SHARED_OK	BIT(3)	/* change what other places show too */
 
 enum vmem_flush {
 	VMEM_FLUSH_NONE,
@@ -656,8 +514,9 @@ enum vmem_flush {
 	VMEM_FLUSH_ALL,
 };
 
-#define VMEM_CHANGED_MOVED	BIT(0)
-#define VMEM_CHANGED_FREED	BIT(1)
+#define VMEM_CHANGED_MOVED	BIT(0)	/* a table moved */
+#define VMEM_CHANGED_FREED	BIT(1)	/* a table was freed */
+#define VMEM_CHANGED_UNSHARED	BIT(2)	/* others have a table that was shared */
 
 /* Where a change is in its two passes. */
 enum vmem_phase {
@@ -680,7 +539,8 @@ enum vmem_phase {
  * @budget:	tables that each pass may visit
  * @done:	mappings that are done
  * @done_len:	bytes of the next one that are done
- * @pages:	smallest pages mapped and unmapped (a hole counts nothing)
+ * @pages:	smallest pages mapped, unmapped and protected (a hole counts
+ *		nothing, nor does a leaf that stays as it is)
  * @flush:	what a vCPU must forget: nothing, the range, all
  * @flush_first: of that range
  * @flush_last:	of that range, included
@@ -688,8 +548,10 @@ enum vmem_phase {
  * @dirty:	an entry was written since the caller last cleared this
  * @at_va:	where it stopped
  * @at_level:	of the entry where it stopped
+ * @own:	a list that is made by a function below
  *
- * The caller zeroes it and sets the first five. The rest is the engine's.
+ * The caller zeroes it and sets the first five; of @list, @nr, @flags and
+ * @order those that no function below sets. The rest is the engine's.
  */
 struct vmem_change {
 	const struct vmem_mapping *list;
@@ -708,27 +570,54 @@ struct vmem_change {
 	bool dirty;
 	vmem_virt_t at_va;
 	u8 at_level;
+	struct vmem_mapping own[2];
 
 	/* private: */
 	enum vmem_phase phase;
 	u32 item;		/* in hand: of @order in pass 1, else of @list */
 	u64 offset;		/* into it */
 	u64 need;		/* tables counted by pass 1 */
-	u64 touched;		/* of them */
+	u64 need_links;		/* records of links, likewise */
+	u64 touched;		/* of the tables */
 	u64 visited;		/* tables, by this pass */
-	vmem_virt_t counted[VMEM_LEVELS_MAX]; /* last span counted a level */
+	u64 counted[VMEM_LEVELS_MAX]; /* last span counted a level: missing */
+	u32 counted_path;	/* permissions of the entries that name them */
+	u64 moved[VMEM_LEVELS_MAX];   /* and the last one whose table moves */
 	u8 counting;		/* bit n: counted[n] holds */
+	u8 moving;		/* bit n: moved[n] holds */
 	u8 keeps;		/* bit n: the table of level n won't be empty */
 	u8 recounts;		/* passes begun again for want of a table */
 	u8 low;			/* tables of this level and above were visited */
 };
 
 /**
- * vmem_map() - map and unmap
+ * struct vmem_update_parent - the path of a change, from the root down
+ * @host:	host addresses of its tables, by level; good in this piece
+ * @table:	and their guest-physical addresses
+ *
+ * When a table moves, the entry above that names it is written, in a table
+ * that has moved before if it had to, up to the root.
+ */
+struct vmem_update_parent {
+	vmem_pte_t *host[VMEM_LEVELS_MAX];
+	vmem_table_t table[VMEM_LEVELS_MAX];
+};
+
+/* The one of ops that never move a table: nothing is repaired. */
+#define VMEM_UPDATE_PARENT_NONE	((struct vmem_update_parent *)NULL)
+
+/* A branch that such ops can't reach: that it is left fails the build. */
+static __always_inline void vmem_void(void)
+{
+	BUILD_BUG();
+}
+
+/**
+ * vmem_map() - map, unmap, protect, link
  * @fmt:	format, a compile-time constant
  * @ops:	ops, a compile-time constant
  * @ctx:	handed to the ops
- * @space:	the space
+ * @space:	the space; its root changes when that table moves
  * @change:	what to do
  *
  * Two passes: the first reads all of what was asked for and reserves what it
@@ -737,43 +626,104 @@ struct vmem_change {
  * all of it. Mappings of a list with VMEM_CHANGE_ATOMIC don't overlap.
  *
  * Unmapping zeroes entries that are not present but hold bits, and frees
- * tables of ours that become empty, but for the root. Holes are no error.
+ * tables of ours that become empty, but for the root. Holes are no error. A
+ * table with more than one link, in the range as a whole, loses the one here.
+ *
+ * A table that the ops find frozen moves before it is written: it is copied to
+ * one of ours, the table above (which may have to move first) then names that
+ * one by an entry that is otherwise the same, and the change goes on there. The
+ * frozen one stays as it was. A frozen table of leaves that is unmapped as a
+ * whole isn't copied.
  *
  * When the tables may have been changed between two calls, the second is
  * preceded by vmem_change_recheck(). After the last, whatever it returned, the
  * caller gives back what is still set aside.
  *
  * Context: a piece; alone in changing this guest's tables.
- * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again. Refused with nothing of
- * the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
+ * Return: 0; VMEM_ABSENT, VMEM_PAUSE, VMEM_LINKS: call again. Refused with
+ * nothing of the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
  * -EINVAL (alignment, a range that isn't canonical, overlaps in an atomic
- * list), -EOVERFLOW (a sum wraps, or an address is wider than the space's,
+ * list; a link to a table that isn't ours, or where it is already),
+ * -EOVERFLOW (a sum wraps, or an address is wider than the space's,
  * that of a new table included),
  * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
- * there; an entry above grants less; one of the guest's names a page of ours),
+ * there; an entry above grants less, or other than what was given, or is given
+ * otherwise by another mapping of an atomic list; one of the guest's names a
+ * page of ours), -ENOENT (no table to link to),
  * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a
- * table with more than one link), -ENXIO (a table outside), -EROFS,
- * -E2BIG (over the budget), -ENOSPC, -EAGAIN. The same errnos from the second
- * pass when tables were changed by others: then what is done stays.
+ * table with more than one link; a table with VMEM_LINKS_MAX links), -ENXIO (a
+ * table outside), -EROFS, -E2BIG (over the budget), -ENOSPC, -EAGAIN. The same
+ * errnos from the second pass when tables were changed by others: then what is
+ * done stays.
  */
 static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	 void *ctx, const struct vmem_space *space, struct vmem_change *change);
+	 void *ctx, struct vmem_space *space, struct vmem_change *change);
+
+/* The list is the change's own: together, if there are several. */
+static inline void vmem_change_own(struct vmem_change *change)
+{
+	change->list = change->own;
+	if (change->nr > 1)
+		change->flags |= VMEM_CHANGE_ATOMIC;
+}
 
 /**
- * vmem_unmap_list() - a range to be unmapped, as mappings
+ * vmem_range_list() - a range to be unmapped or protected, as mappings
  * @fmt:	format
+ * @change:	change->own and the list are set: one mapping, or two to be done
+ *		together where the range has a part on each side of the addresses
+ *		that aren't canonical
  * @start:	first address
  * @last:	last address, included
- * @list:	out: one mapping, or two where the range has a part on each side
- *		of the addresses that aren't canonical
- * @nr:		out: how many
+ * @what:	kind, and for VMEM_KIND_PROTECT what to set and to clear
  *
  * Return: 0; -EINVAL: not whole pages, reversed, or an end isn't canonical.
  */
 static __always_inline int
-vmem_unmap_list(const struct vmem_format *fmt, vmem_virt_t start,
-		vmem_virt_t last, struct vmem_mapping list[2], u32 *nr);
+vmem_range_list(const struct vmem_format *fmt, struct vmem_change *change,
+		vmem_virt_t start, vmem_virt_t last,
+		const struct vmem_mapping *what);
+
+/**
+ * vmem_link_list() - a table of another place to be linked, as mappings
+ * @fmt:	format
+ * @change:	change->own and the list are set, from change->flags too: with
+ *		VMEM_CHANGE_REPLACE what is there is unmapped
+ * @our_va:	where it is to be linked, a multiple of its span
+ * @link:	the table; a table of ours
+ *
+ * Return: 0; -EINVAL: not the base of a span, not canonical, or a root.
+ */
+static __always_inline int
+vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
+	       vmem_virt_t our_va, const struct vmem_link_mapping *link);
+
+/**
+ * vmem_space_aware_map() - rebuild a reference of a walk
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space to build
+ * @reference:	a record of type VMEM_REC_REFERENCE
+ * @built:	the spaces built so far, by vmem_space_id_t
+ * @nr_built:	of them
+ * @change:	zeroed but for the budget and VMEM_CHANGE_REPLACE
+ *
+ * The table that the owner was given at their_va is linked, by entries that
+ * have the permissions of the reference's path. A reference of depth 0 is a
+ * root: a space that has the root of its owner.
+ *
+ * Context: as vmem_map().
+ * Return: as vmem_map(); -EINVAL: a root; -ENOENT: an owner that isn't built.
+ */
+static __always_inline int
+vmem_space_aware_map(const struct vmem_format *fmt,
+		     const struct vmem_table_ops *ops, void *ctx,
+		     struct vmem_space *space,
+		     const struct vmem_space_aware_mapping *reference,
+		     const struct vmem_space *built, u32 nr_built,
+		     struct vmem_change *change);
 
 /**
  * vmem_change_recheck() - tables may have changed: begin pass 1 again
@@ -791,7 +741,10 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change);
 #include "seen.h"
 #include "translate.h"
 #include "spaces.h"
+#include "move.h"
+#include "protect.h"
 #include "map.h"
+#include "link.h"
 #include "change.h"
 
 #endif /* _VMEM_VMEM_H */

@@ -25,6 +25,7 @@ struct guest {
 	char *memory;
 	u64 size;
 	struct vmem_pool pool;
+	struct vmem_link_store store;
 	struct vmem_pool_range range;
 	struct vmem_reservation reservation;
 	struct vmem_space space;

@@ -44,11 +44,11 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
 }
 
-static inline int ops_reserve(void *ctx, u64 nr)
+static inline int ops_reserve(void *ctx, u64 nr, u64 links)
 {
 	struct guest *guest = ctx;
 
-	return vmem_pool_reserve(&guest->pool, &guest->reservation, nr);
+	return vmem_pool_reserve(&guest->pool, &guest->reservation, nr, links);
 }
 
 static inline vmem_table_t ops_reserved(void *ctx, u64 n)
@@ -75,9 +75,11 @@ static inline void ops_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 }
 
 static const struct vmem_table_ops ops = {
-	.from_phys	= ops_from_phys,
-	.in_memory	= ops_in_memory,
-	.pause		= ops_pause,
+	.read = {
+		.from_phys	= ops_from_phys,
+		.in_memory	= ops_in_memory,
+		.pause		= ops_pause,
+	},
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= ops_owner,
 	.reserve	= ops_reserve,
@@ -93,9 +95,10 @@ void guest_reset(struct guest *guest)
 {
 	memset(guest->storage, 0, vmem_pool_bytes(guest->size / PAGE));
 	guest->range = (struct vmem_pool_range){ .len = guest->size };
-	vmem_pool_init(&guest->pool, &guest->range, 1, 12, guest->storage);
+	vmem_pool_init(&guest->pool, &guest->range, 1, 12, &guest->store,
+		       guest->storage);
 	vmem_reservation_init(&guest->reservation);
-	vmem_pool_reserve(&guest->pool, &guest->reservation, 1);
+	vmem_pool_reserve(&guest->pool, &guest->reservation, 1, 0);
 	guest->space.root = vmem_pool_reserved(&guest->pool,
 					       &guest->reservation, 0);
 	vmem_pool_take_root(&guest->pool, &guest->reservation,
@@ -161,7 +164,7 @@ u64 core_walk(struct guest *guest, u32 flags)
 		       U64_MAX, &seen);
 	do {
 		nr = 0;
-		if (vmem_walk_va_spaces(&vmem_fmt_x86_64_4level, &ops, guest,
+		if (vmem_walk_va_spaces(&vmem_fmt_x86_64_4level, &ops.read, guest,
 					&guest->space, 1, &walk, records,
 					NR_RECORDS, &nr))
 			abort();
@@ -179,7 +182,7 @@ u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
 
 	for (i = 0; i < nr; i += batch) {
 		done = 0;
-		if (vmem_translate(&vmem_fmt_x86_64_4level, &ops, guest,
+		if (vmem_translate(&vmem_fmt_x86_64_4level, &ops.read, guest,
 				   &guest->space, &vas[i], batch, out, NULL,
 				   &done))
 			abort();

@@ -15,7 +15,7 @@ static int name##_translate(struct local_guest *lg,			\
 			    struct vmem_translation *out,		\
 			    u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)	\
 {									\
-	return vmem_translate(&fmt, &local_ops, lg, space, vas, nr, out, \
+	return vmem_translate(&fmt, &local_ops.read, lg, space, vas, nr, out, \
 			      entries, done);				\
 }									\
 									\
@@ -32,8 +32,8 @@ static int name##_walk_space(struct local_guest *lg,			\
 			     struct vmem_space_aware_mapping *out,	\
 			     u32 max, u32 *nr)				\
 {									\
-	return vmem_walk_space(&fmt, &local_ops, lg, space, walk, out,	\
-			       max, nr);				\
+	return vmem_walk_space(&fmt, &local_ops.read, lg, space, walk,	\
+			       out, max, nr);				\
 }									\
 									\
 static void name##_walk_end(struct local_guest *lg,			\
@@ -41,20 +41,28 @@ static void name##_walk_end(struct local_guest *lg,			\
 			    struct vmem_space_aware_mapping *out,	\
 			    u32 max, u32 *nr)				\
 {									\
-	vmem_walk_end(&fmt, &local_ops, lg, walk, out, max, nr);	\
+	vmem_walk_end(&fmt, &local_ops.read, lg, walk, out, max, nr);	\
 }									\
 									\
 static int name##_map(struct local_guest *lg,				\
-		      const struct vmem_space *space,			\
+		      struct vmem_space *space,				\
 		      struct vmem_change *change)			\
 {									\
 	return vmem_map(&fmt, &local_ops, lg, space, change);		\
 }									\
 									\
-static int name##_unmap_list(vmem_virt_t start, vmem_virt_t last,	\
-			     struct vmem_mapping list[2], u32 *nr)	\
+static int name##_range_list(struct vmem_change *change,		\
+			     vmem_virt_t start, vmem_virt_t last,	\
+			     const struct vmem_mapping *what)		\
 {									\
-	return vmem_unmap_list(&fmt, start, last, list, nr);		\
+	return vmem_range_list(&fmt, change, start, last, what);	\
+}									\
+									\
+static int name##_link_list(struct vmem_change *change,			\
+			    vmem_virt_t our_va,				\
+			    const struct vmem_link_mapping *link)	\
+{									\
+	return vmem_link_list(&fmt, change, our_va, link);		\
 }									\
 									\
 const struct engine name = {						\
@@ -64,7 +72,8 @@ const struct engine name = {						\
 	.walk_space	= name##_walk_space,				\
 	.walk_end	= name##_walk_end,				\
 	.map		= name##_map,					\
-	.unmap_list	= name##_unmap_list,				\
+	.range_list	= name##_range_list,				\
+	.link_list	= name##_link_list,				\
 }
 
 #endif /* _LIBVMEM_ENGINE_H */

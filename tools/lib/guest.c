@@ -95,6 +95,16 @@ int vmem_space_unmap(struct vmem_guest *guest, struct vmem_ioc_unmap *arg)
 	return guest->backend->call(guest, VMEM_IOC_UNMAP, arg);
 }
 
+int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_PROTECT, arg);
+}
+
+int vmem_space_link(struct vmem_guest *guest, struct vmem_ioc_link *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_LINK, arg);
+}
+
 int vmem_space_translate(struct vmem_guest *guest,
 			 struct vmem_ioc_translate *arg)
 {

@@ -256,6 +256,35 @@ int vmem_space_map(struct vmem_guest *guest, struct vmem_ioc_map *arg);
 int vmem_space_unmap(struct vmem_guest *guest, struct vmem_ioc_unmap *arg);
 
 /**
+ * vmem_space_protect() - other attributes for what is mapped in a range
+ * @guest:	the guest
+ * @arg:	space, range, attributes to set and to clear; out: pages that
+ *		changed, what to flush
+ *
+ * What is not mapped stays so. A leaf that is Cow isn't made writable, unless
+ * VMEM_IOC_ATTR_COW is cleared with it.
+ *
+ * Return: as vmem_space_map(); -EINVAL: an attribute to be set and cleared;
+ * -EOPNOTSUPP: one that the format has no bit for.
+ */
+int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg);
+
+/**
+ * vmem_space_link() - show a table of one place at another place
+ * @guest:	the guest
+ * @arg:	space and address; the space that has the table, its address there
+ *		and its depth; out: what to flush
+ *
+ * The table, which is of the pool of both spaces, lives until it is unmapped
+ * at the last of its places.
+ *
+ * Return: as vmem_space_map(); -ENOENT: a space, or there is no table;
+ * -EINVAL: not the base of its span, depth 0, spaces of several pools or
+ * formats, a table that is no page of the pool; -EMLINK: too many links.
+ */
+int vmem_space_link(struct vmem_guest *guest, struct vmem_ioc_link *arg);
+
+/**
  * vmem_space_translate() - what addresses translate to
  * @guest:	the guest
  * @arg:	space and addresses; out: a result an address

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Changes: map and unmap. No other call changes anything meanwhile; a vCPU may.
+ * Changes: map, unmap, protect, link. No other call changes anything meanwhile;
+ * a vCPU may.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,12 +18,16 @@ _Static_assert(VMEM_IOC_KIND_UNMAPPED == VMEM_KIND_UNMAPPED &&
 	       VMEM_IOC_KIND_BASIC == VMEM_KIND_BASIC &&
 	       VMEM_IOC_KIND_COW == VMEM_KIND_COW, "kinds");
 _Static_assert(VMEM_IOC_MAP_REPLACE == VMEM_CHANGE_REPLACE &&
-	       VMEM_IOC_MAP_ATOMIC == VMEM_CHANGE_ATOMIC, "flags");
+	       VMEM_IOC_MAP_ATOMIC == VMEM_CHANGE_ATOMIC &&
+	       VMEM_IOC_MAP_SHARED_OK == VMEM_CHANGE_SHARED_OK &&
+	       VMEM_IOC_RANGE_SHARED_OK == VMEM_CHANGE_SHARED_OK &&
+	       VMEM_IOC_LINK_REPLACE == VMEM_CHANGE_REPLACE, "flags");
 _Static_assert(VMEM_IOC_FLUSH_NONE == VMEM_FLUSH_NONE &&
 	       VMEM_IOC_FLUSH_RANGE == VMEM_FLUSH_RANGE &&
 	       VMEM_IOC_FLUSH_ALL == VMEM_FLUSH_ALL, "flushes");
 _Static_assert(VMEM_IOC_CHANGE_MOVED == VMEM_CHANGED_MOVED &&
-	       VMEM_IOC_CHANGE_FREED == VMEM_CHANGED_FREED, "changes");
+	       VMEM_IOC_CHANGE_FREED == VMEM_CHANGED_FREED &&
+	       VMEM_IOC_CHANGE_UNSHARED == VMEM_CHANGED_UNSHARED, "changes");
 
 static struct space *change_space(struct local_guest *lg, u32 id, int *ret)
 {
@@ -39,22 +44,56 @@ static struct space *change_space(struct local_guest *lg, u32 id, int *ret)
 	return space;
 }
 
+/* Records of links for a whole change. */
+static int change_lend(struct local_guest *lg, u64 nr)
+{
+	struct link_chunk *chunk;
+	size_t i;
+
+	while (lg->links.nr < nr) {
+		chunk = malloc(sizeof(*chunk));
+		if (!chunk)
+			return -ENOMEM;
+		chunk->next = lg->link_chunks;
+		lg->link_chunks = chunk;
+		for (i = 0; i < sizeof(chunk->links) / sizeof(chunk->links[0]); i++)
+			vmem_link_lend(&lg->links, &chunk->links[i]);
+	}
+	return 0;
+}
+
+/* Would the root move if it had to be written? */
+static bool change_root_moves(struct local_guest *lg, const struct space *space)
+{
+	return space->flags & VMEM_IOC_SPACE_MOVABLE &&
+	       region_search(lg, vmem_table_gpa(space->space.root))->frozen;
+}
+
 /* Carry out what is asked for, and say how far it came. */
 static int change_run(struct local_guest *lg, struct space *space,
 		      struct vmem_change *change, u64 budget,
 		      struct vmem_ioc_change *out)
 {
+	vmem_table_t root = space->space.root;
 	int ret;
 
 	change->budget = budget ? budget : LOCAL_CHANGE_BUDGET;
 	lg->changing = space;
+	lg->movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
+	/* the links of a root that moves aren't counted */
+	lg->shared_root = space->twins && !change_root_moves(lg, space) ?
+			  root : VMEM_NO_TABLE;
 	space->pool->pool.generation = lg->generation + 1;
-	do
+	do {
 		ret = space->engine->map(lg, &space->space, change);
-	while (ret > 0);
+		if (ret == VMEM_LINKS)
+			ret = change_lend(lg, change->need_links) ?: VMEM_LINKS;
+	} while (ret > 0);
 	while (vmem_pool_unreserve(&space->pool->pool, &lg->reservation))
 		;
 	lg->changing = NULL;
+	if (space->space.root != root)
+		space_root_moved(lg, space, root);
 	if (change->dirty)
 		lg->generation++;
 
@@ -76,6 +115,20 @@ static int change_run(struct local_guest *lg, struct space *space,
 	return ret;
 }
 
+/* The same for a list of the change's own, which is one to the caller. */
+static int change_run_own(struct local_guest *lg, struct space *space,
+			  struct vmem_change *change, u64 budget,
+			  struct vmem_ioc_change *out)
+{
+	int ret = change_run(lg, space, change, budget, out);
+	u32 i;
+
+	out->out_done = !ret;
+	for (i = 0; ret && i < change->done; i++)
+		out->out_done_len += change->own[i].len;
+	return ret;
+}
+
 /* Structure first, then what isn't to be had. */
 static int mapping_read(const struct vmem_ioc_mapping *asked,
 			struct vmem_mapping *m)
@@ -89,19 +142,30 @@ static int mapping_read(const struct vmem_ioc_mapping *asked,
 	if (check_add_overflow(asked->va, asked->len - 1, &last) ||
 	    check_add_overflow(asked->gpa, asked->len - 1, &last))
 		return -EOVERFLOW;
-	if ((unmapped && (asked->gpa || asked->attrs)) || asked->flags ||
-	    asked->path || asked->attrs & ~perms ||
-	    (asked->page_sizes && asked->page_sizes != PAGE_MASK + 1) ||
-	    (!unmapped && asked->kind != VMEM_IOC_KIND_BASIC))
+	if ((unmapped && (asked->gpa || asked->attrs || asked->flags)) ||
+	    asked->flags & ~VMEM_IOC_MAPPING_PATH || asked->attrs & ~perms ||
+	    (asked->path && !(asked->flags & VMEM_IOC_MAPPING_PATH)) ||
+	    (asked->page_sizes && asked->page_sizes != PAGE_MASK + 1))
 		return -EOPNOTSUPP;
 	*m = (struct vmem_mapping){
 		.virt_base	= asked->va,
 		.phys_base	= asked->gpa,
 		.len		= asked->len,
 		.kind		= asked->kind,
-		.basic.attrs	= asked->attrs,
+		.path_given	= asked->flags & VMEM_IOC_MAPPING_PATH,
+		.path		= asked->path,
 	};
-	return 0;
+	switch (asked->kind) {
+	case VMEM_IOC_KIND_UNMAPPED:
+		return 0;
+	case VMEM_IOC_KIND_BASIC:
+		m->basic.attrs = asked->attrs;
+		return 0;
+	case VMEM_IOC_KIND_COW:
+		m->cow.attrs = asked->attrs;
+		return 0;
+	}
+	return -EOPNOTSUPP;
 }
 
 static int mapping_compare(const void *a, const void *b, void *list)
@@ -125,7 +189,8 @@ int space_map(struct local_guest *lg, void *p)
 	u32 i, *order;
 	int ret;
 
-	if (arg->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC))
+	if (arg->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC |
+			   VMEM_IOC_MAP_SHARED_OK))
 		return -EOPNOTSUPP;
 	if (!arg->nr)
 		return -EINVAL;
@@ -158,32 +223,99 @@ out:
 	return ret;
 }
 
-int space_unmap(struct local_guest *lg, void *p)
+/* UNMAP and PROTECT: @what to a range. */
+static int change_range(struct local_guest *lg, u32 id, u64 start, u64 last,
+			const struct vmem_mapping *what, u32 flags, u64 budget,
+			struct vmem_ioc_change *out)
 {
-	struct vmem_ioc_unmap *arg = p;
-	struct vmem_mapping list[2];
-	static const u32 order[] = { 0, 1 };
-	struct vmem_change change = { .list = list, .order = order };
-	u32 i;
+	struct vmem_change change = { .flags = flags };
 	struct space *space;
 	int ret;
 
-	if (arg->start > arg->last || (arg->start | ~arg->last) & PAGE_MASK)
-		return -EINVAL;
-	if (arg->flags || arg->__reserved)
+	space = change_space(lg, id, &ret);
+	if (!space)
+		return ret;
+	ret = space->engine->range_list(&change, start, last, what);
+	if (ret)
+		return ret;
+	return change_run_own(lg, space, &change, budget, out);
+}
+
+static int range_check(u64 start, u64 last)
+{
+	return start > last || (start | ~last) & PAGE_MASK ? -EINVAL : 0;
+}
+
+int space_unmap(struct local_guest *lg, void *p)
+{
+	const struct vmem_mapping what = { .kind = VMEM_KIND_UNMAPPED };
+	struct vmem_ioc_unmap *arg = p;
+	int ret;
+
+	ret = range_check(arg->start, arg->last);
+	if (ret)
+		return ret;
+	if (arg->flags & ~VMEM_IOC_RANGE_SHARED_OK || arg->__reserved)
+		return -EOPNOTSUPP;
+	return change_range(lg, arg->space, arg->start, arg->last, &what,
+			    arg->flags, arg->budget, &arg->change);
+}
+
+int space_protect(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_protect *arg = p;
+	const struct vmem_mapping what = {
+		.kind		= VMEM_KIND_PROTECT,
+		.protect.set	= arg->set,
+		.protect.clear	= arg->clear,
+	};
+	int ret;
+
+	ret = range_check(arg->start, arg->last);
+	if (ret)
+		return ret;
+	if (arg->flags & ~VMEM_IOC_RANGE_SHARED_OK || arg->__reserved)
+		return -EOPNOTSUPP;
+	return change_range(lg, arg->space, arg->start, arg->last, &what,
+			    arg->flags, arg->budget, &arg->change);
+}
+
+int space_link(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_link *arg = p;
+	struct vmem_change change = { .flags = arg->flags };
+	struct vmem_link_mapping link;
+	const struct space *owner;
+	struct vmem_mapping *m;
+	struct object *object;
+	struct space *space;
+	u32 levels;
+	int ret;
+
+	if (arg->flags & ~VMEM_IOC_LINK_REPLACE || arg->__reserved ||
+	    arg->path_given > 1 || (arg->path && !arg->path_given))
 		return -EOPNOTSUPP;
 	space = change_space(lg, arg->space, &ret);
 	if (!space)
 		return ret;
-	ret = space->engine->unmap_list(arg->start, arg->last, list, &change.nr);
+	object = object_find(lg, arg->owner, VMEM_IOC_LIST_SPACES, &ret);
+	if (!object)
+		return ret;
+	owner = container_of(object, struct space, object);
+	levels = space->engine->format->nr_levels;
+	if (owner->pool != space->pool || owner->engine != space->engine ||
+	    !arg->depth || arg->depth >= levels)
+		return -EINVAL;
+	link = (struct vmem_link_mapping){
+		.owner		= &owner->space,
+		.their_va	= arg->their_va,
+		.level		= levels - 1 - arg->depth,
+	};
+	ret = space->engine->link_list(&change, arg->our_va, &link);
 	if (ret)
 		return ret;
-	if (change.nr > 1)
-		change.flags = VMEM_CHANGE_ATOMIC;
-	ret = change_run(lg, space, &change, arg->budget, &arg->change);
-	/* two parts are one range to the caller */
-	arg->change.out_done = !ret;
-	for (i = 0; ret && i < change.done; i++)
-		arg->change.out_done_len += list[i].len;
-	return ret;
+	m = &change.own[change.nr - 1];
+	m->path = arg->path;
+	m->path_given = arg->path_given;
+	return change_run_own(lg, space, &change, arg->budget, &arg->change);
 }

@@ -25,7 +25,8 @@ static inline int ops_from_phys(void *ctx, vmem_table_t table,
 	if (unlikely(!region->len))
 		return VMEM_OUTSIDE;
 	if (intent == VMEM_WRITE && region->frozen)
-		return -EROFS;
+		return ((struct local_guest *)ctx)->movable ? VMEM_FROZEN :
+							      -EROFS;
 	*host = (vmem_pte_t *)(region->host + (gpa - region->gpa));
 	return 0;
 }
@@ -52,11 +53,11 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 					unsigned int level, vmem_table_t parent,
 					unsigned int slot, u32 *links)
 {
-	struct pool *pool = pool_of(ctx, table);
 	const struct local_guest *lg = ctx;
+	struct pool *pool = pool_of(ctx, table);
 
 	/* a root that is no page of a pool has a link from each of its spaces */
-	if (table == lg->changing->space.root && lg->changing->twins) {
+	if (table == lg->shared_root) {
 		*links = 1 + lg->changing->twins;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
@@ -64,12 +65,12 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 				      links) : VMEM_FOREIGN;
 }
 
-static inline int ops_reserve(void *ctx, u64 nr)
+static inline int ops_reserve(void *ctx, u64 nr, u64 links)
 {
 	struct local_guest *lg = ctx;
 
 	return vmem_pool_reserve(&lg->changing->pool->pool, &lg->reservation,
-				 nr);
+				 nr, links);
 }
 
 static inline vmem_table_t ops_reserved(void *ctx, u64 n)
@@ -101,16 +102,48 @@ static inline void ops_put(void *ctx, vmem_table_t table,
 	lg->changing->tables -= vmem_pool_put(pool, table, parent, slot);
 }
 
+static inline void ops_share(void *ctx, vmem_table_t table,
+			     vmem_table_t parent, unsigned int slot)
+{
+	struct local_guest *lg = ctx;
+
+	vmem_pool_share(&pool_of(lg, table)->pool, &lg->reservation, table,
+			parent, slot);
+}
+
+static inline u64 ops_shares(void *ctx)
+{
+	const struct local_guest *lg = ctx;
+
+	return lg->reservation.links;
+}
+
+static inline void ops_update_root(void *ctx, unsigned int level)
+{
+	struct local_guest *lg = ctx;
+
+	vmem_pool_take_root(&lg->changing->pool->pool, &lg->reservation, level,
+			    &lg->changing->link);
+	lg->shared_root = VMEM_NO_TABLE;
+	lg->changing->tables++;
+}
+
 static const struct vmem_table_ops local_ops = {
-	.from_phys	= ops_from_phys,
-	.in_memory	= ops_in_memory,
-	.pause		= ops_pause,
-	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
+	.read = {
+		.from_phys	= ops_from_phys,
+		.in_memory	= ops_in_memory,
+		.pause		= ops_pause,
+	},
+	/* of spaces that may not, no table is found frozen */
+	.movability	= VMEM_MAY_MOVE_TABLE,
 	.owner		= ops_owner,
 	.reserve	= ops_reserve,
 	.reserved	= ops_reserved,
 	.take		= ops_take,
 	.put		= ops_put,
+	.share		= ops_share,
+	.shares		= ops_shares,
+	.update_root	= ops_update_root,
 };
 
 #endif /* _LIBVMEM_LOCAL_OPS_H */

@@ -143,7 +143,8 @@ int pool_create(struct local_guest *lg, void *p)
 		ret = -ENOMEM;
 		goto err_ranges;
 	}
-	vmem_pool_init(&pool->pool, pool->ranges, nr, TABLE_LG2, pool->storage);
+	vmem_pool_init(&pool->pool, pool->ranges, nr, TABLE_LG2, &lg->links,
+		       pool->storage);
 	ret = lg->nr_pools < LOCAL_POOLS_MAX ? pool_enter(lg, pool) : -E2BIG;
 	if (ret)
 		goto err_storage;

@@ -48,13 +48,17 @@ _Static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
 
 static int space_check(const struct vmem_ioc_space_create *arg)
 {
-	const u32 known = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF;
+	const u32 known = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF |
+			  VMEM_IOC_SPACE_MOVABLE;
 
 	if (arg->flags & ~known || arg->__reserved)
 		return -EOPNOTSUPP;
 	if (!local_engine(arg->format))
 		return -EOPNOTSUPP;
-	if (arg->flags & VMEM_IOC_SPACE_NEW && (arg->root || !arg->pool))
+	if (arg->flags & VMEM_IOC_SPACE_NEW && arg->root)
+		return -EINVAL;
+	if (arg->flags & (VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE) &&
+	    !arg->pool)
 		return -EINVAL;
 	return 0;
 }
@@ -89,7 +93,7 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 	vmem_table_t root;
 	int ret;
 
-	ret = vmem_pool_reserve(pool, &lg->reservation, 1);
+	ret = vmem_pool_reserve(pool, &lg->reservation, 1, 0);
 	if (ret)
 		return ret;
 	root = vmem_pool_reserved(pool, &lg->reservation, 0);
@@ -163,6 +167,25 @@ static void space_count_twins(struct local_guest *lg, struct space *space,
 		other->twins += by;
 		space->twins++;
 	}
+}
+
+/* A space has another root, a page of its pool; the old one was none. */
+void space_root_moved(struct local_guest *lg, struct space *space,
+		      vmem_table_t from)
+{
+	u32 i;
+
+	for (i = 0; i < lg->nr_objects; i++) {
+		struct space *other;
+
+		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
+			continue;
+		other = container_of(lg->objects[i], struct space, object);
+		if (other->space.root == from)
+			other->twins--;
+	}
+	space->twins = 0;
+	space->root_pool = space->pool;
 }
 
 int space_create(struct local_guest *lg, void *p)

@@ -120,7 +120,9 @@ static int local_info(struct local_guest *lg, void *p)
 	arg->out_rights = VMEM_IOC_RIGHT_READ | VMEM_IOC_RIGHT_CHANGE |
 			  VMEM_IOC_RIGHT_MANAGE;
 	strncpy(arg->out_release, VMEM_VERSION, sizeof(arg->out_release) - 1);
-	arg->out_features = VMEM_IOC_FEATURE_MAP;
+	arg->out_features = VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
+			    VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
+			    VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE;
 	arg->out_region_len_max = LOCAL_REGION_LEN_MAX;
 	arg->out_regions_max = LOCAL_REGIONS_MAX;
 	arg->out_pool_ranges_max = LOCAL_POOL_RANGES_MAX;
@@ -300,6 +302,10 @@ static const struct call calls[] = {
 	     OUT(vmem_ioc_map, change, change)),
 	CALL(UNMAP, space_unmap, vmem_ioc_unmap,
 	     OUT(vmem_ioc_unmap, change, change)),
+	CALL(PROTECT, space_protect, vmem_ioc_protect,
+	     OUT(vmem_ioc_protect, change, change)),
+	CALL(LINK, space_link, vmem_ioc_link,
+	     OUT(vmem_ioc_link, change, change)),
 	CALL(TRANSLATE, space_translate, vmem_ioc_translate,
 	     OUT(vmem_ioc_translate, out_done, out_done)),
 	CALL(WALK_CREATE, no_walk, vmem_ioc_walk_create,
@@ -399,11 +405,17 @@ static void local_free_kind(struct local_guest *lg, u32 kind)
 /* The caller and its walkers hold the guest. */
 void local_put(struct local_guest *lg)
 {
+	struct link_chunk *chunk;
+
 	if (--lg->refs)
 		return;
 	local_free_kind(lg, VMEM_IOC_LIST_SPACES);
 	local_free_kind(lg, VMEM_IOC_LIST_POOLS);
 	local_free_kind(lg, VMEM_IOC_LIST_REGIONS);
+	while ((chunk = lg->link_chunks)) {
+		lg->link_chunks = chunk->next;
+		free(chunk);
+	}
 	free(lg->objects);
 	free(lg->regions);
 	free(lg);

@@ -108,6 +108,12 @@ struct space {
 	s64 tables;
 };
 
+/* Records of links, which stay with the guest. */
+struct link_chunk {
+	struct link_chunk *next;
+	struct vmem_link links[170];
+};
+
 /**
  * struct local_guest - a guest in this process
  * @guest:	what the caller holds
@@ -123,7 +129,12 @@ struct space {
  * @hint:	the region that was asked for last, never NULL
  * @generation:	raised by each call that changed a table
  * @seed:	of what walks remember
+ * @links:	records of links that all pools are lent
+ * @link_chunks: where these lie
  * @changing:	the space that a call is changing
+ * @movable:	whether its frozen tables move
+ * @shared_root: its root, if other spaces have it and it is no page of a pool;
+ *		else VMEM_NO_TABLE
  * @reservation: of that call
  */
 struct local_guest {
@@ -140,7 +151,11 @@ struct local_guest {
 	const struct region *hint;
 	u64 generation;
 	u64 seed;
+	struct vmem_link_store links;
+	struct link_chunk *link_chunks;
 	struct space *changing;
+	bool movable;
+	vmem_table_t shared_root;
 	struct vmem_reservation reservation;
 };
 
@@ -152,7 +167,8 @@ struct local_guest {
  * @walk_space:	vmem_walk_space()
  * @walk_end:	vmem_walk_end()
  * @map:	vmem_map()
- * @unmap_list:	vmem_unmap_list()
+ * @range_list:	vmem_range_list()
+ * @link_list:	vmem_link_list()
  */
 struct engine {
 	const struct vmem_format *format;
@@ -171,10 +187,12 @@ struct engine {
 	void (*walk_end)(struct local_guest *lg, struct vmem_walk *walk,
 			 struct vmem_space_aware_mapping *out, u32 max,
 			 u32 *nr);
-	int (*map)(struct local_guest *lg, const struct vmem_space *space,
+	int (*map)(struct local_guest *lg, struct vmem_space *space,
 		   struct vmem_change *change);
-	int (*unmap_list)(vmem_virt_t start, vmem_virt_t last,
-			  struct vmem_mapping list[2], u32 *nr);
+	int (*range_list)(struct vmem_change *change, vmem_virt_t start,
+			  vmem_virt_t last, const struct vmem_mapping *what);
+	int (*link_list)(struct vmem_change *change, vmem_virt_t our_va,
+			 const struct vmem_link_mapping *link);
 };
 
 extern const struct engine engine_x86_64_4level;
@@ -217,12 +235,16 @@ int space_create(struct local_guest *lg, void *arg);
 int space_get(struct local_guest *lg, void *arg);
 int space_translate(struct local_guest *lg, void *arg);
 bool space_root_within(const struct local_guest *lg, u64 gpa, u64 len);
+void space_root_moved(struct local_guest *lg, struct space *space,
+		      vmem_table_t from);
 bool space_destroy(struct local_guest *lg, struct space *space);
 void space_free(struct local_guest *lg, struct space *space);
 
 /* local-change.c */
 int space_map(struct local_guest *lg, void *arg);
 int space_unmap(struct local_guest *lg, void *arg);
+int space_protect(struct local_guest *lg, void *arg);
+int space_link(struct local_guest *lg, void *arg);
 
 /* local-walk.c */
 int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,

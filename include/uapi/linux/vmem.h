@@ -82,7 +82,12 @@
 
 /* INFO */
 
-#define VMEM_IOC_FEATURE_MAP	(1 << 0)	/* MAP (basic, unmapped), UNMAP */
+#define VMEM_IOC_FEATURE_MAP	 (1 << 0)	/* MAP (basic, unmapped), UNMAP */
+#define VMEM_IOC_FEATURE_COW	 (1 << 1)	/* MAP (cow) */
+#define VMEM_IOC_FEATURE_PATH	 (1 << 2)	/* permissions of table entries */
+#define VMEM_IOC_FEATURE_PROTECT (1 << 3)
+#define VMEM_IOC_FEATURE_LINK	 (1 << 4)	/* LINK, SHARED_OK */
+#define VMEM_IOC_FEATURE_MOVABLE (1 << 5)	/* spaces whose tables move */
 
 struct vmem_ioc_format {
 	__u32 id;
@@ -211,9 +216,9 @@ struct vmem_ioc_space_get {
 #define VMEM_IOC_FLUSH_RANGE	1
 #define VMEM_IOC_FLUSH_ALL	2
 
-#define VMEM_IOC_CHANGE_MOVED		(1 << 0)
-#define VMEM_IOC_CHANGE_FREED		(1 << 1)
-#define VMEM_IOC_CHANGE_UNSHARED	(1 << 2)
+#define VMEM_IOC_CHANGE_MOVED		(1 << 0)	/* a table moved */
+#define VMEM_IOC_CHANGE_FREED		(1 << 1)	/* a table was freed */
+#define VMEM_IOC_CHANGE_UNSHARED	(1 << 2)	/* a shared one is others' now */
 
 struct vmem_ioc_change {
 	__u64 out_root;
@@ -287,7 +292,7 @@ struct vmem_ioc_protect {
 	__u64 start;
 	__u64 last;
 	__u64 budget;
-	__u32 set;
+	__u32 set;			/* VMEM_IOC_ATTR_R, W, X, COW */
 	__u32 clear;
 	struct vmem_ioc_change change;
 };
@@ -305,6 +310,8 @@ struct vmem_ioc_promote {
 
 /* LINK */
 
+#define VMEM_IOC_LINK_REPLACE		(1 << 0)
+
 struct vmem_ioc_link {
 	__u32 size;
 	__u32 flags;
@@ -313,8 +320,8 @@ struct vmem_ioc_link {
 	__u64 our_va;
 	__u64 their_va;
 	__u32 depth;			/* of the table, counted from the root */
-	__u32 path;
-	__u32 path_given;
+	__u32 path;			/* entries that the call makes */
+	__u32 path_given;		/* 0 or 1 */
 	__u32 __reserved;
 	__u64 budget;
 	struct vmem_ioc_change change;

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The model unmaps and protects, by recursion over all entries of each table.
+ */
+#include "model.h"
+
+/* A recursion under way. */
+struct job {
+	struct model *model;
+	const struct vmem_mapping *m;
+	struct model_path path;
+	unsigned int free_below;
+	unsigned int replaced;	/* the level of a table that a link replaces */
+	bool zero;
+	struct model_result *result;
+};
+
+/* An entry of the range. */
+struct spot {
+	unsigned int level;
+	unsigned int index;
+	u64 va;
+	u64 span;
+	u64 at;			/* the first of its addresses in the range */
+	u64 entry;
+	bool covered;
+	struct decoded decoded;
+};
+
+/* The entry @i of the path's table of @level; whether the range has any of it. */
+static bool look(struct job *job, unsigned int level, unsigned int i, u64 base,
+		 struct spot *spot)
+{
+	struct model *model = job->model;
+	const struct vmem_mapping *m = job->m;
+
+	spot->level = level;
+	spot->index = i;
+	spot->span = entry_span(model->rules, level);
+	spot->va = sign_extend(model->rules, base + i * spot->span);
+	spot->at = max(spot->va, m->virt_base);
+	spot->entry = guest_read(&model->guest, job->path.table[level], i);
+	spot->covered = model_covers(m, spot->va, spot->span);
+	model_read_entry(model, job->path.table[level], level, i, &spot->decoded);
+	return spot->va + (spot->span - 1) >= m->virt_base &&
+	       spot->va <= m->virt_base + (m->len - 1);
+}
+
+/*
+ * What unmapping does to an entry that is not a table to go through: it goes
+ * as a whole, or not at all, because of @err.
+ */
+static bool is_like_leaf(struct job *job, const struct spot *spot, int *err)
+{
+	struct model *model = job->model;
+	u32 links;
+
+	*err = 0;
+	if (spot->decoded.kind == IS_TABLE) {
+		*err = model_enter(model, &job->path, spot->decoded.gpa,
+				   spot->level - 1, spot->va, &links);
+		/* others have it: the frozen table too, which stays as it is */
+		if (!*err && spot->covered &&
+		    (links > 1 || (links && model->guest.movable &&
+				   !model_writable(model, &job->path, spot->level))))
+			*err = -EMLINK;
+		/* it was seen before the table above moved */
+		if (*err == -EMLINK && !spot->covered && !model->checking)
+			*err = 0;
+		return *err;
+	}
+	if (spot->decoded.kind != IS_HOLE)
+		*err = -ERANGE;
+	return true;
+}
+
+/* A frozen table of leaves that goes as a whole. */
+static bool is_let_go_of(struct job *job, const struct spot *spot)
+{
+	struct model *model = job->model;
+
+	return spot->level == 1 && spot->covered && model->guest.movable &&
+	       !guest_writable(&model->guest, spot->decoded.gpa) &&
+	       !model_is_zero(model, spot->decoded.gpa);
+}
+
+/* @empty: will the table be all zeroes afterwards? */
+static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empty)
+{
+	struct model *model = job->model;
+	struct model_table *mine;
+	bool child_empty, goes;
+	struct spot spot;
+	unsigned int i;
+	int err;
+
+	*empty = true;
+	for (i = 0; i < nr_entries(model->rules); i++) {
+		bool in_range = look(job, level, i, base, &spot);
+
+		if (!spot.entry)
+			continue;
+		if (!in_range) {
+			*empty = false;
+			continue;
+		}
+		if (is_like_leaf(job, &spot, &err)) {
+			if (!spot.covered) {
+				*empty = false;
+				if (err)
+					return model_stop(job->result, spot.at,
+							  level, err);
+				continue;
+			}
+			err = model_want(model, &job->path, level, spot.va);
+			if (err)
+				return model_stop(job->result, spot.at, level, err);
+			continue;
+		}
+		if (is_let_go_of(job, &spot)) {
+			err = model_want(model, &job->path, level, spot.va);
+			if (err)
+				return model_stop(job->result, spot.at, level, err);
+			continue;
+		}
+		job->path.table[level - 1] = spot.decoded.gpa;
+		err = check_unmap(job, level - 1, spot.va, &child_empty);
+		if (err)
+			return err;
+		mine = model_page(model, spot.decoded.gpa);
+		goes = model_moves(model, level - 1, spot.va) ||
+		       (mine && mine->links == 1);
+		/* one of ours is let go of empty only */
+		if (goes && !child_empty && level == job->replaced + 1)
+			return -EEXIST;
+		goes = goes && child_empty;
+		/* not for that alone would the table move */
+		if (!model_writable(model, &job->path, level) &&
+		    model->guest.movable && !model_moves(model, level, spot.va))
+			goes = false;
+		if (goes && !model_writable(model, &job->path, level) &&
+		    !model->guest.movable)
+			return model_stop(job->result, spot.at, level, -EROFS);
+		if (!goes)
+			*empty = false;
+	}
+	return 0;
+}
+
+int model_check_unmap(struct model *model, const struct vmem_mapping *m,
+		      unsigned int replaced, struct model_result *result)
+{
+	struct job job = {
+		.model = model, .m = m, .replaced = replaced, .result = result,
+	};
+	unsigned int top = model->rules->levels - 1;
+	bool empty;
+	u32 links;
+	int err;
+
+	if (!m->len)
+		return 0;
+	err = model_enter(model, &job.path, model->kept.root, top, m->virt_base,
+			  &links);
+	if (err)
+		return model_stop(result, m->virt_base, top + 1, err);
+	job.path.table[top] = model->kept.root;
+	return check_unmap(&job, top, 0, &empty);
+}
+
+static void count_leaves(struct job *job, u64 table)
+{
+	struct decoded decoded;
+	unsigned int i;
+
+	for (i = 0; i < nr_entries(job->model->rules); i++) {
+		model_read_entry(job->model, table, 0, i, &decoded);
+		job->result->pages += decoded.kind == IS_LEAF;
+	}
+}
+
+static void clear_whole(struct job *job, const struct spot *spot)
+{
+	struct model *model = job->model;
+	struct model_path *path = &job->path;
+	u64 child = spot->decoded.gpa;
+	u32 links = 0;
+	bool ours;
+
+	ours = spot->decoded.kind == IS_TABLE &&
+	       model_enter(model, path, child, spot->level - 1, spot->va,
+			   &links) != -EEXIST && links;
+	model_write_entry(model, path, spot->level, spot->va, 0, job->result);
+	if (spot->decoded.kind != IS_HOLE)
+		model_flush(model, path, spot->level, spot->va, spot->span,
+			    job->result);
+	if (spot->decoded.kind == IS_LEAF)
+		job->result->pages += spot->span / entry_span(model->rules, 0);
+	if (!ours)
+		return;
+	model_drop_link(model, child, path->table[spot->level], spot->index);
+	model_flush_all(job->result);
+	job->result->changes |= VMEM_CHANGED_UNSHARED;
+}
+
+static void unmap(struct job *job, unsigned int level, u64 base)
+{
+	struct model *model = job->model;
+	struct model_path *path = &job->path;
+	struct model_table *mine;
+	struct spot spot;
+	unsigned int i;
+	u64 child;
+	int err;
+
+	for (i = 0; i < nr_entries(model->rules); i++) {
+		if (!look(job, level, i, base, &spot) || !spot.entry)
+			continue;
+		if (is_like_leaf(job, &spot, &err)) {
+			if (job->zero && spot.covered)
+				clear_whole(job, &spot);
+			continue;
+		}
+		if (is_let_go_of(job, &spot)) {
+			if (!job->zero)
+				continue;
+			model_write_entry(model, path, level, spot.va, 0,
+					  job->result);
+			count_leaves(job, spot.decoded.gpa);
+			model_flush_all(job->result);
+			continue;
+		}
+		path->table[level - 1] = spot.decoded.gpa;
+		unmap(job, level - 1, spot.va);
+		child = path->table[level - 1];
+		mine = model_page(model, child);
+		/* in a list it may turn out only now that it can't be let go of */
+		if (level - 1 < job->free_below && mine && mine->links == 1 &&
+		    model_writable(model, path, level) &&
+		    model_is_zero(model, child)) {
+			guest_write(&model->guest, path->table[level], i, 0);
+			model_drop_link(model, child, path->table[level], i);
+			model_flush_all(job->result);
+			job->result->changes |= VMEM_CHANGED_FREED;
+		}
+	}
+}
+
+void model_unmap(struct model *model, const struct vmem_mapping *m, bool zero,
+		 unsigned int free_below, struct model_result *result)
+{
+	struct job job = {
+		.model = model, .m = m, .free_below = free_below, .zero = zero,
+		.result = result,
+	};
+	unsigned int top = model->rules->levels - 1;
+
+	if (!m->len)
+		return;
+	job.path.table[top] = model->kept.root;
+	unmap(&job, top, 0);
+}
+
+/* Check, or do it: leaves, of whatever size, and nothing else. */
+static int protect(struct job *job, unsigned int level, u64 base)
+{
+	struct model *model = job->model;
+	struct model_path *path = &job->path;
+	struct spot spot;
+	unsigned int i;
+	u32 links;
+	u64 entry;
+	int err;
+
+	for (i = 0; i < nr_entries(model->rules); i++) {
+		if (!look(job, level, i, base, &spot))
+			continue;
+		if (spot.decoded.kind == IS_TABLE) {
+			err = model_enter(model, path, spot.decoded.gpa,
+					  level - 1, spot.va, &links);
+			if (err && model->checking)
+				return model_stop(job->result, spot.at, level, err);
+			path->table[level - 1] = spot.decoded.gpa;
+			err = protect(job, level - 1, spot.va);
+			if (err)
+				return err;
+			continue;
+		}
+		if (spot.decoded.kind != IS_LEAF)
+			continue;
+		entry = model->rules->protect(&model->cpu, spot.entry,
+					      job->m->protect.set,
+					      job->m->protect.clear);
+		if (entry == spot.entry)
+			continue;
+		if (!spot.covered)
+			return model_stop(job->result, spot.at, level, -ERANGE);
+		if (model->checking) {
+			err = model_want(model, path, level, spot.va);
+			if (err)
+				return model_stop(job->result, spot.at, level, err);
+			continue;
+		}
+		model_write_entry(model, path, level, spot.va, entry, job->result);
+		model_flush(model, path, level, spot.va, spot.span, job->result);
+		job->result->pages += spot.span / entry_span(model->rules, 0);
+	}
+	return 0;
+}
+
+int model_check_protect(struct model *model, const struct vmem_mapping *m,
+			struct model_result *result)
+{
+	struct job job = { .model = model, .m = m, .result = result };
+	unsigned int top = model->rules->levels - 1;
+	u32 links;
+	int err;
+
+	if (!m->len)
+		return 0;
+	err = model_enter(model, &job.path, model->kept.root, top, m->virt_base,
+			  &links);
+	if (err)
+		return model_stop(result, m->virt_base, top + 1, err);
+	job.path.table[top] = model->kept.root;
+	return protect(&job, top, 0);
+}
+
+void model_protect(struct model *model, const struct vmem_mapping *m,
+		   struct model_result *result)
+{
+	struct job job = { .model = model, .m = m, .result = result };
+	unsigned int top = model->rules->levels - 1;
+
+	if (!m->len)
+		return;
+	job.path.table[top] = model->kept.root;
+	protect(&job, top, 0);
+}

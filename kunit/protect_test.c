@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Protecting. Each change is compared with the model, byte by byte.
+ *
+ * Points of the behaviour's description that have a case here: 4, 8 (what can't
+ * be expressed), 9 (Cow isn't made writable), 13 (what isn't present stays), 15,
+ * 18, 24, 25 (NXE off), 38 (the budget).
+ */
+#include "bench.h"
+
+DEFINE_ENGINE_PARAMS
+DEFINE_X86_64_PARAMS
+
+#define RWX	(VMEM_R | VMEM_W | VMEM_X)
+
+static int protect(struct bench *b, u64 va, u64 len, u32 set, u32 clear)
+{
+	struct vmem_mapping m = bench_protected(va, len, set, clear);
+
+	return bench_change(b, &m, 1, 0);
+}
+
+static u64 leaf_at(struct bench *b, unsigned int level)
+{
+	return bench_read(b, bench_path(b, bench_root(b), 0, level), 0);
+}
+
+/* A leaf of each size, and only what it maps is flushed: 18 */
+static void protect_at_each_level(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span, leaf;
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		if (!(b->e->fmt->leaf_levels & BIT(level)))
+			continue;
+		bench_reset(b);
+		span = bench_span(b, level);
+		leaf = level ? bench_large(b, bench_frame(b, level)) :
+			       bench_leaf(b, bench_data(b, 1));
+		bench_put(b, bench_root(b), 0, level, leaf);
+		bench_put(b, bench_root(b), span, level, leaf);
+		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, leaf_at(b, level), bench_read_only(b, leaf));
+		KUNIT_EXPECT_EQ(test, b->change.pages, span / page);
+		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
+		KUNIT_EXPECT_EQ(test, b->change.flush_first, 0);
+		KUNIT_EXPECT_EQ(test, b->change.flush_last, span - 1);
+		KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, VMEM_W, 0));
+		KUNIT_EXPECT_EQ(test, leaf_at(b, level), leaf);
+		/* the one beside it has been so all the time */
+		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * span, VMEM_W, VMEM_X));
+		KUNIT_EXPECT_EQ(test, b->change.pages, 2 * span / page);
+		bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
+	}
+}
+
+/* Of each kind of leaf each of four attributes is set, cleared, or left. */
+static void protect_each_attribute(struct kunit *test)
+{
+	static const u32 attrs[] = { VMEM_R, VMEM_W, VMEM_X, VMEM_COW };
+	struct bench *b = bench_begin(test);
+	u32 leaf, set, clear, i;
+	u64 entry, path;
+
+	path = bench_path(b, bench_root(b), 0, 0);
+	for (leaf = 0; leaf < 48 && !b->differs; leaf++) {
+		entry = b->rules->leaf(&b->model.cpu, bench_data(b, 2),
+				       (leaf & 1 ? VMEM_W : 0) |
+				       (leaf & 2 ? VMEM_X : 0) |
+				       (leaf & 4 ? VMEM_COW : 0) | VMEM_R);
+		if (leaf & 8)
+			entry &= ~b->rules->accessed_dirty;
+		/* software bits that don't say Cow, or too many of them */
+		if (leaf & 16)
+			entry |= b->e == &engine_toy ? BIT_ULL(45) : BIT_ULL(10);
+		if (leaf & 32)
+			entry |= BIT_ULL(57);
+		for (i = 0; i < 256 && !b->differs; i++) {
+			u32 j;
+
+			for (j = 0, set = 0, clear = 0; j < 4; j++) {
+				set |= i >> (2 * j) & 1 ? attrs[j] : 0;
+				clear |= i >> (2 * j) & 2 ? attrs[j] : 0;
+			}
+			bench_write(b, path, 0, entry);
+			protect(b, 0, bench_page(b), set, clear);
+			KUNIT_EXPECT_EQ(test, b->change.pages,
+					bench_read(b, path, 0) != entry);
+		}
+	}
+}
+
+/* 9: writable it is made only as it ceases to be Cow */
+static void protect_cow(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping m = bench_cow(0, 0, page, VMEM_R | VMEM_X);
+	u64 cow;
+
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
+	cow = leaf_at(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
+	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, VMEM_COW));
+	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), bench_leaf(b, 0));
+	/* and what becomes Cow is writable no more */
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW, 0));
+	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW | VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
+	/* one that the guest made writable stays so while nobody asks */
+	bench_put(b, bench_root(b), 0, 0, cow | b->rules->writable);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_X));
+	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
+	KUNIT_EXPECT_FALSE(test, leaf_at(b, 0) & b->rules->writable);
+}
+
+/* 13: holes, junk and malformed entries stay; each level; nothing is made */
+static void protect_what_is_no_leaf(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), table, entries[3];
+	unsigned int level, i;
+
+	for (level = 0; level < b->rules->levels; level++) {
+		entries[0] = 0;
+		entries[1] = bench_junk(b);
+		entries[2] = bench_reserved(b, bench_leaf(b, 0));
+		for (i = 0; i < 3; i++) {
+			bench_reset(b);
+			table = bench_path(b, bench_root(b), 0, level);
+			bench_write(b, table, 0, entries[i]);
+			KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_W));
+			KUNIT_EXPECT_EQ(test, 0,
+					protect(b, 0, bench_span(b, level),
+						VMEM_COW, VMEM_X));
+			KUNIT_EXPECT_EQ(test, bench_read(b, table, 0), entries[i]);
+			KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+			KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+			KUNIT_EXPECT_FALSE(test, b->change.dirty);
+			KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
+		}
+	}
+	bench_write(b, bench_root(b), 0, bench_large(b, 0));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_W));
+}
+
+/* A part of a larger leaf: refused, unless it is so already */
+static void protect_part_of_large_leaf(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span;
+	unsigned int level;
+
+	for (level = 1; level < b->rules->levels; level++) {
+		if (!(b->e->fmt->leaf_levels & BIT(level)))
+			continue;
+		bench_reset(b);
+		span = bench_span(b, level);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_large(b, bench_frame(b, level)));
+		KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, page, 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, -ERANGE,
+				protect(b, page, span - page, 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, b->change.at_va, page);
+		KUNIT_EXPECT_EQ(test, -ERANGE,
+				protect(b, 0, span - page, 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
+		KUNIT_EXPECT_EQ(test, 0,
+				protect(b, page, span - page, VMEM_W | VMEM_X, 0));
+		KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, page, VMEM_W, 0));
+	}
+}
+
+/* Refused as a whole: leaves before the one that is in the way stay too. */
+static void protect_refused_changes_nothing(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, span, RWX, 0));
+	bench_put(b, bench_root(b), span, 1, bench_large(b, bench_frame(b, 1)));
+	KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, span + page, 0, VMEM_W));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, page, 2 * span - page, 0, VMEM_W));
+	KUNIT_EXPECT_EQ(test, b->change.flush_first, page);
+	KUNIT_EXPECT_EQ(test, b->change.flush_last, 2 * span - 1);
+}
+
+static void protect_inexpressible(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	int set, clear;
+	u32 attr;
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	for (attr = VMEM_R; attr < BIT(16); attr <<= 1) {
+		set = attr & (RWX | VMEM_COW) ? 0 : -EOPNOTSUPP;
+		clear = attr & (VMEM_W | VMEM_X | VMEM_COW) ||
+			(attr == VMEM_R && b->e == &engine_toy) ? 0 : -EOPNOTSUPP;
+		KUNIT_EXPECT_EQ(test, set, protect(b, 0, page, attr, 0));
+		KUNIT_EXPECT_EQ(test, clear, protect(b, 0, page, 0, attr));
+		KUNIT_EXPECT_EQ(test, -EINVAL, protect(b, 0, page, attr, attr));
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				protect(b, 0, page, VMEM_W | attr, VMEM_W));
+	}
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, protect(b, 1, page, VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, protect(b, 0, page + 1, VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 0, VMEM_W, VMEM_W));
+}
+
+/* 25 */
+static void protect_without_nxe(struct kunit *test)
+{
+	struct bench *b = bench_begin_cpu(test, 0, true, 0);
+	u64 page = bench_page(b);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, protect(b, 0, page, 0, VMEM_X));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_X, VMEM_W));
+	/* one with that bit is malformed, and stays */
+	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0) | BIT_ULL(63));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_X, 0));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+}
+
+/* 4, and tables of ours that the guest misuses */
+static void protect_below_no_table(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level;
+
+	for (level = 1; level < b->rules->levels; level++) {
+		bench_reset(b);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_table_entry(b, bench_outside(b)));
+		KUNIT_EXPECT_EQ(test, -ENXIO,
+				protect(b, 0, bench_page(b), 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, -ENXIO,
+				protect(b, 0, bench_span(b, level), 0, VMEM_W));
+		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		bench_put(b, bench_root(b), 0, level,
+			  bench_table_entry(b, bench_root(b)));
+		KUNIT_EXPECT_EQ(test, -EEXIST,
+				protect(b, 0, bench_page(b), 0, VMEM_W));
+	}
+	bench_reset(b);
+	bench_adopt(b, bench_outside(b));
+	KUNIT_EXPECT_EQ(test, -ENXIO, protect(b, 0, bench_page(b), 0, VMEM_W));
+}
+
+/* Only what has to be written must be writable. */
+static void protect_frozen_table(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 frozen = bench_frozen(b, 0), page = bench_page(b);
+
+	bench_put(b, bench_root(b), 0, 1, bench_table_entry(b, frozen));
+	bench_write(b, frozen, 0, bench_leaf(b, 0));
+	bench_write(b, frozen, 1, bench_read_only(b, bench_leaf(b, page)));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, page, page, 0, VMEM_W));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, VMEM_X, 0));
+	KUNIT_EXPECT_EQ(test, -EROFS, protect(b, 0, 2 * page, 0, VMEM_W));
+}
+
+/* 24 */
+static void protect_over_both_halves(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), upper = bench_upper(b);
+	struct vmem_mapping what = bench_protected(0, 0, 0, VMEM_W);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -upper - page, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, upper, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -page, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_range_stopped(b, 0, U64_MAX, &what, 0));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 3);
+	KUNIT_EXPECT_EQ(test, b->change.flush_first, -upper - page);
+	KUNIT_EXPECT_EQ(test, b->change.flush_last, U64_MAX);
+	/* together: the upper half refuses, and the lower stays */
+	bench_put(b, bench_root(b), upper, 1,
+		  bench_table_entry(b, bench_outside(b)));
+	what = bench_protected(0, 0, VMEM_W, 0);
+	KUNIT_EXPECT_EQ(test, -ENXIO, bench_range_stopped(b, 0, U64_MAX, &what, 0));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	/* 15, and what isn't whole pages */
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range(b, -upper, U64_MAX, &what, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range(b, 0, page, &what, 0));
+	what = bench_protected(0, 0, VMEM_W, VMEM_W);
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range(b, 0, U64_MAX, &what, 0));
+}
+
+/* A list of all kinds, whole or not at all */
+static void protect_in_a_list(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping list[4] = {
+		bench_protected(page, page, VMEM_COW, 0),
+		bench_basic(3 * page, 0, page, RWX),
+		bench_unmapped(2 * page, page),
+		bench_protected(0, page, 0, VMEM_W),
+	};
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 3 * page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 4,
+						      VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 4);
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change_stopped(b, list, 4,
+							    VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change_stopped(b, list, 4, 0));
+}
+
+static void protect_stopped_everywhere(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1);
+	struct vmem_mapping m = bench_protected(0, 2 * span, VMEM_COW, VMEM_X);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, span - page, 0, 2 * page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+}
+
+static void protect_over_budget(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct vmem_mapping m = bench_protected(0, bench_page(b), 0, VMEM_W);
+	u64 budget;
+	int ret = -E2BIG;
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
+	for (budget = 0; ret; budget++) {
+		KUNIT_ASSERT_LE(test, budget, 2 * b->rules->levels);
+		ret = bench_run(b, &m, 1, 0, budget);
+		if (!ret)
+			break;
+		KUNIT_EXPECT_EQ(test, ret, -E2BIG);
+		bench_check_same(b, "over the budget");
+	}
+	KUNIT_EXPECT_EQ(test, budget, b->rules->levels);
+}
+
+/* A vCPU uses the page in each moment in which the engine asks for a table. */
+static void use_page(struct guest *guest)
+{
+	struct bench *b = guest->private;
+	u64 ad = b->rules->accessed_dirty, bit;
+
+	/* one of the two after the other, then both are cleared */
+	bit = guest->calls % 3 == 0 ? ad & -ad : ad;
+	guest_write(guest, b->out[0].gpa, 0,
+		    (guest_read(guest, b->out[0].gpa, 0) & ~ad) |
+		    (guest->calls % 3 == 2 ? 0 : bit));
+}
+
+/* What a vCPU says of a page between the reads and the write is kept. */
+static void protect_keeps_accessed_and_dirty(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), ad = b->rules->accessed_dirty, want, table;
+	struct vmem_mapping m;
+	u32 round;
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	table = bench_path(b, bench_root(b), 0, 0);
+	b->guest.private = b;
+	b->out[0].gpa = table;
+	for (round = 0; round < 30; round++) {
+		m = round & 1 ? bench_protected(0, page, VMEM_W, 0) :
+				bench_protected(0, page, 0, VMEM_W);
+		b->guest.calls = round;
+		b->guest.change = use_page;
+		KUNIT_EXPECT_EQ(test, 0, bench_run(b, &m, 1, 0, U64_MAX));
+		KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+		/* as of the last call */
+		b->guest.change = NULL;
+		want = guest_read(&b->guest, table, 0);
+		use_page(&b->guest);
+		KUNIT_EXPECT_EQ(test, guest_read(&b->guest, table, 0), want);
+		KUNIT_EXPECT_EQ(test, want & ~ad, (round & 1 ?
+				bench_leaf(b, 0) :
+				bench_read_only(b, bench_leaf(b, 0))) & ~ad);
+	}
+}
+
+/* A vCPU writes anything: only tables suffer, and it ends. */
+static void write_something(struct guest *guest)
+{
+	struct bench *b = guest->private;
+	u64 table = guest_gpa(guest, PART_POOL, vt_random_below(&guest->random, 8));
+	u64 entry = bench_table_entry(b, guest_gpa(guest, PART_POOL,
+					vt_random_below(&guest->random, 8)));
+
+	if (vt_random_below(&guest->random, 2))
+		entry = bench_leaf(b, 0);
+	if (vt_random_below(&guest->random, 4) == 0)
+		guest_write(guest, table, 0, entry);
+}
+
+static void protect_while_tables_change(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 len = bench_span(b, 1), used;
+	u32 round, done = 0;
+
+	b->guest.private = b;
+	for (round = 0; round < 500; round++) {
+		struct vmem_mapping m = bench_protected(0, 2 * len, round & 1 ?
+							VMEM_COW : VMEM_W, 0);
+
+		bench_reset(b);
+		KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, len, VMEM_R, 0));
+		used = b->guest.pool.nr_used;
+		b->guest.random.state = round;
+		b->guest.change = write_something;
+		b->guest.pause_one_in = 3;
+		b->recheck = round & 2;
+		done += !bench_run(b, &m, 1, 0, 1000);
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, used);
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_reserved, 0);
+	}
+	KUNIT_EXPECT_GE(test, done, 50);
+}
+
+static struct kunit_case protect_cases[] = {
+	EACH_FORMAT(protect_at_each_level),
+	EACH_FORMAT(protect_each_attribute),
+	EACH_FORMAT(protect_cow),
+	EACH_FORMAT(protect_what_is_no_leaf),
+	EACH_FORMAT(protect_part_of_large_leaf),
+	EACH_FORMAT(protect_refused_changes_nothing),
+	EACH_FORMAT(protect_inexpressible),
+	EACH_X86_64(protect_without_nxe),
+	EACH_FORMAT(protect_below_no_table),
+	EACH_FORMAT(protect_frozen_table),
+	EACH_FORMAT(protect_over_both_halves),
+	EACH_FORMAT(protect_in_a_list),
+	EACH_FORMAT(protect_stopped_everywhere),
+	EACH_FORMAT(protect_over_budget),
+	EACH_FORMAT(protect_keeps_accessed_and_dirty),
+	EACH_FORMAT(protect_while_tables_change),
+	{}
+};
+
+static struct kunit_suite protect_suite = {
+	.name = "vmem_protect",
+	.test_cases = protect_cases,
+};
+
+kunit_test_suite(protect_suite);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * x86-64 with 4 levels of tables.
+ */
+#include "../vmem/fmt_x86_64.h"
+
+#define VMEM_FMT	vmem_fmt_x86_64_4level
+#define VMEM_FMT_ID	VMEM_IOC_FORMAT_X86_64_4LEVEL
+#define VMEM_FMT_FACTS	vmem_x86_64_facts
+#define VMEM_FMT_MAP	vmem_x86_64_map
+#define VMEM_FMT_OPS	vmem_format_x86_64_4level
+#include "space_fmt.h"

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What the engine is handed: types, a format (what the bits of a table mean)
+ * and table ops (where tables live). Part of vmem.h, which says what the words
+ * mean.
+ */
+#include "vmem.h"
+
+#ifndef _VMEM_OPS_H
+#define _VMEM_OPS_H
+
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+
+typedef u64 vmem_phys_t;		/* a guest-physical address */
+typedef u64 vmem_virt_t;		/* a guest-virtual address */
+typedef u64 __bitwise vmem_table_t;	/* a guest-physical address of a table */
+typedef __le64 vmem_pte_t;		/* an entry as it lies in a table */
+typedef u32 vmem_space_id_t;		/* an index in the caller's list of roots */
+
+#define VMEM_LEVELS_MAX		5
+#define VMEM_NO_TABLE		((__force vmem_table_t)U64_MAX)
+
+static __always_inline vmem_table_t vmem_table(vmem_phys_t gpa)
+{
+	return (__force vmem_table_t)gpa;
+}
+
+static __always_inline vmem_phys_t vmem_table_gpa(vmem_table_t table)
+{
+	return (__force u64)table;
+}
+
+/*
+ * Attributes of a leaf. The first four are permissions, and the nibble of a
+ * level in a path holds just these.
+ */
+#define VMEM_R			BIT(0)
+#define VMEM_W			BIT(1)
+#define VMEM_X			BIT(2)
+#define VMEM_U			BIT(3)
+#define VMEM_RWXU		GENMASK(3, 0)
+#define VMEM_G			BIT(4)
+#define VMEM_A			BIT(5)
+#define VMEM_D			BIT(6)
+#define VMEM_PCD		BIT(7)
+#define VMEM_PWT		BIT(8)
+#define VMEM_PAT		BIT(9)
+#define VMEM_COW		BIT(10)
+#define VMEM_KEY		GENMASK(15, 12)
+
+/* What the engine answers beside 0 and -errno: call again, after this. */
+#define VMEM_ABSENT		1	/* the page the ops were asked for is needed */
+#define VMEM_PAUSE		2	/* the ops asked for a pause */
+#define VMEM_NEXT_SPACE		3	/* the walk needs its next space */
+#define VMEM_OUTSIDE		4	/* from_phys() only: no such memory */
+#define VMEM_FROZEN		5	/* from_phys() only: the table has to move */
+#define VMEM_LINKS		6	/* records of links are needed */
+
+enum vmem_intent {
+	VMEM_READ,
+	VMEM_WRITE,
+};
+
+/* What an entry is. */
+enum vmem_class {
+	VMEM_CLASS_NONE,	/* not present; other bits may be set */
+	VMEM_CLASS_TABLE,
+	VMEM_CLASS_LEAF,
+	VMEM_CLASS_RESERVED,	/* malformed: a reserved bit */
+	VMEM_CLASS_LARGE,	/* malformed: a large page where none can be */
+};
+
+/**
+ * struct vmem_facts - what a vCPU is, as far as its tables show it
+ * @addr:	bits of an entry that hold an address
+ * @reserved:	bits that are malformed in any present entry
+ * @cow:	the software bits that say Cow, in place
+ * @phys_bits:	width of guest-physical addresses
+ */
+struct vmem_facts {
+	u64 addr;
+	u64 reserved;
+	u64 cow;
+	u32 phys_bits;
+};
+
+#define VMEM_NXE_OFF		BIT(0)	/* flag of vmem_format.facts() */
+
+/**
+ * struct vmem_format - what the bits of a table mean
+ * @name:	for people and for JSON
+ * @nr_levels:	of tables, the root's included
+ * @page_lg2:	lg2 of the smallest page, in bytes
+ * @index_lg2:	lg2 of the entries a table
+ * @phys_bits:	widest guest-physical address
+ * @leaf_levels: bit n: a leaf may lie in a table of level n
+ * @present:	an entry without this bit is not present
+ * @ad:		the accessed and dirty bits
+ * @facts:	fill in facts; 0, or -EINVAL when the format can't be so
+ * @classify:	what an entry is
+ * @entry_phys:	address in a table entry (@level of the table holding it) or leaf
+ * @nibble:	permissions that a table entry grants, as four bits of whatever
+ *		meaning: what costs least
+ * @path:	nibbles, a level each, as R, W, X, U; 0 stays 0
+ * @leaf_attrs:	attributes of a leaf, all of them
+ * @make_table:	a table entry that grants @perms, as far as it can be expressed
+ * @move_table:	a table entry that names another table, otherwise the same
+ * @make_leaf:	a leaf of @level without its address; 0, or -EOPNOTSUPP when the
+ *		format can't express @attrs
+ * @can_protect: 0, or -EOPNOTSUPP when these attributes of a leaf can't be
+ *		@set or @clear
+ * @protect:	a leaf with @set and @clear done. It is not writable if it is
+ *		Cow, as far as either was asked for.
+ *
+ * All members are compile-time constants to the engine, so that no call of
+ * them is left. Virtual addresses have page_lg2 + nr_levels * index_lg2 bits
+ * and are sign-extended from the highest.
+ */
+struct vmem_format {
+	const char *name;
+	u8 nr_levels;
+	u8 page_lg2;
+	u8 index_lg2;
+	u8 phys_bits;
+	u8 leaf_levels;
+	u64 present;
+	u64 ad;
+	int (*facts)(struct vmem_facts *facts, u32 phys_bits, u32 flags, u32 cow);
+	enum vmem_class (*classify)(const struct vmem_facts *facts, u64 entry,
+				    unsigned int level);
+	vmem_phys_t (*entry_phys)(const struct vmem_facts *facts, u64 entry,
+				  unsigned int level, enum vmem_class class);
+	u32 (*nibble)(u64 entry);
+	u32 (*path)(u32 nibbles);
+	u32 (*leaf_attrs)(const struct vmem_facts *facts, u64 entry,
+			  unsigned int level);
+	u64 (*make_table)(vmem_table_t table, u32 perms);
+	u64 (*move_table)(const struct vmem_facts *facts, u64 entry,
+			  vmem_table_t table);
+	int (*make_leaf)(const struct vmem_facts *facts, u32 attrs,
+			 unsigned int level, u64 *leaf);
+	int (*can_protect)(const struct vmem_facts *facts, u32 set, u32 clear);
+	u64 (*protect)(const struct vmem_facts *facts, u64 entry, u32 set,
+		       u32 clear);
+};
+
+/* May a write move the table that it is for? A fact of the ops. */
+enum vmem_table_movability {
+	VMEM_MAY_NOT_MOVE_TABLE,
+	VMEM_MAY_MOVE_TABLE,
+};
+
+/* Whose a table is. */
+enum vmem_owner {
+	VMEM_FOREIGN,
+	VMEM_MINE,
+	VMEM_MISUSED,
+};
+
+/**
+ * struct vmem_table_read_ops - where tables live, for reading them
+ * @from_phys:	the host's address of a table: 0; VMEM_OUTSIDE; VMEM_ABSENT, and
+ *		the ops remember which page it was; for VMEM_WRITE where nothing
+ *		is written -EROFS, or VMEM_FROZEN if a table there may move.
+ *		Never sleeps. The address is good until the piece ends. @table
+ *		may be any address that an entry can hold.
+ * @in_memory:	whether @gpa lies in memory of the guest, and in @same for how
+ *		many bytes, at most @len, the answer holds
+ * @pause:	asked where the engine could stop and before it visits at most @nr
+ *		tables: end the piece?
+ */
+struct vmem_table_read_ops {
+	int (*from_phys)(void *ctx, vmem_table_t table, enum vmem_intent intent,
+			 vmem_pte_t **host);
+	bool (*in_memory)(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
+	bool (*pause)(void *ctx, unsigned int nr);
+};
+
+/**
+ * struct vmem_table_ops - where tables live, for changing them
+ * @read:	for reading them
+ * @movability:	VMEM_MAY_NOT_MOVE_TABLE: from_phys() never answers VMEM_FROZEN,
+ *		and nothing of the repair of parents is compiled
+ * @owner:	is @table, which @slot of @parent names, one of ours? @parent of a
+ *		root is VMEM_NO_TABLE. VMEM_FOREIGN: no. VMEM_MINE: yes, in use
+ *		at @level, and this is one of its links; *@links tells how many
+ *		it has. VMEM_MISUSED: it is a page for tables, but not in use at
+ *		this level, or this is no link of it: the guest made it.
+ * @reserve:	see that this call has @nr tables and @links records of links set
+ *		aside: 0; VMEM_PAUSE: ask again; VMEM_LINKS: lend @links records;
+ *		-ENOSPC; -EAGAIN (it would have, were the quarantine flushed)
+ * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
+ * @take:	the first table set aside is now in use at @level, with its first
+ *		link: @slot of @parent
+ * @put:	the link of @table, @slot of @parent, is gone; where it was the
+ *		only one, @table is empty
+ * @share:	@slot of @parent is one more link of @table, which is ours. NULL:
+ *		tables have one link each, and don't move.
+ * @shares:	how many more links the records set aside are for; NULL as @share
+ * @update_root: the first table set aside is now the space's root. Only for
+ *		VMEM_MAY_MOVE_TABLE.
+ */
+struct vmem_table_ops {
+	struct vmem_table_read_ops read;
+
+	enum vmem_table_movability movability;
+	enum vmem_owner (*owner)(void *ctx, vmem_table_t table,
+				 unsigned int level, vmem_table_t parent,
+				 unsigned int slot, u32 *links);
+	int (*reserve)(void *ctx, u64 nr, u64 links);
+	vmem_table_t (*reserved)(void *ctx, u64 n);
+	void (*take)(void *ctx, unsigned int level, vmem_table_t parent,
+		     unsigned int slot);
+	void (*put)(void *ctx, vmem_table_t table, vmem_table_t parent,
+		    unsigned int slot);
+	void (*share)(void *ctx, vmem_table_t table, vmem_table_t parent,
+		      unsigned int slot);
+	u64 (*shares)(void *ctx);
+	void (*update_root)(void *ctx, unsigned int level);
+};
+
+#define VMEM_LINKS_MAX		4096	/* a table */
+
+#endif /* _VMEM_OPS_H */
