@@ -31,7 +31,7 @@ include $(sort $(wildcard tools/*/build.mk kunit/build.mk))
 #:   make run          the main job, in a VM: Debian's kernel, the module, a real guest
 #:   make shell        a shell in that VM, the module inserted
 demo:
-	@$(MAKE) -s tools
+	@$(MAKE) -s $(BUILD)/vmem
 	@$(BUILD)/vmem demo
 
 run:

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# The example VMM, build/vmem-run, which needs libelf, its manual page, and
+# programs for it in build/programs/. Included by the Makefile at the top.
+
+vmm_programs := $(patsubst tools/vmm/programs/%.c,$(BUILD)/programs/%.elf,\
+	$(wildcard tools/vmm/programs/*.c))
+TOOLS += $(BUILD)/vmem-run $(vmm_programs)
+TOOLS += $(if $(shell command -v scdoc),$(BUILD)/vmem-run.1)
+
+vmm_cflags := $(tools_cflags) -D__SANE_USERSPACE_TYPES__ -Iinclude/uapi \
+	-Itools/lib
+# What the tests use too.
+vmm_sources := tools/vmm/vcpu.c tools/vmm/vectors.S tools/vmm/guest.c \
+	tools/vmm/program.c
+vmm_headers := $(wildcard tools/vmm/*.h) tools/lib/libvmem.h \
+	include/uapi/linux/vmem.h tools/vmm/build.mk
+
+# Static, to run where there are no libraries: in a VM's initramfs.
+$(BUILD)/vmem-run: tools/vmm/vmem-run.c tools/vmm/show.c $(vmm_sources) \
+		$(BUILD)/libvmem.a $(vmm_headers)
+	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) -static -o $@ \
+		$(filter-out %.h %.mk,$^) -lelf -lz
+
+$(BUILD)/vmem-run.1: Documentation/man/vmem-run.1.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+# Nothing of the C library, and no registers but the general ones. Each segment
+# begins on a page of its own, so that it can have its own permissions.
+program_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter \
+	-ffreestanding -fno-pic \
+	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-mgeneral-regs-only -mno-red-zone -fno-strict-aliasing \
+	-fno-strict-overflow -I. -Itools/include
+program_ldflags := -nostdlib -static -Wl,-z,separate-code \
+	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,-z,norelro \
+	-Wl,--build-id=none
+
+$(BUILD)/programs/%.elf: tools/vmm/programs/%.c tools/vmm/programs/start.S \
+		$(wildcard tools/vmm/programs/*.h vmem/*.h) $(vmm_headers)
+	@mkdir -p $(@D)
+	$(CC) $(program_cflags) $(program_ldflags) -o $@ \
+		$< tools/vmm/programs/start.S
+
+# A vCPU judges: the test for a VM with KVM inside, and for any machine with
+# KVM. It is the VMM's own code that it runs.
+build/selftest/vcpu: $(call selftest_sources,vcpu) tools/selftest/ktap.c \
+		$(vmm_sources) $(BUILD)/libvmem.a $(selftest_headers) $(vmm_headers)
+	@mkdir -p $(@D)
+	$(CC) $(selftest_cflags) -D__SANE_USERSPACE_TYPES__ -Itools/lib $(CFLAGS) \
+		-o $@ $(filter %.c %.S %.a,$^) -lelf -lz
+
+selftests: build/selftest/vcpu $(vmm_programs)

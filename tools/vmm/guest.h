@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A guest: memory that a machine of KVM and libvmem both know, tables that
+ * vmem builds in it, and a vCPU that runs on them.
+ *
+ * Functions answer 0 or -errno, and guest.call names the call that failed.
+ */
+#ifndef _VMM_GUEST_H
+#define _VMM_GUEST_H
+
+#include "libvmem.h"
+#include "ports.h"
+#include "vcpu.h"
+
+/* Where things are. Programs have the lower half below GUEST_PRIVATE_VA. */
+#define GUEST_PRIVATE_VA	0x00007f0000000000ULL
+#define GUEST_WINDOW_VA		0xffff800000000000ULL
+#define GUEST_SYSTEM_VA		0xffffffffffe00000ULL
+#define GUEST_INFO_VA		0xffffffffffe08000ULL
+#define GUEST_STACK_VA		0xffffffffffe10000ULL
+#define GUEST_STACK_LEN		0x10000ULL
+
+#define GUEST_POOL_GPA		0x100000ULL
+#define GUEST_POOL_LEN		0x100000ULL
+#define GUEST_FREE_GPA		(GUEST_POOL_GPA + GUEST_POOL_LEN)
+#define GUEST_MEMORY_MIN	0x400000ULL
+#define GUEST_MEMORY_MAX	0x80000000ULL
+
+/**
+ * struct guest_options - what kind of guest
+ * @local:	libvmem in this process, not the module
+ * @owned:	memory of vmem's own, not a memfd of ours
+ * @window:	the program sees all of its memory at GUEST_WINDOW_VA
+ * @levels:	of tables, 4 or 5
+ * @nr_spaces:	address spaces
+ * @memory_len: bytes of memory
+ */
+struct guest_options {
+	bool local;
+	bool owned;
+	bool window;
+	unsigned int levels;
+	__u32 nr_spaces;
+	__u64 memory_len;
+};
+
+/* A region of vmem, which is a memory slot of the machine. */
+struct guest_region {
+	__u32 id;
+	__u64 gpa;
+	__u64 len;
+	char *host;
+};
+
+struct guest {
+	struct guest_options options;
+	struct vmem_guest *vmem;
+	struct machine machine;
+	struct vcpu *vcpu;
+	struct guest_region memory;
+	struct guest_region frozen;	/* len 0: none */
+	__u32 pool;
+	__u32 spaces[PROGRAM_SPACES_MAX];
+	__u64 roots[PROGRAM_SPACES_MAX];
+	__u64 next;			/* memory not given out begins here */
+	__u64 flushes;			/* that vmem asked for */
+	__u64 copied;			/* pages, by Cow faults */
+	const char *call;		/* that failed */
+};
+
+/**
+ * guest_open() - memory, a pool of tables and spaces
+ * @g:		filled in; to be closed in any case
+ * @options:	what kind
+ */
+int guest_open(struct guest *g, const struct guest_options *options);
+void guest_close(struct guest *g);
+
+/**
+ * guest_freeze() - memory of which the bytes stay
+ * @g:		the guest
+ * @len:	bytes
+ *
+ * Neither vmem writes there, nor the guest. We may, at guest.frozen.host.
+ */
+int guest_freeze(struct guest *g, __u64 len);
+
+/**
+ * guest_take() - pages of memory, zeroed
+ * @g:		the guest
+ * @len:	bytes
+ * @gpa:	out: where they are
+ */
+int guest_take(struct guest *g, __u64 len, __u64 *gpa);
+
+/* Where memory is in this process; NULL: no memory. */
+void *guest_host(const struct guest *g, __u64 gpa, __u64 len);
+
+/**
+ * guest_map() - map, and have flushed what is to be flushed
+ * @g:		the guest
+ * @space:	index of the space
+ * @mapping:	what
+ * @flags:	VMEM_IOC_MAP_*
+ */
+int guest_map(struct guest *g, __u32 space,
+	      const struct vmem_ioc_mapping *mapping, __u32 flags);
+
+/**
+ * guest_protect() - change the permissions of a range, for all spaces
+ * @g:		the guest
+ * @start:	first address
+ * @last:	last address, included
+ * @attrs:	VMEM_IOC_ATTR_R, W, X that it shall have
+ */
+int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs);
+
+/**
+ * guest_changed() - what follows every change of tables that a vCPU uses
+ * @g:		the guest
+ * @space:	index of the space
+ * @change:	what the call answered
+ *
+ * A vCPU is given the new root, where it moved, and every vCPU flushes, where
+ * vmem asks for it. Only then is vmem told that it was done: tables that were
+ * freed may be taken again.
+ */
+int guest_changed(struct guest *g, __u32 space,
+		  const struct vmem_ioc_change *change);
+
+/**
+ * guest_start() - the vCPU, on the first space, before its first instruction
+ * @g:		the guest
+ * @entry:	that instruction
+ *
+ * What was mapped in the first space is linked to the others, but for the page
+ * that each has for itself.
+ */
+int guest_start(struct guest *g, __u64 entry);
+
+/**
+ * guest_serve() - serve a fault
+ * @g:		the guest
+ * @frame:	what the vector says
+ *
+ * A write to a Cow page is given a copy of it to write to.
+ *
+ * Return: 0: go on; -EFAULT: not a fault to be served; -errno.
+ */
+int guest_serve(struct guest *g, const struct vcpu_frame *frame);
+
+/**
+ * guest_translate() - what vmem says that an address translates to
+ * @g:		the guest
+ * @space:	index of the space
+ * @va:		the address
+ * @result:	out
+ */
+int guest_translate(struct guest *g, __u32 space, __u64 va,
+		    struct vmem_ioc_result *result);
+
+#endif /* _VMM_GUEST_H */

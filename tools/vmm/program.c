@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * A freestanding program, read by libelf and loaded. See program.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "program.h"
+
+#define PAGE_MASK	4095ULL
+
+/* The lower half: what lies above is the VMM's. */
+#define VA_LAST		0x00007effffffffffULL
+
+static const char *add_segment(struct program *program, const GElf_Phdr *phdr)
+{
+	struct segment *segment = &program->segments[program->nr];
+	const struct segment *before = segment - 1;
+
+	if (!phdr->p_memsz)
+		return NULL;
+	if (program->nr == SEGMENTS_MAX)
+		return "it has too many segments";
+	if (phdr->p_filesz > phdr->p_memsz || phdr->p_offset > program->file_len ||
+	    phdr->p_filesz > program->file_len - phdr->p_offset)
+		return "a segment goes beyond the end of the file";
+	if (phdr->p_vaddr > VA_LAST || phdr->p_memsz > VA_LAST - phdr->p_vaddr)
+		return "a segment goes beyond the addresses of programs";
+	if (!(phdr->p_flags & PF_R))
+		return "a segment can't be read, and x86 has no such pages";
+	segment->offset = phdr->p_vaddr & PAGE_MASK;
+	segment->va = phdr->p_vaddr - segment->offset;
+	segment->len = (segment->offset + phdr->p_memsz + PAGE_MASK) & ~PAGE_MASK;
+	segment->attrs = VMEM_IOC_ATTR_R |
+			 (phdr->p_flags & PF_W ? VMEM_IOC_ATTR_W : 0) |
+			 (phdr->p_flags & PF_X ? VMEM_IOC_ATTR_X : 0);
+	segment->data = (const char *)program->file + phdr->p_offset;
+	segment->data_len = phdr->p_filesz;
+	if (program->nr && segment->va < before->va + before->len)
+		return "two segments share a page, or aren't in order";
+	program->nr++;
+	return NULL;
+}
+
+static const char *read_segments(struct program *program, Elf *elf)
+{
+	const char *why = NULL;
+	GElf_Phdr phdr;
+	GElf_Ehdr ehdr;
+	size_t i, nr;
+
+	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &ehdr))
+		return "it is no ELF file";
+	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_machine != EM_X86_64)
+		return "it is not for x86-64";
+	if (ehdr.e_type != ET_EXEC)
+		return "it is not linked to fixed addresses: -static -no-pie";
+	if (elf_getphdrnum(elf, &nr))
+		return elf_errmsg(-1);
+	program->entry = ehdr.e_entry;
+	for (i = 0; !why && i < nr; i++) {
+		if (!gelf_getphdr(elf, i, &phdr))
+			return elf_errmsg(-1);
+		if (phdr.p_type == PT_INTERP)
+			why = "it wants a dynamic linker: -static -no-pie";
+		else if (phdr.p_type == PT_LOAD)
+			why = add_segment(program, &phdr);
+	}
+	if (!why && !program->nr)
+		why = "it has nothing to load";
+	return why;
+}
+
+/* Private, so that what is read stays what was checked as far as can be. */
+static const char *map_file(struct program *program, const char *path)
+{
+	struct stat st;
+	int fd, err;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return strerror(errno);
+	err = fstat(fd, &st) ? errno : !S_ISREG(st.st_mode) ? EINVAL :
+	      !st.st_size ? ENOEXEC : 0;
+	if (!err) {
+		program->file_len = st.st_size;
+		program->file = mmap(NULL, program->file_len, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE, fd, 0);
+		if (program->file == MAP_FAILED)
+			err = errno;
+	}
+	close(fd);
+	return err ? strerror(err) : NULL;
+}
+
+const char *program_open(struct program *program, const char *path)
+{
+	const char *why;
+	Elf *elf;
+
+	memset(program, 0, sizeof(*program));
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return elf_errmsg(-1);
+	why = map_file(program, path);
+	if (why)
+		return why;
+	elf = elf_memory(program->file, program->file_len);
+	why = elf ? read_segments(program, elf) : elf_errmsg(-1);
+	elf_end(elf);
+	if (why)
+		program_close(program);
+	return why;
+}
+
+/* The content of a segment, in memory or in what is frozen, and its mapping. */
+static int load_segment(const struct segment *segment, struct guest *g, bool cow,
+			__u64 *frozen)
+{
+	struct vmem_ioc_mapping mapping = {
+		.va	= segment->va,
+		.len	= segment->len,
+		.kind	= VMEM_IOC_KIND_BASIC,
+		.attrs	= segment->attrs,
+	};
+	char *host;
+	int ret;
+
+	if (cow && segment->attrs & VMEM_IOC_ATTR_W) {
+		mapping.kind = VMEM_IOC_KIND_COW;
+		mapping.attrs &= ~VMEM_IOC_ATTR_W;
+		mapping.gpa = *frozen;
+		*frozen += segment->len;
+	} else {
+		ret = guest_take(g, segment->len, &mapping.gpa);
+		if (ret)
+			return ret;
+	}
+	host = guest_host(g, mapping.gpa, segment->len);
+	memcpy(host + segment->offset, segment->data, segment->data_len);
+	return guest_map(g, 0, &mapping, 0);
+}
+
+int program_load(const struct program *program, struct guest *g, bool cow)
+{
+	__u64 frozen = g->memory.len, len = 0;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; cow && i < program->nr; i++)
+		if (program->segments[i].attrs & VMEM_IOC_ATTR_W)
+			len += program->segments[i].len;
+	if (len)
+		ret = guest_freeze(g, len);
+	for (i = 0; !ret && i < program->nr; i++)
+		ret = load_segment(&program->segments[i], g, cow, &frozen);
+	return ret;
+}
+
+void program_close(struct program *program)
+{
+	munmap(program->file, program->file_len);
+}

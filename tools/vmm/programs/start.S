@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Where a program begins: rsp and rdi were set by the VMM. */
+#include "../ports.h"
+
+	.text
+	.globl	_start
+_start:
+	call	program
+	mov	$PORT_EXIT, %edx
+	out	%eax, %dx
+	ud2
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What vmem-run prints of a guest's tables and faults.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "show.h"
+
+#define NR_RECORDS	64
+
+void show_fault(const struct vcpu_frame *frame)
+{
+	static const char *const names[32] = {
+		[0] = "#DE", [1] = "#DB", [3] = "#BP", [6] = "#UD", [8] = "#DF",
+		[10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF",
+		[16] = "#MF", [17] = "#AC", [19] = "#XM",
+	};
+	const char *name = frame->vector < 32 ? names[frame->vector] : NULL;
+
+	printf("fault: vector %llu", frame->vector);
+	if (name)
+		printf(" %s", name);
+	printf(" error 0x%llx", frame->error);
+	if (frame->vector == 14)
+		printf(" address 0x%llx", frame->cr2);
+	printf(" rip 0x%llx\n", frame->rip);
+}
+
+int show_translation(struct guest *g, __u64 va)
+{
+	static const char *const why[] = {
+		"", "not present", "non-canonical", "malformed", "a table outside memory",
+	};
+	struct vmem_ioc_result result;
+	__u64 gpa;
+	int ret;
+
+	ret = guest_translate(g, 0, va, &result);
+	if (ret)
+		return ret;
+	printf("0x%llx: vmem ", va);
+	if (result.status == VMEM_IOC_OK)
+		printf("0x%llx", result.gpa);
+	else
+		printf("%s, level %u", why[result.status], result.level);
+	ret = vcpu_translate(g->vcpu, va, &gpa);
+	if (!ret)
+		printf(", KVM 0x%llx\n", gpa);
+	else if (ret == -ENOENT)
+		puts(", KVM none");
+	else
+		g->call = "KVM_TRANSLATE";
+	return ret == -ENOENT ? 0 : ret;
+}
+
+static void show_record(const struct vmem_ioc_record *rec)
+{
+	__u32 e = rec->effective;
+
+	if (rec->type == VMEM_IOC_REC_MAPPING)
+		printf("%016llx-%016llx  %012llx  r%c%c%s\n", rec->va,
+		       rec->va + (rec->len - 1), rec->gpa,
+		       e & VMEM_IOC_ATTR_W ? 'w' : '-', e & VMEM_IOC_ATTR_X ? 'x' : '-',
+		       rec->leaf & VMEM_IOC_ATTR_COW ? " Cow" : "");
+	else if (rec->type == VMEM_IOC_REC_REFERENCE)
+		printf("%016llx  the table at %016llx again\n", rec->va, rec->their_va);
+	else if (rec->type == VMEM_IOC_REC_BAD)
+		printf("%016llx  malformed: %016llx\n", rec->va, rec->entry);
+}
+
+int show_walk(struct guest *g)
+{
+	struct vmem_ioc_walk_create create = {
+		.size	= sizeof(create),
+		.spaces	= (unsigned long)g->spaces,
+		.nr	= 1,
+		.last	= ~0ULL,
+	};
+	struct vmem_ioc_record records[NR_RECORDS];
+	struct vmem_walker *walker;
+	int i, nr;
+
+	nr = vmem_walk_create(g->vmem, &create, &walker);
+	if (nr) {
+		g->call = "WALK_CREATE";
+		return nr;
+	}
+	while ((nr = vmem_walk_read(walker, records, NR_RECORDS)) > 0)
+		for (i = 0; i < nr; i++)
+			show_record(&records[i]);
+	if (nr)
+		g->call = "the walk";
+	vmem_walk_close(walker);
+	return nr;
+}

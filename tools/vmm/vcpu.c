@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * A machine of KVM in long mode, see vcpu.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ports.h"
+#include "vcpu.h"
+
+#define NR_VECTORS	32
+
+/* The page of a vCPU: what is where. */
+#define SYSTEM_IDT	0x000
+#define SYSTEM_GDT	0x200
+#define SYSTEM_TSS	0x240
+#define SYSTEM_VECTORS	0x300
+#define TSS_LEN		0x68
+#define TSS_IST1	0x24
+
+#define SELECTOR_CODE	0x08
+#define SELECTOR_DATA	0x10
+#define SELECTOR_TSS	0x18
+
+#define CR0_PE		(1ULL << 0)
+#define CR0_MP		(1ULL << 1)
+#define CR0_ET		(1ULL << 4)
+#define CR0_NE		(1ULL << 5)
+#define CR0_WP		(1ULL << 16)
+#define CR0_PG		(1ULL << 31)
+#define CR4_PAE		(1ULL << 5)
+#define CR4_PGE		(1ULL << 7)
+#define CR4_OSFXSR	(1ULL << 9)
+#define CR4_OSXMMEXCPT	(1ULL << 10)
+#define CR4_LA57	(1ULL << 12)
+#define EFER_LME	(1ULL << 8)
+#define EFER_LMA	(1ULL << 10)
+#define EFER_NX		(1ULL << 11)
+
+/* Below 4 GiB and beyond all memory: KVM on Intel may want it. */
+#define TSS_ADDR	0xfffbd000UL
+#define SPARE_GPA	0xfff00000UL
+#define PAGE_SIZE	0x1000UL
+
+extern const char vcpu_vectors[];
+extern const __u32 vcpu_vectors_len;
+
+static int call(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	do
+		ret = ioctl(fd, request, arg);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+/* Does KVM let vCPUs use the guest's tables themselves? */
+static bool two_dimensional(void)
+{
+	static const char *const files[] = {
+		"/sys/module/kvm_amd/parameters/npt",
+		"/sys/module/kvm_intel/parameters/ept",
+	};
+	char answer;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		fd = open(files[i], O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (read(fd, &answer, 1) != 1)
+			answer = 'N';
+		close(fd);
+		if (answer == 'Y' || answer == '1')
+			return true;
+	}
+	return false;
+}
+
+int machine_open(struct machine *m)
+{
+	int ret;
+
+	memset(m, 0, sizeof(*m));
+	m->vm = -1;
+	m->spare = MAP_FAILED;
+	m->shadowed = !two_dimensional();
+	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (m->kvm < 0)
+		return -errno;
+	if (call(m->kvm, KVM_GET_API_VERSION, NULL) != KVM_API_VERSION)
+		return -ENODEV;
+	ret = call(m->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
+	if (ret < 0)
+		return ret;
+	m->run_len = ret;
+	m->spare = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+	if (m->spare == MAP_FAILED)
+		return -errno;
+	m->vm = call(m->kvm, KVM_CREATE_VM, NULL);
+	if (m->vm < 0)
+		return m->vm;
+	return call(m->vm, KVM_SET_TSS_ADDR, (void *)TSS_ADDR);
+}
+
+void machine_close(struct machine *m)
+{
+	__u32 i;
+
+	for (i = 0; i < m->nr_vcpus; i++) {
+		munmap(m->vcpus[i].run, m->run_len);
+		close(m->vcpus[i].fd);
+	}
+	if (m->spare != MAP_FAILED)
+		munmap(m->spare, PAGE_SIZE);
+	if (m->vm >= 0)
+		close(m->vm);
+	if (m->kvm >= 0)
+		close(m->kvm);
+}
+
+static int slot(struct machine *m, __u32 number, __u64 gpa, void *host,
+		__u64 len, __u32 flags)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot			= number,
+		.flags			= flags,
+		.guest_phys_addr	= gpa,
+		.memory_size		= len,
+		.userspace_addr		= (unsigned long)host,
+	};
+
+	return call(m->vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+int machine_memory(struct machine *m, __u64 gpa, void *host, __u64 len,
+		   bool readonly)
+{
+	int ret = slot(m, m->nr_slots, gpa, host, len,
+		       readonly ? KVM_MEM_READONLY : 0);
+
+	if (!ret)
+		m->nr_slots++;
+	return ret;
+}
+
+/*
+ * KVM_SET_SREGS flushes nothing when CR0, CR3, CR4 and EFER are what they were:
+ * to write the same CR3 again is no flush. When one of them changes, KVM resets
+ * the vCPU's MMU, and before the vCPU runs again, flushes it whole: by its ASID
+ * on AMD, by INVEPT and INVVPID on Intel. That is all PCIDs, global pages and
+ * paging-structure caches. CR4.PGE is the bit that every vCPU may change.
+ */
+static int vcpu_flush(struct vcpu *vcpu)
+{
+	struct kvm_sregs sregs;
+	int i, ret;
+
+	ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
+	for (i = 0; !ret && i < 2; i++) {
+		sregs.cr4 ^= CR4_PGE;
+		ret = call(vcpu->fd, KVM_SET_SREGS, &sregs);
+	}
+	return ret;
+}
+
+/*
+ * Where KVM shadows the guest's tables, it is told of a table's change by the
+ * guest's own writes only. Ours leave its shadow as it was, flush or no flush,
+ * and that is thrown away when a memory slot, any of them, goes.
+ */
+int machine_flush(struct machine *m)
+{
+	int ret = 0;
+	__u32 i;
+
+	for (i = 0; !ret && i < m->nr_vcpus; i++)
+		ret = vcpu_flush(&m->vcpus[i]);
+	if (ret || !m->shadowed)
+		return ret;
+	ret = slot(m, m->nr_slots, SPARE_GPA, m->spare, PAGE_SIZE, KVM_MEM_READONLY);
+	return ret ? ret : slot(m, m->nr_slots, SPARE_GPA, m->spare, 0, 0);
+}
+
+/* A gate to the n-th vector's code, on the stack of IST 1. */
+static void set_gate(void *idt, unsigned int n, __u64 to)
+{
+	__u64 gate[2] = {
+		(to & 0xffff) | SELECTOR_CODE << 16 | 1ULL << 32 | 0x8eULL << 40 |
+		(to >> 16 & 0xffff) << 48,
+		to >> 32,
+	};
+
+	memcpy((char *)idt + n * sizeof(gate), gate, sizeof(gate));
+}
+
+static void set_system(char *page, __u64 va)
+{
+	__u64 tss = va + SYSTEM_TSS, ist = va + VCPU_SYSTEM_LEN;
+	/* the accessed bits are set, so that no vCPU writes them */
+	const __u64 gdt[] = {
+		[SELECTOR_CODE / 8] = 0x00209b0000000000ULL,
+		[SELECTOR_DATA / 8] = 0x00cf93000000ffffULL,
+		[SELECTOR_TSS / 8] = (TSS_LEN - 1) | (tss & 0xffffff) << 16 |
+				     0x8bULL << 40 | (tss >> 24 & 0xff) << 56,
+		[SELECTOR_TSS / 8 + 1] = tss >> 32,
+	};
+	unsigned int n;
+
+	memset(page, 0, VCPU_CODE_LEN);
+	memcpy(page + SYSTEM_GDT, gdt, sizeof(gdt));
+	memcpy(page + SYSTEM_TSS + TSS_IST1, &ist, sizeof(ist));
+	memcpy(page + SYSTEM_VECTORS, vcpu_vectors, vcpu_vectors_len);
+	for (n = 0; n < NR_VECTORS; n++)
+		set_gate(page + SYSTEM_IDT, n, va + SYSTEM_VECTORS + n * 16);
+}
+
+static void set_sregs(struct kvm_sregs *sregs, const struct vcpu_start *start)
+{
+	const struct kvm_segment code = {
+		.selector = SELECTOR_CODE, .limit = 0xffffffff, .type = 11,
+		.present = 1, .s = 1, .l = 1, .g = 1,
+	};
+	const struct kvm_segment data = {
+		.selector = SELECTOR_DATA, .limit = 0xffffffff, .type = 3,
+		.present = 1, .s = 1, .db = 1, .g = 1,
+	};
+
+	sregs->cs = code;
+	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
+	sregs->tr = (struct kvm_segment){
+		.selector = SELECTOR_TSS, .base = start->system_va + SYSTEM_TSS,
+		.limit = TSS_LEN - 1, .type = 11, .present = 1,
+	};
+	sregs->ldt = (struct kvm_segment){ .type = 2, .unusable = 1 };
+	sregs->gdt = (struct kvm_dtable){
+		.base = start->system_va + SYSTEM_GDT,
+		.limit = SYSTEM_TSS - SYSTEM_GDT - 1,
+	};
+	sregs->idt = (struct kvm_dtable){
+		.base = start->system_va + SYSTEM_IDT, .limit = NR_VECTORS * 16 - 1,
+	};
+	sregs->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
+	sregs->cr3 = start->cr3;
+	sregs->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
+		     (start->levels == 5 ? CR4_LA57 : 0);
+	sregs->efer = EFER_LME | EFER_LMA | EFER_NX;
+}
+
+/* All that KVM offers. Return: 0, or -EOPNOTSUPP when @levels isn't offered. */
+static int set_cpuid(struct machine *m, int fd, unsigned int levels)
+{
+	const __u32 nr = 256;
+	struct kvm_cpuid2 *cpuid;
+	bool la57 = false;
+	__u32 i;
+	int ret;
+
+	cpuid = calloc(1, sizeof(*cpuid) + nr * sizeof(cpuid->entries[0]));
+	if (!cpuid)
+		return -ENOMEM;
+	cpuid->nent = nr;
+	ret = call(m->kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
+	for (i = 0; !ret && i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 7 && !cpuid->entries[i].index)
+			la57 = cpuid->entries[i].ecx >> 16 & 1;
+	if (!ret && levels == 5 && !la57)
+		ret = -EOPNOTSUPP;
+	if (!ret)
+		ret = call(fd, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+	return ret;
+}
+
+static int vcpu_init(struct machine *m, struct vcpu *vcpu,
+		     const struct vcpu_start *start)
+{
+	struct kvm_regs regs = {
+		.rip	= start->rip,
+		.rsp	= start->rsp,
+		.rdi	= start->rdi,
+		.rflags	= 2,
+	};
+	struct kvm_sregs sregs;
+	int ret;
+
+	ret = set_cpuid(m, vcpu->fd, start->levels);
+	if (ret)
+		return ret;
+	ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
+	if (ret)
+		return ret;
+	set_system(start->system, start->system_va);
+	set_sregs(&sregs, start);
+	ret = call(vcpu->fd, KVM_SET_SREGS, &sregs);
+	if (ret)
+		return ret;
+	vcpu->frame = (struct vcpu_frame *)((char *)start->system + VCPU_SYSTEM_LEN) - 1;
+	return call(vcpu->fd, KVM_SET_REGS, &regs);
+}
+
+int machine_vcpu(struct machine *m, const struct vcpu_start *start,
+		 struct vcpu **out)
+{
+	struct vcpu *vcpu = &m->vcpus[m->nr_vcpus];
+	int ret;
+
+	if (m->nr_vcpus == VCPU_MAX)
+		return -ENOSPC;
+	vcpu->fd = call(m->vm, KVM_CREATE_VCPU, (void *)(unsigned long)m->nr_vcpus);
+	if (vcpu->fd < 0)
+		return vcpu->fd;
+	vcpu->run = mmap(NULL, m->run_len, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED) {
+		ret = -errno;
+		close(vcpu->fd);
+		return ret;
+	}
+	/* from here on machine_close() has it */
+	m->nr_vcpus++;
+	*out = vcpu;
+	return vcpu_init(m, vcpu, start);
+}
+
+static void vcpu_stopped(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct kvm_regs regs = {};
+
+	call(vcpu->fd, KVM_GET_REGS, &regs);
+	exit->event = VCPU_STOPPED;
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		snprintf(exit->why, sizeof(exit->why),
+			 "%s of physical address 0x%llx at rip 0x%llx",
+			 run->mmio.is_write ? "write" : "read",
+			 run->mmio.phys_addr, regs.rip);
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		snprintf(exit->why, sizeof(exit->why), "triple fault");
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		snprintf(exit->why, sizeof(exit->why),
+			 "KVM's internal error %u at rip 0x%llx",
+			 run->internal.suberror, regs.rip);
+		break;
+	default:
+		snprintf(exit->why, sizeof(exit->why), "KVM's exit %u at rip 0x%llx",
+			 run->exit_reason, regs.rip);
+	}
+}
+
+int vcpu_run(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	const struct kvm_run *run = vcpu->run;
+	int ret;
+
+	memset(exit, 0, sizeof(*exit));
+	ret = call(vcpu->fd, KVM_RUN, NULL);
+	if (ret)
+		return ret;
+	if (run->exit_reason != KVM_EXIT_IO ||
+	    run->io.direction != KVM_EXIT_IO_OUT || run->io.count != 1) {
+		vcpu_stopped(vcpu, exit);
+		return 0;
+	}
+	exit->port = run->io.port;
+	exit->bytes = run->io.size;
+	memcpy(&exit->value, (const char *)run + run->io.data_offset, run->io.size);
+	exit->event = exit->port == PORT_FAULT ? VCPU_FAULT : VCPU_OUT;
+	return 0;
+}
+
+int vcpu_cr3(struct vcpu *vcpu, __u64 *cr3)
+{
+	struct kvm_sregs sregs;
+	int ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
+
+	if (!ret)
+		*cr3 = sregs.cr3;
+	return ret;
+}
+
+int vcpu_replace_cr3(struct vcpu *vcpu, __u64 old, __u64 cr3)
+{
+	struct kvm_sregs sregs;
+	int ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
+
+	if (ret || sregs.cr3 != old)
+		return ret;
+	sregs.cr3 = cr3;
+	return call(vcpu->fd, KVM_SET_SREGS, &sregs);
+}
+
+int vcpu_translate(struct vcpu *vcpu, __u64 va, __u64 *gpa)
+{
+	struct kvm_translation translation = { .linear_address = va };
+	int ret;
+
+	ret = call(vcpu->fd, KVM_TRANSLATE, &translation);
+	if (ret)
+		return ret;
+	if (!translation.valid)
+		return -ENOENT;
+	*gpa = translation.physical_address;
+	return 0;
+}
