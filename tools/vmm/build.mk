@@ -13,7 +13,7 @@ vmm_cflags := $(tools_cflags) -D__SANE_USERSPACE_TYPES__ -Iinclude/uapi \
 # What the tests use too.
 vmm_sources := tools/vmm/vcpu.c tools/vmm/vectors.S tools/vmm/guest.c \
 	tools/vmm/program.c
-vmm_headers := $(wildcard tools/vmm/*.h) tools/lib/libvmem.h \
+vmm_headers := $(wildcard tools/vmm/*.h tools/vmm/programs/*.h) tools/lib/libvmem.h \
 	include/uapi/linux/vmem.h tools/vmm/build.mk
 
 # Static, to run where there are no libraries: in a VM's initramfs.
@@ -38,7 +38,7 @@ program_ldflags := -nostdlib -static -Wl,-z,separate-code \
 	-Wl,--build-id=none
 
 $(BUILD)/programs/%.elf: tools/vmm/programs/%.c tools/vmm/programs/start.S \
-		$(wildcard tools/vmm/programs/*.h vmem/*.h) $(vmm_headers)
+		$(wildcard vmem/*.h) $(vmm_headers)
 	@mkdir -p $(@D)
 	$(CC) $(program_cflags) $(program_ldflags) -o $@ \
 		$< tools/vmm/programs/start.S
