@@ -43,12 +43,15 @@ $(BUILD)/programs/%.elf: tools/vmm/programs/%.c tools/vmm/programs/start.S \
 	$(CC) $(program_cflags) $(program_ldflags) -o $@ \
 		$< tools/vmm/programs/start.S
 
-# A vCPU judges: the test for a VM with KVM inside, and for any machine with
-# KVM. It is the VMM's own code that it runs.
-build/selftest/vcpu: $(call selftest_sources,vcpu) tools/selftest/ktap.c \
+# A vCPU judges: tests for a VM with KVM inside, and for any machine with KVM.
+# It is the VMM's own code that they run.
+define judge_rule
+build/selftest/$(1): $(call selftest_sources,$(1)) tools/selftest/ktap.c \
 		$(vmm_sources) $(BUILD)/libvmem.a $(selftest_headers) $(vmm_headers)
-	@mkdir -p $(@D)
-	$(CC) $(selftest_cflags) -D__SANE_USERSPACE_TYPES__ -Itools/lib $(CFLAGS) \
-		-o $@ $(filter %.c %.S %.a,$^) -lelf -lz
+	@mkdir -p $$(@D)
+	$$(CC) $(selftest_cflags) -D__SANE_USERSPACE_TYPES__ -Itools/lib $$(CFLAGS) \
+		-o $$@ $$(filter %.c %.S %.a,$$^) -lelf -lz
+endef
+$(foreach t,vcpu live,$(eval $(call judge_rule,$(t))))
 
-selftests: build/selftest/vcpu $(vmm_programs)
+selftests: build/selftest/vcpu build/selftest/live $(vmm_programs)
