@@ -10,6 +10,8 @@
 #ifndef SELFTEST_LIVE_H
 #define SELFTEST_LIVE_H
 
+#include <pthread.h>
+
 #include "../vmm/programs/live.h"
 #include "../vmm/vcpu.h"
 #include "ktap.h"
@@ -171,11 +173,57 @@ void expect_views(struct world *w, struct view *const *views, size_t nr_views,
 void expect_translated(struct vmem_guest *vmem, __u32 space,
 		       const struct view *view);
 
+/**
+ * struct runner - a vCPU on a thread of its own
+ * @w:		its world
+ * @thread:	that calls KVM_RUN
+ * @lock:	guards what follows
+ * @changed:	something of what follows did
+ * @faulted:	a fault that isn't of a probe waits to be served
+ * @ended:	the thread has
+ * @why:	it has
+ */
+struct runner {
+	struct world *w;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool faulted;
+	bool ended;
+	char why[128];
+};
+
+void runner_start(struct runner *r, struct world *w, enum live_op op);
+void runner_stop(struct runner *r);
+
+/* Between these, the vCPU runs no code of the guest. */
+void runner_hold(struct runner *r);
+void runner_let_run(struct runner *r);
+
+/* A fault that is served: w->frame says which. */
+void runner_await_fault(struct runner *r);
+void runner_served(struct runner *r);
+
+/* Its program goes on, and has had no such fault. */
+void runner_expect_running(struct runner *r);
+
+/* A loop makes @nr rounds more. */
+void runner_await_rounds(struct runner *r, __u64 nr);
+
+/* A loop makes the one probe of the box. */
+void runner_probe(struct runner *r);
+
 void shared_tables_two_4level(void);
 void shared_tables_two_5level(void);
 void shared_tables_eight_4level(void);
 void shared_tables_eight_5level(void);
 void frozen_tree_moves_4level(void);
 void frozen_tree_moves_5level(void);
+void change_around_a_running_vcpu_4level(void);
+void change_around_a_running_vcpu_5level(void);
+void quarantine_holds_under_a_vcpu_4level(void);
+void quarantine_holds_under_a_vcpu_5level(void);
+void hostile_vcpu_writes_its_tables_4level(void);
+void hostile_vcpu_writes_its_tables_5level(void);
 
 #endif
