@@ -38,9 +38,12 @@ run:
 	@tools/deps run
 	@$(MAKE) -s tools
 	@guest=$$(tools/vm/guest 4level) && \
-	tools/vm/run stock-6.1 --memory 2G --disk "$$guest/memory" \
-		--file "$$guest/cr3" --file $(BUILD)/story:bin/story \
-		tools/vm/story.sh
+	tools/vm/run stock-6.1 --emulate --memory 2G \
+		--module irqbypass --module kvm-amd \
+		--disk "$$guest/memory" --file "$$guest/cr3" \
+		--file $(BUILD)/story:bin/story \
+		--file $(BUILD)/vmem-run:bin/vmem-run \
+		--file $(BUILD)/programs tools/vm/story.sh
 
 shell:
 	@tools/deps run
