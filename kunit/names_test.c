@@ -87,7 +87,7 @@ static void names_of_the_reference(struct kunit *test)
 	} names[] = {
 #define TYPE(theirs, type)	{ theirs, #type, !sizeof(type), 0 }
 #define CONSTANT(theirs, name, value)	{ theirs, #name, (u64)(name), value }
-#define FUNCTION(theirs, name)	{ theirs, #name, !sizeof(&(name)), 0 }
+#define FUNCTION(theirs, name)	{ theirs, #name, !sizeof(typeof(name) *), 0 }
 		TYPE("TableReadOps", struct vmem_table_read_ops),
 		TYPE("TableOps", struct vmem_table_ops),
 		TYPE("TableMovability", enum vmem_table_movability),

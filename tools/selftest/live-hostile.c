@@ -173,7 +173,7 @@ static void look(struct hostile *h, __u32 id)
 		.size = sizeof(create), .spaces = (unsigned long)&id, .nr = 1,
 		.flags = any(h, 32), .last = ~0ULL, .budget = BUDGET,
 	};
-	struct vmem_ioc_record records[64];
+	struct vmem_ioc_record records[64] = {};
 	struct vmem_walker *walker;
 	int n, i, ends = 0;
 

@@ -403,7 +403,7 @@ struct vmem_ioc_record *walk(struct vmem_guest *vmem, const __u32 *spaces,
 		.size = sizeof(create), .flags = flags | VMEM_IOC_WALK_IGNORE_AD,
 		.spaces = (unsigned long)spaces, .nr = nr_spaces, .last = ~0ULL,
 	};
-	struct vmem_ioc_record *records = NULL;
+	struct vmem_ioc_record *records = NULL, *more;
 	struct vmem_walker *walker;
 	size_t room = 0, i;
 	int n;
@@ -412,8 +412,9 @@ struct vmem_ioc_record *walk(struct vmem_guest *vmem, const __u32 *spaces,
 	*nr = 0;
 	do {
 		room += 256;
-		records = realloc(records, room * sizeof(*records));
-		ASSERT(records);
+		more = realloc(records, room * sizeof(*records));
+		ASSERT(more);
+		records = more;
 		n = ASSERT_OK(vmem_walk_read(walker, records + *nr, room - *nr));
 		*nr += n;
 	} while (n);
@@ -432,7 +433,7 @@ struct vmem_ioc_record *walk(struct vmem_guest *vmem, const __u32 *spaces,
 
 struct vmem_ioc_result translate(struct vmem_guest *vmem, __u32 space, __u64 va)
 {
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = {};
 	struct vmem_ioc_translate translate = {
 		.size = sizeof(translate), .space = space, .nr = 1,
 		.vas = (unsigned long)&va, .results = (unsigned long)&result,
