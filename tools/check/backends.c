@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * backends [--local] SEED [STEPS]: two guests, one with the module and one in
+ * backends [--local] SEED [CALLS]: two guests, one with the module and one in
  * this process (--local: both here), are given the same random calls, and their
  * tables the same random changes by hand, as a vCPU or a hostile guest makes
  * them. Every answer, and every byte of their memory, must be the same.
@@ -14,17 +14,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "backends.h"
 #include "libvmem.h"
 
-#define MEMORY_LEN	(8UL << 20)	/* a user region, from 0 on */
-#define FROZEN_LEN	(1UL << 20)	/* its last part, in a region of its own */
-#define OWNED_GPA	0x40000000UL
-#define OWNED_LEN	(1UL << 20)
-#define POOL_GPA	0x100000UL
-#define POOL_LEN	(48UL << 12)
-#define POOL_OWNED_LEN	(16UL << 12)
-#define SECOND_GPA	(OWNED_GPA + POOL_OWNED_LEN)	/* the second pool */
-#define SECOND_LEN	(40UL << 12)
 #define NR_POOLS	2
 #define NR_SPACES	6
 #define NR_VAS		64
@@ -40,17 +32,15 @@ struct side {
 };
 
 static struct side sides[2];
-static unsigned long state, step;
+static __u32 levels[NR_SPACES];		/* of each space */
+static int pool_of[NR_SPACES];		/* its pool, -1: none */
+static __u64 mapped[NR_SPACES][8];	/* where it has something, perhaps */
+static char was_frozen[FROZEN_LEN];	/* what is there, while it is frozen */
+static int frozen = 1;
+static unsigned long step;
 static const char *doing = "setup";
 static unsigned long calls, refusals, errnos[256];
-
-static unsigned long chance(unsigned long below)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (state >> 11) % below;
-}
+static unsigned long moved, freed, unshared, linked, protected;
 
 static void differ(const char *what)
 {
@@ -87,6 +77,18 @@ static void same_memory(int all)
 	if (all && (memcmp(sides[0].memory, sides[1].memory, MEMORY_LEN) ||
 		    memcmp(sides[0].owned, sides[1].owned, OWNED_LEN)))
 		differ("memory");
+	if (all && frozen && memcmp(sides[0].memory + FROZEN_GPA, was_frozen,
+				    FROZEN_LEN))
+		errx(1, "step %lu, %s: frozen memory was written", step, doing);
+}
+
+/* A guest writes into its memory. */
+static void by_hand(__u64 gpa, __u64 entry)
+{
+	memcpy(sides[0].memory + gpa, &entry, sizeof(entry));
+	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
+	if (gpa >= FROZEN_GPA)
+		memcpy(was_frozen + (gpa - FROZEN_GPA), &entry, sizeof(entry));
 }
 
 /* Setting up, and what goes wrong in it */
@@ -153,42 +155,12 @@ static void setup(int side, int local)
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->memory == MAP_FAILED)
 		err(1, "mmap");
-	region(side, 0, VMEM_IOC_REGION_USER, 0, MEMORY_LEN - FROZEN_LEN, 0);
-	region(side, 1, VMEM_IOC_REGION_USER, MEMORY_LEN - FROZEN_LEN,
-	       FROZEN_LEN, VMEM_IOC_REGION_FROZEN);
+	region(side, 0, VMEM_IOC_REGION_USER, 0, FROZEN_GPA, 0);
+	region(side, 1, VMEM_IOC_REGION_USER, FROZEN_GPA, FROZEN_LEN,
+	       VMEM_IOC_REGION_FROZEN);
 	region(side, 2, VMEM_IOC_REGION_OWNED, OWNED_GPA, OWNED_LEN, 0);
 	s->pools[0] = pool(side, first, 2, POOL_LEN + POOL_OWNED_LEN);
 	s->pools[1] = pool(side, second, 1, SECOND_LEN);
-}
-
-/* Numbers that matter */
-
-static __u64 some_va(void)
-{
-	static const __u64 bases[] = {
-		0, 0x400000, 0x7fffffe00000, 0xffff800000000000,
-		0xffffffff80000000, 0xffffffffffe00000, 0x3fffffff000,
-		0x800000000000, 0xff00000000000000,
-	};
-	__u64 va = bases[chance(chance(8) ? 3 : sizeof(bases) / sizeof(bases[0]))];
-
-	return va + chance(1024) * 4096 + (chance(40) ? 0 : chance(4096));
-}
-
-static __u64 some_len(void)
-{
-	switch (chance(30)) {
-	case 0:
-		return 0;
-	case 1:
-		return 1 + chance(8192);
-	case 2:
-		return 4096 * chance(1 << 20);
-	case 3:
-		return ~0ULL << (12 + chance(52));
-	default:
-		return 4096 * (1 + chance(1200));
-	}
 }
 
 /* One that is there, mostly. */
@@ -199,22 +171,6 @@ static int some_space(void)
 	for (tries = chance(20) ? 8 : 0; tries && !sides[0].spaces[at]; tries--)
 		at = (int)chance(NR_SPACES);
 	return at;
-}
-
-static __u64 some_gpa(void)
-{
-	switch (chance(12)) {
-	case 0:
-		return POOL_GPA + chance(POOL_LEN);
-	case 1:
-		return OWNED_GPA + 4096 * chance(OWNED_LEN / 4096 + 4);
-	case 2:
-		return chance(2) ? 1ULL << (12 + chance(52)) : chance(1 << 30);
-	case 3:
-		return MEMORY_LEN - FROZEN_LEN + 4096 * chance(FROZEN_LEN / 4096);
-	default:
-		return 4096 * chance(MEMORY_LEN / 4096);
-	}
 }
 
 /* Calls */
@@ -231,21 +187,26 @@ static void do_space_create(void)
 		return;
 	doing = "SPACE_CREATE";
 	get.id = sides[0].spaces[from];
-	if (chance(2) && !vmem_space_get(sides[0].guest, &get))
+	if (!chance(3) && !vmem_space_get(sides[0].guest, &get))
 		root = get.out_root;	/* another space's */
+	else if (chance(6))
+		root = FROZEN_GPA + 4096 * chance(NR_ROOTS);
 	memset(&args[0], 0, sizeof(args[0]));
 	args[0].size = sizeof(args[0]);
-	args[0].flags = chance(3) ? VMEM_IOC_SPACE_NEW : 0;
+	args[0].flags = chance(2) ? VMEM_IOC_SPACE_NEW : 0;
 	args[0].format = 1 + (__u32)chance(50) % 3 % 2 +
 			 (chance(30) ? 0 : (__u32)chance(3));
 	if (args[0].flags & VMEM_IOC_SPACE_NEW)
 		root = chance(20) ? 0 : root;
+	if (root - FROZEN_GPA < FROZEN_LEN)
+		root = by_hand_root(args[0].format, root >> 12);
 	args[0].root = root;
 	args[0].flags |= chance(10) ? 0 : VMEM_IOC_SPACE_NXE_OFF;
+	args[0].flags |= chance(2) ? 0 : VMEM_IOC_SPACE_MOVABLE;
 	args[0].flags |= chance(30) ? 0 : 1u << chance(32);
 	args[0].phys_bits = chance(4) ? 0 : (__u32)(chance(4) ? 40 : chance(64));
 	args[0].cow = chance(10) ? 0 : (__u32)chance(10);
-	nothing = !chance(5);
+	nothing = !chance(10);
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].pool = nothing ? 0 : sides[i].pools[which];
@@ -255,6 +216,8 @@ static void do_space_create(void)
 			differ("an id");
 		args[i].pool = args[i].out_id = 0;
 	}
+	pool_of[at] = nothing ? -1 : which;
+	levels[at] = args[0].format == VMEM_IOC_FORMAT_X86_64_5LEVEL ? 5 : 4;
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
@@ -289,15 +252,21 @@ static void do_destroy(void)
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
-static void fill_mapping(struct vmem_ioc_mapping *m)
+static void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
 {
 	memset(m, 0, sizeof(*m));
 	m->va = some_va();
 	m->len = some_len();
-	m->kind = chance(3) ? VMEM_IOC_KIND_BASIC : VMEM_IOC_KIND_UNMAPPED;
-	if (m->kind == VMEM_IOC_KIND_BASIC) {
+	m->kind = (__u32)chance(3);
+	if (m->kind != VMEM_IOC_KIND_UNMAPPED) {
 		m->gpa = some_gpa() & ~4095ULL;
 		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
+		if (m->kind == VMEM_IOC_KIND_COW && chance(20))
+			m->attrs &= ~VMEM_IOC_ATTR_W;
+		if (!chance(4)) {
+			m->flags = VMEM_IOC_MAPPING_PATH;
+			m->path = some_path(1, nr_levels);
+		}
 	}
 	m->page_sizes = chance(10) ? 0 : 4096;
 	switch (chance(60)) {
@@ -325,6 +294,10 @@ static void fill_mapping(struct vmem_ioc_mapping *m)
 /* What may differ in an answer. */
 static void one_change(struct vmem_ioc_change *change, int ret)
 {
+	moved += !!(change->out_changes & VMEM_IOC_CHANGE_MOVED);
+	freed += !!(change->out_changes & VMEM_IOC_CHANGE_FREED);
+	unshared += !!(change->out_changes & VMEM_IOC_CHANGE_UNSHARED);
+
 	/* one that waits for a page raises the generation in each part */
 	change->out_generation = 0;
 
@@ -349,10 +322,11 @@ static void do_map(void)
 	doing = "MAP";
 	args[0].nr = chance(3) ? 1 : (__u32)chance(9);
 	for (i = 0; i < (int)args[0].nr; i++)
-		fill_mapping(&list[i]);
+		fill_mapping(&list[i], levels[at]);
 	args[0].mappings = (__u64)(unsigned long)list;
 	args[0].flags = (chance(2) ? VMEM_IOC_MAP_REPLACE : 0) |
 			(chance(2) ? VMEM_IOC_MAP_ATOMIC : 0) |
+			(chance(2) ? VMEM_IOC_MAP_SHARED_OK : 0) |
 			(chance(40) ? 0 : 1u << chance(32));
 	args[0].budget = chance(10) ? 0 : chance(20);
 	args[1] = args[0];
@@ -362,6 +336,8 @@ static void do_map(void)
 		one_change(&args[i].change, ret[i]);
 		args[i].space = 0;
 	}
+	if (args[0].change.out_done)
+		mapped[at][chance(8)] = list[0].va;
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
@@ -374,7 +350,8 @@ static void do_unmap(void)
 	args[0].start = chance(10) ? some_va() : 0;
 	args[0].last = chance(10) ? args[0].start + some_len() - 1 : ~0ULL;
 	args[0].budget = chance(10) ? 0 : chance(20);
-	args[0].flags = chance(40) ? 0 : 1u << chance(32);
+	args[0].flags = (chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0) |
+			(chance(40) ? 0 : 1u << chance(32));
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
@@ -382,6 +359,90 @@ static void do_unmap(void)
 		one_change(&args[i].change, ret[i]);
 		args[i].space = 0;
 	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+static void do_protect(void)
+{
+	const __u32 usual = VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X | VMEM_IOC_ATTR_COW;
+	struct vmem_ioc_protect args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), ret[2];
+
+	doing = "PROTECT";
+	args[0].start = chance(10) ? some_va() & ~4095ULL : 0;
+	args[0].last = chance(10) ? args[0].start + some_len() - 1 : ~0ULL;
+	args[0].budget = chance(10) ? 0 : chance(20);
+	args[0].flags = (chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0) |
+			(chance(40) ? 0 : 1u << chance(32));
+	args[0].set = (__u32)chance(1 << 11) & (usual | VMEM_IOC_ATTR_R);
+	args[0].clear = (__u32)chance(1 << 11) & usual;
+	args[0].clear &= chance(20) ? ~args[0].set : ~0U;
+	args[0].set |= chance(60) ? 0 : 1u << chance(32);
+	args[0].clear |= chance(60) ? 0 : 1u << chance(32);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].space = sides[i].spaces[at];
+		ret[i] = vmem_space_protect(sides[i].guest, &args[i]);
+		one_change(&args[i].change, ret[i]);
+		args[i].space = 0;
+	}
+	protected += !ret[0] && args[0].change.out_pages;
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+static void do_link(void)
+{
+	struct vmem_ioc_link args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), owner = some_space(), ret[2], tries;
+	__u32 level;
+	__u64 mask;
+
+	doing = "LINK";
+	for (tries = chance(20) ? 16 : 0; tries; tries--) {
+		if (pool_of[at] >= 0 && pool_of[owner] == pool_of[at] &&
+		    levels[owner] == levels[at])
+			break;
+		at = some_space();
+		owner = chance(3) ? some_space() : at;
+	}
+	level = 1 + (__u32)chance(levels[at] ? levels[at] - 1 : 3);
+	mask = ~0ULL << (12 + 9 * level);
+	args[0].depth = levels[at] - level;
+	args[0].our_va = some_va() & mask;
+	args[0].their_va = (chance(4) ? mapped[owner][chance(8)] : some_va()) &
+			   mask;
+	args[0].flags = (chance(3) ? 0 : VMEM_IOC_LINK_REPLACE) |
+			(chance(40) ? 0 : 1u << chance(32));
+	args[0].budget = chance(10) ? 0 : chance(20);
+	if (!chance(3)) {
+		args[0].path_given = 1;
+		args[0].path = some_path(level, levels[at]);
+	}
+	switch (chance(40)) {
+	case 0:
+		args[0].depth = (__u32)chance(7);
+		break;
+	case 1:
+		args[0].our_va = some_va();
+		break;
+	case 2:
+		args[0].their_va = some_va();
+		break;
+	case 3:
+		args[0].path_given = (__u32)chance(3);
+		break;
+	}
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].space = sides[i].spaces[at];
+		args[i].owner = sides[i].spaces[owner];
+		ret[i] = vmem_space_link(sides[i].guest, &args[i]);
+		one_change(&args[i].change, ret[i]);
+		args[i].space = args[i].owner = 0;
+	}
+	linked += !ret[0];
+	if (!ret[0])
+		mapped[at][chance(8)] = args[0].our_va;
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
@@ -537,16 +598,22 @@ static void do_flushed(void)
 static void do_freeze(void)
 {
 	struct vmem_ioc_region_set args[2] = { { .size = sizeof(args[0]) } };
-	int i, which = (int)chance(3), ret[2];
+	int i, which = chance(4) ? 1 : (int)chance(3), ret[2];
 
 	doing = "REGION_SET";
 	args[0].mask = chance(10) ? VMEM_IOC_REGION_FROZEN : (__u32)chance(4);
-	args[0].value = (__u32)chance(2);
+	args[0].value = !!chance(3);
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].id = sides[i].regions[which];
 		ret[i] = vmem_region_set(sides[i].guest, &args[i]);
 		args[i].id = 0;
+	}
+	if (!ret[0] && which == 1 && args[0].mask) {
+		if (frozen)
+			same_memory(1);
+		frozen = (int)args[0].value;
+		memcpy(was_frozen, sides[0].memory + FROZEN_GPA, FROZEN_LEN);
 	}
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
@@ -572,8 +639,41 @@ static void do_poke(void)
 		entry = (chance(4) ? POOL_GPA + 4096 * chance(POOL_LEN / 4096) :
 			 SECOND_GPA + 4096 * chance(SECOND_LEN / 4096)) | 0x23;
 	}
-	memcpy(sides[0].memory + gpa, &entry, sizeof(entry));
-	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
+	/* no table by hand at another level */
+	if (entry & 1 && (entry & 0xffffffffff000) - FROZEN_GPA < FROZEN_LEN)
+		entry -= FROZEN_LEN;
+	by_hand(gpa, entry);
+}
+
+/*
+ * A guest has tables of its own where memory is frozen most of the time: the
+ * path to an address, from one of few roots.
+ */
+static void do_tree(void)
+{
+	__u32 format = 1 + (__u32)chance(2);
+	__u64 table = by_hand_root(format, chance(NR_ROOTS)), va = some_va(), next;
+	int level = format == VMEM_IOC_FORMAT_X86_64_5LEVEL ? 4 : 3, i;
+	unsigned long at;
+
+	doing = "tables by hand";
+	for (; level > 0; level--) {
+		at = table + 8 * (va >> (12 + 9 * level) & 511);
+		memcpy(&next, sides[0].memory + at, sizeof(next));
+		if ((next & 0x81) != 1 ||
+		    (next & 0xffffffffff000) - FROZEN_GPA >= FROZEN_LEN) {
+			next = by_hand_table(level - 1);
+			next |= chance(8) ? 0x23 : 1 | chance(8) << 1;
+			next |= chance(12) ? 0 : 1ULL << 63;
+			by_hand(at, next);
+		}
+		table = next & 0xffffffffff000;
+	}
+	at = va >> 12 & 511;
+	for (i = (int)chance(80); i >= 0; i--)
+		by_hand(table + 8 * ((at + (unsigned int)i) & 511),
+			(some_gpa() & ~4095ULL & ((1ULL << 36) - 1)) | 0x61 |
+			chance(2) << 1);
 }
 
 /* A guest has a large page where tables were, or where there is nothing. */
@@ -597,35 +697,39 @@ static void do_large(void)
 	if ((words[2] & 0x81) != 1 || gpa >= MEMORY_LEN)
 		return;
 	entry = (__u64)chance(64) << 21 | 0xe3;
-	memcpy(sides[0].memory + gpa, &entry, sizeof(entry));
-	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
+	by_hand(gpa, entry);
 }
 
 int main(int argc, char **argv)
 {
 	static void (*const actions[])(void) = {
-		do_map, do_map, do_map, do_map, do_unmap, do_unmap, do_walk,
-		do_translate, do_space_create, do_space_create, do_destroy,
-		do_ask, do_flushed, do_flushed, do_freeze, do_poke, do_large,
+		do_map, do_map, do_map, do_map, do_unmap, do_unmap, do_protect,
+		do_protect, do_link, do_link, do_link, do_walk, do_translate,
+		do_space_create, do_space_create, do_destroy, do_ask,
+		do_flushed, do_flushed, do_freeze, do_poke, do_large, do_tree,
+		do_tree,
 	};
 	int local = argc > 1 && !strcmp(argv[1], "--local");
-	unsigned long steps = 2000, seed;
+	unsigned long most = 2000, seed;
 	int i;
 
 	argc -= local;
 	argv += local;
 	if (argc < 2)
-		errx(2, "usage: backends [--local] SEED [STEPS]");
+		errx(2, "usage: backends [--local] SEED [CALLS]");
 	seed = strtoul(argv[1], NULL, 0);
 	if (argc > 2)
-		steps = strtoul(argv[2], NULL, 0);
-	state = 0x9e3779b97f4a7c15UL * (seed + 1);
+		most = strtoul(argv[2], NULL, 0);
+	printf("# seed %lu\n", seed);
+	fflush(stdout);
+	chances = 0x9e3779b97f4a7c15UL * (seed + 1);
 	srand((unsigned int)seed);
 	setup(0, local);
 	setup(1, 1);
-	for (step = 0; step < steps; step++) {
+	for (step = 0; calls < most; step++) {
 		actions[chance(sizeof(actions) / sizeof(actions[0]))]();
-		same_memory(step % 64 == 0);
+		if (step % 8 == 0)
+			same_memory(step % 512 == 0);
 	}
 	doing = "the end";
 	same_memory(1);
@@ -634,11 +738,12 @@ int main(int argc, char **argv)
 		munmap(sides[i].owned, OWNED_LEN);
 		munmap(sides[i].memory, MEMORY_LEN);
 	}
-	printf("# seed %lu: %lu steps, %lu calls, %lu of them refused:", seed,
-	       steps, calls, refusals);
+	printf("# seed %lu: %lu calls, %lu of them refused:", seed, calls,
+	       refusals);
 	for (i = 0; i < 256; i++)
 		if (errnos[i])
 			printf(" %s %lu", strerrorname_np(i), errnos[i]);
-	putchar('\n');
-	return calls - refusals > steps / 4 && refusals > steps / 20 ? 0 : 1;
+	printf("; moved %lu, freed %lu, unshared %lu, linked %lu, protected %lu\n",
+	       moved / 2, freed / 2, unshared / 2, linked, protected);
+	return calls - refusals > most / 4 && refusals > most / 20 ? 0 : 1;
 }

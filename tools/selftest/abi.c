@@ -274,7 +274,10 @@ static void info_limits(void)
 	EXPECT_EQ(arg.out_version, VMEM_IOC_VERSION);
 	EXPECT_EQ(arg.out_rights, VMEM_IOC_RIGHT_READ |
 		  VMEM_IOC_RIGHT_CHANGE | VMEM_IOC_RIGHT_MANAGE);
-	EXPECT(arg.out_features & VMEM_IOC_FEATURE_MAP);
+	EXPECT_EQ(arg.out_features,
+		  VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
+		  VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
+		  VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) > 0);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) <
 	       sizeof(arg.out_release));
@@ -371,13 +374,15 @@ static void list_resumed(void)
 	EXPECT_EQ(all[0].id, fx.pool);
 	EXPECT_EQ(all[0].gpa, FX_POOL);
 	EXPECT_EQ(all[0].len, FX_POOL_LEN / PAGE);
-	ASSERT_EQ(list_items(fx.g.fd, VMEM_IOC_LIST_SPACES, 0, all, 16, NULL), 8);
+	ASSERT_EQ(list_items(fx.g.fd, VMEM_IOC_LIST_SPACES, 0, all, 16, NULL), 10);
 	EXPECT_EQ(all[0].id, fx.space);
 	EXPECT_EQ(all[0].kind, FMT4);
 	EXPECT_EQ(all[0].pool, fx.pool);
 	EXPECT_EQ(all[0].gpa, FX_POOL);
 	EXPECT_EQ(all[1].kind, FMT5);
-	EXPECT_EQ(all[2].gpa, fx.g.root);
+	EXPECT_EQ(all[2].id, fx.owner);
+	EXPECT_EQ(all[3].gpa, fx.g.root);
+	EXPECT_EQ(all[9].flags, VMEM_IOC_SPACE_MOVABLE);
 }
 
 /*
@@ -431,6 +436,12 @@ static void compat_calls(void)
 			break;
 		case MAP:
 			EXPECT_EQ(args->map.change.out_pages, 8);
+			break;
+		case PROTECT:
+			EXPECT_EQ(args->protect.change.out_pages, 4);
+			break;
+		case LINK:
+			EXPECT_EQ(args->link.change.out_done, 1);
 			break;
 		case TRANSLATE:
 			EXPECT_EQ(args->results[1].gpa, FX_DATA + PAGE);

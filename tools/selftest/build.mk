@@ -4,14 +4,15 @@
 # Included by the Makefile at the top, which reads SELFTESTS (programs for any
 # kernel) and SELFTESTS_DEBUG (those that need fault injection).
 
-SELFTESTS += abi errno read map follow hostile owned view debugfs life why rounds
+SELFTESTS += abi errno read map change follow hostile owned view debugfs life why rounds
 SELFTESTS_DEBUG += failnth
 
 selftest_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Wstrict-prototypes \
 	-Wmissing-prototypes -Wno-unused-parameter -static -pthread \
 	-Iinclude/uapi -Itools/selftest
 selftest_common := tools/selftest/ktap.c tools/selftest/guest.c \
-	tools/selftest/model.c tools/selftest/cgroup.c tools/selftest/calls.c tools/selftest/tree.c
+	tools/selftest/model.c tools/selftest/cgroup.c tools/selftest/calls.c \
+	tools/selftest/tree.c tools/selftest/pool.c
 selftest_headers := include/uapi/linux/vmem.h $(wildcard tools/selftest/*.h)
 
 # A program is its own source, and those whose names go on from its name.

@@ -32,11 +32,11 @@ const struct call_info call_info[NR_CALLS] = {
 	INFO_OF(MAP, vmem_ioc_map, CHANGE_RIGHT, false, 0),
 	INFO_OF(UNMAP, vmem_ioc_unmap, CHANGE_RIGHT, false,
 		RES(vmem_ioc_unmap)),
-	INFO_OF(PROTECT, vmem_ioc_protect, CHANGE_RIGHT, true,
+	INFO_OF(PROTECT, vmem_ioc_protect, CHANGE_RIGHT, false,
 		RES(vmem_ioc_protect)),
 	INFO_OF(PROMOTE, vmem_ioc_promote, CHANGE_RIGHT, true,
 		RES(vmem_ioc_promote)),
-	INFO_OF(LINK, vmem_ioc_link, CHANGE_RIGHT, true, RES(vmem_ioc_link)),
+	INFO_OF(LINK, vmem_ioc_link, CHANGE_RIGHT, false, RES(vmem_ioc_link)),
 	INFO_OF(TRANSLATE, vmem_ioc_translate, READ_RIGHT, false, 0),
 	INFO_OF(WALK_CREATE, vmem_ioc_walk_create, READ_RIGHT, false, 0),
 	INFO_OF(FLUSHED, vmem_ioc_flushed, CHANGE_RIGHT, false, 0),
@@ -68,6 +68,7 @@ static void sides(struct fixture *fx)
 
 	fx->frozen_mem = map_anon(FX_SIDE_LEN);
 	side_tables(fx->frozen_mem, FX_FROZEN);
+	side_tables(fx->frozen_mem + FX_MOVABLE - FX_FROZEN, FX_MOVABLE);
 	fx->frozen = ASSERT_OK(region_user(fd, FX_FROZEN, fx->frozen_mem,
 					   FX_SIDE_LEN,
 					   VMEM_IOC_REGION_FROZEN));
@@ -87,6 +88,7 @@ static void sides(struct fixture *fx)
 	fx->in_frozen = ASSERT_OK(space_adopt(fd, FMT4, fx->pool, FX_FROZEN));
 	fx->in_unwritable = ASSERT_OK(space_adopt(fd, FMT4, fx->pool,
 						  FX_UNWRITABLE));
+	fx->movable = ASSERT_OK(space_movable(fd, FMT4, fx->pool, FX_MOVABLE));
 }
 
 static void by_hand(struct fixture *fx)
@@ -122,6 +124,9 @@ void fixture_init(struct fixture *fx)
 	ASSERT_OK(map_one(fd, fx->space, FX_VA, FX_DATA, FX_VA_LEN, R | W, 0,
 			  &change));
 	ASSERT_OK(map_one(fd, fx->space5, FX_VA, FX_DATA, FX_VA_LEN, R | W, 0,
+			  &change));
+	fx->owner = ASSERT_OK(space_new(fd, FMT4, fx->pool));
+	ASSERT_OK(map_one(fd, fx->owner, FX_VA, FX_DATA, FX_VA_LEN, R | W, 0,
 			  &change));
 	by_hand(fx);
 	fx->reading = ASSERT_OK(space_adopt(fd, FMT4, 0, guest_page(g)));
@@ -208,9 +213,10 @@ void args_init(struct fixture *fx, enum call call, struct args *args)
 		break;
 	case LINK:
 		args->link.space = fx->space;
-		args->link.owner = fx->by_hand;
+		args->link.owner = fx->owner;
 		args->link.our_va = FX_VA_FREE;
-		args->link.depth = 1;
+		args->link.their_va = FX_VA;
+		args->link.depth = 3;
 		break;
 	case TRANSLATE:
 		args->translate.space = fx->space;
@@ -290,5 +296,8 @@ int call_by(int fd, enum call call, struct args *args)
 
 struct picture fixture_picture(struct fixture *fx)
 {
-	return picture_take(fx->g.fd, fx->g.mem, fx->g.len);
+	struct picture p = picture_take(fx->g.fd, fx->g.mem, fx->g.len);
+
+	picture_add_memory(&p, fx->frozen_mem, FX_SIDE_LEN);
+	return p;
 }

@@ -98,6 +98,7 @@ struct fixture {
 	u32 pool;
 	u32 space;		/* new, of pool; FX_VA is mapped there */
 	u32 space5;		/* the same with five levels */
+	u32 owner;		/* the same as space: whose table LINK links */
 	u32 by_hand;		/* adopted, of pool, see below */
 	u32 twin[2];		/* two spaces with one root */
 	u32 reading;		/* adopted, without a pool */
@@ -105,6 +106,7 @@ struct fixture {
 	u64 owned_offset;
 	u32 frozen;		/* a frozen region at FX_FROZEN */
 	u32 in_frozen;		/* a space whose tables lie in it */
+	u32 movable;		/* one with others there, which move */
 	u32 unwritable;		/* a region of PROT_READ at FX_UNWRITABLE */
 	u32 in_unwritable;	/* a space whose tables lie there */
 	u32 nothing;		/* a region over unmapped memory at FX_NOTHING */
@@ -123,6 +125,7 @@ struct fixture {
 #define FX_OWNED	(512 * MIB)
 #define FX_OWNED_LEN	(16 * PAGE)
 #define FX_FROZEN	(256 * MIB)
+#define FX_MOVABLE	(FX_FROZEN + 4 * PAGE)	/* root of movable */
 #define FX_UNWRITABLE	(272 * MIB)
 #define FX_NOTHING	(288 * MIB)
 #define FX_SPARE	(304 * MIB)

@@ -9,16 +9,7 @@
 #include "errno-cells.h"
 #include "ktap.h"
 
-#define NO_ID		0xfffffff0U
 #define TOP		(1ULL << 63)
-#define NON_CANONICAL	0x800000000000ULL
-
-/* An expression that makes a field wrong, as a function. */
-#define SET(name, ...)							\
-	static void name(struct fixture *fx, struct args *args)	\
-	{								\
-		__VA_ARGS__;						\
-	}
 
 /* A page that may not be touched. */
 static u64 nowhere(void)
@@ -111,7 +102,7 @@ SET(destroy_mapped,
 /* SPACE_CREATE */
 SET(space_format, args->space_create.format = 9)
 SET(space_format_zero, args->space_create.format = 0)
-SET(space_movable, args->space_create.flags = VMEM_IOC_SPACE_MOVABLE)
+SET(space_flag, args->flags = BIT(3))
 SET(space_pcid, args->space_create.root |= 0x3)
 SET(space_high_bits, args->space_create.root |= TOP)
 SET(space_wide, args->space_create.phys_bits = 36;
@@ -148,8 +139,6 @@ SET(map_overlap, args->map.nr = 2; args->mappings[1] = args->mappings[0];
     args->mappings[1].va += 4 * PAGE; args->flags = VMEM_IOC_MAP_ATOMIC)
 SET(map_no_pool, args->map.space = fx->reading)
 SET(map_kind, args->mappings[0].kind = 9)
-SET(map_cow, args->mappings[0].kind = VMEM_IOC_KIND_COW;
-    args->mappings[0].attrs = R)
 SET(map_attr, args->mappings[0].attrs |= BIT(11))
 SET(map_attr_high, args->mappings[0].attrs |= BIT(31))
 SET(map_unreadable, args->mappings[0].attrs = W)
@@ -158,9 +147,6 @@ SET(map_flags, args->mappings[0].flags = BIT(5))
 SET(map_sizes, args->mappings[0].page_sizes = BIT(13))
 SET(map_large_only, args->mappings[0].page_sizes = BIT(21))
 SET(map_split, args->flags = VMEM_IOC_MAP_SPLIT)
-SET(map_shared_ok, args->flags = VMEM_IOC_MAP_SHARED_OK)
-SET(map_path, args->mappings[0].flags = VMEM_IOC_MAPPING_PATH)
-SET(map_path_bits, args->mappings[0].path = 7 << 4)
 SET(map_budget, args->map.budget = 1)
 SET(map_wrap, args->mappings[0].va = -4 * PAGE)
 SET(map_gpa_wrap, args->mappings[0].gpa = -4 * PAGE)
@@ -200,7 +186,6 @@ SET(unmap_last_odd, args->unmap.last -= 8)
 SET(unmap_high, RANGE(NON_CANONICAL, NON_CANONICAL + PAGE - 1))
 SET(unmap_end_high, RANGE(0, NON_CANONICAL + PAGE - 1))
 SET(unmap_split, args->flags = VMEM_IOC_RANGE_SPLIT)
-SET(unmap_shared_ok, args->flags = VMEM_IOC_RANGE_SHARED_OK)
 SET(unmap_budget, args->unmap.budget = 1)
 SET(unmap_outside, args->unmap.space = fx->by_hand;
     RANGE(FX_VA_OUTSIDE, FX_VA_OUTSIDE + PAGE - 1))
@@ -324,7 +309,7 @@ const struct cell cells[] = {
 
 	C(SPACE_CREATE, EOPNOTSUPP, space_format),
 	C(SPACE_CREATE, EOPNOTSUPP, space_format_zero),
-	C(SPACE_CREATE, EOPNOTSUPP, space_movable),
+	C(SPACE_CREATE, EOPNOTSUPP, space_flag),
 	C(SPACE_CREATE, EINVAL, space_pcid),
 	C(SPACE_CREATE, EOVERFLOW, space_high_bits),
 	C(SPACE_CREATE, EOVERFLOW, space_wide),
@@ -356,7 +341,6 @@ const struct cell cells[] = {
 	C(MAP, EINVAL, map_overlap),
 	C(MAP, EINVAL, map_no_pool),
 	C(MAP, EOPNOTSUPP, map_kind),
-	C(MAP, EOPNOTSUPP, map_cow),
 	C(MAP, EOPNOTSUPP, map_attr),
 	C(MAP, EOPNOTSUPP, map_attr_high),
 	C(MAP, EOPNOTSUPP, map_unreadable),
@@ -365,9 +349,6 @@ const struct cell cells[] = {
 	C(MAP, EOPNOTSUPP, map_sizes),
 	C(MAP, EOPNOTSUPP, map_large_only),
 	C(MAP, EOPNOTSUPP, map_split),
-	C(MAP, EOPNOTSUPP, map_shared_ok),
-	C(MAP, EOPNOTSUPP, map_path),
-	C(MAP, EOPNOTSUPP, map_path_bits),
 	C(MAP, EOPNOTSUPP, map_unmapped_attrs),
 	C(MAP, EOPNOTSUPP, map_unmapped_gpa),
 	C(MAP, E2BIG, map_budget),
@@ -396,7 +377,6 @@ const struct cell cells[] = {
 	C(UNMAP, EINVAL, unmap_high),
 	C(UNMAP, EINVAL, unmap_end_high),
 	C(UNMAP, EOPNOTSUPP, unmap_split),
-	C(UNMAP, EOPNOTSUPP, unmap_shared_ok),
 	C(UNMAP, E2BIG, unmap_budget),
 	C(UNMAP, ENXIO, unmap_outside),
 	C(UNMAP, EROFS, unmap_frozen),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The table call x errno: what its two halves share.
+ * The table call x errno: what its parts share.
  */
 #ifndef SELFTEST_ERRNO_CELLS_H
 #define SELFTEST_ERRNO_CELLS_H
@@ -27,7 +27,28 @@ struct cell {
 #define CELL_READ_VIEW	(1 << 1) /* by a descriptor that may only read */
 #define CELL_BLIND_VIEW	(1 << 2) /* by a descriptor without a right */
 
-extern const struct cell cells[], odd_cells[];
-extern const size_t nr_cells, nr_odd_cells;
+extern const struct cell cells[], change_cells[], odd_cells[];
+extern const size_t nr_cells, nr_change_cells, nr_odd_cells;
+
+#define NO_ID		0xfffffff0U
+#define NON_CANONICAL	0x800000000000ULL
+
+/* An expression that makes a field wrong, as a function. */
+#define SET(name, ...)							\
+	static void name(struct fixture *fx, struct args *args)	\
+	{								\
+		__VA_ARGS__;						\
+	}
+
+/* A pool of its own at FX_TINY, and what lies there for the host. */
+u32 tiny_pool(struct fixture *fx, u64 pages);
+u8 *tiny_host(struct fixture *fx);
+/* The page at FX_TINY is poisoned. */
+void poison(struct fixture *fx);
+/* The call, where what holds the next table can't be seen in a picture. */
+void without_memory(struct fixture *fx, enum call call, struct args *args,
+		    int err);
+/* The same struct in memory for reading only. */
+struct args *readonly_copy(const struct args *args);
 
 #endif

@@ -175,7 +175,7 @@ static void pools_many(struct fixture *fx, struct args *args)
 
 /* Pools that are used up. */
 
-static u32 tiny_pool(struct fixture *fx, u64 pages)
+u32 tiny_pool(struct fixture *fx, u64 pages)
 {
 	return ASSERT_OK(pool_create(fx->g.fd, FX_TINY, pages * PAGE));
 }
@@ -261,8 +261,8 @@ static void map_twin_of_pool(struct fixture *fx, struct args *args)
 /* Memory that the host takes away. */
 
 /* What holds the next table can't be seen in a picture: without memory. */
-static void without_memory(struct fixture *fx, enum call call,
-			   struct args *args, int err)
+void without_memory(struct fixture *fx, enum call call, struct args *args,
+		    int err)
 {
 	struct picture before = picture_take(fx->g.fd, NULL, 0), after;
 
@@ -271,7 +271,7 @@ static void without_memory(struct fixture *fx, enum call call,
 	EXPECT(picture_same(&before, &after));
 }
 
-static u8 *tiny_host(struct fixture *fx)
+u8 *tiny_host(struct fixture *fx)
 {
 	return guest_host(&fx->g, FX_TINY);
 }
@@ -297,7 +297,7 @@ static void space_readonly(struct fixture *fx, struct args *args)
 	without_memory(fx, SPACE_CREATE, args, EROFS);
 }
 
-static void poison(struct fixture *fx)
+void poison(struct fixture *fx)
 {
 	int fd = memfd_create("poison", MFD_CLOEXEC);
 	volatile u8 *page;
@@ -361,7 +361,7 @@ static void map_readonly(struct fixture *fx, struct args *args)
 
 /* Answers that can't be given: the struct lies in memory for reading only. */
 
-static struct args *readonly_copy(const struct args *args)
+struct args *readonly_copy(const struct args *args)
 {
 	u64 len = (sizeof(*args) + PAGE - 1) & ~(PAGE - 1);
 	void *copy = map_anon(len);

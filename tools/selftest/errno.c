@@ -59,10 +59,10 @@ static const struct row matrix[] = {
 	{ SPACE_CREATE,	"n x x x x x x x x x m m m x x f d d x u k" },
 	{ SPACE_GET,	"n x x x a x x g w x m m m p p y d d g u k" },
 	{ MAP,		"n x x x x x x x x x x x x x x f d d x u k" },
-	{ UNMAP,	"n x x x a x x x x x x x x p p f d d x u k" },
-	{ PROTECT,	"n x x x i x x i i i i i i i i i i i i i i" },
+	{ UNMAP,	"n x x x x x x x x x x x x x x f d d x u k" },
+	{ PROTECT,	"n x x x x x x x x x x x x x x f d d x u k" },
 	{ PROMOTE,	"n x x x i x x i i i i i i i i i i i i i i" },
-	{ LINK,		"n x x x i x x i i i i i i i i i i i i i i" },
+	{ LINK,		"n x x x x x x x x x x x x x x f d d x u k" },
 	{ TRANSLATE,	"n x x x a x x s w x m m m p p f d d s u k" },
 	{ WALK_CREATE,	"n x x x a x x s w x m m m p p f x x s u k" },
 	{ FLUSHED,	"n x x x a x x g w h m m m p p y d d g u k" },
@@ -86,16 +86,24 @@ static char matrix_cell(enum call call, int err)
 	return 0;
 }
 
+static const struct cell *cell_nth(size_t n)
+{
+	if (n < nr_cells)
+		return &cells[n];
+	n -= nr_cells;
+	if (n < nr_change_cells)
+		return &change_cells[n];
+	n -= nr_change_cells;
+	return n < nr_odd_cells ? &odd_cells[n] : NULL;
+}
+
 static bool has_case(enum call call, int err)
 {
+	const struct cell *cell;
 	size_t i;
 
-	for (i = 0; i < nr_cells; i++) {
-		if (cells[i].call == call && cells[i].err == err)
-			return true;
-	}
-	for (i = 0; i < nr_odd_cells; i++) {
-		if (odd_cells[i].call == call && odd_cells[i].err == err)
+	for (i = 0; (cell = cell_nth(i)); i++) {
+		if (cell->call == call && cell->err == err)
 			return true;
 	}
 	/* What holds for the struct of every call is tried for every call. */
@@ -232,17 +240,15 @@ static void run_common(void *arg)
 
 int main(int argc, char **argv)
 {
-	size_t nr = 1 + NR_CALLS + NR_IOCTLS + nr_cells + nr_odd_cells, i;
+	size_t nr = 1 + NR_CALLS + NR_IOCTLS, i;
 	const struct cell *cell;
 	char name[128];
 	int call;
 
 	if (argc > 1)
 		nr = 0;
-	for (i = 0; argc > 1 && i < nr_cells + nr_odd_cells; i++) {
-		cell = i < nr_cells ? &cells[i] : &odd_cells[i - nr_cells];
-		nr += !strcmp(cell->name, argv[1]);
-	}
+	for (i = 0; (cell = cell_nth(i)); i++)
+		nr += argc < 2 || !strcmp(cell->name, argv[1]);
 	ktap_begin(nr);
 	if (argc < 2) {
 		ktap_result(ktap_in_child(matrix_complete, NULL),
@@ -254,8 +260,7 @@ int main(int argc, char **argv)
 			ktap_result(ktap_in_child(run_common, &call),
 				    "%s_struct", call_info[call].name);
 	}
-	for (i = 0; i < nr_cells + nr_odd_cells; i++) {
-		cell = i < nr_cells ? &cells[i] : &odd_cells[i - nr_cells];
+	for (i = 0; (cell = cell_nth(i)); i++) {
 		if (argc > 1 && strcmp(cell->name, argv[1]))
 			continue;
 		snprintf(name, sizeof(name), "%s_%s_%s",

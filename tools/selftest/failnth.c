@@ -136,13 +136,15 @@ static int lowest_fd(void)
 
 /*
  * A change is refused as a whole, or done as a whole where only the answer could
- * not be given: this number tells the two apart.
+ * not be given: this number tells the two apart. It is made of what is mapped
+ * where, and of no table's address.
  */
-static u64 leaves_of(struct fixture *fx)
+static u64 mapped(struct fixture *fx)
 {
-	u32 spaces[] = { fx->space, fx->space5, fx->by_hand, fx->twin[0] };
-	u64 leaves = 0;
-	size_t i;
+	u32 spaces[] = { fx->space, fx->space5, fx->owner, fx->by_hand,
+			 fx->twin[0], fx->movable };
+	u64 sum = 0;
+	size_t i, j;
 
 	for (i = 0; i < ARRAY_SIZE(spaces); i++) {
 		struct vmem_ioc_space_get get;
@@ -151,10 +153,17 @@ static u64 leaves_of(struct fixture *fx)
 		if (space_get(fx->g.fd, spaces[i], &get))
 			continue;
 		rs = walk_all(fx->g.fd, spaces[i], 0, ~0ULL, 0);
-		leaves += records_end(&rs)->leaves + BIT(32);
+		for (j = 0; j + 1 < rs.nr; j++) {
+			const struct vmem_ioc_record *r = &rs.r[j];
+			u64 words[] = { sum, i, r->type, r->va, r->path, r->gpa,
+					r->len, r->leaf };
+
+			sum = checksum(words, sizeof(words));
+		}
+		sum = checksum((u64[]){ sum, i }, 2 * sizeof(u64));
 		records_free(&rs);
 	}
-	return leaves;
+	return sum;
 }
 
 static void expect_unchanged(const struct trial *t, struct fixture *fx,
@@ -174,23 +183,27 @@ static void forget(struct fixture *fx)
 {
 	ASSERT(!mprotect(fx->g.mem, FX_LEN, PROT_NONE));
 	ASSERT(!mprotect(fx->g.mem, FX_LEN, PROT_READ | PROT_WRITE));
+	ASSERT(!mprotect(fx->frozen_mem, FX_SIDE_LEN, PROT_NONE));
+	ASSERT(!mprotect(fx->frozen_mem, FX_SIDE_LEN, PROT_READ | PROT_WRITE));
 }
 
 /* One n. Returns false when nothing was left to fail. */
 static bool try_nth(const struct trial *t, struct fixture *fx, unsigned int n,
-		    u64 done_leaves)
+		    u64 done)
 {
 	long counts[NR_KINDS];
 	struct picture before;
 	struct args args;
 	int ret, fd;
 	bool used;
+	u64 frozen;
 	size_t i;
 
 	args_init(fx, t->call, &args);
 	if (t->set)
 		t->set(fx, &args);
 	before = fixture_picture(fx);
+	frozen = checksum(fx->frozen_mem, FX_SIDE_LEN);
 	fd = lowest_fd();
 	for (i = 0; i < NR_KINDS; i++)
 		counts[i] = kind_count(kinds[i]);
@@ -207,10 +220,11 @@ static bool try_nth(const struct trial *t, struct fixture *fx, unsigned int n,
 		EXPECT_ERR(ret, 0);
 	}
 	EXPECT_EQ(lowest_fd(), fd);
+	EXPECT_EQ(checksum(fx->frozen_mem, FX_SIDE_LEN), frozen);
 	if (t->check)
 		t->check(fx, &args, ret);
 	if (t->changes && (!ret || ret == -EFAULT) &&
-	    leaves_of(fx) == done_leaves)
+	    mapped(fx) == done)
 		ret = 0;
 	else if (t->changes)
 		EXPECT(ret);
@@ -236,7 +250,7 @@ static void fixture_end(struct fixture *fx)
 static void sweep(void *arg)
 {
 	const struct trial *t = arg;
-	u64 done_leaves = 0;
+	u64 done = 0;
 	struct fixture fx;
 	struct args args;
 	unsigned int n;
@@ -249,12 +263,12 @@ static void sweep(void *arg)
 		if (t->set)
 			t->set(&fx, &args);
 		ASSERT_OK(run_call(t, &fx, &args));
-		done_leaves = leaves_of(&fx);
+		done = mapped(&fx);
 		fixture_end(&fx);
 	}
 	for (n = 1; n < MOST && !ktap_failed(); n++) {
 		fixture_init(&fx);
-		more = try_nth(t, &fx, n, done_leaves);
+		more = try_nth(t, &fx, n, done);
 		fixture_end(&fx);
 		if (!more)
 			break;
@@ -331,6 +345,108 @@ static void unmap_all(struct fixture *fx, struct args *args)
 {
 	args->unmap.start = 0;
 	args->unmap.last = ~0ULL;
+}
+
+static void map_cow(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->mappings[0].kind = VMEM_IOC_KIND_COW;
+	args->mappings[0].attrs = R;
+	args->mappings[0].len = 3 * MIB;
+}
+
+/* All of the frozen tables move, and one is made. */
+static void map_move(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->map.space = fx->movable;
+	args->mappings[0].va = FX_VA + FX_VA_LEN;
+	args->mappings[0].len = 2 * MIB;
+}
+
+static void map_move_atomic(struct fixture *fx, struct args *args)
+{
+	map_move(fx, args);
+	args->map.nr = 2;
+	args->mappings[1] = args->mappings[0];
+	args->mappings[1].va += 600 * GIB;
+	args->flags = VMEM_IOC_MAP_ATOMIC;
+}
+
+static void unmap_move(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->unmap.space = fx->movable;
+}
+
+static void protect_move(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->protect.space = fx->movable;
+}
+
+/* The table of leaves of owner, at FX_VA_FREE in space. */
+static void share(struct fixture *fx)
+{
+	ASSERT_OK(link_table(fx->g.fd, fx->space, FX_VA_FREE, fx->owner, FX_VA,
+			     3, 0, NULL));
+}
+
+static void unmap_shared(struct fixture *fx, struct args *args)
+{
+	share(fx);
+	args->unmap.start = FX_VA_FREE;
+	args->unmap.last = FX_VA_FREE + 2 * MIB - 1;
+}
+
+static void unmap_below_shared(struct fixture *fx, struct args *args)
+{
+	share(fx);
+	args->flags = VMEM_IOC_RANGE_SHARED_OK;
+	args->unmap.start = FX_VA_FREE;
+	args->unmap.last = FX_VA_FREE + 2 * PAGE - 1;
+}
+
+static void protect_shared(struct fixture *fx, struct args *args)
+{
+	share(fx);
+	args->flags = VMEM_IOC_RANGE_SHARED_OK;
+	args->protect.start = FX_VA_FREE;
+	args->protect.last = FX_VA_FREE + 2 * MIB - 1;
+}
+
+static void link_fresh(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+}
+
+/* In place of leaves; in place of another link. */
+static void link_replace(struct fixture *fx, struct args *args)
+{
+	args->link.our_va = FX_VA;
+	args->flags = VMEM_IOC_LINK_REPLACE;
+}
+
+static void link_replace_shared(struct fixture *fx, struct args *args)
+{
+	share(fx);
+	ASSERT_OK(map_one(fx->g.fd, fx->owner, FX_VA + GIB, FX_DATA + PAGE,
+			  PAGE, R, 0, NULL));
+	args->link.their_va = FX_VA + GIB;
+	args->flags = VMEM_IOC_LINK_REPLACE;
+}
+
+static void link_move(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->link.space = fx->movable;
+	args->link.our_va = FX_VA + 2 * MIB;
+}
+
+static void destroy_linked(struct fixture *fx, struct args *args)
+{
+	share(fx);
+	args->destroy.id = fx->owner;
 }
 
 static void destroy_space(struct fixture *fx, struct args *args)
@@ -470,6 +586,19 @@ static const struct trial trials[] = {
 	{ "MAP_atomic", MAP, map_atomic, NULL, NULL, true },
 	{ "UNMAP", UNMAP, NULL, NULL, NULL, true },
 	{ "UNMAP_all", UNMAP, unmap_all, NULL, NULL, true },
+	{ "MAP_cow", MAP, map_cow, NULL, NULL, true },
+	{ "MAP_move", MAP, map_move, NULL, NULL, true },
+	{ "MAP_move_atomic", MAP, map_move_atomic, NULL, NULL, true },
+	{ "UNMAP_move", UNMAP, unmap_move, NULL, NULL, true },
+	{ "UNMAP_shared", UNMAP, unmap_shared, NULL, NULL, true },
+	{ "UNMAP_below_shared", UNMAP, unmap_below_shared, NULL, NULL, true },
+	{ "PROTECT", PROTECT, NULL, NULL, NULL, true },
+	{ "PROTECT_move", PROTECT, protect_move, NULL, NULL, true },
+	{ "PROTECT_shared", PROTECT, protect_shared, NULL, NULL, true },
+	{ "LINK", LINK, link_fresh, NULL, NULL, true },
+	{ "LINK_replace", LINK, link_replace, NULL, NULL, true },
+	{ "LINK_replace_shared", LINK, link_replace_shared, NULL, NULL, true },
+	{ "LINK_move", LINK, link_move, NULL, NULL, true },
 	{ "TRANSLATE", TRANSLATE, NULL, NULL, translated, false },
 	{ "TRANSLATE_absent", TRANSLATE, translate_absent, NULL,
 	  translated_absent, false },
@@ -478,6 +607,7 @@ static const struct trial trials[] = {
 	{ "VIEW", VIEW, NULL, NULL, NULL, false },
 	{ "LIST", LIST, NULL, NULL, NULL, false },
 	{ "DESTROY_space", DESTROY, destroy_space, NULL, NULL, true },
+	{ "DESTROY_linked", DESTROY, destroy_linked, NULL, NULL, true },
 	{ "mmap", MMAP, NULL, NULL, NULL, false },
 	{ "mmap_fault", MMAP, map_owned, touch_owned, touched, false },
 	{ "read", READ, walk_fresh, read_some, read_the_rest, false },

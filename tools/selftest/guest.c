@@ -130,6 +130,18 @@ int space_adopt(int fd, u32 format, u32 pool, u64 root)
 	return space_create(fd, &create);
 }
 
+int space_movable(int fd, u32 format, u32 pool, u64 root)
+{
+	struct vmem_ioc_space_create create = {
+		.flags = VMEM_IOC_SPACE_MOVABLE,
+		.format = format,
+		.pool = pool,
+		.root = root,
+	};
+
+	return space_create(fd, &create);
+}
+
 int space_get(int fd, u32 id, struct vmem_ioc_space_get *get)
 {
 	memset(get, 0, sizeof(*get));
@@ -177,11 +189,12 @@ int map_one(int fd, u32 space, u64 va, u64 gpa, u64 len, u32 attrs, u32 flags,
 	return map_list(fd, space, &mapping, 1, flags, change);
 }
 
-int unmap(int fd, u32 space, u64 start, u64 last,
-	  struct vmem_ioc_change *change)
+int unmap_flags(int fd, u32 space, u64 start, u64 last, u32 flags,
+		struct vmem_ioc_change *change)
 {
 	struct vmem_ioc_unmap arg = {
 		.size = sizeof(arg),
+		.flags = flags,
 		.space = space,
 		.start = start,
 		.last = last,
@@ -191,6 +204,75 @@ int unmap(int fd, u32 space, u64 start, u64 last,
 	if (change)
 		*change = arg.change;
 	return ret;
+}
+
+int unmap(int fd, u32 space, u64 start, u64 last,
+	  struct vmem_ioc_change *change)
+{
+	return unmap_flags(fd, space, start, last, 0, change);
+}
+
+int protect(int fd, u32 space, u64 start, u64 last, u32 set, u32 clear,
+	    u32 flags, struct vmem_ioc_change *change)
+{
+	struct vmem_ioc_protect arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.space = space,
+		.start = start,
+		.last = last,
+		.set = set,
+		.clear = clear,
+	};
+	int ret = vcall(fd, VMEM_IOC_PROTECT, &arg);
+
+	if (change)
+		*change = arg.change;
+	return ret;
+}
+
+static int link_arg(int fd, struct vmem_ioc_link *arg,
+		    struct vmem_ioc_change *change)
+{
+	int ret;
+
+	arg->size = sizeof(*arg);
+	ret = vcall(fd, VMEM_IOC_LINK, arg);
+	if (change)
+		*change = arg->change;
+	return ret;
+}
+
+int link_table(int fd, u32 space, u64 our_va, u32 owner, u64 their_va,
+	       u32 depth, u32 flags, struct vmem_ioc_change *change)
+{
+	struct vmem_ioc_link arg = {
+		.flags = flags,
+		.space = space,
+		.owner = owner,
+		.our_va = our_va,
+		.their_va = their_va,
+		.depth = depth,
+	};
+
+	return link_arg(fd, &arg, change);
+}
+
+int link_path(int fd, u32 space, u64 our_va, u32 owner, u64 their_va, u32 depth,
+	      u32 path, u32 flags, struct vmem_ioc_change *change)
+{
+	struct vmem_ioc_link arg = {
+		.flags = flags,
+		.space = space,
+		.owner = owner,
+		.our_va = our_va,
+		.their_va = their_va,
+		.depth = depth,
+		.path = path,
+		.path_given = 1,
+	};
+
+	return link_arg(fd, &arg, change);
 }
 
 int flushed(int fd, u64 generation)
@@ -502,13 +584,19 @@ static void picture_space(struct picture *p, int fd, u32 id)
 	records_free(&rs);
 }
 
+void picture_add_memory(struct picture *p, const void *mem, u64 len)
+{
+	u64 sum = checksum(mem, len);
+
+	picture_add(p, &sum, sizeof(sum));
+}
+
 struct picture picture_take(int fd, const void *mem, u64 len)
 {
 	struct vmem_ioc_item items[64] = {};
 	struct vmem_ioc_pool_stat stat;
 	struct picture p = {};
 	int kind, nr, i;
-	u64 sum;
 
 	for (kind = VMEM_IOC_LIST_REGIONS; kind <= VMEM_IOC_LIST_SPACES; kind++) {
 		nr = ASSERT_OK(list_items(fd, kind, 0, items,
@@ -523,10 +611,8 @@ struct picture picture_take(int fd, const void *mem, u64 len)
 				picture_space(&p, fd, items[i].id);
 		}
 	}
-	if (mem) {
-		sum = checksum(mem, len);
-		picture_add(&p, &sum, sizeof(sum));
-	}
+	if (mem)
+		picture_add_memory(&p, mem, len);
 	return p;
 }
 

@@ -82,6 +82,7 @@ int pool_create(int fd, u64 gpa, u64 len);
 int pool_stat(int fd, u32 id, struct vmem_ioc_pool_stat *stat);
 int space_new(int fd, u32 format, u32 pool);
 int space_adopt(int fd, u32 format, u32 pool, u64 root);
+int space_movable(int fd, u32 format, u32 pool, u64 root);
 int space_create(int fd, struct vmem_ioc_space_create *create);
 int space_get(int fd, u32 id, struct vmem_ioc_space_get *get);
 u64 space_root(int fd, u32 id);		/* gives up when it can't */
@@ -91,6 +92,15 @@ int map_one(int fd, u32 space, u64 va, u64 gpa, u64 len, u32 attrs, u32 flags,
 	    struct vmem_ioc_change *change);
 int unmap(int fd, u32 space, u64 start, u64 last,
 	  struct vmem_ioc_change *change);
+int unmap_flags(int fd, u32 space, u64 start, u64 last, u32 flags,
+		struct vmem_ioc_change *change);
+int protect(int fd, u32 space, u64 start, u64 last, u32 set, u32 clear,
+	    u32 flags, struct vmem_ioc_change *change);
+/* The table at @their_va in @owner, also at @our_va in @space. */
+int link_table(int fd, u32 space, u64 our_va, u32 owner, u64 their_va,
+	       u32 depth, u32 flags, struct vmem_ioc_change *change);
+int link_path(int fd, u32 space, u64 our_va, u32 owner, u64 their_va, u32 depth,
+	      u32 path, u32 flags, struct vmem_ioc_change *change);
 int flushed(int fd, u64 generation);
 int translate(int fd, u32 space, u64 va, struct vmem_ioc_result *result);
 int translate_list(int fd, u32 space, const u64 *vas, u32 nr,
@@ -191,6 +201,7 @@ struct picture {
 };
 
 struct picture picture_take(int fd, const void *mem, u64 len);
+void picture_add_memory(struct picture *p, const void *mem, u64 len);
 bool picture_same(const struct picture *a, const struct picture *b);
 void picture_free(struct picture *p);
 u64 checksum(const void *mem, u64 len);

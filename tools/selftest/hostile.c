@@ -382,15 +382,44 @@ static void others_served(void)
 	waitpid(pid, NULL, 0);
 }
 
+/* Any change, to the page at @va or to a table there. */
+static int random_change(int fd, u32 space, u32 format, u64 va, u64 *seed,
+			 struct vmem_ioc_change *change)
+{
+	u32 depth = 1 + rnd(seed) % (levels_of(format) - 1);
+	u64 span = entry_span(levels_of(format) - depth);
+	u64 their_va = canonical(levels_of(format), rnd(seed)) & -span;
+	u32 shared_ok = rnd(seed) % 2 ? VMEM_IOC_MAP_SHARED_OK : 0;
+
+	switch (rnd(seed) % 6) {
+	case 0:
+	case 1:
+		return map_one(fd, space, va, GIB, PAGE, R | W,
+			       rnd(seed) % 2 | shared_ok, change);
+	case 2:
+	case 3:
+		return unmap_flags(fd, space, va, va | (PAGE - 1), shared_ok,
+				   change);
+	case 4:
+		return protect(fd, space, va, va | (PAGE - 1),
+			       rnd(seed) % 2 ? W : X, 0, shared_ok, change);
+	default:
+		return link_table(fd, space, va & -span, space,
+				  rnd(seed) % 2 ? va & -span : their_va, depth,
+				  rnd(seed) % 2, change);
+	}
+}
+
 /*
- * Maps and unmaps in tables that lie about everything, those of the pool named
- * among them. Whatever they answer: memory that is no table stays as it is,
- * and every page of the pool is accounted for.
+ * Changes in tables that lie about everything, those of the pool named among
+ * them. Whatever they answer: memory that is no table stays as it is, and every
+ * page of the pool is accounted for.
  */
 static void changes(u32 format)
 {
 	static const int errs[] = {
 		0, EEXIST, ERANGE, EMLINK, ENXIO, ENOSPC, EAGAIN, E2BIG, EINVAL,
+		ENOENT,
 	};
 	u64 seed = seed_pick(), sum, va, generation = 0;
 	struct vmem_ioc_pool_stat stat;
@@ -421,11 +450,7 @@ static void changes(u32 format)
 			((u64 *)g.mem)[rnd(&seed) % (64 * 512)] = entry;
 		}
 		va = canonical(levels_of(format), rnd(&seed)) & ~(PAGE - 1);
-		if (rnd(&seed) % 2)
-			ret = map_one(g.fd, space, va, GIB, PAGE, R | W,
-				      rnd(&seed) % 2, &change);
-		else
-			ret = unmap(g.fd, space, va, va | (PAGE - 1), &change);
+		ret = random_change(g.fd, space, format, va, &seed, &change);
 		for (known = 0; known < ARRAY_SIZE(errs); known++) {
 			if (errs[known] == -ret)
 				break;

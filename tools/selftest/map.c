@@ -11,56 +11,6 @@
 
 #include "map.h"
 
-/* A guest with a pool at its begin, and an empty space. */
-void pool_guest(struct pool_guest *p, u32 format, u64 pages)
-{
-	guest_init(&p->g, format, MAP_LEN);
-	p->fd = p->g.fd;
-	p->pool = ASSERT_OK(pool_create(p->fd, MAP_POOL, pages * PAGE));
-	p->space = ASSERT_OK(space_new(p->fd, format, p->pool));
-	p->g.root = space_root(p->fd, p->space);
-	p->pages = pages;
-}
-
-void expect_pool(struct pool_guest *p, u64 used, u64 quarantined)
-{
-	struct vmem_ioc_pool_stat stat;
-
-	ASSERT_OK(pool_stat(p->fd, p->pool, &stat));
-	EXPECT_EQ(stat.out_capacity, p->pages);
-	EXPECT_EQ(stat.out_used, used);
-	EXPECT_EQ(stat.out_quarantined, quarantined);
-	EXPECT_EQ(stat.out_reserved, 0);
-	EXPECT_EQ(stat.out_free, p->pages - used - quarantined);
-	EXPECT_EQ(!!stat.out_oldest_generation, !!quarantined);
-}
-
-/* The space against the model, and against what is asked for. */
-void expect_leaves(struct pool_guest *p, u64 leaves)
-{
-	struct records rs = walk_all(p->fd, p->space, 0, ~0ULL, 0);
-	struct model m;
-
-	model_init(&m, &p->g);
-	model_walk(&m, 0, ~0ULL, 0);
-	EXPECT(records_equal(&rs, &m.out));
-	EXPECT_EQ(records_end(&rs)->leaves, leaves);
-	EXPECT_EQ(records_end(&rs)->bad, 0);
-	records_free(&rs);
-	records_free(&m.out);
-	free(m.seen);
-}
-
-/* The entries of the path to @va, from the model's descent. */
-static void entries_of(struct pool_guest *p, u64 va, u64 *entries)
-{
-	struct vmem_ioc_result result;
-	struct model m;
-
-	model_init(&m, &p->g);
-	model_translate(&m, p->g.root, va, &result, entries);
-}
-
 static void bits(u32 format)
 {
 	static const struct {

@@ -5,31 +5,7 @@
 #ifndef SELFTEST_MAP_H
 #define SELFTEST_MAP_H
 
-#include "guest.h"
-#include "ktap.h"
-
-#define EACH_FORMAT(fn)							\
-	static void fn##_4level(void) { fn(FMT4); }			\
-	static void fn##_5level(void) { fn(FMT5); }
-#define CASE_FORMATS(fn)						\
-	CASE(fn##_4level), CASE(fn##_5level)
-
-/* Its region: the pool, tables by hand, and frames, of which none is read. */
-#define MAP_LEN		(10 * MIB)
-#define MAP_POOL	GUEST_GPA
-#define MAP_BY_HAND	(GUEST_GPA + MIB)
-#define MAP_DATA	(GUEST_GPA + 2 * MIB)
-
-struct pool_guest {
-	struct guest g;
-	int fd;
-	u32 pool, space;
-	u64 pages;		/* of the pool */
-};
-
-void pool_guest(struct pool_guest *p, u32 format, u64 pages);
-void expect_pool(struct pool_guest *p, u64 used, u64 quarantined);
-void expect_leaves(struct pool_guest *p, u64 leaves);
+#include "pool.h"
 
 void list_done(void);
 void list_stopped(void);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * backends: where things lie in both guests, and random numbers that matter.
+ */
+#ifndef BACKENDS_H
+#define BACKENDS_H
+
+#include <linux/vmem.h>
+
+#define MEMORY_LEN	(8UL << 20)	/* a user region, from 0 on */
+#define FROZEN_LEN	(1UL << 20)	/* its last part, in a region of its own */
+#define FROZEN_GPA	(MEMORY_LEN - FROZEN_LEN)
+#define NR_ROOTS	2		/* by hand at its begin, of each format */
+#define NR_TABLES	((FROZEN_LEN / 4096 - 2 * NR_ROOTS) / 4) /* a level */
+#define OWNED_GPA	0x40000000UL
+#define OWNED_LEN	(1UL << 20)
+#define POOL_GPA	0x100000UL
+#define POOL_LEN	(48UL << 12)
+#define POOL_OWNED_LEN	(16UL << 12)
+#define SECOND_GPA	(OWNED_GPA + POOL_OWNED_LEN)	/* the second pool */
+#define SECOND_LEN	(40UL << 12)
+
+static unsigned long chances;		/* the state, from the seed */
+
+static inline unsigned long chance(unsigned long below)
+{
+	chances ^= chances << 13;
+	chances ^= chances >> 7;
+	chances ^= chances << 17;
+	return (chances >> 11) % below;
+}
+
+static inline __u64 some_va(void)
+{
+	static const __u64 bases[] = {
+		0, 0x400000, 0x7fffffe00000, 0xffff800000000000,
+		0xffffffff80000000, 0xffffffffffe00000, 0x3fffffff000,
+		0x800000000000, 0xff00000000000000,
+	};
+	__u64 va = bases[chance(chance(8) ? 3 : sizeof(bases) / sizeof(bases[0]))];
+
+	return va + chance(1024) * 4096 + (chance(40) ? 0 : chance(4096));
+}
+
+static inline __u64 some_len(void)
+{
+	switch (chance(30)) {
+	case 0:
+		return 0;
+	case 1:
+		return 1 + chance(8192);
+	case 2:
+		return 4096 * chance(1 << 20);
+	case 3:
+		return ~0ULL << (12 + chance(52));
+	default:
+		return 4096 * (1 + chance(1200));
+	}
+}
+
+static inline __u64 some_gpa(void)
+{
+	switch (chance(12)) {
+	case 0:
+		return POOL_GPA + chance(POOL_LEN);
+	case 1:
+		return OWNED_GPA + 4096 * chance(OWNED_LEN / 4096 + 4);
+	case 2:
+		return chance(2) ? 1ULL << (12 + chance(52)) : chance(1 << 30);
+	case 3:
+		return FROZEN_GPA + 4096 * chance(FROZEN_LEN / 4096);
+	default:
+		return 4096 * chance(MEMORY_LEN / 4096);
+	}
+}
+
+/*
+ * Tables by hand are of one level each: where a table is entered at two levels,
+ * what a change does depends on where it pauses, and only the module does.
+ */
+static inline __u64 by_hand_root(__u32 format, unsigned long n)
+{
+	return FROZEN_GPA + 4096 * (NR_ROOTS * (format & 1) + n % NR_ROOTS);
+}
+
+static inline __u64 by_hand_table(int level)
+{
+	return FROZEN_GPA + 4096 * (2 * NR_ROOTS + NR_TABLES *
+				    (unsigned int)level + chance(NR_TABLES));
+}
+
+/* Permissions of table entries from a level up: few that differ, or anything. */
+static inline __u32 some_path(__u32 level, __u32 nr_levels)
+{
+	__u32 path = 0;
+
+	if (!chance(20))
+		return 1u << chance(32) | (__u32)chance(1 << 20);
+	for (; level < nr_levels; level++)
+		path |= (chance(8) ? 7 : 1 | (__u32)chance(8) << 1) << 4 * level;
+	return path;
+}
+
+#endif

@@ -1,0 +1,694 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tables that lie in frozen memory and move when they are changed: what they
+ * were stays, byte for byte, for whoever uses them still.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+
+#include "change.h"
+
+/*
+ * A guest whose tables by hand are in a region of their own, which is frozen;
+ * two spaces have their root: one that moves, and another for reading.
+ */
+struct frozen {
+	struct pool_guest p;	/* p.space is the one that moves */
+	u32 hand;		/* the region of the tables by hand */
+	u32 other;
+	u64 root;		/* by hand */
+	u64 sum;		/* of that region's bytes */
+	struct records was;	/* of the other space */
+};
+
+#define HAND_LEN	(MAP_DATA - MAP_BY_HAND)
+
+static void frozen_begin(struct frozen *f, u32 format, u64 pages)
+{
+	struct guest *g = &f->p.g;
+
+	memset(f, 0, sizeof(*f));
+	g->format = format;
+	g->gpa = GUEST_GPA;
+	g->len = MAP_LEN;
+	g->next = MAP_BY_HAND;
+	g->mem = map_anon(MAP_LEN);
+	g->fd = f->p.fd = dev_open();
+	g->region = ASSERT_OK(region_user(g->fd, MAP_POOL, g->mem,
+					  MAP_BY_HAND - MAP_POOL, 0));
+	f->hand = ASSERT_OK(region_user(g->fd, MAP_BY_HAND,
+					guest_host(g, MAP_BY_HAND), HAND_LEN,
+					0));
+	ASSERT_OK(region_user(g->fd, MAP_DATA, guest_host(g, MAP_DATA),
+			      GUEST_GPA + MAP_LEN - MAP_DATA, 0));
+	f->p.pages = pages;
+	f->p.pool = ASSERT_OK(pool_create(g->fd, MAP_POOL, pages * PAGE));
+	f->root = guest_root(g);
+}
+
+static void frozen_end(struct frozen *f)
+{
+	ASSERT_OK(region_freeze(f->p.fd, f->hand, true));
+	f->other = ASSERT_OK(space_adopt(f->p.fd, f->p.g.format, 0, f->root));
+	f->p.space = ASSERT_OK(space_movable(f->p.fd, f->p.g.format, f->p.pool,
+					     f->root));
+	f->sum = checksum(guest_host(&f->p.g, MAP_BY_HAND), HAND_LEN);
+	f->was = walk_all(f->p.fd, f->other, 0, ~0ULL, 0);
+}
+
+static void leaf_by_hand(struct frozen *f, u64 va, u64 gpa)
+{
+	guest_map(&f->p.g, f->root, va, 0, gpa | X86_LEAF | X86_RW, X86_TABLE);
+}
+
+/* Both spaces: the one that moved against the model, the other as it was. */
+static void expect_moved(struct frozen *f, u64 leaves)
+{
+	struct records rs = walk_all(f->p.fd, f->other, 0, ~0ULL, 0);
+
+	EXPECT_EQ(space_root(f->p.fd, f->other), f->root);
+	EXPECT(records_equal(&rs, &f->was));
+	EXPECT_EQ(checksum(guest_host(&f->p.g, MAP_BY_HAND), HAND_LEN), f->sum);
+	records_free(&rs);
+	f->p.g.root = space_root(f->p.fd, f->p.space);
+	expect_leaves(&f->p, leaves);
+}
+
+static void expect_gpa(struct frozen *f, u64 va, u64 gpa)
+{
+	struct vmem_ioc_result result;
+
+	ASSERT_OK(translate(f->p.fd, f->p.space, va, &result));
+	EXPECT_EQ(result.gpa, gpa);
+}
+
+static u64 used(struct frozen *f)
+{
+	struct vmem_ioc_pool_stat stat;
+
+	ASSERT_OK(pool_stat(f->p.fd, f->p.pool, &stat));
+	return stat.out_used;
+}
+
+/* One page, where the table that is written first is of each level. */
+static void move_each_level(u32 format)
+{
+	unsigned int levels = levels_of(format), level;
+	struct vmem_ioc_space_get get;
+	struct vmem_ioc_change change;
+	struct frozen f;
+	u64 va, moved;
+
+	for (level = 0; level < levels; level++) {
+		frozen_begin(&f, format, 32);
+		leaf_by_hand(&f, 0, MAP_DATA);
+		frozen_end(&f);
+		/* The entry of this level is missing, those above are there. */
+		va = entry_span(level);
+		moved = levels - level;
+		ASSERT_OK(map_one(f.p.fd, f.p.space, va, MAP_DATA + MIB, PAGE,
+				  R | W, 0, &change));
+		EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+		EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+		EXPECT_EQ(change.out_pages, 1);
+		EXPECT_EQ(change.out_done, 1);
+		EXPECT(change.out_root != f.root);
+		EXPECT_EQ(change.out_root, space_root(f.p.fd, f.p.space));
+		expect_pool(&f.p, moved + level, 0);
+		expect_shared(&f.p, 0);
+		ASSERT_OK(space_get(f.p.fd, f.p.space, &get));
+		EXPECT_EQ(get.out_tables, moved + level);
+		EXPECT_EQ(get.out_links, 0);
+		ASSERT_OK(space_get(f.p.fd, f.other, &get));
+		EXPECT_EQ(get.out_links, 0);
+		expect_moved(&f, 2);
+		/* What has moved stays where it is. */
+		ASSERT_OK(map_one(f.p.fd, f.p.space, va + 4 * PAGE, MAP_DATA,
+				  PAGE, R, 0, &change));
+		EXPECT_EQ(change.out_changes, 0);
+		EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+		expect_pool(&f.p, moved + level, 0);
+		expect_moved(&f, 3);
+		ASSERT_OK(destroy(f.p.fd, f.p.space));
+		expect_pool(&f.p, 0, moved + level);
+	}
+}
+EACH_FORMAT(move_each_level)
+
+/* Many pages in one call, over several frozen tables: all of them are there. */
+static void move_many_pages(u32 format)
+{
+	const u64 starts[] = { 0, 2 * MIB, 3 * MIB, GIB, GIB + 4 * MIB,
+			       512 * GIB };
+	unsigned int levels = levels_of(format), i;
+	struct vmem_ioc_change change;
+	struct frozen f;
+	u64 va;
+
+	frozen_begin(&f, format, 64);
+	for (i = 0; i < ARRAY_SIZE(starts); i++)
+		leaf_by_hand(&f, starts[i], MAP_DATA + i * PAGE);
+	frozen_end(&f);
+	/* Behind the leaves at 0 and 2 MiB, over both tables and into a third. */
+	ASSERT_OK(map_one(f.p.fd, f.p.space, PAGE, MAP_DATA + MIB, 3 * PAGE,
+			  R | W, 0, &change));
+	EXPECT_EQ(change.out_pages, 3);
+	expect_pool(&f.p, levels, 0);
+	expect_moved(&f, ARRAY_SIZE(starts) + 3);
+	for (va = PAGE; va < 4 * PAGE; va += PAGE)
+		expect_gpa(&f, va, MAP_DATA + MIB + va - PAGE);
+	ASSERT_OK(map_one(f.p.fd, f.p.space, 2 * MIB + PAGE, MAP_DATA + MIB,
+			  255 * PAGE, R | W, 0, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+	expect_pool(&f.p, levels + 1, 0);
+	expect_moved(&f, ARRAY_SIZE(starts) + 3 + 255);
+	/* From one frozen table of leaves over a hole to others, GiB apart. */
+	ASSERT_OK(map_one(f.p.fd, f.p.space, GIB + PAGE, MAP_DATA, 4 * MIB - PAGE,
+			  R | W, 0, &change));
+	EXPECT_EQ(change.out_pages, 1023);
+	expect_moved(&f, ARRAY_SIZE(starts) + 3 + 255 + 1023);
+	for (va = GIB + PAGE; va < GIB + 4 * MIB; va += PAGE)
+		expect_gpa(&f, va, MAP_DATA + va - GIB - PAGE);
+}
+EACH_FORMAT(move_many_pages)
+
+/* All of it in one call. */
+static void move_in_one_call(u32 format)
+{
+	const u64 begin = GIB - 150 * MIB, len = 300 * MIB;
+	unsigned int levels = levels_of(format);
+	struct vmem_ioc_change change;
+	struct frozen f;
+	u64 va, i;
+
+	frozen_begin(&f, format, 200);
+	/* Each 16th table of leaves is there, around an end of level 1. */
+	for (i = 0; i < 9; i++)
+		leaf_by_hand(&f, GIB - 128 * MIB + i * 32 * MIB,
+			     MAP_DATA + i * PAGE);
+	frozen_end(&f);
+	ASSERT_OK(protect(f.p.fd, f.p.space, begin, begin + len - 1, 0, W, 0,
+			  &change));
+	EXPECT_EQ(change.out_pages, 9);
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	/* Those down to level 2, two of level 1, nine of level 0. */
+	expect_pool(&f.p, levels - 2 + 2 + 9, 0);
+	expect_moved(&f, 9);
+	ASSERT_OK(destroy(f.p.fd, f.p.space));
+	ASSERT_OK(flushed(f.p.fd, change.out_generation + 1));
+	f.p.space = ASSERT_OK(space_movable(f.p.fd, format, f.p.pool, f.root));
+	ASSERT_OK(map_one(f.p.fd, f.p.space, begin, 4 * GIB, len, R,
+			  VMEM_IOC_MAP_REPLACE, &change));
+	EXPECT_EQ(change.out_pages, len / PAGE);
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+	expect_moved(&f, len / PAGE);
+	for (va = 0; va < len; va += 127 * PAGE)
+		expect_gpa(&f, begin + va, 4 * GIB + va);
+}
+EACH_FORMAT(move_in_one_call)
+
+/* Each mapping of a list moves what isn't moved yet. */
+static void move_list(u32 format)
+{
+	struct vmem_ioc_mapping list[12] = {};
+	struct vmem_ioc_change change;
+	unsigned int i, flags;
+	struct frozen f;
+
+	for (flags = 0; flags <= VMEM_IOC_MAP_ATOMIC;
+	     flags += VMEM_IOC_MAP_ATOMIC) {
+		frozen_begin(&f, format, 64);
+		for (i = 0; i < 6; i++)
+			leaf_by_hand(&f, i * (GIB + 2 * MIB), MAP_DATA);
+		frozen_end(&f);
+		for (i = 0; i < 6; i++) {
+			list[i] = (struct vmem_ioc_mapping){
+				.va = (5 - i) * (GIB + 2 * MIB) + PAGE,
+				.gpa = MAP_DATA + i * PAGE,
+				.len = 3 * PAGE,
+				.kind = i % 2 ? VMEM_IOC_KIND_COW :
+					VMEM_IOC_KIND_BASIC,
+				.attrs = R,
+			};
+			list[6 + i] = (struct vmem_ioc_mapping){
+				.va = i * (GIB + 2 * MIB),
+				.len = PAGE,
+			};
+		}
+		ASSERT_OK(map_list(f.p.fd, f.p.space, list, 12, flags, &change));
+		EXPECT_EQ(change.out_done, 12);
+		EXPECT_EQ(change.out_pages, 6 * 3 + 6);
+		EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+		expect_moved(&f, 6 * 3);
+		for (i = 0; i < 6; i++)
+			expect_gpa(&f, list[i].va + 2 * PAGE,
+				   list[i].gpa + 2 * PAGE);
+		/* Refused at its end: atomic, nothing of it has moved. */
+		ASSERT_OK(destroy(f.p.fd, f.p.space));
+		f.p.space = ASSERT_OK(space_movable(f.p.fd, format, f.p.pool,
+						    f.root));
+		list[5].va = 2 * (GIB + 2 * MIB);
+		list[5].len = PAGE;
+		EXPECT_ERR(map_list(f.p.fd, f.p.space, list, 6, flags, &change),
+			   EEXIST);
+		EXPECT_EQ(change.out_done, flags ? 0 : 5);
+		EXPECT_EQ(change.out_root == f.root, !!flags);
+		EXPECT_EQ(change.out_changes, flags ? 0 : VMEM_IOC_CHANGE_MOVED);
+		expect_moved(&f, flags ? 6 : 6 + 15);
+	}
+}
+EACH_FORMAT(move_list)
+
+/* The entries above are what they were, but for the address. */
+static void move_keeps_entries(u32 format)
+{
+	static const u64 above[] = {
+		X86_P, X86_P | X86_RW | X86_US | X86_PWT | X86_PCD,
+		X86_P | X86_RW | X86_A | X86_NX | 7ULL << 9,
+		X86_P | X86_RW | X86_D | X86_G | X86_US | 0x7ffULL << 52,
+	};
+	unsigned int levels = levels_of(format), level, i;
+	u64 was[VMEM_IOC_LEVELS_MAX], is[VMEM_IOC_LEVELS_MAX], va;
+	struct vmem_ioc_change change;
+	struct frozen f;
+
+	frozen_begin(&f, format, 64);
+	for (i = 0; i < ARRAY_SIZE(above); i++)
+		guest_map(&f.p.g, f.root, i * entry_span(levels - 1), 0,
+			  MAP_DATA | X86_LEAF, above[i]);
+	/* Neighbours of those that are written, that hold anything. */
+	entry_set(&f.p.g, f.root, 300, ~X86_P);
+	entry_set(&f.p.g, f.root, 301, BIT(50) | X86_TABLE);
+	frozen_end(&f);
+	for (i = 0; i < ARRAY_SIZE(above); i++) {
+		va = i * entry_span(levels - 1);
+		f.p.g.root = f.root;
+		{
+			struct vmem_ioc_result result;
+			struct model m;
+
+			model_init(&m, &f.p.g);
+			model_translate(&m, f.root, va, &result, was);
+		}
+		ASSERT_OK(protect(f.p.fd, f.p.space, va, va + PAGE - 1, 0, X, 0,
+				  &change));
+		f.p.g.root = space_root(f.p.fd, f.p.space);
+		entries_of(&f.p, va, is);
+		for (level = 1; level < levels; level++) {
+			EXPECT_EQ(is[level] & ~X86_ADDR, was[level] & ~X86_ADDR);
+			EXPECT((is[level] & X86_ADDR) < MAP_BY_HAND);
+		}
+		EXPECT_EQ(is[0], was[0] | X86_NX);
+	}
+	EXPECT_EQ(entry_get(&f.p.g, f.p.g.root, 300), ~X86_P);
+	EXPECT_EQ(entry_get(&f.p.g, f.p.g.root, 301), BIT(50) | X86_TABLE);
+	EXPECT_EQ(checksum(guest_host(&f.p.g, MAP_BY_HAND), HAND_LEN), f.sum);
+}
+EACH_FORMAT(move_keeps_entries)
+
+/* Frozen tables of leaves that go as a whole: none is copied. */
+static void unmap_takes_no_table(u32 format)
+{
+	unsigned int levels = levels_of(format), i;
+	struct vmem_ioc_change change;
+	struct frozen f;
+
+	frozen_begin(&f, format, 64);
+	for (i = 0; i < 5; i++) {
+		leaf_by_hand(&f, i * 2 * MIB, MAP_DATA);
+		leaf_by_hand(&f, i * 2 * MIB + 77 * PAGE, MAP_DATA);
+	}
+	frozen_end(&f);
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 2 * MIB, 8 * MIB - 1, &change));
+	EXPECT_EQ(change.out_pages, 6);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+	expect_pool(&f.p, levels - 1, 0);
+	expect_moved(&f, 4);
+	/* Again, where all above has moved: nothing is taken. */
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 8 * MIB, 10 * MIB - 1, &change));
+	EXPECT_EQ(change.out_pages, 2);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	EXPECT_EQ(change.out_changes, 0);
+	expect_pool(&f.p, levels - 1, 0);
+	expect_moved(&f, 2);
+	/* Part of the last one: that is copied. */
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, PAGE - 1, &change));
+	EXPECT_EQ(change.out_pages, 1);
+	expect_pool(&f.p, levels, 0);
+	expect_moved(&f, 1);
+	/* And the rest: what is ours and empty goes. */
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, ~0ULL, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
+	expect_pool(&f.p, 1, levels - 1);
+	expect_moved(&f, 0);
+}
+EACH_FORMAT(unmap_takes_no_table)
+
+/* All that there is, in one call, of a frozen tree. */
+static void unmap_whole_tree(u32 format)
+{
+	unsigned int levels = levels_of(format), i;
+	struct vmem_ioc_change change;
+	struct frozen f;
+
+	frozen_begin(&f, format, 64);
+	for (i = 0; i < 3; i++)
+		leaf_by_hand(&f, i * (GIB + 2 * MIB), MAP_DATA);
+	leaf_by_hand(&f, -PAGE, MAP_DATA);
+	frozen_end(&f);
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, ~0ULL, &change));
+	EXPECT_EQ(change.out_pages, 4);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	EXPECT_EQ(change.out_changes & VMEM_IOC_CHANGE_MOVED,
+		  VMEM_IOC_CHANGE_MOVED);
+	expect_moved(&f, 0);
+	EXPECT(used(&f) >= 1);
+	ktap_msg("%u levels: %llu tables are left", levels,
+		 (unsigned long long)used(&f));
+	ASSERT_OK(map_one(f.p.fd, f.p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	expect_moved(&f, 1);
+}
+EACH_FORMAT(unmap_whole_tree)
+
+/* A pool that has fewer: ENOSPC, or EAGAIN, and nothing is changed. */
+static void move_exhausted(u32 format)
+{
+	unsigned int levels = levels_of(format), need, n, call;
+	struct vmem_ioc_change change;
+	struct picture before, after;
+	struct frozen f;
+	u32 dead;
+	int ret;
+
+	/* Two tables of leaves, and all above. */
+	for (call = 0; call < 4; call++) {
+		need = levels + 1;
+		for (n = 1; n <= need; n++) {
+			frozen_begin(&f, format, need);
+			leaf_by_hand(&f, 0, MAP_DATA);
+			leaf_by_hand(&f, 2 * MIB, MAP_DATA);
+			frozen_end(&f);
+			/* Others are used, or in quarantine. */
+			for (dead = 0; dead < need - n; dead++) {
+				u32 space = ASSERT_OK(space_new(f.p.fd, format,
+								f.p.pool));
+
+				if (call % 2)
+					ASSERT_OK(destroy(f.p.fd, space));
+			}
+			before = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+			if (call < 2)
+				ret = map_one(f.p.fd, f.p.space, 0,
+					      MAP_DATA + PAGE, 2 * MIB + PAGE,
+					      R, VMEM_IOC_MAP_REPLACE, &change);
+			else
+				ret = protect(f.p.fd, f.p.space, 0, 4 * MIB - 1,
+					      COW, 0, 0, &change);
+			if (n == need) {
+				EXPECT_ERR(ret, 0);
+				expect_moved(&f, call < 2 ? 513 : 2);
+				break;
+			}
+			EXPECT_ERR(ret, call % 2 ? EAGAIN : ENOSPC);
+			EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+			EXPECT_EQ(change.out_changes, 0);
+			EXPECT_EQ(change.out_root, f.root);
+			after = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+			EXPECT(picture_same(&before, &after));
+			if (!(call % 2))
+				continue;
+			ASSERT_OK(flushed(f.p.fd, change.out_generation));
+			ASSERT_OK(protect(f.p.fd, f.p.space, 0, 4 * MIB - 1, 0,
+					  W, 0, NULL));
+			expect_moved(&f, 2);
+		}
+	}
+}
+EACH_FORMAT(move_exhausted)
+
+/* Spaces of one frozen root: each moves for itself. */
+static void move_twins(u32 format)
+{
+	struct vmem_ioc_space_get get;
+	struct vmem_ioc_change change;
+	struct frozen f;
+	u32 spaces[4], i, j;
+
+	frozen_begin(&f, format, 64);
+	leaf_by_hand(&f, 0, MAP_DATA);
+	leaf_by_hand(&f, GIB, MAP_DATA);
+	frozen_end(&f);
+	spaces[0] = f.p.space;
+	for (i = 1; i < 4; i++)
+		spaces[i] = ASSERT_OK(space_movable(f.p.fd, format, f.p.pool,
+						    f.root));
+	for (i = 0; i < 4; i++) {
+		ASSERT_OK(space_get(f.p.fd, f.other, &get));
+		EXPECT_EQ(get.out_links, 4 - i);
+		f.p.space = spaces[i];
+		ASSERT_OK(map_one(f.p.fd, f.p.space, (i + 1) * PAGE,
+				  MAP_DATA + i * PAGE, PAGE, R, 0, &change));
+		EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+		expect_pool(&f.p, (i + 1) * levels_of(format), 0);
+		expect_shared(&f.p, 0);
+		for (j = 0; j < 4; j++) {
+			f.p.space = spaces[j];
+			expect_moved(&f, j <= i ? 3 : 2);
+			ASSERT_OK(space_get(f.p.fd, f.p.space, &get));
+			EXPECT_EQ(get.out_links, j <= i ? 0 : 3 - i);
+		}
+	}
+	/* A link to what has moved, and to what hasn't. */
+	ASSERT_OK(link_table(f.p.fd, spaces[0], 8 * MIB, spaces[1], 0,
+			     levels_of(format) - 1, 0, NULL));
+	f.p.space = spaces[0];
+	expect_gpa(&f, 8 * MIB + 2 * PAGE, MAP_DATA + PAGE);
+	EXPECT_ERR(link_table(f.p.fd, spaces[0], 16 * MIB, spaces[1], GIB,
+			      levels_of(format) - 1, 0, NULL), EINVAL);
+	expect_moved(&f, 5);
+}
+EACH_FORMAT(move_twins)
+
+/*
+ * Frozen tables that name tables of the pool: vmem put them there before. When
+ * a frozen one moves, the copy shares them with it.
+ */
+static void pool_below_begin(struct frozen *f, u32 format, u64 *tables)
+{
+	u32 space;
+
+	frozen_begin(f, format, 64);
+	/* By hand: all above the table of leaves at 0, of which it has a leaf. */
+	leaf_by_hand(f, 0, MAP_DATA);
+	space = ASSERT_OK(space_adopt(f->p.fd, format, f->p.pool, f->root));
+	/* Tables of ours below an entry of level 1, 2 and 3. */
+	ASSERT_OK(map_one(f->p.fd, space, 2 * MIB, MAP_DATA, PAGE, R | W, 0,
+			  NULL));
+	ASSERT_OK(map_one(f->p.fd, space, GIB, MAP_DATA, PAGE, R | W, 0, NULL));
+	ASSERT_OK(map_one(f->p.fd, space, 512 * GIB, MAP_DATA, PAGE, R | W, 0,
+			  NULL));
+	ASSERT_OK(destroy(f->p.fd, space));
+	frozen_end(f);
+	*tables = 1 + 2 + 3;
+	expect_pool(&f->p, *tables, 0);
+	expect_shared(&f->p, 0);
+}
+
+static void frozen_names_pool(u32 format)
+{
+	unsigned int levels = levels_of(format);
+	struct vmem_ioc_change change;
+	struct picture before, after;
+	struct frozen f;
+	u64 tables;
+
+	pool_below_begin(&f, format, &tables);
+	/* All of the frozen ones move: three are shared from now on. */
+	ASSERT_OK(map_one(f.p.fd, f.p.space, PAGE, MAP_DATA, PAGE, R, 0,
+			  &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+	expect_shared(&f.p, 3);
+	expect_pool(&f.p, tables + levels, 0);
+	expect_moved(&f, 5);
+	/* What both show is changed for neither, unless that is meant. */
+	before = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+	EXPECT_ERR(map_one(f.p.fd, f.p.space, 2 * MIB + PAGE, MAP_DATA, PAGE, R,
+			   0, NULL), EMLINK);
+	EXPECT_ERR(protect(f.p.fd, f.p.space, 0, 2 * GIB - 1, 0, W, 0, NULL),
+		   EMLINK);
+	EXPECT_ERR(unmap(f.p.fd, f.p.space, 512 * GIB, 512 * GIB + PAGE - 1,
+			 NULL), EMLINK);
+	after = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+	EXPECT(picture_same(&before, &after));
+	/* As a whole they are let go of, and stay for the other. */
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 2 * MIB, GIB + GIB - 1, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_UNSHARED);
+	expect_shared(&f.p, 1);
+	expect_pool(&f.p, tables + levels, 0);
+	expect_moved(&f, 3);
+	/* With the space, its links go. */
+	ASSERT_OK(destroy(f.p.fd, f.p.space));
+	expect_shared(&f.p, 0);
+	expect_pool(&f.p, tables, levels);
+	f.p.space = ASSERT_OK(space_movable(f.p.fd, format, f.p.pool, f.root));
+	expect_moved(&f, 4);
+}
+EACH_FORMAT(frozen_names_pool)
+
+/*
+ * A range that moves a frozen table and then goes on into one of the pool
+ * below it, which is shared by then: refused before anything is done, or done.
+ */
+static void move_then_below(u32 format)
+{
+	struct vmem_ioc_change change;
+	struct picture before, after;
+	unsigned int call;
+	struct frozen f;
+	u64 tables;
+	int ret;
+
+	for (call = 0; call < 6; call++) {
+		struct vmem_ioc_mapping list[2] = {
+			{ .va = PAGE, .gpa = MAP_DATA, .len = PAGE,
+			  .kind = VMEM_IOC_KIND_BASIC, .attrs = R },
+			{ .va = 2 * MIB + PAGE, .gpa = MAP_DATA, .len = PAGE,
+			  .kind = VMEM_IOC_KIND_BASIC, .attrs = R },
+		};
+
+		pool_below_begin(&f, format, &tables);
+		before = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+		switch (call) {
+		case 0:		/* a leaf of each table */
+			ret = protect(f.p.fd, f.p.space, 0, 2 * MIB + PAGE - 1,
+				      0, W, 0, &change);
+			break;
+		case 1:
+			ret = unmap(f.p.fd, f.p.space, 0, 2 * MIB + PAGE - 1,
+				    &change);
+			break;
+		case 2:
+			ret = map_one(f.p.fd, f.p.space, PAGE, MAP_DATA,
+				      2 * MIB, R, VMEM_IOC_MAP_REPLACE, &change);
+			break;
+		case 3:
+			ret = map_list(f.p.fd, f.p.space, list, 2,
+				       VMEM_IOC_MAP_ATOMIC, &change);
+			break;
+		case 4:		/* further down */
+			ret = protect(f.p.fd, f.p.space, 0, GIB + PAGE - 1, 0,
+				      W, 0, &change);
+			break;
+		default:
+			ret = protect(f.p.fd, f.p.space, 0, 512 * GIB + PAGE - 1,
+				      0, W, 0, &change);
+		}
+		ktap_msg("call %u: %s", call, ret ? strerrorname_np(-ret) :
+			 "done");
+		if (ret) {
+			EXPECT_ERR(ret, EMLINK);
+			EXPECT_EQ(change.out_pages, 0);
+			EXPECT_EQ(change.out_changes, 0);
+			after = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+			EXPECT(picture_same(&before, &after));
+		}
+		/* What the other space shows is as it was, whatever happened. */
+		f.p.g.root = f.root;
+		EXPECT_EQ(checksum(guest_host(&f.p.g, MAP_BY_HAND), HAND_LEN),
+			  f.sum);
+		ASSERT_OK(destroy(f.p.fd, f.p.space));
+		if (ktap_failed())
+			ktap_msg("by call %u", call);
+	}
+}
+EACH_FORMAT(move_then_below)
+
+/*
+ * A table of as many links as there may be: to look at all of them is as much
+ * work as a piece may do, and each call comes to its end nonetheless.
+ */
+static void move_beside_most_links(u32 format)
+{
+	const u32 most = 4096;
+	unsigned int levels = levels_of(format);
+	struct vmem_ioc_change change;
+	struct frozen f;
+	u32 space, i;
+
+	frozen_begin(&f, format, 64);
+	leaf_by_hand(&f, 0, MAP_DATA);
+	frozen_end(&f);
+	space = ASSERT_OK(space_new(f.p.fd, format, f.p.pool));
+	ASSERT_OK(map_one(f.p.fd, space, 0, MAP_DATA, PAGE, R | W, 0, NULL));
+	for (i = 1; i < most - 1; i++)
+		ASSERT_OK(link_table(f.p.fd, space, i * 2 * MIB, space, 0,
+				     levels - 1, 0, NULL));
+	ASSERT_OK(link_table(f.p.fd, f.p.space, 2 * MIB, space, 0, levels - 1,
+			     0, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_MOVED);
+	EXPECT_ERR(link_table(f.p.fd, f.p.space, 4 * MIB, space, 0, levels - 1,
+			      0, NULL), EMLINK);
+	expect_moved(&f, 2);
+	ASSERT_OK(map_one(f.p.fd, f.p.space, 2 * MIB + PAGE, MAP_DATA, PAGE, R,
+			  VMEM_IOC_MAP_SHARED_OK, NULL));
+	ASSERT_OK(protect(f.p.fd, f.p.space, 0, 4 * MIB - 1, X, W,
+			  VMEM_IOC_RANGE_SHARED_OK, &change));
+	EXPECT_EQ(change.out_pages, 3);
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 2 * MIB, 4 * MIB - 1, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_UNSHARED);
+	ASSERT_OK(link_table(f.p.fd, f.p.space, 4 * MIB, space, 2 * MIB,
+			     levels - 1, VMEM_IOC_LINK_REPLACE, NULL));
+	ASSERT_OK(link_table(f.p.fd, f.p.space, 0, space, 0, levels - 2,
+			     VMEM_IOC_LINK_REPLACE, NULL));
+	ASSERT_OK(destroy(f.p.fd, space));
+	expect_gpa(&f, 6 * MIB + PAGE, MAP_DATA);
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, ~0ULL, NULL));
+	expect_shared(&f.p, 0);
+	expect_moved(&f, 0);
+}
+EACH_FORMAT(move_beside_most_links)
+
+/* The memory thaws: what is left of it is written in place. */
+static void thawed(u32 format)
+{
+	struct vmem_ioc_change change;
+	struct frozen f;
+
+	frozen_begin(&f, format, 64);
+	leaf_by_hand(&f, 0, MAP_DATA);
+	leaf_by_hand(&f, 2 * MIB, MAP_DATA);
+	frozen_end(&f);
+	ASSERT_OK(map_one(f.p.fd, f.p.space, PAGE, MAP_DATA, PAGE, R, 0, NULL));
+	ASSERT_OK(region_freeze(f.p.fd, f.hand, false));
+	ASSERT_OK(map_one(f.p.fd, f.p.space, 2 * MIB + PAGE, MAP_DATA, PAGE, R,
+			  0, &change));
+	EXPECT_EQ(change.out_changes, 0);
+	expect_pool(&f.p, levels_of(format), 0);
+	f.p.g.root = space_root(f.p.fd, f.p.space);
+	expect_leaves(&f.p, 4);
+	/* The other space has that table too: it's the guest's, not a link. */
+	f.p.space = f.other;
+	f.p.g.root = f.root;
+	expect_leaves(&f.p, 3);
+}
+EACH_FORMAT(thawed)
+
+const struct ktap_case move_cases[] = {
+	CASE_FORMATS(move_each_level),
+	CASE_FORMATS(move_many_pages),
+	CASE_FORMATS(move_in_one_call),
+	CASE_FORMATS(move_list),
+	CASE_FORMATS(move_keeps_entries),
+	CASE_FORMATS(unmap_takes_no_table),
+	CASE_FORMATS(unmap_whole_tree),
+	CASE_FORMATS(move_exhausted),
+	CASE_FORMATS(move_twins),
+	CASE_FORMATS(frozen_names_pool),
+	CASE_FORMATS(move_then_below),
+	CASE_FORMATS(move_beside_most_links),
+	CASE_FORMATS(thawed),
+};
+
+const size_t nr_move_cases = ARRAY_SIZE(move_cases);
