@@ -16,7 +16,7 @@
 
 #include "live.h"
 
-#define LIVES		10
+#define LIVES		5
 #define ROUNDS		1000		/* a life */
 #define BUDGET		200		/* tables a call */
 #define NR_SPACES	4

@@ -13,7 +13,7 @@
 #include "live.h"
 
 #define POOL_LEN	0x100000ULL
-#define ROUNDS		2500
+#define ROUNDS		1500
 #define BURST		12
 
 #define NR_PAGES	32		/* that the vCPU writes */
@@ -63,12 +63,17 @@ static void expect_dirty(struct running *r)
 	}
 }
 
-/* What the answer of a change asks for. */
+/*
+ * What the answer of a change asks for. If that is nothing, the vCPU isn't held
+ * either: to leave the guest may be a flush by itself.
+ */
 static void flush(struct running *r, const struct vmem_ioc_change *change)
 {
+	if (change->out_flush == VMEM_IOC_FLUSH_NONE)
+		return;
 	runner_hold(&r->runner);
 	world_changed(&r->w, r->vmem, change);
-	r->nr_flushes += change->out_flush != VMEM_IOC_FLUSH_NONE;
+	r->nr_flushes++;
 	expect_dirty(r);
 	runner_let_run(&r->runner);
 }
@@ -98,13 +103,17 @@ static __u32 any_attrs(struct running *r)
 	return attrs[chance(&r->seed) % ARRAY_SIZE(attrs)];
 }
 
-/* Map, unmap or protect a neighbour, and see that the vCPU gets it so. */
+/*
+ * Map, unmap or protect a neighbour, and see that the vCPU gets it so. It looks
+ * before that too, so that it has something to remember.
+ */
 static void change_neighbour(struct running *r)
 {
 	struct neighbour *n = &r->neighbours[chance(&r->seed) % NR_NEIGHBOURS];
 	struct vmem_ioc_change change;
 	__u32 attrs = any_attrs(r);
 
+	ask(r, n);
 	if (!n->attrs) {
 		ASSERT_OK(space_page(r->vmem, r->space, n->va, n->gpa, attrs, &change));
 	} else if (chance(&r->seed) % 2) {
@@ -125,15 +134,18 @@ static void change_neighbour(struct running *r)
  */
 static void toggle(struct running *r)
 {
-	struct vmem_ioc_change change;
+	struct vmem_ioc_change change, last = {};
 	unsigned int i, n;
 
 	for (i = 0; i < BURST; i++) {
 		n = NR_QUIET + chance(&r->seed) % (NR_PAGES - NR_QUIET);
 		ASSERT_OK(space_protect(r->vmem, r->space, r->w.box->pages[n], PAGE,
 					i % 2 ? X : 0, i % 2 ? 0 : X, &change));
+		/* one flush after the last that asks for one does for all */
+		if (change.out_flush != VMEM_IOC_FLUSH_NONE)
+			last = change;
 	}
-	flush(r, &change);
+	flush(r, &last);
 }
 
 static __u64 word_of(const struct running *r, unsigned int n)

@@ -26,10 +26,11 @@ selftests()
 	done
 }
 
+# selftest PROGRAM [ARGUMENT]...
 selftest()
 (
 	set -o pipefail
-	"$1" | awk '{ print "    " $0; fflush() }'
+	"$@" | awk '{ print "    " $0; fflush() }'
 )
 
 # splats [SECONDS]: print what the kernel said that it must not say; false if
