@@ -132,6 +132,19 @@ static void map_one_loop(struct work *work)
 			  ENTRIES - 1);
 }
 
+/* The loop turns back what the core did. */
+static void protect_core(struct work *work)
+{
+	if (core_protect(&work->guest, BASE, work->nr_tables * ENTRIES * PAGE,
+			 false))
+		abort();
+}
+
+static void protect_loop(struct work *work)
+{
+	loop_flip(work->tables, work->nr_tables, 0x2);
+}
+
 static void walk_core(struct work *work)
 {
 	sink = core_walk(&work->guest, work->flags);
@@ -229,9 +242,13 @@ static void bench_map(void)
 		"map one page a call (loop: four loads)", map_one_prepare,
 		map_one_core, map_one_loop, ENTRIES - 1
 	};
+	const struct subject protect = {
+		"protect 1 GiB, a page", NULL, protect_core, protect_loop, PAGES
+	};
 	struct work work;
 
 	work_init(&work, PAGES, false);
+	measure(&protect, &work);
 	measure(&all, &work);
 	measure(&one, &work);
 	work_free(&work);

@@ -38,12 +38,14 @@ void guest_init(struct guest *guest, u64 size);
 void guest_reset(struct guest *guest);
 void guest_free(struct guest *guest);
 int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
+int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable);
 u64 core_walk(struct guest *guest, u32 flags);
 u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
 		   u32 batch);
 
 /* loops.c: the same, with nothing checked and nothing to be found out. */
 void loop_store(vmem_pte_t **tables, u64 nr, u64 entry);
+void loop_flip(vmem_pte_t **tables, u64 nr, u64 bits);
 u64 loop_merge(vmem_pte_t **tables, u64 nr);
 u64 loop_records(vmem_pte_t **tables, u64 nr);
 u64 loop_loads(const char *memory, u64 root, const vmem_virt_t *vas, u32 nr);

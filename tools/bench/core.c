@@ -149,6 +149,27 @@ int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
 	return ret;
 }
 
+int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable)
+{
+	const struct vmem_mapping mapping = {
+		.virt_base	= va,
+		.len		= len,
+		.kind		= VMEM_KIND_PROTECT,
+		.protect.set	= writable ? VMEM_W : 0,
+		.protect.clear	= writable ? 0 : VMEM_W,
+	};
+	struct vmem_change change = {
+		.list = &mapping, .nr = 1, .budget = U64_MAX,
+	};
+	int ret;
+
+	do
+		ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest,
+			       &guest->space, &change);
+	while (ret > 0);
+	return ret;
+}
+
 u64 core_walk(struct guest *guest, u32 flags)
 {
 	static struct vmem_space_aware_mapping records[NR_RECORDS];

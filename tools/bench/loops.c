@@ -27,6 +27,17 @@ void loop_store(vmem_pte_t **tables, u64 nr, u64 entry)
 	}
 }
 
+/* As a vCPU may set bits meanwhile, one atomic operation an entry. */
+void loop_flip(vmem_pte_t **tables, u64 nr, u64 bits)
+{
+	u64 t, i;
+
+	for (t = 0; t < nr; t++)
+		for (i = 0; i < ENTRIES; i++)
+			__atomic_xor_fetch((u64 *)&tables[t][i], bits,
+					   __ATOMIC_SEQ_CST);
+}
+
 /* Return: how many runs, and in the upper half where they began. */
 u64 loop_merge(vmem_pte_t **tables, u64 nr)
 {
