@@ -131,6 +131,20 @@ u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 	return table;
 }
 
+void bench_add_link(struct bench *b, unsigned int level, u64 from,
+		    unsigned int from_slot, u64 parent, unsigned int slot)
+{
+	u64 entry = bench_read(b, from, from_slot);
+	struct decoded decoded;
+
+	b->rules->decode(&b->model.cpu, entry, level + 1, &decoded);
+	while (guest_reserve(&b->guest, 0, 1))
+		;
+	guest_share(&b->guest, vmem_table(decoded.gpa), vmem_table(parent), slot);
+	model_add_link(&b->model, decoded.gpa, parent, slot);
+	bench_write(b, parent, slot, entry);
+}
+
 void bench_adopt(struct bench *b, u64 root)
 {
 	struct model_table *mine = model_page(&b->model, bench_root(b));

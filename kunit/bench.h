@@ -151,6 +151,9 @@ void bench_put(struct bench *b, u64 root, u64 va, unsigned int level, u64 entry)
 /* A table of ours, linked. */
 u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 	       unsigned int slot);
+/* One more link of the table of ours of @level that @slot of @from names. */
+void bench_add_link(struct bench *b, unsigned int level, u64 from,
+		    unsigned int from_slot, u64 parent, unsigned int slot);
 /* The space's root is from now on this one, of the guest's own. */
 void bench_adopt(struct bench *b, u64 root);
 /* A space more, with a root of ours, which isn't in hand. */

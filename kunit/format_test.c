@@ -3,8 +3,9 @@
  * The formats: what each bit of an entry means, against the manuals' rules.
  *
  * Points of the behaviour's description that have a case here: 7 (width of
- * addresses), 8 and 9 (default leaves, Cow), 10 (default table entries), 25
- * (NXE off makes bit 63 reserved), and of large leaves the PAT bit's place.
+ * addresses), 8 and 9 (default leaves, Cow, and what protecting makes of them),
+ * 10 (table entries), 25 (NXE off makes bit 63 reserved), 29 (a table entry that
+ * names another table), and of large leaves the PAT bit's place.
  */
 #include "bench.h"
 
@@ -252,16 +253,105 @@ static void make_table_default_bits(struct kunit *test)
 static void make_table_grants_what_is_said(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
+	u64 gpa = 5ULL << e->fmt->page_lg2, entry;
 	u32 perms;
 
-	for (perms = VMEM_R; perms <= VMEM_RWXU; perms++) {
-		u64 entry;
-
-		if (!(perms & VMEM_R))
+	for (perms = 0; perms <= VMEM_RWXU; perms++) {
+		if (!e->rules->path_expressible(&cpu, perms))
 			continue;
-		entry = e->fmt->make_table(vmem_table(0), perms);
+		entry = e->fmt->make_table(vmem_table(gpa), perms);
+		KUNIT_EXPECT_EQ(test, entry, e->rules->table(gpa, perms));
 		KUNIT_EXPECT_EQ(test, perms, e->fmt->path(e->fmt->nibble(entry)));
 	}
+}
+
+/* 29: all bits but those of the address are as they were */
+static void move_table_keeps_the_rest(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vt_random random = { .state = 6 };
+	struct vmem_facts facts;
+	u64 entry, gpa;
+	u32 i, moved = 0;
+
+	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	for (i = 0; i < 5000; i++) {
+		entry = vt_random(&random) | e->rules->present;
+		if (e->fmt->classify(&facts, entry, 1) != VMEM_CLASS_TABLE)
+			continue;
+		gpa = (u64)vt_random_below(&random, 1 << 10) << e->fmt->page_lg2;
+		moved++;
+		KUNIT_ASSERT_EQ(test, e->rules->rename(entry, gpa),
+				e->fmt->move_table(&facts, entry, vmem_table(gpa)));
+	}
+	KUNIT_EXPECT_GE(test, moved, 100);
+}
+
+/* 9: of each of a space's software bits */
+static void make_leaf_each_cow(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	u32 cow, attrs;
+	u64 leaf;
+
+	for (cow = 1; !e->fmt->facts(&facts, 0, 0, cow); cow++) {
+		struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = cow };
+
+		for (attrs = 0; attrs < 2 * VMEM_COW; attrs++) {
+			if (!e->rules->expressible(&cpu, attrs))
+				continue;
+			KUNIT_ASSERT_EQ(test, 0, e->fmt->make_leaf(&facts, attrs, 0,
+								   &leaf));
+			KUNIT_ASSERT_EQ(test, leaf,
+					e->rules->leaf(&cpu, 0, attrs));
+			KUNIT_ASSERT_EQ(test, leaf | e->rules->large,
+					(e->fmt->make_leaf(&facts, attrs, 1, &leaf),
+					 leaf));
+		}
+	}
+	KUNIT_EXPECT_GE(test, cow, 4);
+}
+
+/* 9: any leaf, whatever is set and cleared of what can be */
+static void protect_any_leaf(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vt_random random = { .state = 7 };
+	struct vmem_facts facts;
+	struct cpu cpu = {};
+	u32 i, set, clear, done = 0;
+	u64 leaf;
+
+	for (i = 0; i < 100000; i++) {
+		cpu.phys_bits = e->fmt->phys_bits;
+		cpu.nxe_off = i & 1 && e != &engine_toy;
+		cpu.cow = 1 + i / 2 % 3;
+		KUNIT_ASSERT_EQ(test, 0,
+				e->fmt->facts(&facts, 0, cpu.nxe_off ?
+					      VMEM_NXE_OFF : 0, cpu.cow));
+		set = BIT(vt_random_below(&random, 12)) |
+		      BIT(vt_random_below(&random, 12));
+		clear = BIT(vt_random_below(&random, 12)) |
+			BIT(vt_random_below(&random, 12));
+		set &= i & 4 ? U32_MAX : 0;
+		clear &= i & 8 ? ~set : 0;
+		KUNIT_ASSERT_EQ(test, e->rules->protectable(&cpu, set, clear) ?
+				0 : -EOPNOTSUPP,
+				e->fmt->can_protect(&facts, set, clear));
+		leaf = vt_random(&random) | e->rules->present;
+		/* the toy's are malformed but for one in 512 */
+		if (e == &engine_toy)
+			leaf &= ~(e->rules->reserved | 0xff0);
+		if (!e->rules->protectable(&cpu, set, clear) ||
+		    e->fmt->classify(&facts, leaf, 0) != VMEM_CLASS_LEAF)
+			continue;
+		done++;
+		KUNIT_ASSERT_EQ(test, e->rules->protect(&cpu, leaf, set, clear),
+				e->fmt->protect(&facts, leaf, set, clear));
+	}
+	KUNIT_EXPECT_GE(test, done, 100);
 }
 
 static struct kunit_case format_cases[] = {
@@ -275,6 +365,9 @@ static struct kunit_case format_cases[] = {
 	EACH_FORMAT(make_leaf_default_bits),
 	EACH_FORMAT(make_table_default_bits),
 	EACH_FORMAT(make_table_grants_what_is_said),
+	EACH_FORMAT(move_table_keeps_the_rest),
+	EACH_FORMAT(make_leaf_each_cow),
+	EACH_FORMAT(protect_any_leaf),
 	{}
 };
 

@@ -40,10 +40,15 @@ static bool look(struct job *job, unsigned int level, unsigned int i, u64 base,
 	spot->va = sign_extend(model->rules, base + i * spot->span);
 	spot->at = max(spot->va, m->virt_base);
 	spot->entry = guest_read(&model->guest, job->path.table[level], i);
+	spot->decoded.kind = IS_HOLE;
+	if (spot->va + (spot->span - 1) < m->virt_base ||
+	    spot->va > m->virt_base + (m->len - 1))
+		return false;
 	spot->covered = model_covers(m, spot->va, spot->span);
-	model_read_entry(model, job->path.table[level], level, i, &spot->decoded);
-	return spot->va + (spot->span - 1) >= m->virt_base &&
-	       spot->va <= m->virt_base + (m->len - 1);
+	if (spot->entry)
+		model->rules->decode(&model->cpu, spot->entry, level,
+				     &spot->decoded);
+	return true;
 }
 
 /*
@@ -133,7 +138,8 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 		/* one of ours is let go of empty only */
 		if (goes && !child_empty && level == job->replaced + 1)
 			return -EEXIST;
-		goes = goes && child_empty;
+		/* and those above are for the link */
+		goes = goes && child_empty && level <= job->replaced + 1;
 		/* not for that alone would the table move */
 		if (!model_writable(model, &job->path, level) &&
 		    model->guest.movable && !model_moves(model, level, spot.va))

@@ -3,13 +3,16 @@
  * The pool: free pages, reservations, links, quarantine; without an engine.
  *
  * Points of the behaviour's description that have a case here: 13 (what is ours
- * goes with its last link), 16 (nothing is kept when there is not enough).
+ * goes with its last link), 16 (nothing is kept when there is not enough), 39
+ * (each user of a table is counted, and records of links come back).
  */
 #include "bench.h"
 
 #define TABLE_LG2	12
 #define NR_RANGES	3
 #define NR_PAGES	(5 + 1 + 130)
+#define NR_LINKED	12
+#define NR_RECORDS	(4 * NR_LINKED)
 
 /* Three ranges, the last one of more pages than a word has bits. */
 static const struct vmem_pool_range layout[NR_RANGES] = {
@@ -25,7 +28,13 @@ struct fixture {
 	struct vmem_reservation res;
 	struct vmem_reservation other;
 	struct vmem_link links[2];
+	struct vmem_link records[NR_RECORDS];
+	u32 lent;		/* of them */
 	u64 used[NR_PAGES];	/* by random_calls() */
+	struct {
+		u32 slots[4];
+		u32 nr;
+	} linked[NR_LINKED];	/* by random_links() */
 };
 
 static struct fixture *begin(struct kunit *test)
@@ -463,6 +472,222 @@ static void put_one_of_two(struct kunit *test)
 	expect_counts(test, f, NR_PAGES - 1, 0, 0, 1);
 }
 
+/* One more link of a table: 0; else what reserving the record said. */
+static int share(struct fixture *f, u64 table, u64 parent, u32 slot)
+{
+	int ret = vmem_pool_reserve(&f->pool, &f->res, 0, 1);
+
+	if (!ret)
+		vmem_pool_share(&f->pool, &f->res, vmem_table(table),
+				vmem_table(parent), slot);
+	return ret;
+}
+
+static void lend(struct fixture *f, u32 nr)
+{
+	while (nr--)
+		vmem_link_lend(&f->store, &f->records[f->lent++]);
+}
+
+/* Records are set aside before anything is done, and are asked for if there is none. */
+static void reserve_links(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+
+	KUNIT_EXPECT_EQ(test, VMEM_LINKS,
+			vmem_pool_reserve(&f->pool, &f->res, 2, 3));
+	expect_counts(test, f, NR_PAGES, 0, 0, 0);
+	lend(f, 2);
+	KUNIT_EXPECT_EQ(test, VMEM_LINKS,
+			vmem_pool_reserve(&f->pool, &f->res, 2, 3));
+	KUNIT_EXPECT_EQ(test, f->store.nr, 2);
+	lend(f, 1);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2, 3));
+	KUNIT_EXPECT_EQ(test, f->store.nr, 0);
+	KUNIT_EXPECT_EQ(test, f->res.links, 3);
+	expect_counts(test, f, NR_PAGES - 2, 2, 0, 0);
+	/* what is set aside for one isn't for another */
+	KUNIT_EXPECT_EQ(test, VMEM_LINKS,
+			vmem_pool_reserve(&f->pool, &f->other, 0, 1));
+	/* for want of pages no record is taken */
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES, 0));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_unreserve(&f->pool, &f->res));
+	KUNIT_EXPECT_EQ(test, f->store.nr, 3);
+}
+
+/* 13: each of its links is one by which it is entered; each can be let go of. */
+static void share_in_any_order(struct kunit *test)
+{
+	struct fixture *f;
+	u32 order, links = 0, i;
+	u64 table;
+
+	/* the first link is stored with the table, the others are records */
+	for (order = 0; order < 27; order++) {
+		u32 slots[3] = { order % 3, order / 3 % 3, order / 9 };
+
+		if (BIT(slots[0]) + BIT(slots[1]) + BIT(slots[2]) != 7)
+			continue;
+		f = begin(test);
+		lend(f, 2);
+		table = take(test, f, 1, 0x5000, 0);
+		for (i = 1; i < 3; i++)
+			KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, i));
+		KUNIT_EXPECT_EQ(test, VMEM_LINKS, share(f, table, 0x5000, 3));
+		for (i = 0; i < 3; i++)
+			KUNIT_EXPECT_EQ(test, VMEM_MINE,
+					owner(f, table, 1, i, &links));
+		KUNIT_EXPECT_EQ(test, links, 3);
+		KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 1);
+		for (i = 0; i < 3; i++) {
+			KUNIT_EXPECT_EQ(test, i == 2,
+					vmem_pool_put(&f->pool, vmem_table(table),
+						      vmem_table(0x5000),
+						      slots[i]));
+			KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+					owner(f, table, 1, slots[i], &links));
+			KUNIT_EXPECT_EQ(test, f->pool.nr_shared, i < 1);
+		}
+		KUNIT_EXPECT_EQ(test, f->store.nr, 2);
+		expect_counts(test, f, NR_PAGES - 1, 0, 0, 1);
+	}
+}
+
+/* A table that comes back has the links of its new use only. */
+static void share_after_a_flush(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 table = take(test, f, 1, 0x5000, 0);
+	u32 links = 0;
+
+	lend(f, 1);
+	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x6000, 7));
+	vmem_pool_put(&f->pool, vmem_table(table), vmem_table(0x5000), 0);
+	vmem_pool_put(&f->pool, vmem_table(table), vmem_table(0x6000), 7);
+	vmem_pool_flushed(&f->pool, U64_MAX);
+	KUNIT_EXPECT_EQ(test, table, take(test, f, 1, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, owner(f, table, 1, 1, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, owner(f, table, 1, 0, &links));
+	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 0));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, owner(f, table, 1, 0, &links));
+	KUNIT_EXPECT_EQ(test, links, 2);
+}
+
+/* 39: what two roots have stays with the one that is left. */
+static void drop_root_that_shares(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	u64 first = page_gpa(0), second, mine, low, shared, below, other;
+	u32 links = 0;
+
+	lend(f, 4);
+	take_root(test, f, 3);
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
+	second = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
+	vmem_pool_take_root(&f->pool, &f->res, 3, &f->links[1]);
+	mine = take(test, f, 2, first, 0);
+	low = take(test, f, 1, mine, 3);
+	shared = take(test, f, 1, mine, 0);
+	below = take(test, f, 0, shared, 0);
+	other = take(test, f, 2, second, 9);
+	/* of the shared one three links, two of them the first root's */
+	KUNIT_EXPECT_EQ(test, 0, share(f, shared, mine, 1));
+	KUNIT_EXPECT_EQ(test, 0, share(f, shared, other, 2));
+	/* what is below has one in a table that dies */
+	KUNIT_EXPECT_EQ(test, 0, share(f, below, low, 5));
+	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 2);
+	KUNIT_EXPECT_EQ(test, f->store.nr, 1);
+
+	drop_root(test, f, first, 3);
+	expect_counts(test, f, NR_PAGES - 7, 0, 4, 3);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
+	/* two records came back; the third is in use, for all that it was last */
+	KUNIT_EXPECT_EQ(test, f->store.nr, 3);
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(shared), 1,
+					vmem_table(other), 2, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(below), 0,
+					vmem_table(shared), 0, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(second),
+						    3, &f->links[1]));
+	while (vmem_pool_drop_below(&f->pool))
+		;
+	expect_counts(test, f, NR_PAGES - 7, 0, 0, 7);
+	KUNIT_EXPECT_EQ(test, f->store.nr, 4);
+}
+
+/* Two pools of a guest lend from one store. */
+static void store_of_two_pools(struct kunit *test)
+{
+	struct fixture *f = begin(test), *g = begin(test);
+	u64 a, b;
+
+	vmem_pool_init(&g->pool, g->ranges, NR_RANGES, TABLE_LG2, &f->store,
+		       g->pool.pages);
+	lend(f, 1);
+	a = take(test, f, 1, 0x5000, 0);
+	b = take(test, g, 1, 0x5000, 0);
+	KUNIT_EXPECT_EQ(test, 0, share(f, a, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, VMEM_LINKS, share(g, b, 0x5000, 1));
+	vmem_pool_put(&f->pool, vmem_table(a), vmem_table(0x5000), 1);
+	KUNIT_EXPECT_EQ(test, 0, share(g, b, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, VMEM_LINKS, share(f, a, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
+	KUNIT_EXPECT_EQ(test, g->pool.nr_shared, 1);
+}
+
+/* Any order of links made and cut, against a list that is kept beside. */
+static void random_links(struct kunit *test)
+{
+	struct fixture *f = begin(test);
+	struct vt_random random = { .state = 4 };
+	u32 round, page, at, i, links = 0, all;
+	u64 table;
+
+	lend(f, NR_RECORDS);
+	for (page = 0; page < NR_LINKED; page++) {
+		take(test, f, 1, 0x5000, page);
+		f->linked[page].slots[f->linked[page].nr++] = page;
+	}
+	for (round = 0; round < 20000; round++) {
+		u32 *slots, *nr;
+
+		page = vt_random_below(&random, NR_LINKED);
+		slots = f->linked[page].slots;
+		nr = &f->linked[page].nr;
+		table = page_gpa(page);
+		at = vt_random_below(&random, 4);
+		if (at >= *nr) {
+			slots[(*nr)++] = 100 + round;
+			KUNIT_ASSERT_EQ(test, 0, share(f, table, 0x5000,
+						       100 + round));
+		} else if (*nr > 1) {
+			KUNIT_EXPECT_FALSE(test,
+				vmem_pool_put(&f->pool, vmem_table(table),
+					      vmem_table(0x5000), slots[at]));
+			slots[at] = slots[--*nr];
+		}
+		for (i = 0; i < *nr; i++)
+			KUNIT_ASSERT_EQ(test, VMEM_MINE,
+					owner(f, table, 1, slots[i], &links));
+		KUNIT_ASSERT_EQ(test, links, *nr);
+		for (i = 0, all = 0, links = 0; i < NR_LINKED; i++) {
+			const struct vmem_link *link = f->pool.pages[i].links;
+
+			all += f->linked[i].nr > 1;
+			for (; link; link = link->next)
+				links += link != &f->pool.pages[i].first;
+		}
+		KUNIT_ASSERT_EQ(test, f->pool.nr_shared, all);
+		KUNIT_ASSERT_EQ(test, f->store.nr + links, NR_RECORDS);
+	}
+}
+
 /* A root that no vCPU has seen waits for no flush; one with a user stays. */
 static void untake_root(struct kunit *test)
 {
@@ -556,6 +781,12 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(drop_root_after_another),
 	KUNIT_CASE(steps_of_a_large_pool),
 	KUNIT_CASE(put_one_of_two),
+	KUNIT_CASE(reserve_links),
+	KUNIT_CASE(share_in_any_order),
+	KUNIT_CASE(share_after_a_flush),
+	KUNIT_CASE(drop_root_that_shares),
+	KUNIT_CASE(store_of_two_pools),
+	KUNIT_CASE(random_links),
 	KUNIT_CASE(untake_root),
 	KUNIT_CASE(random_calls),
 	{}

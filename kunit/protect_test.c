@@ -8,6 +8,8 @@
  */
 #include "bench.h"
 
+#include "../vmem/fmt_x86_64.h"
+
 DEFINE_ENGINE_PARAMS
 DEFINE_X86_64_PARAMS
 
@@ -438,6 +440,92 @@ static void protect_while_tables_change(struct kunit *test)
 	KUNIT_EXPECT_GE(test, done, 50);
 }
 
+/*
+ * A format in which a vCPU writes to a page between each read of its leaf and
+ * the write, so often: D changes in memory as the engine makes up its mind.
+ */
+static struct {
+	struct guest *guest;
+	u64 table;
+	u32 times;
+} race;
+
+static __always_inline u64 racing_protect(const struct vmem_facts *facts,
+					  u64 entry, u32 set, u32 clear)
+{
+	if (race.times) {
+		race.times--;
+		guest_write(race.guest, race.table, 0,
+			    guest_read(race.guest, race.table, 0) ^ X86_64_D);
+	}
+	return vmem_x86_64_protect(facts, entry, set, clear);
+}
+
+static const struct vmem_format racing_format = {
+	.name		= "racing",
+	.nr_levels	= 4,
+	.page_lg2	= X86_64_PAGE_LG2,
+	.index_lg2	= X86_64_INDEX_LG2,
+	.phys_bits	= X86_64_PHYS_BITS,
+	.leaf_levels	= X86_64_LEAF_LEVELS,
+	.present	= X86_64_P,
+	.ad		= X86_64_A | X86_64_D,
+	.facts		= vmem_x86_64_facts,
+	.classify	= vmem_x86_64_classify,
+	.entry_phys	= vmem_x86_64_entry_phys,
+	.nibble		= vmem_x86_64_nibble,
+	.path		= vmem_x86_64_path,
+	.leaf_attrs	= vmem_x86_64_leaf_attrs,
+	.make_table	= vmem_x86_64_make_table,
+	.move_table	= vmem_x86_64_move_table,
+	.make_leaf	= vmem_x86_64_make_leaf,
+	.can_protect	= vmem_x86_64_can_protect,
+	.protect	= racing_protect,
+};
+
+static noinline int racing_map(struct guest *guest, struct vmem_space *space,
+			       struct vmem_change *change)
+{
+	return vmem_map(&racing_format, &guest_ops, guest, space, change);
+}
+
+/* Its D is kept, however late; if it never ends, that is said. */
+static void protect_races_with_a_vcpu(struct kunit *test)
+{
+	struct bench *b = bench_begin_engine(test, &engine_x86_64_4level, 48, false,
+					     0);
+	struct engine *racing = kunit_kzalloc(test, sizeof(*racing), GFP_KERNEL);
+	struct vmem_mapping m = bench_protected(0, bench_page(b), 0, VMEM_W);
+	u64 leaf;
+	u32 times;
+
+	KUNIT_ASSERT_NOT_NULL(test, racing);
+	*racing = engine_x86_64_4level;
+	racing->map = racing_map;
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
+	b->e = racing;
+	race.guest = &b->guest;
+	race.table = bench_path(b, bench_root(b), 0, 0);
+	leaf = bench_leaf(b, 0);
+	for (times = 0; times < 15; times++) {
+		guest_write(&b->guest, race.table, 0, leaf);
+		race.times = times;
+		KUNIT_EXPECT_EQ(test, 0, bench_run(b, &m, 1, 0, U64_MAX));
+		KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+		KUNIT_EXPECT_EQ(test, race.times, 0);
+		KUNIT_EXPECT_EQ(test, guest_read(&b->guest, race.table, 0),
+				bench_read_only(b, leaf) ^
+				(times & 1 ? X86_64_D : 0));
+	}
+	guest_write(&b->guest, race.table, 0, leaf);
+	race.times = U32_MAX;
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_run(b, &m, 1, 0, U64_MAX));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+	KUNIT_EXPECT_EQ(test, leaf & ~X86_64_D,
+			guest_read(&b->guest, race.table, 0) & ~X86_64_D);
+	race.times = 0;
+}
+
 static struct kunit_case protect_cases[] = {
 	EACH_FORMAT(protect_at_each_level),
 	EACH_FORMAT(protect_each_attribute),
@@ -455,6 +543,7 @@ static struct kunit_case protect_cases[] = {
 	EACH_FORMAT(protect_over_budget),
 	EACH_FORMAT(protect_keeps_accessed_and_dirty),
 	EACH_FORMAT(protect_while_tables_change),
+	KUNIT_CASE(protect_races_with_a_vcpu),
 	{}
 };
 

@@ -16,8 +16,12 @@
  *   level 2  the first slot: a table of level 1 of ours or of the guest's in
  *            each of its states, or one of the letters that are no table; the
  *            second slot: a hole, junk, malformed, outside, the root itself, a
- *            small tree, or the table that the first one has; a hole and the
- *            small tree also where the root is frozen
+ *            small tree, or the table that the first one has, named by the guest;
+ *            the same, linked by vmem, if it is ours; a hole and the small tree
+ *            also where the root is frozen
+ *
+ * Where anything is frozen, each change is tried twice: frozen tables may move,
+ * or may not.
  */
 #include "bench.h"
 
@@ -79,6 +83,7 @@ enum second_letter {
 	SECOND_OUTSIDE,
 	SECOND_SELF,
 	SECOND_SHARED,
+	SECOND_LINKED,
 	SECOND_HOLE_FROZEN,
 	SECOND_TREE_FROZEN,
 	NR_SECOND_LETTERS,
@@ -88,9 +93,11 @@ enum second_letter {
 
 struct toy {
 	struct bench *b;
+	u32 state;
 	struct vmem_space spaces[2];
 	bool aliased;
-	bool changed;		/* since the state was saved */
+	bool frozen;		/* something is */
+	bool linked;		/* a table of ours has two links */
 };
 
 /* The number of page @i of the toy's eight, and its address. */
@@ -247,29 +254,51 @@ static void put_second(struct bench *b, unsigned int letter)
 	case SECOND_SELF:
 		bench_write(b, root, 1, bench_table_entry(b, root));
 		break;
+	case SECOND_LINKED:
+		bench_add_link(b, 1, root, 0, root, 1);
+		break;
 	case SECOND_SHARED:
 		bench_write(b, root, 1, bench_read(b, root, 0));
 		break;
 	}
 }
 
-static void make_state(struct toy *toy, u32 state)
+static bool is_frozen(unsigned int letter)
 {
-	struct bench *b = toy->b;
+	letter -= letter >= FIRST_FOREIGN ? FIRST_FOREIGN : FIRST_OURS;
+	return letter % NR_MIDDLE_LETTERS == MIDDLE_FROZEN_EMPTY ||
+	       letter % NR_MIDDLE_LETTERS == MIDDLE_FROZEN_LEAF ||
+	       letter / NR_MIDDLE_LETTERS == MIDDLE_FROZEN_EMPTY ||
+	       letter / NR_MIDDLE_LETTERS == MIDDLE_FROZEN_LEAF;
+}
 
+/* Return: whether there is such a state. */
+static bool make_state(struct toy *toy, u32 state)
+{
+	unsigned int first = state % NR_FIRST_LETTERS;
+	unsigned int second = state / NR_FIRST_LETTERS;
+	struct bench *b = toy->b;
+	bool root_frozen = second >= SECOND_HOLE_FROZEN;
+
+	toy->state = state;
+	toy->linked = second == SECOND_LINKED;
+	if (toy->linked && (first < FIRST_OURS || first >= FIRST_FOREIGN))
+		return false;
+	toy->frozen = root_frozen || (first >= FIRST_OURS && is_frozen(first));
 	bench_reset(b);
-	if (state / NR_FIRST_LETTERS >= SECOND_HOLE_FROZEN)
-		bench_adopt(b, guest_gpa(&b->guest, PART_FROZEN,
-					 FROZEN_TABLES - 1));
-	put_first(b, state % NR_FIRST_LETTERS);
-	put_second(b, state / NR_FIRST_LETTERS);
+	if (root_frozen)
+		bench_adopt(b, bench_frozen(b, FROZEN_TABLES - 1));
+	put_first(b, first);
+	put_second(b, second);
 	/* another space, which has a part of the first one's tree */
 	toy->spaces[0] = b->space;
 	toy->spaces[1] = bench_space(b, guest_gpa(&b->guest, PART_FOREIGN,
 						  FOREIGN_TABLES - 1));
 	bench_write(b, vmem_table_gpa(toy->spaces[1].root), 1,
 		    bench_read(b, bench_root(b), 0));
+	/* what is linked twice is entered once, unless more is meant */
 	toy->aliased = model_aliased(&b->model, 0);
+	return true;
 }
 
 static void translate_all(struct toy *toy)
@@ -302,6 +331,27 @@ static void walk_all(struct toy *toy)
 	bench_check_walk(toy->b, toy->spaces, 2, 0, U64_MAX, VMEM_WALK_HOLES);
 }
 
+/*
+ * A table that is reached twice, through entries that the guest wrote, changes
+ * in two places at once; what comes of mapping over both is nobody's promise,
+ * but that nothing else is touched.
+ */
+static void check_aliased(struct toy *toy, int ret)
+{
+	struct bench *b = toy->b;
+
+	bench_touched(b);
+	KUNIT_EXPECT_LE(b->test, ret, 0);
+	KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_reserved, 0);
+	KUNIT_EXPECT_EQ(b->test, POOL_TABLES, b->guest.pool.nr_free +
+			b->guest.pool.nr_used + b->guest.pool.nr_quarantined);
+	KUNIT_EXPECT_TRUE(b->test,
+			  !memcmp(b->guest.parts[PART_FROZEN].bytes,
+				  b->model.guest.parts[PART_FROZEN].bytes,
+				  b->guest.parts[PART_FROZEN].len));
+	bench_restore(b);
+}
+
 /* One change, and back to the state. */
 static void try_change(struct toy *toy, const struct vmem_mapping *list, u32 nr,
 		       u32 flags)
@@ -312,26 +362,10 @@ static void try_change(struct toy *toy, const struct vmem_mapping *list, u32 nr,
 
 	if (b->differs)
 		return;
-	/*
-	 * A table that is reached twice, through entries that the guest wrote,
-	 * changes in two places at once; what comes of mapping over both is
-	 * nobody's promise, but that nothing else is touched.
-	 */
 	for (i = 0; toy->aliased && i < nr; i++) {
 		if (list[i].kind == VMEM_KIND_UNMAPPED)
 			continue;
-		ret = bench_run(b, list, nr, flags, U64_MAX);
-		bench_touched(b);
-		KUNIT_EXPECT_LE(b->test, ret, 0);
-		KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_reserved, 0);
-		KUNIT_EXPECT_EQ(b->test, POOL_TABLES, b->guest.pool.nr_free +
-				b->guest.pool.nr_used +
-				b->guest.pool.nr_quarantined);
-		KUNIT_EXPECT_TRUE(b->test,
-				  !memcmp(b->guest.parts[PART_FROZEN].bytes,
-					  b->model.guest.parts[PART_FROZEN].bytes,
-					  b->guest.parts[PART_FROZEN].len));
-		bench_restore(b);
+		check_aliased(toy, bench_run(b, list, nr, flags, U64_MAX));
 		return;
 	}
 	ret = bench_change(b, list, nr, flags);
@@ -339,11 +373,26 @@ static void try_change(struct toy *toy, const struct vmem_mapping *list, u32 nr,
 		bench_restore(b);
 }
 
-static void change_ranges(struct toy *toy)
+static void try_link(struct toy *toy, const struct bench_link *link, u32 flags)
 {
 	struct bench *b = toy->b;
+
+	if (b->differs)
+		return;
+	if (toy->aliased)
+		check_aliased(toy, bench_run_link(b, link, flags, U64_MAX));
+	else if (!bench_link(b, link, flags))
+		bench_restore(b);
+}
+
+static void change_ranges(struct toy *toy)
+{
+	static const u32 attrs[] = {
+		VMEM_R | VMEM_W, VMEM_R | VMEM_X, VMEM_R, VMEM_W | VMEM_X,
+	};
+	u32 first, nr, flags, meant = toy->linked ? VMEM_CHANGE_SHARED_OK : 0;
+	struct bench *b = toy->b;
 	u64 page = bench_page(b), va, len;
-	u32 first, nr, flags;
 
 	for (first = 0; first < NR_PAGES; first++) {
 		va = toy_va(b, first);
@@ -353,11 +402,49 @@ static void change_ranges(struct toy *toy)
 			len = nr * page;
 			m = bench_unmapped(va, len);
 			try_change(toy, &m, 1, 0);
-			m = bench_basic(va, bench_data(b, 20), len,
-					nr & 1 ? VMEM_R | VMEM_W : VMEM_R | VMEM_X);
+			if (meant)
+				try_change(toy, &m, 1, meant);
+			/* one that changes both leaves, and one that doesn't */
+			m = first & 1 ? bench_protected(va, len, VMEM_COW, 0) :
+			    nr & 1 ? bench_protected(va, len, 0, VMEM_W) :
+				     bench_protected(va, len, VMEM_W, VMEM_COW);
+			try_change(toy, &m, 1, meant);
+			m = nr == 2 ? bench_cow(va, bench_data(b, 20), len, VMEM_R) :
+				      bench_basic(va, bench_data(b, 20), len,
+						  attrs[nr - 1]);
 			for (flags = 0; flags < 2; flags++)
-				try_change(toy, &m, 1,
-					   flags ? VMEM_CHANGE_REPLACE : 0);
+				try_change(toy, &m, 1, meant |
+					   (flags ? VMEM_CHANGE_REPLACE : 0));
+		}
+	}
+}
+
+/* Each table that there could be, at each place. */
+static void change_links(struct toy *toy)
+{
+	struct bench *b = toy->b;
+	u32 level, our, their, flags;
+
+	for (level = 0; level < TOY_LEVELS - 1; level++) {
+		u32 span = 2 << level;
+
+		for (our = 0; our < NR_PAGES; our += span) {
+			for (their = 0; their < NR_PAGES; their += span) {
+				struct bench_link link = {
+					.our_va		= toy_va(b, our),
+					.their_va	= toy_va(b, their),
+					.level		= level,
+					.path_given	= (our + their) & 4,
+					.path		= VMEM_RWXU << 8 |
+						(level ? 0 : VMEM_RWXU << 4),
+				};
+
+				for (flags = 0; flags < 2; flags++)
+					try_link(toy, &link,
+						 (flags ? VMEM_CHANGE_REPLACE : 0) |
+						 (toy->linked ?
+						  VMEM_CHANGE_SHARED_OK : 0));
+			}
 		}
 	}
 }
@@ -367,9 +454,14 @@ static void change_lists(struct toy *toy)
 {
 	struct bench *b = toy->b;
 	struct vmem_mapping list[2];
-	u32 first, second, kinds;
+	u32 first = 0, end = NR_PAGES / 2, second, kinds;
 
-	for (first = 0; first < NR_PAGES / 2; first++) {
+	/* where it is done twice, a half of them each time */
+	if (toy->frozen && b->guest.movable)
+		first = end / 2;
+	else if (toy->frozen)
+		end /= 2;
+	for (; first < end; first++) {
 		for (second = 0; second < NR_PAGES; second++) {
 			for (kinds = 0; kinds < 4; kinds++) {
 				u64 len = (1 + (second & 1)) * bench_page(b);
@@ -398,7 +490,8 @@ static void change_stopped(struct toy *toy)
 	struct vmem_mapping list[2];
 	u64 half = NR_PAGES / 2 * bench_page(b);
 
-	if (toy->aliased)
+	/* where it is done twice, of a half of the states each time */
+	if (toy->aliased || (toy->frozen && (toy->state & 1) == b->guest.movable))
 		return;
 	list[0] = bench_unmapped(bench_page(b), half - bench_page(b));
 	bench_change_stopped(b, list, 1, 0);
@@ -412,7 +505,7 @@ static void change_stopped(struct toy *toy)
 	bench_restore(b);
 }
 
-static void each_state(struct kunit *test, const char *what,
+static void each_state(struct kunit *test, const char *what, bool changes,
 		       void (*operation)(struct toy *toy))
 {
 	struct toy *toy = kunit_kzalloc(test, sizeof(*toy), GFP_KERNEL);
@@ -420,12 +513,21 @@ static void each_state(struct kunit *test, const char *what,
 
 	KUNIT_ASSERT_NOT_NULL(test, toy);
 	toy->b = bench_begin_engine(test, &engine_toy, 0, false, 0);
-	for (state = 0; state < NR_STATES; state += toy_stride, nr++) {
-		make_state(toy, state);
+	for (state = 0; state < NR_STATES; state += toy_stride) {
+		if (!make_state(toy, state))
+			continue;
+		nr++;
 		bench_save(toy->b);
 		operation(toy);
+		if (changes && toy->frozen && !toy->b->differs) {
+			make_state(toy, state);
+			bench_movable(toy->b, true);
+			bench_save(toy->b);
+			operation(toy);
+		}
 		if (toy->b->differs) {
-			KUNIT_FAIL(test, "state %u", state);
+			KUNIT_FAIL(test, "state %u movable %u", state,
+				   toy->b->guest.movable);
 			return;
 		}
 		cond_resched();
@@ -435,33 +537,39 @@ static void each_state(struct kunit *test, const char *what,
 
 static void toy_translate_each_state(struct kunit *test)
 {
-	each_state(test, "translate", translate_all);
+	each_state(test, "translate", false, translate_all);
 }
 
 static void toy_walk_each_state(struct kunit *test)
 {
-	each_state(test, "walk", walk_all);
+	each_state(test, "walk", false, walk_all);
 }
 
 static void toy_change_each_state(struct kunit *test)
 {
-	each_state(test, "map and unmap", change_ranges);
+	each_state(test, "map, unmap and protect", true, change_ranges);
+}
+
+static void toy_link_each_state(struct kunit *test)
+{
+	each_state(test, "link", true, change_links);
 }
 
 static void toy_change_lists_each_state(struct kunit *test)
 {
-	each_state(test, "lists", change_lists);
+	each_state(test, "lists", true, change_lists);
 }
 
 static void toy_change_stopped_each_state(struct kunit *test)
 {
-	each_state(test, "stopped", change_stopped);
+	each_state(test, "stopped", true, change_stopped);
 }
 
 static struct kunit_case toy_cases[] = {
 	KUNIT_CASE_SLOW(toy_translate_each_state),
 	KUNIT_CASE_SLOW(toy_walk_each_state),
 	KUNIT_CASE_SLOW(toy_change_each_state),
+	KUNIT_CASE_SLOW(toy_link_each_state),
 	KUNIT_CASE_SLOW(toy_change_lists_each_state),
 	KUNIT_CASE_SLOW(toy_change_stopped_each_state),
 	{}
