@@ -31,6 +31,10 @@ static unsigned int toy_stride = 997;
 module_param(toy_stride, uint, 0444);
 MODULE_PARM_DESC(toy_stride, "try each so many-th state of the toy's tree");
 
+static unsigned int toy_first;
+module_param(toy_first, uint, 0444);
+MODULE_PARM_DESC(toy_first, "from this one on");
+
 #define NR_PAGES	8
 
 enum leaf_letter {
@@ -513,7 +517,7 @@ static void each_state(struct kunit *test, const char *what, bool changes,
 
 	KUNIT_ASSERT_NOT_NULL(test, toy);
 	toy->b = bench_begin_engine(test, &engine_toy, 0, false, 0);
-	for (state = 0; state < NR_STATES; state += toy_stride) {
+	for (state = toy_first; state < NR_STATES; state += toy_stride) {
 		if (!make_state(toy, state))
 			continue;
 		nr++;
