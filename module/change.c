@@ -549,7 +549,7 @@ int vmem_ioctl_promote(struct vmem_call *call, void *arg)
  * @arg:	struct vmem_ioc_link
  *
  * Context: takes the guest's lock; may wait for tables.
- * Return: 0, or any errno of vmem_map(), and -EIO, -ENOMEM, -EINTR.
+ * Return: 0, or any errno of vmem_map(), and -ENOENT, -EIO, -ENOMEM, -EINTR.
  */
 int vmem_ioctl_link(struct vmem_call *call, void *arg)
 {

@@ -252,6 +252,7 @@ static int vmem_space_enter(struct vmem_guest *guest,
 	if (space->pool)
 		space->pool->spaces++;
 	list_add_tail(&space->link, &guest->spaces);
+	space->made = guest->generation;
 	vmem_space_count_twins(guest, space, 1);
 	return 0;
 }
@@ -301,7 +302,9 @@ void vmem_space_abort(struct vmem_guest *guest,
 	/* What isn't published must go, whatever signal there is. */
 	down_write(&guest->lock);
 	vmem_space_leave(guest, space);
-	if (space->flags & VMEM_IOC_SPACE_NEW)
+	/* Others may have adopted its root, and mapped something. */
+	if (space->flags & VMEM_IOC_SPACE_NEW &&
+	    space->made == guest->generation)
 		vmem_pool_untake_root(&space->pool->pool, space->space.root,
 				      &space->root_link);
 	else if (vmem_space_drop_root(guest, space))

@@ -99,6 +99,7 @@ extern const struct vmem_format_ops vmem_format_x86_64_5level;
  * @twins:	other spaces of this root, which is no table of a pool
  * @tables:	made by calls on this space less those that they freed, which
  *		others may have made
+ * @made:	generation of the guest when it was made; immutable
  * @flags:	as given; immutable
  * @file:	in debugfs; immutable until it is removed
  *
@@ -115,6 +116,7 @@ struct vmem_space_object {
 	struct vmem_link root_link;
 	u32 twins;
 	s64 tables;
+	u64 made;
 	u32 flags;
 	struct dentry *file;
 };

@@ -121,6 +121,7 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 	int ret;
 
 	change->at_level = 0;
+	change->copied = false;
 	for (i = change->done; i < end; i++) {
 		ret = vmem_mapping_check(e->fmt, e->facts, &change->list[i],
 					 &leaf);

@@ -107,9 +107,8 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 	}
 	ret = vmem_change_owned(e, change, place->child, level, parent, slot,
 				more, &links);
-	/* pass 1 saw it before the table above moved */
-	if (ret == -EMLINK && place->apply &&
-	    change->changes & VMEM_CHANGED_MOVED)
+	/* seen before the table above moved; after a recheck, in pass 1 too */
+	if (ret == -EMLINK && change->copied)
 		ret = 0;
 	if (ret)
 		return ret;
@@ -518,7 +517,8 @@ static __always_inline int vmem_unmap_table(const struct vmem_env *e,
 		change->changes |= VMEM_CHANGED_FREED;
 		return 0;
 	}
-	return 0;
+	/* one of ours may stay, empty; what a frozen one maps may not */
+	return place->drop ? -EEXIST : 0;
 }
 
 /*

@@ -300,6 +300,7 @@ static __always_inline int vmem_move_table(const struct vmem_env *e,
 	path->table[level] = copy;
 	path->host[level] = host;
 	change->changes |= VMEM_CHANGED_MOVED;
+	change->copied = true;
 	vmem_change_flush_all(change);
 	return 0;
 }

@@ -626,7 +626,7 @@ static inline u32 vmem_pool_unlink_root(struct vmem_pool *pool,
 /**
  * vmem_pool_untake_root() - undo vmem_pool_take_root()
  * @pool:	the pool
- * @root:	the root, which no vCPU has seen
+ * @root:	the root, which no vCPU has seen and below which nothing hangs
  * @link:	its link
  */
 static inline void vmem_pool_untake_root(struct vmem_pool *pool,

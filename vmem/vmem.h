@@ -587,6 +587,7 @@ struct vmem_change {
 	u8 moving;		/* bit n: moved[n] holds */
 	u8 keeps;		/* bit n: the table of level n won't be empty */
 	u8 recounts;		/* passes begun again for want of a table */
+	bool copied;		/* a table moved since VMEM_PHASE_BEGIN */
 	u8 low;			/* tables of this level and above were visited */
 };
 
