@@ -23,12 +23,13 @@ demo_starts()
 {
 	local tries=100
 
-	rm -f /tmp/enter
+	# what the one before said doesn't count
+	rm -f /tmp/enter /tmp/held
 	mkfifo /tmp/enter
 	vmem demo --hold < /tmp/enter > /tmp/held &
 	demo=$!
 	exec 3> /tmp/enter
-	until grep -q Enter /tmp/held; do
+	until grep -qs Enter /tmp/held; do
 		[ $tries -gt 0 ] || return 1
 		tries=$((tries - 1))
 		usleep 100000
