@@ -217,6 +217,11 @@ int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
 /* Over the guest and the model; all must agree. */
 int bench_change(struct bench *b, const struct vmem_mapping *list, u32 nr,
 		 u32 flags);
+/*
+ * One table a level is what it takes: with less it is refused, and all as it was.
+ * The model isn't told of it.
+ */
+void bench_over_budget(struct bench *b, const struct vmem_mapping *m);
 int bench_map(struct bench *b, u64 va, u64 gpa, u64 len, u32 attrs, u32 flags);
 int bench_unmap(struct bench *b, u64 va, u64 len);
 /* The same, with a stop at each place where there can be one. */

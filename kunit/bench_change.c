@@ -378,6 +378,22 @@ int bench_range(struct bench *b, u64 start, u64 last,
 	return change(b, &call);
 }
 
+void bench_over_budget(struct bench *b, const struct vmem_mapping *m)
+{
+	u64 budget;
+	int ret = -E2BIG;
+
+	for (budget = 0; ret; budget++) {
+		KUNIT_ASSERT_LE(b->test, budget, 2 * b->rules->levels);
+		ret = bench_run(b, m, 1, 0, budget);
+		if (!ret)
+			break;
+		KUNIT_EXPECT_EQ(b->test, ret, -E2BIG);
+		bench_check_same(b, "over the budget");
+	}
+	KUNIT_EXPECT_EQ(b->test, budget, b->rules->levels);
+}
+
 int bench_map(struct bench *b, u64 va, u64 gpa, u64 len, u32 attrs, u32 flags)
 {
 	struct vmem_mapping m = bench_basic(va, gpa, len, attrs);

@@ -544,18 +544,8 @@ static void map_over_budget(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	struct vmem_mapping m = bench_basic(0, 0, bench_page(b), RWX);
-	u64 budget;
-	int ret = -E2BIG;
 
-	for (budget = 0; ret; budget++) {
-		KUNIT_ASSERT_LE(test, budget, 2 * b->rules->levels);
-		ret = bench_run(b, &m, 1, 0, budget);
-		if (!ret)
-			break;
-		KUNIT_EXPECT_EQ(test, ret, -E2BIG);
-		bench_check_same(b, "over the budget");
-	}
-	KUNIT_EXPECT_EQ(test, budget, b->rules->levels);
+	bench_over_budget(b, &m);
 }
 
 /* A vCPU writes while it is mapped and unmapped: only tables suffer. */

@@ -343,19 +343,9 @@ static void protect_over_budget(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	struct vmem_mapping m = bench_protected(0, bench_page(b), 0, VMEM_W);
-	u64 budget;
-	int ret = -E2BIG;
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
-	for (budget = 0; ret; budget++) {
-		KUNIT_ASSERT_LE(test, budget, 2 * b->rules->levels);
-		ret = bench_run(b, &m, 1, 0, budget);
-		if (!ret)
-			break;
-		KUNIT_EXPECT_EQ(test, ret, -E2BIG);
-		bench_check_same(b, "over the budget");
-	}
-	KUNIT_EXPECT_EQ(test, budget, b->rules->levels);
+	bench_over_budget(b, &m);
 }
 
 /* A vCPU uses the page in each moment in which the engine asks for a table. */

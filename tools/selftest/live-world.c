@@ -19,7 +19,6 @@
 #define CODE_GPA	0x30000ULL
 #define FREE_GPA	0x40000ULL
 
-bool local;
 
 __u64 chance(__u64 *state)
 {

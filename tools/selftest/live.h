@@ -14,6 +14,7 @@
 
 #include "../vmm/programs/live.h"
 #include "../vmm/vcpu.h"
+#include "judge.h"
 #include "ktap.h"
 #include "libvmem.h"
 
@@ -58,8 +59,6 @@ struct world {
 	__u64 entry;
 };
 
-extern bool local;		/* libvmem in this process, not the module */
-bool five_levels(void);		/* has KVM vCPUs with 5 levels? */
 __u64 seed_of_run(void);	/* from SEED or the clock, and printed */
 __u64 chance(__u64 *state);
 

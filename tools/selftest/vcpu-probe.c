@@ -48,7 +48,6 @@ __asm__(".pushsection .rodata\n"
 extern const char probe_code[128];
 _Static_assert(PORT_CALL == 0xf6, "the port");
 
-bool local;
 
 __u64 chance(__u64 *state)
 {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "../vmm/guest.h"
+#include "judge.h"
 
 #define PAGE		4096ULL
 #define R		VMEM_IOC_ATTR_R
@@ -19,9 +20,6 @@
 #define VECTOR_GP	13
 #define VECTOR_PF	14
 #define NO_FAULT	(~0ULL)
-
-/* By libvmem in this process, not by the module. */
-extern bool local;
 
 enum access {
 	ACCESS_READ,
@@ -73,7 +71,6 @@ void unmap(struct guest *g, __u64 va, __u64 len);
 void expect_agreement(struct guest *g, unsigned int nr, __u64 seed);
 
 __u64 chance(__u64 *state);
-bool five_levels(void);	/* are there vCPUs with 5? */
 
 /* vcpu-programs.c */
 void programs_4level(void);

@@ -5,53 +5,15 @@
  * them, what it faults on, what it remembers until it is flushed.
  */
 #define _GNU_SOURCE
-#include <cpuid.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ktap.h"
 #include "vcpu-probe.h"
-
-/*
- * A machine that does nothing but be there. Without any, KVM changes the
- * kernel's code each time that one comes or goes, for the sake of its preempt
- * notifiers, and QEMU's emulation now and then runs into an int3 of that when
- * another CPU has already put back what it hides.
- */
-static struct machine idle;
-static bool five;
-
-bool five_levels(void)
-{
-	return five;
-}
-
-static bool idle_open(void)
-{
-	struct vcpu_start start = { .levels = 5, .system = calloc(1, VCPU_SYSTEM_LEN) };
-	struct vcpu *vcpu;
-	int ret = machine_open(&idle);
-
-	if (!ret && start.system)
-		five = !machine_vcpu(&idle, &start, &vcpu);
-	free(start.system);
-	return !ret;
-}
-
-/* Is it kvm-amd, on a CPU that QEMU emulates? */
-static bool nested(void)
-{
-	unsigned int eax, name[3];
-
-	__cpuid(0x40000000, eax, name[0], name[1], name[2]);
-	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name)) &&
-	       !access("/sys/module/kvm_amd", F_OK);
-}
 
 /* Addresses at the ends of what each level spans. */
 static const __u64 places[] = {
@@ -537,19 +499,6 @@ static void flush_5level(void)
 	flush_levels(5);
 }
 
-static void tell_judge(void)
-{
-	ktap_msg("judge: %s%s", nested() ? "nested KVM (kvm-amd in QEMU's emulation)" :
-		 access("/sys/module/kvm_pvm", F_OK) ? "the host's /dev/kvm" :
-		 "the host's /dev/kvm (kvm-pvm)",
-		 idle.shadowed ? ", which shadows the guest's tables" : "");
-	ktap_msg("tables by %s", local ? "libvmem in this process" : "/dev/vmem");
-	if (!five_levels())
-		ktap_msg("it has no vCPUs with 5 levels");
-}
-
-#define BOTH(fn)	CASE(fn##_4level), CASE_IF(fn##_5level, five_levels)
-
 static const struct ktap_case cases[] = {
 	BOTH(access),
 	BOTH(non_canonical),
@@ -567,19 +516,5 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	int ret;
-
-	if (argc > 1 && !strcmp(argv[1], "--local")) {
-		local = true;
-		argc--;
-		argv++;
-	}
-	if (!idle_open()) {
-		ktap_msg("/dev/kvm can't be used: %m");
-		return 1;
-	}
-	tell_judge();
-	ret = ktap_main(cases, ARRAY_SIZE(cases), argc, argv);
-	machine_close(&idle);
-	return ret;
+	return judge_main(cases, ARRAY_SIZE(cases), argc, argv);
 }

@@ -47,7 +47,7 @@ $(BUILD)/programs/%.elf: tools/vmm/programs/%.c tools/vmm/programs/start.S \
 # It is the VMM's own code that they run.
 define judge_rule
 build/selftest/$(1): $(call selftest_sources,$(1)) tools/selftest/ktap.c \
-		$(vmm_sources) $(BUILD)/libvmem.a $(selftest_headers) $(vmm_headers)
+		tools/selftest/judge.c $(vmm_sources) $(BUILD)/libvmem.a $(selftest_headers) $(vmm_headers)
 	@mkdir -p $$(@D)
 	$$(CC) $(selftest_cflags) -D__SANE_USERSPACE_TYPES__ -Itools/lib $$(CFLAGS) \
 		-o $$@ $$(filter %.c %.S %.a,$$^) -lelf -lz

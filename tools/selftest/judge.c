@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which KVM it is that judges, and what it can do.
+ */
+#include <cpuid.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../vmm/vcpu.h"
+#include "judge.h"
+
+/*
+ * A machine that does nothing but be there. Without any, KVM changes the
+ * kernel's code each time that one comes or goes, for the sake of its preempt
+ * notifiers, and QEMU's emulation now and then runs into an int3 of that when
+ * another CPU has already put back what it hides.
+ */
+static struct machine idle;
+static bool five;
+
+bool local;
+
+bool five_levels(void)
+{
+	return five;
+}
+
+bool nested(void)
+{
+	unsigned int eax, name[3];
+
+	__cpuid(0x40000000, eax, name[0], name[1], name[2]);
+	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name)) &&
+	       !access("/sys/module/kvm_amd", F_OK);
+}
+
+static int idle_open(void)
+{
+	struct vcpu_start start = { .levels = 5, .system = calloc(1, VCPU_SYSTEM_LEN) };
+	struct vcpu *vcpu;
+	int ret = machine_open(&idle);
+
+	if (!ret && start.system)
+		five = !machine_vcpu(&idle, &start, &vcpu);
+	free(start.system);
+	return ret;
+}
+
+static void tell_judge(void)
+{
+	ktap_msg("judge: %s%s", nested() ? "nested KVM (kvm-amd in QEMU's emulation)" :
+		 access("/sys/module/kvm_pvm", F_OK) ? "the host's /dev/kvm" :
+		 "the host's /dev/kvm (kvm-pvm)",
+		 idle.shadowed ? ", which shadows the guest's tables" : "");
+	ktap_msg("tables by %s", local ? "libvmem in this process" : "/dev/vmem");
+	if (!five)
+		ktap_msg("it has no vCPUs with 5 levels");
+}
+
+int judge_main(const struct ktap_case *cases, size_t nr, int argc, char **argv)
+{
+	int ret;
+
+	if (argc > 1 && !strcmp(argv[1], "--local")) {
+		local = true;
+		argc--;
+		argv++;
+	}
+	ret = idle_open();
+	if (ret) {
+		ktap_msg("/dev/kvm: %s", strerror(-ret));
+		return 1;
+	}
+	tell_judge();
+	ret = ktap_main(cases, nr, argc, argv);
+	machine_close(&idle);
+	return ret;
+}
