@@ -94,6 +94,7 @@ void guest_calm(struct guest *guest)
 	guest->absent_one_in = 0;
 	guest->pause_one_in = 0;
 	guest->gone = VMEM_NO_TABLE;
+	guest->others = VMEM_NO_TABLE;
 	guest->change = NULL;
 }
 
@@ -220,8 +221,10 @@ enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 			    vmem_table_t parent, unsigned int slot, u32 *links)
 {
 	struct guest *guest = ctx;
+	enum vmem_owner owner;
 
-	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
+	owner = vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
+	return owner == VMEM_MINE && table == guest->others ? VMEM_OTHERS : owner;
 }
 
 /* Records are lent one at a time, as long as there are some. */

@@ -60,6 +60,7 @@ struct guest_range {
  * @absent_one_in: one of so many calls, at random, finds its page absent
  * @pause_one_in: and so on
  * @gone:	this table is always absent
+ * @others:	and this one is of another pool
  * @lent:	of @links, records that were lent
  * @lend_most:	and will be
  * @movable:	frozen tables may move
@@ -93,6 +94,7 @@ struct guest {
 	u32 pause_one_in;
 	struct vt_random random;
 	vmem_table_t gone;
+	vmem_table_t others;
 	bool movable;
 	bool foreign_frozen;
 	u32 root_link;

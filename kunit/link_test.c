@@ -291,6 +291,49 @@ static void link_to_what_isnt_ours(struct kunit *test)
 	}
 }
 
+/* Nothing is done to a table of another pool, and nothing below it. */
+static void link_between_pools(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	u32 flags = VMEM_CHANGE_REPLACE | VMEM_CHANGE_SHARED_OK;
+	struct bench_link link;
+	unsigned int level, i;
+
+	for (level = 0; level < bench_top(b); level++) {
+		u64 span = bench_span(b, level + 1), va = second(b, level);
+		struct vmem_mapping list[] = {
+			bench_basic(page, 0, page, RWX),
+			bench_basic(0, 0, page, RWX),
+			bench_protected(0, page, 0, VMEM_W),
+			bench_unmapped(0, page),
+			bench_unmapped(0, span),
+		};
+
+		begin(b, 0);
+		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, page, RWX, 0));
+		b->guest.others = vmem_table(bench_path(b, bench_root(b), 0,
+							level));
+		for (i = 0; i < ARRAY_SIZE(list); i++) {
+			KUNIT_EXPECT_EQ(test, -EINVAL,
+					bench_run(b, &list[i], 1, flags, U64_MAX));
+			bench_check_same(b, "below a table of another pool");
+		}
+		/* it isn't replaced, nor linked to */
+		link = link_of(level, 0);
+		link.their_va = va;
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				bench_run_link(b, &link, flags, U64_MAX));
+		bench_check_same(b, "a link onto a table of another pool");
+		bench_use(b, 1);
+		link = link_of(level, 0);
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				bench_run_link(b, &link, flags, U64_MAX));
+		bench_check_same(b, "a link to a table of another pool");
+		b->guest.others = VMEM_NO_TABLE;
+	}
+}
+
 /* 41: what is present there is in the way; junk isn't, as for any mapping */
 static void link_onto_entries(struct kunit *test)
 {
@@ -722,6 +765,7 @@ static struct kunit_case link_cases[] = {
 	EACH_FORMAT(link_refused),
 	EACH_FORMAT(link_to_nothing),
 	EACH_FORMAT(link_to_what_isnt_ours),
+	EACH_FORMAT(link_between_pools),
 	EACH_FORMAT(link_onto_entries),
 	EACH_FORMAT(link_replaces),
 	EACH_FORMAT(link_replaces_what_cant_go),

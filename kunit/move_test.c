@@ -546,6 +546,44 @@ static void move_what_names_ours(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bench_read(b, ours, 1), bench_leaf(b, bench_data(b, 1)));
 }
 
+/* It isn't copied with the name of a table of another pool. */
+static void move_what_names_others(struct kunit *test)
+{
+	struct bench *b = begin(test);
+	struct vmem_mapping m = bench_basic(bench_span(b, 1), 0, bench_page(b),
+					    RWX);
+
+	b->guest.others = vmem_table(freeze_above_ours(b));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_run(b, &m, 1, 0, U64_MAX));
+	bench_check_same(b, "a copy that names a table of another pool");
+	b->guest.others = VMEM_NO_TABLE;
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
+}
+
+/* One of ours that many entries name: links enough to stop between two of them. */
+static void move_many_links(struct kunit *test)
+{
+	struct bench *b = begin(test);
+	u64 span = bench_span(b, 1), table, ours;
+	struct bench_link link = { .level = 0 };
+	struct vmem_mapping m = bench_unmapped(0, span);
+	u32 nr = min(24U, nr_entries(b->rules)), i;
+
+	table = bench_table(b);
+	bench_put(b, bench_root(b), 0, 2, odd_entry(b, table));
+	ours = bench_take(b, 0, table, 0);
+	for (i = 1; i < nr; i++) {
+		link.our_va = i * span;
+		KUNIT_ASSERT_EQ(test, 0, bench_link(b, &link, 0));
+	}
+	bench_freeze(b, true);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_MOVED |
+			VMEM_CHANGED_UNSHARED);
+	/* those of the frozen table, and of the copy but for one */
+	KUNIT_EXPECT_EQ(test, nr_links(b, ours), 2 * nr - 1);
+}
+
 /* In one call, that the table above moves for another entry is foreseen. */
 static void move_what_names_ours_before(struct kunit *test)
 {
@@ -659,6 +697,8 @@ static struct kunit_case move_cases[] = {
 	EACH_FORMAT(move_stopped_everywhere),
 	EACH_FORMAT(move_while_tables_change),
 	EACH_FORMAT(move_what_names_ours),
+	EACH_FORMAT(move_what_names_others),
+	EACH_FORMAT(move_many_links),
 	EACH_FORMAT(move_what_names_ours_before),
 	EACH_FORMAT(move_what_names_ours_behind),
 	EACH_FORMAT(move_links_run_out),

@@ -121,8 +121,7 @@ static noinline void vmem_ops_put(void *ctx, vmem_table_t table,
 {
 	struct vmem_piece *piece = ctx;
 
-	piece->tables_made -= vmem_pool_object_put(piece->guest, piece->pool,
-						   table, parent, slot);
+	piece->tables_made -= vmem_pool_put(piece->pool, table, parent, slot);
 }
 
 static noinline void vmem_ops_share(void *ctx, vmem_table_t table,
@@ -130,8 +129,7 @@ static noinline void vmem_ops_share(void *ctx, vmem_table_t table,
 {
 	struct vmem_piece *piece = ctx;
 
-	vmem_pool_object_share(piece->guest, piece->pool, &piece->reservation,
-			       table, parent, slot);
+	vmem_pool_share(piece->pool, &piece->reservation, table, parent, slot);
 }
 
 static __always_inline u64 vmem_ops_shares(void *ctx)

@@ -52,9 +52,10 @@ struct vmem_pool_object *vmem_pool_object_at(struct vmem_guest *guest,
  * @level:	at which it is met
  * @parent:	the table that names it, VMEM_NO_TABLE: it is a space's root
  * @slot:	index of the entry
- * @links:	out: how many links it has, when it is ours
+ * @links:	out: how many links it has, when it is of a pool
  *
- * Context: vmem_guest.lock is held.
+ * Context: vmem_guest.lock is held for writing.
+ * Return: not VMEM_MINE.
  */
 enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       vmem_table_t table, unsigned int level,
@@ -62,58 +63,14 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       u32 *links)
 {
 	struct vmem_pool_object *pool;
+	enum vmem_owner owner;
 
+	lockdep_assert_held_write(&guest->lock);
 	pool = vmem_pool_object_at(guest, vmem_table_gpa(table));
-	return pool ? vmem_pool_owner(&pool->pool, table, level, parent, slot,
-				      links) : VMEM_FOREIGN;
-}
-
-/**
- * vmem_pool_object_put() - a link of a table is gone
- * @guest:	the guest
- * @own:	the call's pool, where it most likely belongs
- * @table:	the table, of any pool
- * @parent:	the table that named it
- * @slot:	index of the entry
- *
- * Context: vmem_guest.lock is held for writing.
- * Return: whether it was the last one.
- */
-bool vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
-			  vmem_table_t table, vmem_table_t parent,
-			  unsigned int slot)
-{
-	struct vmem_pool_object *pool;
-
-	lockdep_assert_held_write(&guest->lock);
-	if (vmem_pool_find(own, table) == VMEM_POOL_NONE) {
-		pool = vmem_pool_object_at(guest, vmem_table_gpa(table));
-		pool->pool.generation = own->generation;
-		own = &pool->pool;
-	}
-	return vmem_pool_put(own, table, parent, slot);
-}
-
-/**
- * vmem_pool_object_share() - a table has one link more
- * @guest:	the guest
- * @own:	the call's pool, where it most likely belongs
- * @reservation: the call's
- * @table:	the table, of any pool
- * @parent:	the table that names it
- * @slot:	index of the entry
- *
- * Context: vmem_guest.lock is held for writing.
- */
-void vmem_pool_object_share(struct vmem_guest *guest, struct vmem_pool *own,
-			    struct vmem_reservation *reservation,
-			    vmem_table_t table, vmem_table_t parent,
-			    unsigned int slot)
-{
-	lockdep_assert_held_write(&guest->lock);
-	if (vmem_pool_find(own, table) == VMEM_POOL_NONE)
-		own = &vmem_pool_object_at(guest, vmem_table_gpa(table))->pool;
-	vmem_pool_share(own, reservation, table, parent, slot);
+	if (!pool)
+		return VMEM_FOREIGN;
+	owner = vmem_pool_owner(&pool->pool, table, level, parent, slot, links);
+	return owner == VMEM_MINE ? VMEM_OTHERS : owner;
 }
 
 /**

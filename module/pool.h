@@ -61,13 +61,6 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       vmem_table_t table, unsigned int level,
 				       vmem_table_t parent, unsigned int slot,
 				       u32 *links);
-bool vmem_pool_object_put(struct vmem_guest *guest, struct vmem_pool *own,
-			  vmem_table_t table, vmem_table_t parent,
-			  unsigned int slot);
-void vmem_pool_object_share(struct vmem_guest *guest, struct vmem_pool *own,
-			    struct vmem_reservation *reservation,
-			    vmem_table_t table, vmem_table_t parent,
-			    unsigned int slot);
 struct vmem_link_chunk *vmem_link_chunks_alloc(u64 nr);
 void vmem_link_chunks_lend(struct vmem_guest *guest,
 			   struct vmem_link_chunk *chunks);

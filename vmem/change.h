@@ -286,6 +286,7 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change)
 	change->visited = 0;
 	change->counting = 0;
 	change->moving = 0;
+	change->copying = VMEM_NO_TABLE;
 	change->keeps = 0;
 	change->low = VMEM_LEVELS_MAX;
 }

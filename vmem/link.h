@@ -18,11 +18,12 @@
 /*
  * The table that the mapping in hand links to, as its owner has it now. Return:
  * 0; VMEM_ABSENT; VMEM_PAUSE; -EOPNOTSUPP: tables have one link each; -ENOENT:
- * there is none; -ENXIO; -EINVAL: it isn't ours; -EEXIST: it is, but the guest
+ * there is none; -ENXIO; -EINVAL: it isn't ours, or of another pool; -EEXIST: it is, but the guest
  * put it there; -EOVERFLOW; -EMLINK: it has all the links that it may have.
  */
 static __always_inline int vmem_link_find(const struct vmem_env *e,
-					  struct vmem_place *place,
+					  const struct vmem_change *change,
+					  const struct vmem_place *place,
 					  vmem_table_t *table)
 {
 	const struct vmem_link_mapping *link = &place->m->link;
@@ -53,6 +54,7 @@ static __always_inline int vmem_link_find(const struct vmem_env *e,
 	}
 	switch (e->ops->owner(e->ctx, at, level, parent, slot, &links)) {
 	case VMEM_FOREIGN:
+	case VMEM_OTHERS:
 		return -EINVAL;
 	case VMEM_MISUSED:
 		return -EEXIST;
@@ -63,6 +65,9 @@ static __always_inline int vmem_link_find(const struct vmem_env *e,
 	if (vmem_table_gpa(at) >> e->facts->phys_bits)
 		return -EOVERFLOW;
 	*table = at;
+	/* those that are counted may all be its own */
+	if (!place->apply)
+		links += change->need_links;
 	return links < VMEM_LINKS_MAX ? 0 : -EMLINK;
 }
 
@@ -96,7 +101,7 @@ static __always_inline int vmem_link_entry(const struct vmem_env *e,
 	if (place->class != VMEM_CLASS_NONE &&
 	    !(change->flags & VMEM_CHANGE_REPLACE))
 		return -EEXIST;
-	ret = vmem_link_find(e, place, &table) ?:
+	ret = vmem_link_find(e, change, place, &table) ?:
 	      vmem_change_want(place, level);
 	if (ret)
 		return ret;

@@ -41,7 +41,8 @@ static inline int vmem_change_visit(struct vmem_change *change,
 
 /*
  * May a change go on in a table of @level, which @slot of @parent names? Not
- * where one of ours is named by the guest, or is shared and that isn't meant.
+ * where one of ours is named by the guest, or is shared and that isn't meant,
+ * nor where it is of another pool, as no table hangs below one of another pool.
  * @links: out: how many it has, with @more that it will have; 0: not ours.
  */
 static __always_inline int
@@ -52,6 +53,8 @@ vmem_change_owned(const struct vmem_env *e, const struct vmem_change *change,
 	switch (e->ops->owner(e->ctx, table, level, parent, slot, links)) {
 	case VMEM_MISUSED:
 		return -EEXIST;
+	case VMEM_OTHERS:
+		return -EINVAL;
 	case VMEM_MINE:
 		*links += more;
 		return *links > 1 && !(change->flags & VMEM_CHANGE_SHARED_OK) ?
@@ -324,7 +327,8 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 
 /* In link.h: the table that the mapping in hand links to. */
 static __always_inline int vmem_link_find(const struct vmem_env *e,
-					  struct vmem_place *place,
+					  const struct vmem_change *change,
+					  const struct vmem_place *place,
 					  vmem_table_t *table);
 
 /* Map, both passes: the entry in hand, of a table above level 0. */
@@ -357,7 +361,7 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 		       vmem_map_table(e, change, place) : -EEXIST;
 
 	ret = place->kind == VMEM_KIND_LINK ?
-	      vmem_link_find(e, place, &target) : 0;
+	      vmem_link_find(e, change, place, &target) : 0;
 	ret = ret ?: vmem_change_want(place, place->level);
 	if (ret)
 		return ret;

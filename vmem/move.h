@@ -15,6 +15,7 @@
 
 #include <linux/atomic.h>
 #include <linux/minmax.h>
+#include <linux/string.h>
 
 #include "cursor.h"
 
@@ -153,77 +154,80 @@ static __always_inline bool vmem_move_counted(const struct vmem_env *e,
 	       change->moved[level] == vmem_place_span(e, place, level);
 }
 
-/*
- * How many links has the table of ours that this entry of the table at @parent
- * names? 0: it names none, or not by a link of it.
- */
-static __always_inline u32
-vmem_move_shares(const struct vmem_env *e, u64 entry, unsigned int level,
-		 vmem_table_t parent, unsigned int slot, vmem_table_t *child)
+/* Whose table does this entry of the table at @parent name, if it names one? */
+static __always_inline enum vmem_owner
+vmem_move_owner(const struct vmem_env *e, const vmem_pte_t *host,
+		unsigned int level, vmem_table_t parent, unsigned int slot,
+		vmem_table_t *child, u32 *links)
 {
-	u32 links;
+	u64 entry = vmem_read(host, slot);
 
 	if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE)
-		return 0;
+		return VMEM_FOREIGN;
 	*child = vmem_entry_table(e, entry, level);
-	return e->ops->owner(e->ctx, *child, level - 1, parent, slot,
-			     &links) == VMEM_MINE ? links : 0;
+	return e->ops->owner(e->ctx, *child, level - 1, parent, slot, links);
 }
 
 /*
- * Entries in @host that name tables of ours, by links of the table at @parent;
- * in @most the most links that such a table has.
+ * Both passes: the entries of the table in hand of @level that name tables of
+ * ours. A copy has a link for each. That may be long lists of links to look
+ * through, so it can stop between two entries.
  */
-static __always_inline u64 vmem_move_links(const struct vmem_env *e,
-					   const vmem_pte_t *host,
-					   unsigned int level,
-					   vmem_table_t parent, u32 *most)
+static __always_inline int vmem_move_links(const struct vmem_env *e,
+					   struct vmem_change *change,
+					   const struct vmem_place *place,
+					   unsigned int level)
 {
-	unsigned int i, nr = level ? vmem_nr_entries(e->fmt) : 0;
-	vmem_table_t child;
-	u64 found = 0;
+	unsigned int nr = level ? vmem_nr_entries(e->fmt) : 0, looked = 0;
+	vmem_table_t table = place->path.table[level], child;
 	u32 links;
 
-	*most = 0;
-	for (i = 0; i < nr; i++) {
-		links = vmem_move_shares(e, vmem_read(host, i), level, parent,
-					 i, &child);
-		*most = max(*most, links);
-		found += links != 0;
+	if (change->copying != table) {
+		change->copying = table;
+		change->slot = 0;
+		change->most = 0;
+		change->nr_named = 0;
+		memset(change->named, 0, sizeof(change->named));
 	}
-	return found;
+	for (; change->slot < nr; change->slot++) {
+		if (looked >= nr) {
+			if (e->read->pause(e->ctx, 1))
+				return VMEM_PAUSE;
+			looked = 0;
+		}
+		links = 0;
+		switch (vmem_move_owner(e, place->path.host[level], level,
+					table, change->slot, &child, &links)) {
+		case VMEM_OTHERS:
+			return -EINVAL;
+		case VMEM_MINE:
+			change->named[change->slot / 64] |=
+				BIT_ULL(change->slot % 64);
+			change->nr_named++;
+			change->most = max(change->most, links);
+			break;
+		default:
+			break;
+		}
+		looked += links;
+	}
+	return 0;
 }
 
-/*
- * Pass 1: the table in hand of @level will be written. A frozen one will move,
- * and the one above be written.
- */
+/* Pass 1: the table in hand of @level will move. */
 static __always_inline int vmem_move_count(const struct vmem_env *e,
 					   struct vmem_change *change,
 					   const struct vmem_place *place,
 					   unsigned int level)
 {
-	const struct vmem_update_parent *path = &place->path;
-	vmem_pte_t *host;
-	u32 most;
-	int ret;
-
-	for (; level < e->fmt->nr_levels; level++) {
-		if (vmem_move_counted(e, change, place, level))
-			continue;
-		ret = vmem_change_reach(e, path->table[level], &host);
-		if (ret != VMEM_FROZEN)
-			return ret;
-		change->need_links += vmem_move_links(e, path->host[level],
-						      level,
-						      path->table[level], &most);
-		/* whichever of them gets them all */
-		if (most && most + change->need_links > VMEM_LINKS_MAX)
-			return -EMLINK;
-		change->need++;
-		change->moving |= BIT(level);
-		change->moved[level] = vmem_place_span(e, place, level);
-	}
+	change->copying = VMEM_NO_TABLE;
+	change->need_links += change->nr_named;
+	/* whichever of them gets them all */
+	if (change->most && change->most + change->need_links > VMEM_LINKS_MAX)
+		return -EMLINK;
+	change->need++;
+	change->moving |= BIT(level);
+	change->moved[level] = vmem_place_span(e, place, level);
 	return 0;
 }
 
@@ -274,28 +278,30 @@ static __always_inline int vmem_move_table(const struct vmem_env *e,
 	unsigned int i, nr = vmem_nr_entries(e->fmt);
 	vmem_table_t old = path->table[level], copy, child;
 	vmem_pte_t *host;
-	u32 most;
+	u32 links;
 	int ret;
 
 	if (place->begun && e->read->pause(e->ctx, 1))
 		return VMEM_PAUSE;
 	place->begun = true;
+	change->copying = VMEM_NO_TABLE;
 	copy = e->ops->reserved(e->ctx, 0);
-	if (copy == VMEM_NO_TABLE)
+	if (copy == VMEM_NO_TABLE ||
+	    change->nr_named > e->ops->shares(e->ctx))
 		return vmem_change_recount(change);
 	ret = vmem_change_reach(e, copy, &host);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr; i++)
 		WRITE_ONCE(host[i], READ_ONCE(path->host[level][i]));
-	if (vmem_move_links(e, host, level, old, &most) > e->ops->shares(e->ctx))
-		return vmem_change_recount(change);
 	ret = vmem_move_repair(e, change, place, path, level, copy);
 	if (ret)
 		return ret;
-	/* as many as were counted, whatever a vCPU has written since */
-	for (i = 0; level && i < nr && e->ops->shares(e->ctx); i++)
-		if (vmem_move_shares(e, vmem_read(host, i), level, old, i, &child))
+	/* whatever a vCPU has written since */
+	for (i = 0; level && i < nr; i++)
+		if (change->named[i / 64] & BIT_ULL(i % 64) &&
+		    vmem_move_owner(e, host, level, old, i, &child,
+				    &links) == VMEM_MINE)
 			e->ops->share(e->ctx, child, copy, i);
 	path->table[level] = copy;
 	path->host[level] = host;
@@ -305,7 +311,10 @@ static __always_inline int vmem_move_table(const struct vmem_env *e,
 	return 0;
 }
 
-/* Pass 2: move the table in hand of @level, and those above that have to. */
+/*
+ * Both passes: the frozen table in hand of @level moves, those above that have
+ * to before it.
+ */
 static __always_inline int vmem_move_tables(const struct vmem_env *e,
 					    struct vmem_change *change,
 					    struct vmem_place *place,
@@ -325,10 +334,20 @@ static __always_inline int vmem_move_tables(const struct vmem_env *e,
 		path->host[at] = host;
 		break;
 	}
-	do
-		ret = vmem_move_table(e, change, place, path, --at);
-	while (!ret && at > level);
-	return ret;
+	do {
+		at--;
+		if (!place->apply && vmem_move_counted(e, change, place, at))
+			continue;
+		ret = vmem_move_links(e, change, place, at);
+		if (ret)
+			return ret;
+		ret = place->apply ?
+		      vmem_move_table(e, change, place, path, at) :
+		      vmem_move_count(e, change, place, at);
+		if (ret)
+			return ret;
+	} while (at > level);
+	return 0;
 }
 
 /*
@@ -368,9 +387,7 @@ static __always_inline int vmem_change_wanted(const struct vmem_env *e,
 			place->stays = true;
 			return 0;
 		}
-		ret = place->apply ?
-		      vmem_move_tables(e, change, place, path, level) :
-		      vmem_move_count(e, change, place, level);
+		ret = vmem_move_tables(e, change, place, path, level);
 		host = place->path.host[level];
 	}
 	/* emptied by two mappings of a list: not foreseen, so it stays */

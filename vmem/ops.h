@@ -159,6 +159,7 @@ enum vmem_owner {
 	VMEM_FOREIGN,
 	VMEM_MINE,
 	VMEM_MISUSED,
+	VMEM_OTHERS,
 };
 
 /**
@@ -187,9 +188,11 @@ struct vmem_table_read_ops {
  *		and nothing of the repair of parents is compiled
  * @owner:	is @table, which @slot of @parent names, one of ours? @parent of a
  *		root is VMEM_NO_TABLE. VMEM_FOREIGN: no. VMEM_MINE: yes, in use
- *		at @level, and this is one of its links; *@links tells how many
- *		it has. VMEM_MISUSED: it is a page for tables, but not in use at
- *		this level, or this is no link of it: the guest made it.
+ *		at @level, and this is one of its links. VMEM_MISUSED: it is a
+ *		page for tables, but not in use at this level, or this is no link
+ *		of it: the guest made it. VMEM_OTHERS: it would be ours, but it is
+ *		of another pool. But for VMEM_FOREIGN, *@links tells how many it
+ *		has at @level.
  * @reserve:	see that this call has @nr tables and @links records of links set
  *		aside: 0; VMEM_PAUSE: ask again; VMEM_LINKS: lend @links records;
  *		-ENOSPC; -EAGAIN (it would have, were the quarantine flushed)

@@ -63,7 +63,6 @@ struct vmem_pool_page {
 	u64 generation;		/* quarantined: of the change that freed it */
 	u32 next;		/* in the reservation or in the quarantine */
 	u32 nr_links;
-	u32 dying;		/* the vmem_pool_drop_root() that freed it */
 	u8 state;
 	u8 level;
 };
@@ -103,11 +102,9 @@ struct vmem_pool {
 	u32 hint;		/* no word of @free below this has a bit set */
 	u32 oldest;		/* of the quarantine */
 	u32 newest;
-	u32 dying;
 	u32 drop_page;		/* of vmem_pool_drop_below(): the next page */
 	u32 drop_left;		/* tables in use from there on */
 	u8 drop_levels;		/* still to be done, the one in hand included */
-	bool drop_some;		/* some of this level went */
 	u64 *free;		/* a bit a page */
 	struct vmem_pool_page *pages;
 };
@@ -326,19 +323,30 @@ static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
  *
  * Return: VMEM_FOREIGN when it is no page of this pool.
  */
-static inline enum vmem_owner vmem_pool_owner(const struct vmem_pool *pool,
+static inline enum vmem_owner vmem_pool_owner(struct vmem_pool *pool,
 					      vmem_table_t table,
 					      unsigned int level,
 					      vmem_table_t parent, u32 slot,
 					      u32 *links)
 {
 	u32 page = vmem_pool_find(pool, table);
+	struct vmem_link **at, *link;
 
 	if (page == VMEM_POOL_NONE)
 		return VMEM_FOREIGN;
 	*links = vmem_pool_links(pool, page, level);
-	if (!*links || !*vmem_pool_link(&pool->pages[page], parent, slot))
+	if (!*links)
 		return VMEM_MISUSED;
+	at = vmem_pool_link(&pool->pages[page], parent, slot);
+	link = *at;
+	if (!link)
+		return VMEM_MISUSED;
+	/* to the front: a list may be long, and it is asked for again soon */
+	if (link != pool->pages[page].links) {
+		*at = link->next;
+		link->next = pool->pages[page].links;
+		pool->pages[page].links = link;
+	}
 	return VMEM_MINE;
 }
 
@@ -591,7 +599,8 @@ static inline void vmem_pool_take_root(struct vmem_pool *pool,
  * @link:	storage for its link, as for vmem_pool_take_root()
  *
  * Return: 0; also when it is no page of this pool: nothing is stored then.
- * -EINVAL when it is, and not in use at this level.
+ * -EINVAL when it is, and not in use at this level; -EMLINK: it has all the
+ * links that it may have.
  */
 static inline int vmem_pool_link_root(struct vmem_pool *pool, vmem_table_t root,
 				      unsigned int level,
@@ -603,6 +612,8 @@ static inline int vmem_pool_link_root(struct vmem_pool *pool, vmem_table_t root,
 		return 0;
 	if (!vmem_pool_links(pool, page, level))
 		return -EINVAL;
+	if (pool->pages[page].nr_links >= VMEM_LINKS_MAX)
+		return -EMLINK;
 	vmem_pool_add_link(pool, page, link, VMEM_NO_TABLE, 0);
 	return 0;
 }
@@ -641,7 +652,10 @@ static inline void vmem_pool_untake_root(struct vmem_pool *pool,
 	vmem_pool_release(pool, page);
 }
 
-/* Drop the links of a page that come from tables that are dying. */
+/*
+ * Drop the links of a page that come from tables that are no more: what they
+ * named hung below them, or a guest took the entry away before they were freed.
+ */
 static inline void vmem_pool_drop_dead_links(struct vmem_pool *pool, u32 page)
 {
 	struct vmem_link **at = &pool->pages[page].links;
@@ -651,19 +665,11 @@ static inline void vmem_pool_drop_dead_links(struct vmem_pool *pool, u32 page)
 			     vmem_pool_find(pool, (*at)->parent);
 
 		if (parent != VMEM_POOL_NONE &&
-		    pool->pages[parent].state == VMEM_POOL_QUARANTINED &&
-		    pool->pages[parent].dying == pool->dying)
+		    pool->pages[parent].state != VMEM_POOL_USED)
 			vmem_pool_cut_link(pool, page, at);
 		else
 			at = &(*at)->next;
 	}
-}
-
-static inline void vmem_pool_drop(struct vmem_pool *pool, u32 page)
-{
-	pool->pages[page].dying = pool->dying;
-	pool->drop_some = true;
-	vmem_pool_quarantine(pool, page);
 }
 
 /**
@@ -686,10 +692,9 @@ static inline bool vmem_pool_drop_root(struct vmem_pool *pool,
 
 	if (page == VMEM_POOL_NONE)
 		return false;
-	pool->dying++;
 	pool->drop_levels = level + 1;
 	pool->drop_left = 0;
-	vmem_pool_drop(pool, page);
+	vmem_pool_quarantine(pool, page);
 	return true;
 }
 
@@ -710,10 +715,8 @@ static inline bool vmem_pool_drop_below(struct vmem_pool *pool)
 
 	for (step = 0; step < VMEM_POOL_STEP; step++) {
 		if (!pool->drop_left) {
-			/* nothing hangs below a level of which nothing went */
-			if (!pool->drop_some || !--pool->drop_levels)
+			if (!--pool->drop_levels)
 				return false;
-			pool->drop_some = false;
 			pool->drop_page = 0;
 			pool->drop_left = pool->nr_used;
 			continue;
@@ -727,7 +730,7 @@ static inline bool vmem_pool_drop_below(struct vmem_pool *pool)
 			continue;
 		vmem_pool_drop_dead_links(pool, page);
 		if (!desc->nr_links)
-			vmem_pool_drop(pool, page);
+			vmem_pool_quarantine(pool, page);
 	}
 	return true;
 }

@@ -588,6 +588,11 @@ struct vmem_change {
 	u8 keeps;		/* bit n: the table of level n won't be empty */
 	u8 recounts;		/* passes begun again for want of a table */
 	bool copied;		/* a table moved since VMEM_PHASE_BEGIN */
+	vmem_table_t copying;	/* a table whose entries are being looked at */
+	u32 slot;		/* how far */
+	u32 most;		/* links of a table of ours that they name */
+	u32 nr_named;		/* entries that name one */
+	u64 named[8];		/* which */
 	u8 low;			/* tables of this level and above were visited */
 };
 
@@ -644,7 +649,8 @@ static __always_inline void vmem_void(void)
  * Return: 0; VMEM_ABSENT, VMEM_PAUSE, VMEM_LINKS: call again. Refused with
  * nothing of the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
  * -EINVAL (alignment, a range that isn't canonical, overlaps in an atomic
- * list; a link to a table that isn't ours, or where it is already),
+ * list; a link to a table that isn't ours, or where it is already; a table of
+ * another pool would be entered, or be named by one of this),
  * -EOVERFLOW (a sum wraps, or an address is wider than the space's,
  * that of a new table included),
  * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped

@@ -39,7 +39,7 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 					unsigned int level, vmem_table_t parent,
 					unsigned int slot, u32 *links)
 {
-	const struct guest *guest = ctx;
+	struct guest *guest = ctx;
 
 	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
 }

@@ -210,8 +210,8 @@ int vmem_pool_stat(struct vmem_guest *guest, struct vmem_ioc_pool_stat *arg);
  * Return: 0; -EINVAL: alignment of the root, a root that is a page of a pool
  * and not in use at that level, facts that no vCPU has; -EOVERFLOW: the root
  * lies beyond the width; -EOPNOTSUPP: unknown format or flag; -ENOENT, -EINVAL:
- * the pool; -ENOSPC, -EAGAIN: NEW, and the pool has no table; -ENOMEM; -E2BIG,
- * -EFAULT, -EACCES.
+ * the pool; -EMLINK: the root has all the links that it may have; -ENOSPC,
+ * -EAGAIN: NEW, and the pool has no table; -ENOMEM; -E2BIG, -EFAULT, -EACCES.
  */
 int vmem_space_create(struct vmem_guest *guest,
 		      struct vmem_ioc_space_create *arg);
@@ -235,7 +235,8 @@ int vmem_space_get(struct vmem_guest *guest, struct vmem_ioc_space_get *arg);
  * VMEM_IOC_MAP_ATOMIC the whole list.
  *
  * Return: 0; -ENOENT: the space; -EINVAL: alignment, length 0, a range that is
- * not canonical, no pool, mappings of an atomic list that overlap; -EOVERFLOW:
+ * not canonical, no pool, a table of another pool, mappings of an atomic list
+ * that overlap; -EOVERFLOW:
  * a sum wraps, or an address is wider than the space's; -EEXIST: something is
  * mapped there, or an entry above grants less; -ERANGE: part of a larger leaf;
  * -EMLINK: below a table with more than one link; -ENXIO: a table in no region;
@@ -280,7 +281,7 @@ int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg);
  *
  * Return: as vmem_space_map(); -ENOENT: a space, or there is no table;
  * -EINVAL: not the base of its span, depth 0, spaces of several pools or
- * formats, a table that is no page of the pool; -EMLINK: too many links.
+ * formats, a table that is no page of their pool; -EMLINK: too many links.
  */
 int vmem_space_link(struct vmem_guest *guest, struct vmem_ioc_link *arg);
 

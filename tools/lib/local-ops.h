@@ -48,21 +48,24 @@ static inline bool ops_pause(void *ctx, unsigned int nr)
 	return false;
 }
 
-/* A table of any pool is ours, whichever pool this space takes from. */
 static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 					unsigned int level, vmem_table_t parent,
 					unsigned int slot, u32 *links)
 {
 	const struct local_guest *lg = ctx;
 	struct pool *pool = pool_of(ctx, table);
+	enum vmem_owner owner;
 
 	/* a root that is no page of a pool has a link from each of its spaces */
 	if (table == lg->shared_root) {
 		*links = 1 + lg->changing->twins;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
-	return pool ? vmem_pool_owner(&pool->pool, table, level, parent, slot,
-				      links) : VMEM_FOREIGN;
+	if (!pool)
+		return VMEM_FOREIGN;
+	owner = vmem_pool_owner(&pool->pool, table, level, parent, slot, links);
+	return owner == VMEM_MINE && pool != lg->changing->pool ? VMEM_OTHERS :
+								  owner;
 }
 
 static inline int ops_reserve(void *ctx, u64 nr, u64 links)
@@ -92,14 +95,12 @@ static inline void ops_take(void *ctx, unsigned int level, vmem_table_t parent,
 }
 
 static inline void ops_put(void *ctx, vmem_table_t table,
-			   vmem_table_t parent,
-			   unsigned int slot)
+			   vmem_table_t parent, unsigned int slot)
 {
 	struct local_guest *lg = ctx;
-	struct vmem_pool *pool = &pool_of(lg, table)->pool;
 
-	pool->generation = lg->generation + 1;
-	lg->changing->tables -= vmem_pool_put(pool, table, parent, slot);
+	lg->changing->tables -= vmem_pool_put(&lg->changing->pool->pool, table,
+					      parent, slot);
 }
 
 static inline void ops_share(void *ctx, vmem_table_t table,
@@ -107,7 +108,7 @@ static inline void ops_share(void *ctx, vmem_table_t table,
 {
 	struct local_guest *lg = ctx;
 
-	vmem_pool_share(&pool_of(lg, table)->pool, &lg->reservation, table,
+	vmem_pool_share(&lg->changing->pool->pool, &lg->reservation, table,
 			parent, slot);
 }
 

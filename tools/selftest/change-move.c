@@ -538,6 +538,55 @@ static void frozen_names_pool(u32 format)
 EACH_FORMAT(frozen_names_pool)
 
 /*
+ * Two pools below one root of the guest's: no table of the one names a table
+ * of the other, by a copy, a new table or a link. So each goes with its spaces.
+ */
+static void pools_stay_apart(u32 format)
+{
+	unsigned int levels = levels_of(format);
+	u32 pool, beside, space;
+	struct picture before, after;
+	struct frozen f;
+	u64 tables, at;
+
+	pool_below_begin(&f, format, &tables);
+	at = MAP_POOL + f.p.pages * PAGE;
+	pool = ASSERT_OK(pool_create(f.p.fd, at, 64 * PAGE));
+	beside = ASSERT_OK(space_movable(f.p.fd, format, pool, f.root));
+	space = ASSERT_OK(space_new(f.p.fd, format, pool));
+	before = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+	/* Each of the frozen tables would move, with what it names. */
+	EXPECT_ERR(map_one(f.p.fd, beside, PAGE, MAP_DATA, PAGE, R, 0, NULL),
+		   EINVAL);
+	EXPECT_ERR(unmap(f.p.fd, beside, 512 * GIB, 1024 * GIB - 1, NULL),
+		   EINVAL);
+	/* In place, what is another pool's isn't changed either. */
+	EXPECT_ERR(map_one(f.p.fd, beside, 2 * MIB + PAGE, MAP_DATA, PAGE, R,
+			   VMEM_IOC_MAP_SHARED_OK, NULL), EINVAL);
+	EXPECT_ERR(map_one(f.p.fd, beside, GIB + 2 * MIB, MAP_DATA, PAGE, R,
+			   VMEM_IOC_MAP_SHARED_OK, NULL), EINVAL);
+	EXPECT_ERR(protect(f.p.fd, beside, GIB, GIB + PAGE - 1, 0, W,
+			   VMEM_IOC_RANGE_SHARED_OK, NULL), EINVAL);
+	EXPECT_ERR(unmap(f.p.fd, beside, GIB, GIB + PAGE - 1, NULL), EINVAL);
+	EXPECT_ERR(link_table(f.p.fd, space, 0, beside, 2 * MIB, levels - 1, 0,
+			      NULL), EINVAL);
+	after = picture_take(f.p.fd, f.p.g.mem, f.p.g.len);
+	EXPECT(picture_same(&before, &after));
+	expect_moved(&f, 4);
+
+	/* Of the guest's own tables beside them nothing stands in the way. */
+	ASSERT_OK(region_freeze(f.p.fd, f.hand, false));
+	ASSERT_OK(map_one(f.p.fd, beside, 1024 * GIB, MAP_DATA, PAGE, R,
+			  VMEM_IOC_MAP_SHARED_OK, NULL));
+	expect_pool(&f.p, tables, 0);
+	EXPECT_ERR(map_one(f.p.fd, f.p.space, 1024 * GIB + PAGE, MAP_DATA,
+			   PAGE, R, VMEM_IOC_MAP_SHARED_OK, NULL), EINVAL);
+	f.p.pool = pool;
+	expect_pool(&f.p, 1 + 3, 0);
+}
+EACH_FORMAT(pools_stay_apart)
+
+/*
  * A range that moves a frozen table and then goes on into one of the pool
  * below it, which is shared by then: refused before anything is done, or done.
  */
@@ -686,6 +735,7 @@ const struct ktap_case move_cases[] = {
 	CASE_FORMATS(move_exhausted),
 	CASE_FORMATS(move_twins),
 	CASE_FORMATS(frozen_names_pool),
+	CASE_FORMATS(pools_stay_apart),
 	CASE_FORMATS(move_then_below),
 	CASE_FORMATS(move_beside_most_links),
 	CASE_FORMATS(thawed),

@@ -216,6 +216,28 @@ static void link_many(struct fixture *fx, struct args *args)
 				     FX_VA, 3, 0, NULL));
 }
 
+/*
+ * A table below a root of 5 levels is one that a space of 4 could have: but all
+ * entries of eight such roots name it.
+ */
+static void space_root_many(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 8 + 4), spaces[8], i;
+	u64 va;
+
+	for (i = 0; i < 8; i++)
+		spaces[i] = ASSERT_OK(space_new(fx->g.fd, FMT5, pool));
+	ASSERT_OK(map_one(fx->g.fd, spaces[0], 0, FX_DATA, PAGE, R, 0, NULL));
+	for (i = 1; i < 8 * 512; i++) {
+		va = (u64)((s64)((u64)i << 55) >> 7);
+		ASSERT_OK(link_table(fx->g.fd, spaces[i / 512], va, spaces[0],
+				     0, 1, 0, NULL));
+	}
+	args->space_create.pool = pool;
+	args->space_create.root = entry_get(&fx->g, space_root(fx->g.fd,
+						spaces[0]), 0) & X86_ADDR;
+}
+
 /* Pools that are used up. */
 
 static u32 space_of(struct fixture *fx, u32 pool)
@@ -560,6 +582,7 @@ const struct cell change_cells[] = {
 
 	C(SPACE_CREATE, EINVAL, space_movable_no_pool),
 	C(SPACE_CREATE, ENXIO, space_movable_outside),
+	C(SPACE_CREATE, EMLINK, space_root_many),
 };
 
 const size_t nr_change_cells = ARRAY_SIZE(change_cells);

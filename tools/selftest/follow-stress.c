@@ -22,7 +22,7 @@
 #include "follow.h"
 
 #define REHEARSED	20
-#define ROUNDS	100
+#define ROUNDS	60
 #define GROUP	"follow"
 
 /* Stacks of a fixed size, in memory of our own: nothing else may grow. */

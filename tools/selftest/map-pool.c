@@ -353,6 +353,25 @@ void table_named_elsewhere(void)
 	expect_pool(&p, 4, 0);
 }
 
+/*
+ * A guest that takes an entry away hides what hangs below from an unmap that
+ * frees the table above; the pool has it back with the space.
+ */
+void table_unnamed_by_guest(void)
+{
+	struct pool_guest p;
+	u64 entries[5];
+
+	pool_guest(&p, FMT4, 16);
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	entries_of(&p, 0, entries);
+	entry_set(&p.g, entries[2] & X86_ADDR, 0, 0);
+	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, NULL));
+	expect_pool(&p, 2, 2);
+	ASSERT_OK(destroy(p.fd, p.space));
+	expect_pool(&p, 0, 4);
+}
+
 /* All its tables go with a space, but only after a flush. */
 void space_destroyed(void)
 {

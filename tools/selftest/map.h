@@ -17,6 +17,7 @@ void quarantine_generations(void);
 void lowest_first(void);
 void ranges_of_pool(void);
 void space_destroyed(void);
+void table_unnamed_by_guest(void);
 void spaces_share_pool(void);
 void spaces_share_table(void);
 void table_named_elsewhere(void);
@@ -32,7 +33,8 @@ void view_changes(void);
 	CASE(quarantine_waits), CASE(quarantine_generations),		\
 	CASE(lowest_first), CASE(ranges_of_pool), CASE(space_destroyed),	\
 	CASE(spaces_share_pool), CASE(spaces_share_table),		\
-	CASE(table_named_elsewhere), CASE(budget_exact),		\
+	CASE(table_named_elsewhere), CASE(table_unnamed_by_guest),	\
+	CASE(budget_exact),						\
 	CASE(pool_in_owned), CASE(pool_in_memfd),			\
 	CASE(pool_memory_lost), CASE(view_changes)
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of the pool share: a pool without an engine.
+ */
+#ifndef _VMEM_KUNIT_POOL_TEST_H
+#define _VMEM_KUNIT_POOL_TEST_H
+
+#include "bench.h"
+
+#define TABLE_LG2	12
+#define NR_RANGES	3
+#define NR_PAGES	(5 + 1 + 130)
+#define NR_LINKED	12
+#define NR_RECORDS	(4 * NR_LINKED)
+
+/* Three ranges, the last one of more pages than a word has bits. */
+static const struct vmem_pool_range layout[NR_RANGES] = {
+	{ .gpa = 0x10000, .len = 5 << TABLE_LG2 },
+	{ .gpa = 0x20000, .len = 1 << TABLE_LG2 },
+	{ .gpa = 0x100000000ULL, .len = 130 << TABLE_LG2 },
+};
+
+struct pool_bench {
+	struct vmem_pool pool;
+	struct vmem_link_store store;
+	struct vmem_pool_range ranges[NR_RANGES];
+	struct vmem_reservation res;
+	struct vmem_reservation other;
+	struct vmem_link links[2];
+	struct vmem_link records[NR_RECORDS];
+	u32 lent;		/* of them */
+	u64 used[NR_PAGES];	/* by random_calls() */
+	struct {
+		u32 slots[4];
+		u32 nr;
+	} linked[NR_LINKED];	/* by random_links() */
+};
+
+static inline struct pool_bench *pool_begin(struct kunit *test)
+{
+	struct pool_bench *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	void *storage;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	storage = kunit_kzalloc(test, vmem_pool_bytes(NR_PAGES), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, storage);
+	memcpy(f->ranges, layout, sizeof(layout));
+	vmem_pool_init(&f->pool, f->ranges, NR_RANGES, TABLE_LG2, &f->store,
+		       storage);
+	vmem_reservation_init(&f->res);
+	vmem_reservation_init(&f->other);
+	return f;
+}
+
+/* The address of the n-th page, lowest first. */
+static inline u64 pool_gpa(u32 n)
+{
+	u32 i = 0;
+
+	while (n >= layout[i].len >> TABLE_LG2)
+		n -= layout[i++].len >> TABLE_LG2;
+	return layout[i].gpa + ((u64)n << TABLE_LG2);
+}
+
+static inline void pool_expect(struct kunit *test, const struct pool_bench *f,
+			       u32 nr_free, u32 nr_reserved, u32 nr_used,
+			       u32 nr_quarantined)
+{
+	KUNIT_EXPECT_EQ(test, f->pool.nr_free, nr_free);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_reserved, nr_reserved);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_used, nr_used);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_quarantined, nr_quarantined);
+}
+
+/* One table, of @level, named by @slot of @parent. */
+static inline u64 pool_take(struct kunit *test, struct pool_bench *f,
+			    unsigned int level, u64 parent, u32 slot)
+{
+	u64 gpa;
+
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
+	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
+	vmem_pool_take(&f->pool, &f->res, level, vmem_table(parent), slot);
+	return gpa;
+}
+
+/* Its first link goes. */
+static inline bool pool_put(struct pool_bench *f, u64 table)
+{
+	u32 page = vmem_pool_find(&f->pool, vmem_table(table));
+	const struct vmem_link *link = f->pool.pages[page].links;
+
+	return vmem_pool_put(&f->pool, vmem_table(table), link->parent,
+			     link->slot);
+}
+
+/* Of a table that @slot of 0x5000 names. */
+static inline enum vmem_owner pool_owner(struct pool_bench *f, u64 table,
+					 unsigned int level, u32 slot, u32 *links)
+{
+	return vmem_pool_owner(&f->pool, vmem_table(table), level,
+			       vmem_table(0x5000), slot, links);
+}
+
+static inline void pool_take_root(struct kunit *test, struct pool_bench *f,
+				  u32 level)
+{
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
+	vmem_pool_take_root(&f->pool, &f->res, level, &f->links[0]);
+}
+
+static inline void pool_drop_root(struct kunit *test, struct pool_bench *f,
+				  u64 root, unsigned int level)
+{
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(root),
+						    level, &f->links[0]));
+	while (vmem_pool_drop_below(&f->pool))
+		;
+}
+
+#endif /* _VMEM_KUNIT_POOL_TEST_H */
