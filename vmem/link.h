@@ -18,8 +18,9 @@
 /*
  * The table that the mapping in hand links to, as its owner has it now. Return:
  * 0; VMEM_ABSENT; VMEM_PAUSE; -EOPNOTSUPP: tables have one link each; -ENOENT:
- * there is none; -ENXIO; -EINVAL: it isn't ours, or of another pool; -EEXIST: it is, but the guest
- * put it there; -EOVERFLOW; -EMLINK: it has all the links that it may have.
+ * there is none; -ENXIO; -EINVAL: it isn't ours, or of another pool; -EEXIST: it
+ * is, but the guest put it there; -EOVERFLOW; -EMLINK: it has all the links that
+ * it may have.
  */
 static __always_inline int vmem_link_find(const struct vmem_env *e,
 					  const struct vmem_change *change,

@@ -56,7 +56,7 @@ static const struct row matrix[] = {
 	{ REGION_SET,	"n x x x a x x g w x m m m p p y d d g x k" },
 	{ POOL_CREATE,	"n x x x x x x x x h x m m p p f d d g x k" },
 	{ POOL_STAT,	"n x x x a x x g w x m m m p p y d d g u k" },
-	{ SPACE_CREATE,	"n x x x x x x x x x m m m x x f d d x u k" },
+	{ SPACE_CREATE,	"n x x x x x x x x x m m x x x f d d x u k" },
 	{ SPACE_GET,	"n x x x a x x g w x m m m p p y d d g u k" },
 	{ MAP,		"n x x x x x x x x x x x x x x f d d x u k" },
 	{ UNMAP,	"n x x x x x x x x x x x x x x f d d x u k" },
