@@ -282,6 +282,15 @@ u64 guest_shares(void *ctx)
 	return guest->reservation.links;
 }
 
+u32 guest_mark(void *ctx, vmem_table_t table, vmem_table_t parent,
+	       unsigned int slot, enum vmem_mark mark, u32 check)
+{
+	struct guest *guest = ctx;
+
+	return vmem_link_mark(&guest->pool, &guest->reservation, table, parent,
+			      slot, mark, check);
+}
+
 void guest_update_root(void *ctx, unsigned int level)
 {
 	struct guest *guest = ctx;

@@ -135,6 +135,8 @@ void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
 void guest_share(void *ctx, vmem_table_t table, vmem_table_t parent,
 		 unsigned int slot);
 u64 guest_shares(void *ctx);
+u32 guest_mark(void *ctx, vmem_table_t table, vmem_table_t parent,
+	       unsigned int slot, enum vmem_mark mark, u32 check);
 void guest_update_root(void *ctx, unsigned int level);
 void guest_unreserve(struct guest *guest);
 
@@ -153,6 +155,7 @@ static const struct vmem_table_ops guest_ops __maybe_unused = {
 	.put		= guest_put,
 	.share		= guest_share,
 	.shares		= guest_shares,
+	.mark		= guest_mark,
 	.update_root	= guest_update_root,
 };
 

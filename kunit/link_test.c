@@ -697,6 +697,92 @@ static void shared_unmap_whole(struct kunit *test)
 	}
 }
 
+/*
+ * All places of a table in one range, or in a list: what keeps it from being
+ * emptied at the last of them is seen before the first is done.
+ */
+static void shared_unmap_all_places(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1), table;
+	struct vmem_mapping list[2];
+	struct bench_link link;
+	u64 budget;
+	int ret;
+
+	/* two places side by side, below them a table of leaves */
+	begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, page, 0, page, RWX, 0));
+	link = link_of(0, span);
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	list[0] = bench_unmapped(0, 2 * span);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, 0));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 2);
+
+	/* it has room for the root, one below, and no more than one of these */
+	begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, span, 0, page, RWX, 0));
+	link = link_of(bench_top(b) - 1, bench_upper(b));
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	list[0] = bench_unmapped(bench_upper(b), -bench_upper(b));
+	list[1] = bench_unmapped(0, -bench_upper(b));
+	for (budget = 0; budget < 10; budget++) {
+		ret = bench_run(b, list, 2, VMEM_CHANGE_ATOMIC, budget);
+		if (!ret)
+			break;
+		KUNIT_EXPECT_EQ(test, ret, -E2BIG);
+		bench_check_same(b, "over the budget at the last place");
+	}
+	KUNIT_EXPECT_EQ(test, 0, ret);
+	KUNIT_EXPECT_GT(test, budget, bench_top(b));
+
+	/* what is below may not be written */
+	begin(b, 0);
+	table = bench_frozen_table(b);
+	bench_write(b, table, 0, bench_leaf(b, 0));
+	bench_put(b, bench_root(b), span, 1, bench_table_entry(b, table));
+	link = link_of(bench_top(b) - 1, bench_upper(b));
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	KUNIT_EXPECT_EQ(test, -EROFS,
+			bench_change(b, list, 2, VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	/* each of them is the last, as long as the other is there */
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 1, 0));
+	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+	KUNIT_EXPECT_EQ(test, -EROFS, bench_change(b, &list[1], 1, 0));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+}
+
+/* Mapping by two places of one table: what the one fills is a hole to the other. */
+static void shared_map_twice(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1);
+	u32 meant = VMEM_CHANGE_SHARED_OK;
+	struct bench_link link = link_of(0, span);
+	struct vmem_mapping list[2];
+
+	begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	list[0] = bench_basic(page, 0, page, RWX);
+	list[1] = bench_basic(span + page, 0, page, RWX);
+	KUNIT_EXPECT_EQ(test, -EEXIST,
+			bench_change(b, list, 2, meant | VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 2, meant |
+			VMEM_CHANGE_ATOMIC | VMEM_CHANGE_REPLACE));
+	/* one by one, the first is there */
+	list[0] = bench_unmapped(0, page);
+	list[1] = bench_unmapped(span + page, page);
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2, meant));
+	list[0] = bench_basic(0, 0, 2 * span, RWX);
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 1, meant));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	list[0] = bench_basic(0, 0, span, RWX);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, meant));
+}
+
 /* Tables of ours within a shared one: each has but one link. */
 static void shared_in_shared(struct kunit *test)
 {
@@ -777,6 +863,8 @@ static struct kunit_case link_cases[] = {
 	EACH_FORMAT(link_over_budget),
 	EACH_FORMAT(shared_change),
 	EACH_FORMAT(shared_unmap_whole),
+	EACH_FORMAT(shared_unmap_all_places),
+	EACH_FORMAT(shared_map_twice),
 	EACH_FORMAT(shared_in_shared),
 	EACH_FORMAT(shared_root),
 	{}

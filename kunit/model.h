@@ -168,6 +168,8 @@ struct model_needs {
 		bool moves;
 		u32 perms;	/* of the entry that is made for it */
 	} tables[NEEDS_MAX];
+	u32 leaving[POOL_TABLES];	/* links of each that will go */
+	u64 entered[POOL_TABLES];	/* where each is mapped into, and 1 */
 };
 
 /**
@@ -257,6 +259,8 @@ struct model_path {
  * May a change go on in the table of @level, below the one of the path? Of one
  * of ours @links tells how many links it has, or will have, 0 of others.
  */
+u32 *model_leaving(struct model *model, u64 table);
+u64 *model_entered(struct model *model, u64 table);
 int model_enter(struct model *model, const struct model_path *path, u64 table,
 		unsigned int level, u64 va, u32 *links);
 bool model_writable(const struct model *model, const struct model_path *path,

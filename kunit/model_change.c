@@ -161,6 +161,20 @@ int model_check_perms(const struct vmem_mapping *m, unsigned int level,
 	return (needs & granted) == needs ? 0 : -EEXIST;
 }
 
+/* A shared table is mapped into at one of its places, or holes aren't needed. */
+static int enter_once(struct model *model, u64 table, u64 base, u32 links)
+{
+	u64 *entered;
+
+	if (links < 2 || model->flags & VMEM_CHANGE_REPLACE)
+		return 0;
+	entered = model_entered(model, table);
+	if (*entered && *entered != base + 1)
+		return -EEXIST;
+	*entered = base + 1;
+	return 0;
+}
+
 static int check_page(struct model *model, const struct vmem_mapping *m,
 		      u64 va, struct model_result *result)
 {
@@ -182,7 +196,10 @@ static int check_page(struct model *model, const struct vmem_mapping *m,
 			ret = model_check_perms(m, level, leaf_attrs(m) & VMEM_RWXU,
 						decoded.attrs) ?:
 			      model_enter(model, &path, decoded.gpa, level - 1,
-					  va, &links);
+					  va, &links) ?:
+			      enter_once(model, decoded.gpa,
+					 va & -entry_span(model->rules, level),
+					 links);
 			if (ret)
 				return model_stop(result, va, level, ret);
 			table = decoded.gpa;
@@ -280,6 +297,8 @@ void model_begin(struct model *model)
 {
 	model->needs.nr = 0;
 	model->needs.many = false;
+	memset(model->needs.leaving, 0, sizeof(model->needs.leaving));
+	memset(model->needs.entered, 0, sizeof(model->needs.entered));
 	model->checking = true;
 }
 

@@ -74,7 +74,9 @@ void model_add_link(struct model *model, u64 table, u64 parent, u32 slot)
 	struct model_kept *kept = &model->kept;
 
 	/* the suites make no more: what is behind is not looked at */
-	if (kept->nr_links == MODEL_LINKS_MAX)
+	if (kept->nr_links == MODEL_LINKS_MAX ||
+	    (parent != MODEL_NO_PARENT &&
+	     model_count_links(model, page_number(model, table), parent, slot)))
 		return;
 	kept->links[kept->nr_links++] = (struct model_link){
 		.parent = parent, .slot = slot,
@@ -123,8 +125,7 @@ void model_drop_root(struct model *model, u64 root)
 
 			mine = link.parent == MODEL_NO_PARENT ? NULL :
 			       model_page(model, link.parent);
-			again = mine && mine->state == MODEL_WAITS &&
-				mine->generation == model->generation;
+			again = mine && mine->state != MODEL_USED;
 			if (again)
 				model_drop_link(model, guest_gpa(&model->guest,
 								 PART_POOL, link.page),
@@ -151,6 +152,16 @@ bool model_is_zero(struct model *model, u64 table)
 	return true;
 }
 
+u32 *model_leaving(struct model *model, u64 table)
+{
+	return &model->needs.leaving[page_number(model, table)];
+}
+
+u64 *model_entered(struct model *model, u64 table)
+{
+	return &model->needs.entered[page_number(model, table)];
+}
+
 int model_enter(struct model *model, const struct model_path *path, u64 table,
 		unsigned int level, u64 va, u32 *links)
 {
@@ -161,10 +172,13 @@ int model_enter(struct model *model, const struct model_path *path, u64 table,
 
 	*links = 0;
 	if (mine) {
-		if (mine->state != MODEL_USED || mine->level != level ||
+		if (mine->state != MODEL_USED ||
 		    !model_count_links(model, page_number(model, table), parent,
 				       slot))
 			return -EEXIST;
+		/* another format's */
+		if (mine->level != level)
+			return -EINVAL;
 		*links = mine->links;
 		/* a copy of the table above will link to it too */
 		if (!root && model_moves(model, level + 1, va))

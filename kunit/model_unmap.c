@@ -64,6 +64,12 @@ static bool is_like_leaf(struct job *job, const struct spot *spot, int *err)
 	if (spot->decoded.kind == IS_TABLE) {
 		*err = model_enter(model, &job->path, spot->decoded.gpa,
 				   spot->level - 1, spot->va, &links);
+		/* the last of its links that is left by then */
+		if (model->checking && spot->covered && links > 1 &&
+		    links - *model_leaving(model, spot->decoded.gpa) == 1) {
+			links = 1;
+			*err = 0;
+		}
 		/* others have it: the frozen table too, which stays as it is */
 		if (!*err && spot->covered &&
 		    (links > 1 || (links && model->guest.movable &&
@@ -110,6 +116,10 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 			continue;
 		}
 		if (is_like_leaf(job, &spot, &err)) {
+			bool shared = err == -EMLINK;
+
+			if (err == -EINVAL)
+				return model_stop(job->result, spot.at, level, err);
 			if (!spot.covered) {
 				*empty = false;
 				if (err)
@@ -120,6 +130,8 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 			err = model_want(model, &job->path, level, spot.va);
 			if (err)
 				return model_stop(job->result, spot.at, level, err);
+			if (shared && !model_moves(model, level, spot.va))
+				++*model_leaving(model, spot.decoded.gpa);
 			continue;
 		}
 		if (is_let_go_of(job, &spot)) {

@@ -397,6 +397,39 @@ static void move_pool_empty(struct kunit *test)
 	}
 }
 
+/* 13: unmapping and protecting are counted as mapping is, when tables move */
+static void move_pool_empty_for_less(struct kunit *test)
+{
+	struct bench *b = begin(test);
+	u64 page = bench_page(b), last = bench_last_index(b) * page;
+	struct vmem_mapping kinds[2];
+	struct vmem_reservation hog;
+	u32 left, i;
+	int ret;
+
+	/* of two leaves one is kept, so that the tables are */
+	kinds[0] = bench_unmapped(last, page);
+	kinds[1] = bench_protected(last, page, 0, VMEM_W);
+	for (i = 0; i < 2; i++) {
+		for (left = 0; left <= b->rules->levels; left++) {
+			reset(b);
+			put_frozen(b, bench_top(b), 0);
+			bench_write(b, bench_path(b, bench_root(b), 0, 0), 0,
+				    bench_leaf(b, bench_data(b, 8)));
+			vmem_reservation_init(&hog);
+			KUNIT_ASSERT_EQ(test, 0,
+					vmem_pool_reserve(&b->guest.pool, &hog,
+							  POOL_TABLES - left, 0));
+			ret = bench_run(b, &kinds[i], 1, 0, U64_MAX);
+			KUNIT_EXPECT_EQ(test, ret, left < b->rules->levels ?
+					-ENOSPC : 0);
+			vmem_pool_unreserve(&b->guest.pool, &hog);
+			if (ret)
+				bench_check_same(b, "no table left to move to");
+		}
+	}
+}
+
 /* A stop at each place, and the same in the same bytes. */
 static void move_stopped_everywhere(struct kunit *test)
 {
@@ -694,6 +727,7 @@ static struct kunit_case move_cases[] = {
 	EACH_FORMAT(move_protect),
 	EACH_FORMAT(move_refused),
 	EACH_FORMAT(move_pool_empty),
+	EACH_FORMAT(move_pool_empty_for_less),
 	EACH_FORMAT(move_stopped_everywhere),
 	EACH_FORMAT(move_while_tables_change),
 	EACH_FORMAT(move_what_names_ours),

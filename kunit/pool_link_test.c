@@ -135,6 +135,71 @@ static void share_after_a_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, links, 2);
 }
 
+/* An entry that a guest took away is made again: it is the link that it was. */
+static void share_again(struct kunit *test)
+{
+	struct pool_bench *f = pool_begin(test);
+	u64 table = pool_take(test, f, 1, 0x5000, 0);
+
+	lend(f, 2);
+	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 0));
+	KUNIT_EXPECT_EQ(test, f->pool.pages[0].nr_links, 2);
+	KUNIT_EXPECT_EQ(test, f->store.nr, 1);
+	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 2));
+	KUNIT_EXPECT_EQ(test, VMEM_LINKS, share(f, table, 0x5000, 3));
+}
+
+static u32 mark(struct pool_bench *f, u64 table, u32 slot, enum vmem_mark what,
+		u32 check)
+{
+	return vmem_link_mark(&f->pool, &f->res, vmem_table(table),
+			      vmem_table(0x5000), slot, what, check);
+}
+
+/* Marks are a pass's own, and each link has one of a sort. */
+static void marks_of_a_pass(struct kunit *test)
+{
+	struct pool_bench *f = pool_begin(test);
+	u64 a = pool_take(test, f, 1, 0x5000, 0), b = pool_take(test, f, 1, 0x5000, 9);
+
+	lend(f, 2);
+	KUNIT_EXPECT_EQ(test, 0, share(f, a, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, 0, share(f, a, 0x5000, 2));
+	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 0, VMEM_MARK_LEAVES, 1));
+	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 0, VMEM_MARK_LEAVES, 1));
+	KUNIT_EXPECT_EQ(test, 1, mark(f, a, 1, VMEM_MARK_LEAVES, 1));
+	KUNIT_EXPECT_EQ(test, 0, mark(f, b, 9, VMEM_MARK_LEAVES, 1));
+	KUNIT_EXPECT_EQ(test, 2, mark(f, a, 2, VMEM_MARK_LEAVES, 1));
+	KUNIT_EXPECT_EQ(test, 2, mark(f, a, 0, VMEM_MARK_LEAVES, 1));
+	/* the next pass of the call; another call */
+	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 1, VMEM_MARK_LEAVES, 2));
+	KUNIT_EXPECT_EQ(test, 1, mark(f, a, 2, VMEM_MARK_LEAVES, 2));
+	vmem_pool_unreserve(&f->pool, &f->res);
+	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 0, VMEM_MARK_LEAVES, 2));
+	/* the other sort */
+	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 1, VMEM_MARK_ENTERED, 2));
+	KUNIT_EXPECT_EQ(test, 1, mark(f, a, 0, VMEM_MARK_ENTERED, 2));
+}
+
+/* What is malformed for one space and not for another hides links. */
+static void admit_equal_facts(struct kunit *test)
+{
+	struct vmem_facts facts = { .reserved = BIT_ULL(51), .phys_bits = 51 };
+	struct pool_bench *f = pool_begin(test);
+
+	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, true));
+	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, false));
+	facts.reserved |= BIT_ULL(63);
+	KUNIT_EXPECT_FALSE(test, vmem_link_admit(&f->store, &facts, false));
+	facts.reserved = BIT_ULL(51);
+	facts.phys_bits = 50;
+	KUNIT_EXPECT_FALSE(test, vmem_link_admit(&f->store, &facts, false));
+	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, true));
+	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, false));
+}
+
 /* 39: what two roots have stays with the one that is left. */
 static void drop_root_that_shares(struct kunit *test)
 {
@@ -253,6 +318,9 @@ static struct kunit_case pool_link_cases[] = {
 	KUNIT_CASE(reserve_links),
 	KUNIT_CASE(share_in_any_order),
 	KUNIT_CASE(share_after_a_flush),
+	KUNIT_CASE(share_again),
+	KUNIT_CASE(marks_of_a_pass),
+	KUNIT_CASE(admit_equal_facts),
 	KUNIT_CASE(drop_root_that_shares),
 	KUNIT_CASE(store_of_two_pools),
 	KUNIT_CASE(random_links),

@@ -300,6 +300,7 @@ static bool make_state(struct toy *toy, u32 state)
 						  FOREIGN_TABLES - 1));
 	bench_write(b, vmem_table_gpa(toy->spaces[1].root), 1,
 		    bench_read(b, bench_root(b), 0));
+	b->spaces[1] = toy->spaces[1];
 	/* what is linked twice is entered once, unless more is meant */
 	toy->aliased = model_aliased(&b->model, 0);
 	return true;
@@ -344,6 +345,8 @@ static void check_aliased(struct toy *toy, int ret)
 {
 	struct bench *b = toy->b;
 
+	if (ret && !b->change.dirty)
+		bench_check_same(b, "a refusal");
 	bench_touched(b);
 	KUNIT_EXPECT_LE(b->test, ret, 0);
 	KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_reserved, 0);
@@ -412,13 +415,19 @@ static void change_ranges(struct toy *toy)
 			m = first & 1 ? bench_protected(va, len, VMEM_COW, 0) :
 			    nr & 1 ? bench_protected(va, len, 0, VMEM_W) :
 				     bench_protected(va, len, VMEM_W, VMEM_COW);
-			try_change(toy, &m, 1, meant);
+			try_change(toy, &m, 1, 0);
+			if (meant)
+				try_change(toy, &m, 1, meant);
 			m = nr == 2 ? bench_cow(va, bench_data(b, 20), len, VMEM_R) :
 				      bench_basic(va, bench_data(b, 20), len,
 						  attrs[nr - 1]);
-			for (flags = 0; flags < 2; flags++)
-				try_change(toy, &m, 1, meant |
-					   (flags ? VMEM_CHANGE_REPLACE : 0));
+			for (flags = 0; flags < 2; flags++) {
+				u32 replace = flags ? VMEM_CHANGE_REPLACE : 0;
+
+				try_change(toy, &m, 1, replace);
+				if (meant)
+					try_change(toy, &m, 1, replace | meant);
+			}
 		}
 	}
 }
@@ -445,9 +454,16 @@ static void change_links(struct toy *toy)
 
 				for (flags = 0; flags < 2; flags++)
 					try_link(toy, &link,
-						 (flags ? VMEM_CHANGE_REPLACE : 0) |
-						 (toy->linked ?
-						  VMEM_CHANGE_SHARED_OK : 0));
+						 flags ? VMEM_CHANGE_REPLACE : 0);
+				if (toy->linked)
+					try_link(toy, &link,
+						 VMEM_CHANGE_REPLACE |
+						 VMEM_CHANGE_SHARED_OK);
+				/* what the other space has there */
+				if (their < NR_PAGES / 2)
+					continue;
+				link.owner = 1;
+				try_link(toy, &link, 0);
 			}
 		}
 	}
@@ -467,7 +483,7 @@ static void change_lists(struct toy *toy)
 		end /= 2;
 	for (; first < end; first++) {
 		for (second = 0; second < NR_PAGES; second++) {
-			for (kinds = 0; kinds < 4; kinds++) {
+			for (kinds = 0; kinds < 5; kinds++) {
 				u64 len = (1 + (second & 1)) * bench_page(b);
 
 				list[0] = kinds & 1 ?
@@ -480,7 +496,17 @@ static void change_lists(struct toy *toy)
 					bench_unmapped(toy_va(b, second & ~1), len) :
 					bench_basic(toy_va(b, second & ~1),
 						    bench_data(b, 16), len, VMEM_R);
-				try_change(toy, list, 2, VMEM_CHANGE_ATOMIC |
+				/* and one by one, Cow, by a path that is given */
+				if (kinds == 4) {
+					list[0] = bench_cow(toy_va(b, first),
+							    bench_data(b, 12),
+							    bench_page(b), VMEM_R);
+					list[0].path_given = true;
+					list[0].path = bench_same_path(b, 1,
+						VMEM_R | VMEM_W | VMEM_X);
+				}
+				try_change(toy, list, 2,
+					   (kinds < 4 ? VMEM_CHANGE_ATOMIC : 0) |
 					   (first & 1 ? VMEM_CHANGE_REPLACE : 0));
 			}
 		}

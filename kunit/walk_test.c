@@ -3,7 +3,7 @@
  * Walks of one space.
  *
  * Points of the behaviour's description that have a case here: 1 (entries in
- * part), 3, 4 (outside), 20 (extents), 21 (holes), 22 (nothing), 23, 24 (both
+ * part), 3, 4 (outside), 20 (extents), 21 (holes), 22 (no range), 23, 24 (both
  * halves), 25 (permissions), 26 (address 0), 36 (a table at another level), 38
  * (hostile tables, the budget).
  */
@@ -244,6 +244,24 @@ static void walk_ranges(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(edges); i++)
 		for (j = i; j < ARRAY_SIZE(edges) && !b->differs; j++)
 			bench_check_walks(b, &b->space, 1, edges[i], edges[j]);
+}
+
+/* 22: the last address before the first, in a page or not: nothing */
+static void walk_no_range(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+
+	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, bench_data(b, 0)));
+	bench_put(b, bench_root(b), page, 0, bench_leaf(b, bench_data(b, 1)));
+	bench_walk(b, &b->space, 1, 1, 0, VMEM_WALK_HOLES, U64_MAX);
+	KUNIT_EXPECT_EQ(test, b->nr_out, 0);
+	bench_walk(b, &b->space, 1, page + 1, page, VMEM_WALK_HOLES, U64_MAX);
+	KUNIT_EXPECT_EQ(test, b->nr_out, 0);
+	bench_walk(b, &b->space, 1, 2 * page, page, VMEM_WALK_HOLES, U64_MAX);
+	KUNIT_EXPECT_EQ(test, b->nr_out, 0);
+	bench_walk(b, &b->space, 1, U64_MAX, 0, VMEM_WALK_HOLES, U64_MAX);
+	KUNIT_EXPECT_EQ(test, b->nr_out, 0);
 }
 
 /* 24: leaves before and behind that hole are no extent */
@@ -535,6 +553,7 @@ static struct kunit_case walk_cases[] = {
 	EACH_FORMAT(walk_root_outside),
 	EACH_FORMAT(walk_malformed_entries),
 	EACH_FORMAT(walk_ranges),
+	EACH_FORMAT(walk_no_range),
 	EACH_FORMAT(walk_halves_are_apart),
 	EACH_FORMAT(walk_holes_of_each_level),
 	EACH_FORMAT(virt_to_phys_one_by_one),

@@ -175,6 +175,9 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 
 	if (space->space.root != root)
 		vmem_space_root_moved(space, root);
+	/* its root could have moved, and didn't: others show the same */
+	if (space->twins && work->change.flush == VMEM_FLUSH_RANGE)
+		vmem_change_flush_all(&work->change);
 	space->tables += piece->tables_made;
 	piece->tables_made = 0;
 	if (work->change.dirty) {

@@ -139,6 +139,16 @@ static __always_inline u64 vmem_ops_shares(void *ctx)
 	return piece->reservation.links;
 }
 
+static noinline u32 vmem_ops_mark(void *ctx, vmem_table_t table,
+				   vmem_table_t parent, unsigned int slot,
+				   enum vmem_mark mark, u32 check)
+{
+	struct vmem_piece *piece = ctx;
+
+	return vmem_link_mark(piece->pool, &piece->reservation, table, parent,
+			      slot, mark, check);
+}
+
 static noinline void vmem_ops_update_root(void *ctx, unsigned int level)
 {
 	struct vmem_piece *piece = ctx;
@@ -164,6 +174,7 @@ static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
 	.put		= vmem_ops_put,
 	.share		= vmem_ops_share,
 	.shares		= vmem_ops_shares,
+	.mark		= vmem_ops_mark,
 	.update_root	= vmem_ops_update_root,
 };
 

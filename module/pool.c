@@ -74,6 +74,23 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 }
 
 /**
+ * vmem_pool_objects_idle() - does no space have a pool, and no pool a table?
+ * @guest:	the guest
+ *
+ * Context: vmem_guest.lock is held for writing.
+ */
+bool vmem_pool_objects_idle(struct vmem_guest *guest)
+{
+	struct vmem_pool_object *pool;
+
+	lockdep_assert_held_write(&guest->lock);
+	list_for_each_entry(pool, &guest->pools, link)
+		if (pool->spaces || pool->pool.nr_used || pool->pool.nr_reserved)
+			return false;
+	return true;
+}
+
+/**
  * vmem_link_chunks_alloc() - records of links, to be lent
  * @nr:		how many are needed, at most VMEM_LINKS_MAX
  *

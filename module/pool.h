@@ -61,6 +61,7 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       vmem_table_t table, unsigned int level,
 				       vmem_table_t parent, unsigned int slot,
 				       u32 *links);
+bool vmem_pool_objects_idle(struct vmem_guest *guest);
 struct vmem_link_chunk *vmem_link_chunks_alloc(u64 nr);
 void vmem_link_chunks_lend(struct vmem_guest *guest,
 			   struct vmem_link_chunk *chunks);

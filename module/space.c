@@ -242,6 +242,9 @@ static int vmem_space_enter(struct vmem_guest *guest,
 		if (IS_ERR(object))
 			return PTR_ERR(object);
 		space->pool = vmem_to_pool(object);
+		if (!vmem_link_admit(&guest->links, &space->space.facts,
+				     vmem_pool_objects_idle(guest)))
+			return -EINVAL;
 	}
 	if (space->flags & VMEM_IOC_SPACE_NEW)
 		ret = vmem_space_make_root(guest, space, piece);

@@ -275,6 +275,7 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 
 static __always_inline void vmem_change_recheck(struct vmem_change *change)
 {
+	change->check++;
 	if (change->phase == VMEM_PHASE_BEGIN || change->phase >= VMEM_PHASE_SWEEP)
 		return;
 	change->phase = VMEM_PHASE_CHECK;

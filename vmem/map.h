@@ -67,27 +67,56 @@ vmem_change_owned(const struct vmem_env *e, const struct vmem_change *change,
 
 /*
  * Does a table of ours, below an entry of @level that is unmapped as a whole,
- * only lose a link? It does where others have it: so has a frozen table that
- * moves, and stays as it was. Return: VMEM_FROZEN: yes; 0; VMEM_ABSENT.
+ * only lose a link? It does where others have it, but for the last of its links
+ * that pass 2 will come to; so has a frozen table that moves, and stays as it
+ * was. Return: VMEM_FROZEN: yes; 0; VMEM_ABSENT.
  */
 static __always_inline int vmem_unmap_unlinks(const struct vmem_env *e,
+					      const struct vmem_change *change,
 					      struct vmem_place *place,
-					      unsigned int level, u32 links)
+					      unsigned int level,
+					      unsigned int slot, u32 links)
 {
 	vmem_pte_t *host;
 	int ret;
 
-	if (links != 1)
-		return links ? VMEM_FROZEN : 0;
-	if (e->ops->movability == VMEM_MAY_NOT_MOVE_TABLE ||
-	    place->writable & BIT(level))
+	if (!links)
 		return 0;
-	ret = vmem_change_reach(e, place->path.table[level], &host);
-	if (!ret) {
-		place->path.host[level] = host;
-		place->writable |= BIT(level);
+	if (!place->apply && vmem_move_counted(e, change, place, level))
+		return VMEM_FROZEN;
+	if (e->ops->movability == VMEM_MAY_MOVE_TABLE &&
+	    !(place->writable & BIT(level))) {
+		ret = vmem_change_reach(e, place->path.table[level], &host);
+		if (ret > 0)
+			return ret;
+		if (!ret) {
+			place->path.host[level] = host;
+			place->writable |= BIT(level);
+		}
 	}
-	return max(ret, 0);
+	if (links > 1 && !place->apply && e->ops->mark)
+		links -= e->ops->mark(e->ctx, place->child,
+				      place->path.table[level], slot,
+				      VMEM_MARK_LEAVES, change->check);
+	return links > 1 ? VMEM_FROZEN : 0;
+}
+
+/*
+ * Map, pass 1: a shared table that is come to by two of its links. What is a
+ * hole now is mapped when pass 2 comes by the second.
+ */
+static __always_inline int vmem_map_twice(const struct vmem_env *e,
+					  const struct vmem_change *change,
+					  const struct vmem_place *place,
+					  vmem_table_t parent, unsigned int slot,
+					  u32 links)
+{
+	if (links < 2 || place->apply || parent == VMEM_NO_TABLE ||
+	    (place->kind != VMEM_KIND_BASIC && place->kind != VMEM_KIND_COW) ||
+	    change->flags & VMEM_CHANGE_REPLACE || !e->ops->mark)
+		return 0;
+	return e->ops->mark(e->ctx, place->child, parent, slot,
+			    VMEM_MARK_ENTERED, change->check) ? -EEXIST : 0;
 }
 
 /* Enter the child. */
@@ -113,14 +142,16 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 	/* seen before the table above moved; after a recheck, in pass 1 too */
 	if (ret == -EMLINK && change->copied)
 		ret = 0;
+	if ((!ret || ret == -EMLINK) && parent != VMEM_NO_TABLE &&
+	    place->kind == VMEM_KIND_UNMAPPED &&
+	    vmem_place_covers(e, place, level + 1)) {
+		ret = vmem_unmap_unlinks(e, change, place, level + 1, slot,
+					 links);
+		ret = ret == VMEM_FROZEN ? -EMLINK : ret;
+	}
+	ret = ret ?: vmem_map_twice(e, change, place, parent, slot, links);
 	if (ret)
 		return ret;
-	if (parent != VMEM_NO_TABLE && place->kind == VMEM_KIND_UNMAPPED &&
-	    vmem_place_covers(e, place, level + 1)) {
-		ret = vmem_unmap_unlinks(e, place, level + 1, links);
-		if (ret)
-			return ret == VMEM_FROZEN ? -EMLINK : ret;
-	}
 	if (!known && place->begun && e->read->pause(e->ctx, 1))
 		return VMEM_PAUSE;
 	ret = e->read->from_phys(e->ctx, place->child, VMEM_READ,

@@ -275,7 +275,7 @@ static __always_inline int vmem_move_table(const struct vmem_env *e,
 					   struct vmem_update_parent *path,
 					   unsigned int level)
 {
-	unsigned int i, nr = vmem_nr_entries(e->fmt);
+	unsigned int i, nr = vmem_nr_entries(e->fmt), odd = 0;
 	vmem_table_t old = path->table[level], copy, child;
 	vmem_pte_t *host;
 	u32 links;
@@ -297,12 +297,16 @@ static __always_inline int vmem_move_table(const struct vmem_env *e,
 	ret = vmem_move_repair(e, change, place, path, level, copy);
 	if (ret)
 		return ret;
-	/* whatever a vCPU has written since */
-	for (i = 0; level && i < nr; i++)
-		if (change->named[i / 64] & BIT_ULL(i % 64) &&
-		    vmem_move_owner(e, host, level, old, i, &child,
+	/* a few a vCPU may have written since; more it hasn't to look for */
+	for (i = 0; level && i < nr && odd < VMEM_LINK_TRIES; i++) {
+		if (!(change->named[i / 64] & BIT_ULL(i % 64)))
+			continue;
+		if (vmem_move_owner(e, host, level, old, i, &child,
 				    &links) == VMEM_MINE)
 			e->ops->share(e->ctx, child, copy, i);
+		else
+			odd++;
+	}
 	path->table[level] = copy;
 	path->host[level] = host;
 	change->changes |= VMEM_CHANGED_MOVED;

@@ -162,6 +162,13 @@ enum vmem_owner {
 	VMEM_OTHERS,
 };
 
+/* What the first pass of a change marks links for. */
+enum vmem_mark {
+	VMEM_MARK_LEAVES,	/* the second will have it go */
+	VMEM_MARK_ENTERED,	/* it maps by this one */
+	VMEM_NR_MARKS,
+};
+
 /**
  * struct vmem_table_read_ops - where tables live, for reading them
  * @from_phys:	the host's address of a table: 0; VMEM_OUTSIDE; VMEM_ABSENT, and
@@ -191,8 +198,8 @@ struct vmem_table_read_ops {
  *		at @level, and this is one of its links. VMEM_MISUSED: it is a
  *		page for tables, but not in use at this level, or this is no link
  *		of it: the guest made it. VMEM_OTHERS: it would be ours, but it is
- *		of another pool. But for VMEM_FOREIGN, *@links tells how many it
- *		has at @level.
+ *		of another pool, or of a space of another format. But for
+ *		VMEM_FOREIGN, *@links tells how many it has.
  * @reserve:	see that this call has @nr tables and @links records of links set
  *		aside: 0; VMEM_PAUSE: ask again; VMEM_LINKS: lend @links records;
  *		-ENOSPC; -EAGAIN (it would have, were the quarantine flushed)
@@ -204,6 +211,8 @@ struct vmem_table_read_ops {
  * @share:	@slot of @parent is one more link of @table, which is ours. NULL:
  *		tables have one link each, and don't move.
  * @shares:	how many more links the records set aside are for; NULL as @share
+ * @mark:	the first pass numbered @check marks this link: how many other links
+ *		of @table it has marked so; NULL as @share
  * @update_root: the first table set aside is now the space's root. Only for
  *		VMEM_MAY_MOVE_TABLE.
  */
@@ -223,6 +232,8 @@ struct vmem_table_ops {
 	void (*share)(void *ctx, vmem_table_t table, vmem_table_t parent,
 		      unsigned int slot);
 	u64 (*shares)(void *ctx);
+	u32 (*mark)(void *ctx, vmem_table_t table, vmem_table_t parent,
+		    unsigned int slot, enum vmem_mark mark, u32 check);
 	void (*update_root)(void *ctx, unsigned int level);
 };
 

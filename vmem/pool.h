@@ -39,21 +39,27 @@ enum vmem_pool_state {
  * @next:	the table's next one
  * @parent:	the table whose entry it is, VMEM_NO_TABLE: it is a space's root
  * @slot:	index of the entry
+ * @pass:	the first pass that marked it last
  */
 struct vmem_link {
 	struct vmem_link *next;
 	vmem_table_t parent;
 	u32 slot;
+	u32 pass;
 };
 
 /**
  * struct vmem_link_store - records of links that the caller lent
  * @spare:	those that are in no list of a table
  * @nr:		of them that are not set aside
+ * @reserved:	what is malformed for all spaces that have a pool
+ * @phys_bits:	and their width of addresses
  */
 struct vmem_link_store {
 	struct vmem_link *spare;
 	u64 nr;
+	u64 reserved;
+	u32 phys_bits;
 };
 
 /* A page of a pool. */
@@ -63,6 +69,8 @@ struct vmem_pool_page {
 	u64 generation;		/* quarantined: of the change that freed it */
 	u32 next;		/* in the reservation or in the quarantine */
 	u32 nr_links;
+	u32 pass;		/* the first pass that marked links last */
+	u16 nr_marked;		/* so many */
 	u8 state;
 	u8 level;
 };
@@ -102,6 +110,7 @@ struct vmem_pool {
 	u32 hint;		/* no word of @free below this has a bit set */
 	u32 oldest;		/* of the quarantine */
 	u32 newest;
+	u32 passes;		/* that marked links */
 	u32 drop_page;		/* of vmem_pool_drop_below(): the next page */
 	u32 drop_left;		/* tables in use from there on */
 	u8 drop_levels;		/* still to be done, the one in hand included */
@@ -111,7 +120,7 @@ struct vmem_pool {
 
 /*
  * What is set aside for a call: pages, in the order in which they will be
- * taken, and records of links.
+ * taken, and records of links. And how its first pass marks links.
  */
 struct vmem_reservation {
 	u32 first;
@@ -120,6 +129,8 @@ struct vmem_reservation {
 	u64 links;
 	u32 at;			/* the last one asked for: its number */
 	u32 at_page;		/* and its page */
+	u32 pass[VMEM_NR_MARKS]; /* numbers that no other has; 0: none yet */
+	u32 check;		/* the call's own number for that pass */
 };
 
 static inline void vmem_reservation_init(struct vmem_reservation *res)
@@ -319,7 +330,10 @@ static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
  * @level:	at which it is met
  * @parent:	the table that names it, VMEM_NO_TABLE: it is a space's root
  * @slot:	index of the entry, 0 for a root
- * @links:	out: how many links it has, when it is ours
+ * @links:	out: how many links it has, when it is a page of this pool
+ *
+ * A table that is met at another level than its own, by one of its links, counts
+ * as another pool's: a space of another format has that link.
  *
  * Return: VMEM_FOREIGN when it is no page of this pool.
  */
@@ -334,7 +348,7 @@ static inline enum vmem_owner vmem_pool_owner(struct vmem_pool *pool,
 
 	if (page == VMEM_POOL_NONE)
 		return VMEM_FOREIGN;
-	*links = vmem_pool_links(pool, page, level);
+	*links = vmem_pool_links(pool, page, pool->pages[page].level);
 	if (!*links)
 		return VMEM_MISUSED;
 	at = vmem_pool_link(&pool->pages[page], parent, slot);
@@ -347,7 +361,64 @@ static inline enum vmem_owner vmem_pool_owner(struct vmem_pool *pool,
 		link->next = pool->pages[page].links;
 		pool->pages[page].links = link;
 	}
-	return VMEM_MINE;
+	return pool->pages[page].level == level ? VMEM_MINE : VMEM_OTHERS;
+}
+
+/**
+ * vmem_link_mark() - vmem_table_ops.mark() for one pool
+ * @pool:	the pool
+ * @res:	the call's reservation
+ * @table:	one of this pool's, in use
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ * @mark:	what for; of a table, the last sort of mark holds
+ * @check:	the call's number for this pass
+ *
+ * Return: how many other links of the table are marked so.
+ */
+static inline u32 vmem_link_mark(struct vmem_pool *pool,
+				 struct vmem_reservation *res,
+				 vmem_table_t table, vmem_table_t parent,
+				 u32 slot, enum vmem_mark mark, u32 check)
+{
+	struct vmem_pool_page *desc = &pool->pages[vmem_pool_find(pool, table)];
+	struct vmem_link *link = *vmem_pool_link(desc, parent, slot);
+
+	if (res->check != check) {
+		memset(res->pass, 0, sizeof(res->pass));
+		res->check = check;
+	}
+	if (!res->pass[mark])
+		res->pass[mark] = ++pool->passes ?: ++pool->passes;
+	if (desc->pass != res->pass[mark]) {
+		desc->pass = res->pass[mark];
+		desc->nr_marked = 0;
+	}
+	if (link->pass != res->pass[mark]) {
+		link->pass = res->pass[mark];
+		desc->nr_marked++;
+	}
+	return desc->nr_marked - 1;
+}
+
+/**
+ * vmem_link_admit() - may a space with these facts change tables?
+ * @store:	of the guest
+ * @facts:	the space's
+ * @first:	no other space has a pool, and no table is in use in any
+ *
+ * Where an entry is malformed for one space and not for another, the one doesn't
+ * see the link that the other made. So all agree in that.
+ */
+static inline bool vmem_link_admit(struct vmem_link_store *store,
+				   const struct vmem_facts *facts, bool first)
+{
+	if (first) {
+		store->reserved = facts->reserved;
+		store->phys_bits = facts->phys_bits;
+	}
+	return store->reserved == facts->reserved &&
+	       store->phys_bits == facts->phys_bits;
 }
 
 /**
@@ -472,7 +543,7 @@ static inline void vmem_pool_take(struct vmem_pool *pool,
 }
 
 /**
- * vmem_pool_share() - a table has one link more
+ * vmem_pool_share() - a table has one link more, if it hasn't that one
  * @pool:	the pool
  * @res:	the call's reservation, with a record of a link
  * @table:	one of this pool's, in use
@@ -484,11 +555,17 @@ static inline void vmem_pool_share(struct vmem_pool *pool,
 				   vmem_table_t table, vmem_table_t parent,
 				   u32 slot)
 {
+	u32 page = vmem_pool_find(pool, table);
 	struct vmem_link *link = pool->store->spare;
 
-	pool->store->spare = link->next;
 	res->links--;
-	vmem_pool_add_link(pool, vmem_pool_find(pool, table), link, parent, slot);
+	/* a guest took the entry away that is made once more */
+	if (*vmem_pool_link(&pool->pages[page], parent, slot)) {
+		pool->store->nr++;
+		return;
+	}
+	pool->store->spare = link->next;
+	vmem_pool_add_link(pool, page, link, parent, slot);
 }
 
 /**
@@ -704,7 +781,7 @@ static inline bool vmem_pool_drop_root(struct vmem_pool *pool,
  *
  * Level by level, the tables that have no other link. No table is read: what a
  * guest wrote into one is of no account. At most VMEM_POOL_STEP pages are
- * looked at in one go.
+ * looked at in one go, or as many links, but those of one table at once.
  *
  * Return: whether there is more to do.
  */
@@ -728,6 +805,7 @@ static inline bool vmem_pool_drop_below(struct vmem_pool *pool)
 		pool->drop_left--;
 		if (desc->level != pool->drop_levels - 1)
 			continue;
+		step += desc->nr_links - 1;
 		vmem_pool_drop_dead_links(pool, page);
 		if (!desc->nr_links)
 			vmem_pool_quarantine(pool, page);

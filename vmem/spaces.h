@@ -565,8 +565,8 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 	u64 page = BIT_ULL(fmt->page_lg2) - 1;
 
 	*walk = (struct vmem_walk){
-		.first	= first & ~page,
-		.last	= last | page,
+		.first	= first <= last ? first & ~page : U64_MAX,
+		.last	= first <= last ? last | page : 0,
 		.flags	= flags,
 		.budget	= budget,
 		.seen	= seen,

@@ -327,7 +327,7 @@ struct vmem_walk {
  * @fmt:	format
  * @walk:	filled in
  * @first:	first address
- * @last:	last address, included; not below @first
+ * @last:	last address, included; below @first: nothing is walked
  * @flags:	VMEM_WALK_*
  * @budget:	tables that may be visited; U64_MAX: any number
  * @seen:	an empty table of what was seen; NULL with VMEM_WALK_FOLLOW
@@ -588,6 +588,7 @@ struct vmem_change {
 	u8 keeps;		/* bit n: the table of level n won't be empty */
 	u8 recounts;		/* passes begun again for want of a table */
 	bool copied;		/* a table moved since VMEM_PHASE_BEGIN */
+	u32 check;		/* the number of pass 1 */
 	vmem_table_t copying;	/* a table whose entries are being looked at */
 	u32 slot;		/* how far */
 	u32 most;		/* links of a table of ours that they name */

@@ -94,6 +94,9 @@ static int change_run(struct local_guest *lg, struct space *space,
 	lg->changing = NULL;
 	if (space->space.root != root)
 		space_root_moved(lg, space, root);
+	/* its root could have moved, and didn't: others show the same */
+	if (space->twins && change->flush == VMEM_FLUSH_RANGE)
+		vmem_change_flush_all(change);
 	if (change->dirty)
 		lg->generation++;
 

@@ -119,6 +119,15 @@ static inline u64 ops_shares(void *ctx)
 	return lg->reservation.links;
 }
 
+static inline u32 ops_mark(void *ctx, vmem_table_t table, vmem_table_t parent,
+			   unsigned int slot, enum vmem_mark mark, u32 check)
+{
+	struct local_guest *lg = ctx;
+
+	return vmem_link_mark(&lg->changing->pool->pool, &lg->reservation,
+			      table, parent, slot, mark, check);
+}
+
 static inline void ops_update_root(void *ctx, unsigned int level)
 {
 	struct local_guest *lg = ctx;
@@ -144,6 +153,7 @@ static const struct vmem_table_ops local_ops = {
 	.put		= ops_put,
 	.share		= ops_share,
 	.shares		= ops_shares,
+	.mark		= ops_mark,
 	.update_root	= ops_update_root,
 };
 

@@ -24,6 +24,17 @@ struct pool *pool_of(struct local_guest *lg, vmem_table_t table)
 	return pool;
 }
 
+/* No space has a pool, and no pool a table. */
+bool pools_idle(const struct local_guest *lg)
+{
+	const struct pool *pool;
+
+	for (pool = lg->pools; pool; pool = pool->next)
+		if (pool->spaces || pool->pool.nr_used)
+			return false;
+	return true;
+}
+
 static int range_compare(const void *a, const void *b)
 {
 	const struct vmem_pool_range *x = a, *y = b;

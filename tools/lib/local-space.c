@@ -211,6 +211,11 @@ int space_create(struct local_guest *lg, void *p)
 		if (!object)
 			goto err_free;
 		space->pool = container_of(object, struct pool, object);
+		if (!vmem_link_admit(&lg->links, &space->space.facts,
+				     pools_idle(lg))) {
+			ret = -EINVAL;
+			goto err_free;
+		}
 	}
 	/* The id first: what follows can be undone no more. */
 	ret = object_add(lg, &space->object, VMEM_IOC_LIST_SPACES);

@@ -224,6 +224,7 @@ void region_free(struct local_guest *lg, struct region *region);
 
 /* local-pool.c */
 struct pool *pool_of(struct local_guest *lg, vmem_table_t table);
+bool pools_idle(const struct local_guest *lg);
 int pool_create(struct local_guest *lg, void *arg);
 int pool_stat(struct local_guest *lg, void *arg);
 int pool_flushed(struct local_guest *lg, void *arg);

@@ -538,6 +538,35 @@ static void frozen_names_pool(u32 format)
 EACH_FORMAT(frozen_names_pool)
 
 /*
+ * Spaces of one frozen root: what is below it, and not frozen, changes for all
+ * of them. It is the vCPUs of all that have to forget it.
+ */
+static void flush_of_twins(u32 format)
+{
+	struct vmem_ioc_change change;
+	struct frozen f;
+	u32 twin;
+
+	frozen_begin(&f, format, 32);
+	/* The root is frozen, and the tables below it aren't. */
+	f.p.g.next = MAP_DATA;
+	leaf_by_hand(&f, 0, MAP_DATA + MIB);
+	frozen_end(&f);
+	twin = ASSERT_OK(space_movable(f.p.fd, format, f.p.pool, f.root));
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, PAGE - 1, &change));
+	EXPECT_EQ(change.out_changes, 0);
+	EXPECT_EQ(change.out_pages, 1);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	/* The only one that can be changed by it. */
+	ASSERT_OK(destroy(f.p.fd, twin));
+	ASSERT_OK(destroy(f.p.fd, f.other));
+	ASSERT_OK(map_one(f.p.fd, f.p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, PAGE - 1, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
+}
+EACH_FORMAT(flush_of_twins)
+
+/*
  * Two pools below one root of the guest's: no table of the one names a table
  * of the other, by a copy, a new table or a link. So each goes with its spaces.
  */
@@ -735,6 +764,7 @@ const struct ktap_case move_cases[] = {
 	CASE_FORMATS(move_exhausted),
 	CASE_FORMATS(move_twins),
 	CASE_FORMATS(frozen_names_pool),
+	CASE_FORMATS(flush_of_twins),
 	CASE_FORMATS(pools_stay_apart),
 	CASE_FORMATS(move_then_below),
 	CASE_FORMATS(move_beside_most_links),

@@ -44,6 +44,19 @@ SET(protect_unwritable, args->protect.space = fx->in_unwritable)
 SET(protect_in_large, args->protect.space = fx->by_hand;
     RANGE(FX_VA_LARGE, FX_VA_LARGE + PAGE - 1))
 
+/* All that have a pool go: they agree in what a vCPU is. */
+static void no_spaces(struct fixture *fx)
+{
+	const u32 ids[] = {
+		fx->space, fx->space5, fx->owner, fx->by_hand, fx->twin[0],
+		fx->twin[1], fx->in_frozen, fx->in_unwritable, fx->movable,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ids); i++)
+		ASSERT_OK(destroy(fx->g.fd, ids[i]));
+}
+
 /* A space whose vCPU has no NX. */
 static u32 without_nx(struct fixture *fx)
 {
@@ -52,8 +65,10 @@ static u32 without_nx(struct fixture *fx)
 		.format = FMT4,
 		.pool = fx->pool,
 	};
-	u32 space = ASSERT_OK(space_create(fx->g.fd, &create));
+	u32 space;
 
+	no_spaces(fx);
+	space = ASSERT_OK(space_create(fx->g.fd, &create));
 	ASSERT_OK(map_one(fx->g.fd, space, FX_VA, FX_DATA, FX_VA_LEN, RWX, 0,
 			  NULL));
 	return space;
@@ -238,6 +253,12 @@ static void space_root_many(struct fixture *fx, struct args *args)
 						spaces[0]), 0) & X86_ADDR;
 }
 
+/* Entries that are malformed for the one and not for the other. */
+SET(space_bits_other, args->space_create.phys_bits = 40)
+SET(space_nxe_other, args->flags = VMEM_IOC_SPACE_NXE_OFF)
+SET(space_new_other, args->space_create.root = 0;
+    args->flags = VMEM_IOC_SPACE_NXE_OFF | VMEM_IOC_SPACE_NEW)
+
 /* Pools that are used up. */
 
 static u32 space_of(struct fixture *fx, u32 pool)
@@ -333,26 +354,40 @@ static u32 narrow(struct fixture *fx, u32 flags, u32 pool, u64 root)
 	return ASSERT_OK(space_create(fx->g.fd, &create));
 }
 
-SET(map_table_wide, args->map.space = narrow(fx, 0, high_pool(fx),
-					    guest_page(&fx->g)))
-SET(map_move_wide, args->map.space = narrow(fx, VMEM_IOC_SPACE_MOVABLE,
-					     high_pool(fx), FX_MOVABLE);
-    args->mappings[0].va = FX_VA + MIB)
-SET(unmap_move_wide, args->unmap.space = narrow(fx, VMEM_IOC_SPACE_MOVABLE,
-						 high_pool(fx), FX_MOVABLE))
-SET(protect_move_wide, args->protect.space = narrow(fx, VMEM_IOC_SPACE_MOVABLE,
-						     high_pool(fx), FX_MOVABLE))
+static u32 only_narrow(struct fixture *fx, u32 flags, u64 root)
+{
+	no_spaces(fx);
+	return narrow(fx, flags, high_pool(fx), root);
+}
 
-/* The table is beyond, and the tables above it are there already. */
+SET(map_table_wide, args->map.space = only_narrow(fx, 0, guest_page(&fx->g)))
+SET(map_move_wide, args->map.space = only_narrow(fx, VMEM_IOC_SPACE_MOVABLE,
+						 FX_MOVABLE);
+    args->mappings[0].va = FX_VA + MIB)
+SET(unmap_move_wide, args->unmap.space = only_narrow(fx, VMEM_IOC_SPACE_MOVABLE,
+						     FX_MOVABLE))
+SET(protect_move_wide, args->protect.space =
+    only_narrow(fx, VMEM_IOC_SPACE_MOVABLE, FX_MOVABLE))
+
+/* The owner has the pages that can be reached, and the link takes tables. */
 static void link_table_wide(struct fixture *fx, struct args *args)
 {
-	u32 pool = high_pool(fx);
-	u64 root = guest_page(&fx->g);
+	struct vmem_ioc_range ranges[2] = {
+		{ FX_TINY, 4 * PAGE }, { FX_HIGH, 16 * PAGE },
+	};
+	struct vmem_ioc_pool_create create = {
+		.size = sizeof(create),
+		.ranges = (uintptr_t)ranges,
+		.nr_ranges = 2,
+	};
 
-	guest_map(&fx->g, root, FX_VA_SMALL, 1, 0, X86_TABLE);
-	args->link.owner = space_of(fx, pool);
-	args->link.space = narrow(fx, 0, pool, root);
-	args->link.our_va = FX_VA_SMALL;
+	no_spaces(fx);
+	ASSERT_OK(region_owned(fx->g.fd, FX_HIGH, 16 * PAGE, NULL));
+	ASSERT_OK(vcall(fx->g.fd, VMEM_IOC_POOL_CREATE, &create));
+	args->link.owner = narrow(fx, VMEM_IOC_SPACE_NEW, create.out_id, 0);
+	ASSERT_OK(map_one(fx->g.fd, args->link.owner, FX_VA, FX_DATA, PAGE,
+			  R | W, 0, NULL));
+	args->link.space = narrow(fx, 0, create.out_id, guest_page(&fx->g));
 }
 
 SET(space_movable_no_pool, args->flags = VMEM_IOC_SPACE_MOVABLE;
@@ -583,6 +618,9 @@ const struct cell change_cells[] = {
 	C(SPACE_CREATE, EINVAL, space_movable_no_pool),
 	C(SPACE_CREATE, ENXIO, space_movable_outside),
 	C(SPACE_CREATE, EMLINK, space_root_many),
+	C(SPACE_CREATE, EINVAL, space_bits_other),
+	C(SPACE_CREATE, EINVAL, space_nxe_other),
+	C(SPACE_CREATE, EINVAL, space_new_other),
 };
 
 const size_t nr_change_cells = ARRAY_SIZE(change_cells);

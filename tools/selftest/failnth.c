@@ -306,6 +306,11 @@ static void fresh_pool(struct fixture *fx)
 			FX_POOL_LEN - 16 * PAGE, MADV_DONTNEED));
 }
 
+static void space_movable_root(struct fixture *fx, struct args *args)
+{
+	args->flags = VMEM_IOC_SPACE_MOVABLE;
+}
+
 static void map_fresh(struct fixture *fx, struct args *args)
 {
 	fresh_pool(fx);
@@ -373,6 +378,23 @@ static void map_move_atomic(struct fixture *fx, struct args *args)
 	args->flags = VMEM_IOC_MAP_ATOMIC;
 }
 
+/* Onto leaves; below a shared table; by permissions that are given. */
+static void map_replace(struct fixture *fx, struct args *args)
+{
+	args->mappings[0].va = FX_VA;
+	args->mappings[0].len = 3 * MIB;
+	args->flags = VMEM_IOC_MAP_REPLACE;
+}
+
+static void map_path(struct fixture *fx, struct args *args)
+{
+	map_fresh(fx, args);
+	args->mappings[0].flags = VMEM_IOC_MAPPING_PATH;
+	args->mappings[0].path = VMEM_IOC_ATTR_R << VMEM_IOC_PATH_SHIFT(1) |
+				 VMEM_IOC_ATTR_R << VMEM_IOC_PATH_SHIFT(2) |
+				 VMEM_IOC_ATTR_R << VMEM_IOC_PATH_SHIFT(3);
+}
+
 static void unmap_move(struct fixture *fx, struct args *args)
 {
 	fresh_pool(fx);
@@ -390,6 +412,14 @@ static void share(struct fixture *fx)
 {
 	ASSERT_OK(link_table(fx->g.fd, fx->space, FX_VA_FREE, fx->owner, FX_VA,
 			     3, 0, NULL));
+}
+
+static void map_shared(struct fixture *fx, struct args *args)
+{
+	share(fx);
+	args->mappings[0].va = FX_VA_FREE + MIB;
+	args->mappings[0].len = PAGE;
+	args->flags = VMEM_IOC_MAP_SHARED_OK;
 }
 
 static void unmap_shared(struct fixture *fx, struct args *args)
@@ -418,6 +448,15 @@ static void protect_shared(struct fixture *fx, struct args *args)
 static void link_fresh(struct fixture *fx, struct args *args)
 {
 	fresh_pool(fx);
+}
+
+static void link_path(struct fixture *fx, struct args *args)
+{
+	fresh_pool(fx);
+	args->link.path_given = 1;
+	args->link.path = VMEM_IOC_ATTR_R << VMEM_IOC_PATH_SHIFT(1) |
+			  VMEM_IOC_ATTR_R << VMEM_IOC_PATH_SHIFT(2) |
+			  VMEM_IOC_ATTR_R << VMEM_IOC_PATH_SHIFT(3);
 }
 
 /* In place of leaves; in place of another link. */
@@ -580,6 +619,8 @@ static const struct trial trials[] = {
 	{ "POOL_STAT", POOL_STAT, NULL, NULL, NULL, false },
 	{ "SPACE_CREATE", SPACE_CREATE, NULL, NULL, NULL, false },
 	{ "SPACE_CREATE_new", SPACE_CREATE, space_new_root, NULL, NULL, false },
+	{ "SPACE_CREATE_movable", SPACE_CREATE, space_movable_root, NULL, NULL,
+	  false },
 	{ "SPACE_GET", SPACE_GET, NULL, NULL, NULL, false },
 	{ "MAP", MAP, map_fresh, NULL, NULL, true },
 	{ "MAP_list", MAP, map_list_of_three, NULL, list_in_part, false },
@@ -589,6 +630,9 @@ static const struct trial trials[] = {
 	{ "MAP_cow", MAP, map_cow, NULL, NULL, true },
 	{ "MAP_move", MAP, map_move, NULL, NULL, true },
 	{ "MAP_move_atomic", MAP, map_move_atomic, NULL, NULL, true },
+	{ "MAP_replace", MAP, map_replace, NULL, NULL, true },
+	{ "MAP_path", MAP, map_path, NULL, NULL, true },
+	{ "MAP_shared", MAP, map_shared, NULL, NULL, true },
 	{ "UNMAP_move", UNMAP, unmap_move, NULL, NULL, true },
 	{ "UNMAP_shared", UNMAP, unmap_shared, NULL, NULL, true },
 	{ "UNMAP_below_shared", UNMAP, unmap_below_shared, NULL, NULL, true },
@@ -596,6 +640,7 @@ static const struct trial trials[] = {
 	{ "PROTECT_move", PROTECT, protect_move, NULL, NULL, true },
 	{ "PROTECT_shared", PROTECT, protect_shared, NULL, NULL, true },
 	{ "LINK", LINK, link_fresh, NULL, NULL, true },
+	{ "LINK_path", LINK, link_path, NULL, NULL, true },
 	{ "LINK_replace", LINK, link_replace, NULL, NULL, true },
 	{ "LINK_replace_shared", LINK, link_replace_shared, NULL, NULL, true },
 	{ "LINK_move", LINK, link_move, NULL, NULL, true },
