@@ -2,7 +2,8 @@
 /*
  * A guest's first page tables with libvmem: map, translate, walk; by the module,
  * or with the argument "local" in this process. (raw.c does the same without the
- * library.)
+ * library.) Memory for tables needs no zeroing: a new table is written whole
+ * before it is linked.
  */
 #include <err.h>
 #include <errno.h>

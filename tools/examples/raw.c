@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * A guest's first page tables by the calls of /dev/vmem: map, translate, walk.
- * (lib.c does the same with libvmem.)
+ * (lib.c does the same with libvmem.) Memory for tables needs no zeroing: a new
+ * table is written whole before it is linked.
  */
 #include <err.h>
 #include <fcntl.h>
