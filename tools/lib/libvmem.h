@@ -208,7 +208,8 @@ int vmem_pool_stat(struct vmem_guest *guest, struct vmem_ioc_pool_stat *arg);
  * @arg:	format, and a root or VMEM_IOC_SPACE_NEW
  *
  * Return: 0; -EINVAL: alignment of the root, a root that is a page of a pool
- * and not in use at that level, facts that no vCPU has; -EOVERFLOW: the root
+ * and not in use at that level, facts that no vCPU has, or that differ from those
+ * of other spaces with a pool; -EOVERFLOW: the root
  * lies beyond the width; -EOPNOTSUPP: unknown format or flag; -ENOENT, -EINVAL:
  * the pool; -EMLINK: the root has all the links that it may have; -ENOSPC,
  * -EAGAIN: NEW, and the pool has no table; -ENOMEM; -E2BIG, -EFAULT, -EACCES.
