@@ -77,6 +77,9 @@ tools: $(TOOLS)
 usertests: $(USERTESTS)
 
 modules modules_install:
+	@[ -e '$(KDIR)/Makefile' ] || { \
+		echo 'no kernel headers in $(KDIR): install them, or give KDIR=' >&2; \
+		exit 2; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $@
 
 load: modules

@@ -12,7 +12,7 @@
 #include <kunit/test.h>
 
 #include "../vmem/vmem.h"
-#include "../vmem/pool.h"
+#include "../vmem/root.h"
 
 enum guest_part {
 	PART_POOL,		/* tables that vmem makes */

@@ -12,7 +12,7 @@
 #include <linux/sched.h>
 
 #include "../vmem/vmem.h"
-#include "../vmem/pool.h"
+#include "../vmem/root.h"
 #include "pages.h"
 #include "pool.h"
 
@@ -140,8 +140,8 @@ static __always_inline u64 vmem_ops_shares(void *ctx)
 }
 
 static noinline u32 vmem_ops_mark(void *ctx, vmem_table_t table,
-				   vmem_table_t parent, unsigned int slot,
-				   enum vmem_mark mark, u32 check)
+				  vmem_table_t parent, unsigned int slot,
+				  enum vmem_mark mark, u32 check)
 {
 	struct vmem_piece *piece = ctx;
 

@@ -10,7 +10,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 
-#include "../vmem/pool.h"
+#include "../vmem/root.h"
 #include "guest.h"
 
 /* A page of records of links, which stays with the guest. */

@@ -7,7 +7,7 @@
 #define _VMEM_BENCH_H
 
 #include "../../vmem/vmem.h"
-#include "../../vmem/pool.h"
+#include "../../vmem/root.h"
 
 #define ENTRIES		512
 #define PAGE		4096ULL

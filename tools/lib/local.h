@@ -14,7 +14,7 @@
 #include <linux/vmem.h>
 
 #include "../../vmem/vmem.h"
-#include "../../vmem/pool.h"
+#include "../../vmem/root.h"
 #include "backend.h"
 
 /* Limits, as INFO tells them; they are those of the module. */

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Changing tables that are shown at several places. Each change is compared with
+ * the model, byte by byte, and link by link.
+ *
+ * Points of the behaviour's description that have a case here: 13 (shared
+ * tables), 16, 18, 39 (users are counted).
+ */
+#include "link_test.h"
+
+DEFINE_ENGINE_PARAMS
+
+/* Below a shared table: refused, at each level and of each kind; or meant */
+static void shared_change(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), va;
+	struct bench_link link;
+	unsigned int level, i;
+
+	for (level = 0; level < bench_top(b); level++) {
+		struct vmem_mapping kinds[] = {
+			bench_basic(page, 0, page, RWX),
+			bench_protected(0, 2 * page, 0, VMEM_W),
+			bench_unmapped(0, page),
+			bench_unmapped(0, 2 * page),
+		};
+
+		link_begin(b, 0);
+		bench_use(b, 1);
+		va = link_second(b, level);
+		link = link_of(level, va);
+		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+		for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+			/* the toy's table of leaves has no more than two pages */
+			if (level == 0 && i == 3 && nr_entries(b->rules) == 2)
+				continue;
+			kinds[i].virt_base += va;
+			KUNIT_EXPECT_EQ(test, -EMLINK,
+					bench_change(b, &kinds[i], 1, 0));
+			KUNIT_EXPECT_EQ(test, b->change.at_level, level + 1);
+			bench_use(b, 0);
+			kinds[i].virt_base -= va;
+			KUNIT_EXPECT_EQ(test, -EMLINK,
+					bench_change(b, &kinds[i], 1, 0));
+			bench_use(b, 1);
+			kinds[i].virt_base += va;
+			KUNIT_EXPECT_EQ(test, 0,
+				bench_change_stopped(b, &kinds[i], 1,
+						     VMEM_CHANGE_SHARED_OK));
+			KUNIT_EXPECT_EQ(test, b->change.flush,
+					i ? VMEM_FLUSH_ALL : VMEM_FLUSH_NONE);
+			link_expect_same(b, va, 0, bench_span(b, level + 1));
+		}
+		/* what is below it goes when it is empty, it itself stays */
+		KUNIT_EXPECT_EQ(test, link_page(b, 0, 0, level)->nr_links, 2);
+		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, va, bench_span(b, level + 1)));
+		KUNIT_EXPECT_TRUE(test, b->change.changes & VMEM_CHANGED_UNSHARED);
+	}
+}
+
+/* 13: of the whole of it, the link goes, meant or not, and the table stays */
+static void shared_unmap_whole(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct bench_link link;
+	unsigned int level;
+	u64 va, span;
+
+	for (level = 0; level < bench_top(b); level++) {
+		struct vmem_mapping m;
+
+		link_begin(b, 0);
+		bench_use(b, 1);
+		va = link_second(b, level);
+		span = bench_span(b, level + 1);
+		link = link_of(level, va);
+		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+		m = bench_unmapped(va, span);
+		KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1,
+							VMEM_CHANGE_SHARED_OK));
+		KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED |
+				(level + 1 < bench_top(b) ? VMEM_CHANGED_FREED : 0));
+		KUNIT_EXPECT_EQ(test, link_page(b, 0, 0, level)->nr_links, 1);
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1 + b->rules->levels);
+	}
+}
+
+/*
+ * All places of a table in one range, or in a list: what keeps it from being
+ * emptied at the last of them is seen before the first is done.
+ */
+static void shared_unmap_all_places(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1), table;
+	struct vmem_mapping list[2];
+	struct bench_link link;
+	u64 budget;
+	int ret;
+
+	/* two places side by side, below them a table of leaves */
+	link_begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, page, 0, page, RWX, 0));
+	link = link_of(0, span);
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	list[0] = bench_unmapped(0, 2 * span);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, 0));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 2);
+
+	/* it has room for the root, one below, and no more than one of these */
+	link_begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, span, 0, page, RWX, 0));
+	link = link_of(bench_top(b) - 1, bench_upper(b));
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	list[0] = bench_unmapped(bench_upper(b), -bench_upper(b));
+	list[1] = bench_unmapped(0, -bench_upper(b));
+	for (budget = 0; budget < 10; budget++) {
+		ret = bench_run(b, list, 2, VMEM_CHANGE_ATOMIC, budget);
+		if (!ret)
+			break;
+		KUNIT_EXPECT_EQ(test, ret, -E2BIG);
+		bench_check_same(b, "over the budget at the last place");
+	}
+	KUNIT_EXPECT_EQ(test, 0, ret);
+	KUNIT_EXPECT_GT(test, budget, bench_top(b));
+
+	/* what is below may not be written */
+	link_begin(b, 0);
+	table = bench_frozen_table(b);
+	bench_write(b, table, 0, bench_leaf(b, 0));
+	bench_put(b, bench_root(b), span, 1, bench_table_entry(b, table));
+	link = link_of(bench_top(b) - 1, bench_upper(b));
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	KUNIT_EXPECT_EQ(test, -EROFS,
+			bench_change(b, list, 2, VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	/* each of them is the last, as long as the other is there */
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 1, 0));
+	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+	KUNIT_EXPECT_EQ(test, -EROFS, bench_change(b, &list[1], 1, 0));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+}
+
+/* Mapping by two places of one table: what the one fills is a hole to the other. */
+static void shared_map_twice(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1);
+	u32 meant = VMEM_CHANGE_SHARED_OK;
+	struct bench_link link = link_of(0, span);
+	struct vmem_mapping list[2];
+
+	link_begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	list[0] = bench_basic(page, 0, page, RWX);
+	list[1] = bench_basic(span + page, 0, page, RWX);
+	KUNIT_EXPECT_EQ(test, -EEXIST,
+			bench_change(b, list, 2, meant | VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 2, meant |
+			VMEM_CHANGE_ATOMIC | VMEM_CHANGE_REPLACE));
+	/* one by one, the first is there */
+	list[0] = bench_unmapped(0, page);
+	list[1] = bench_unmapped(span + page, page);
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2, meant));
+	list[0] = bench_basic(0, 0, 2 * span, RWX);
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 1, meant));
+	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	list[0] = bench_basic(0, 0, span, RWX);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, meant));
+}
+
+/* Tables of ours within a shared one: each has but one link. */
+static void shared_in_shared(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), va = link_second(b, 1);
+	struct bench_link link = link_of(1, va);
+	struct vmem_mapping m;
+
+	link_begin(b, 0);
+	bench_use(b, 1);
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	/* one below it is linked once more, through the link of the other */
+	link = link_of(0, bench_span(b, 1));
+	link.owner = 1;
+	link.their_va = va;
+	if (bench_top(b) > 2) {
+		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link, 0));
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_shared, 2);
+	}
+	/* within the shared one: it has to be meant */
+	link.our_va = va + bench_span(b, 1);
+	KUNIT_EXPECT_EQ(test, -EMLINK, bench_link(b, &link, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, VMEM_CHANGE_SHARED_OK));
+	m = bench_unmapped(va, page);
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK));
+	m = bench_unmapped(va, bench_span(b, 1));
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK));
+	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+}
+
+/* A root that two spaces have: changes are seen in both, if they are meant. */
+static void shared_root(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping m = bench_basic(0, bench_data(b, 2), page, RWX);
+	struct vmem_translation t;
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_link_root(&b->guest.pool, b->space.root,
+						     bench_top(b),
+						     &b->guest.root_links[1]));
+	model_add_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
+	b->spaces[1] = b->space;
+	KUNIT_EXPECT_EQ(test, -EMLINK, bench_change(b, &m, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK));
+	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+	bench_translate(b, &b->spaces[1], 0, &t);
+	KUNIT_EXPECT_EQ(test, t.gpa, bench_data(b, 2));
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK |
+					      VMEM_CHANGE_REPLACE));
+	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+	/* of all there is: a root is emptied, and isn't let go of */
+	m = bench_unmapped(0, -bench_upper(b));
+	KUNIT_EXPECT_EQ(test, -EMLINK, bench_change(b, &m, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK));
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
+	bench_drop_space(b, 1);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+}
+
+static struct kunit_case shared_cases[] = {
+	EACH_FORMAT(shared_change),
+	EACH_FORMAT(shared_unmap_whole),
+	EACH_FORMAT(shared_unmap_all_places),
+	EACH_FORMAT(shared_map_twice),
+	EACH_FORMAT(shared_in_shared),
+	EACH_FORMAT(shared_root),
+	{}
+};
+
+static struct kunit_suite shared_suite = {
+	.name = "vmem_shared",
+	.test_cases = shared_cases,
+};
+
+kunit_test_suite(shared_suite);
