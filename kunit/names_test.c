@@ -5,7 +5,7 @@
  * move a table, and give each of them one link.
  *
  * Points of the behaviour's description that have a case here: 2 (tables are
- * reached by callbacks only), 31.
+ * reached by callbacks only).
  */
 #include "bench.h"
 
