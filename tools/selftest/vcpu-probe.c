@@ -153,7 +153,7 @@ struct outcome probe_access(struct guest *g, struct probe *probe,
 			ktap_give_up();
 		}
 		ASSERT_EQ(outcome.vector, NO_FAULT);
-		ret = serve ? guest_serve(g, probe->frame) : -EFAULT;
+		ret = serve ? guest_serve(g, probe->vcpu) : -EFAULT;
 		if (!ret)
 			continue;
 		ASSERT_EQ(ret, -EFAULT);

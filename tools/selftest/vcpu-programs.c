@@ -90,7 +90,7 @@ static void *carry_on(void *arg)
 	for (;;) {
 		ASSERT_OK(vcpu_run(run->g.vcpu, &exit));
 		if (exit.event == VCPU_FAULT) {
-			ret = guest_serve(&run->g, run->g.vcpu->frame);
+			ret = guest_serve(&run->g, run->g.vcpu);
 			if (!ret)
 				continue;
 			ASSERT_EQ(ret, -EFAULT);

@@ -5,6 +5,7 @@
  * them, what it faults on, what it remembers until it is flushed.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -247,6 +248,49 @@ static void cow_5level(void)
 	cow_levels(5);
 }
 
+/* Both of two vCPUs fault on a Cow page before one is served: there is one copy. */
+static void cow_of_two_levels(unsigned int levels)
+{
+	const __u64 va = 0x7f1234560000;
+	struct probe probes[2];
+	struct vcpu_exit exit;
+	struct guest g;
+	size_t n;
+
+	probes_open(&g, levels, probes, ARRAY_SIZE(probes));
+	ASSERT_OK(guest_freeze(&g, PAGE));
+	map(&g, va, g.frozen.gpa, PAGE, VMEM_IOC_KIND_COW, R);
+	for (n = 0; n < ARRAY_SIZE(probes); n++) {
+		*probes[n].box = (struct probe_box){
+			.access = ACCESS_WRITE, .va = va + n * 8, .value = n + 1,
+		};
+		ASSERT_OK(vcpu_run(probes[n].vcpu, &exit));
+		ASSERT_EQ(exit.event, VCPU_FAULT);
+	}
+	for (n = 0; n < ARRAY_SIZE(probes); n++)
+		ASSERT_OK(guest_serve(&g, probes[n].vcpu));
+	EXPECT_EQ(g.copied, 1);
+	for (n = 0; n < ARRAY_SIZE(probes); n++) {
+		ASSERT_OK(vcpu_run(probes[n].vcpu, &exit));
+		ASSERT_EQ(exit.event, VCPU_OUT);
+	}
+	for (n = 0; n < ARRAY_SIZE(probes); n++)
+		EXPECT_EQ(probe_access(&g, &probes[!n], ACCESS_READ, va + n * 8, 0,
+				       false).value, n + 1);
+	EXPECT_EQ(g.frozen.host[0], 0);
+	guest_close(&g);
+}
+
+static void cow_of_two_4level(void)
+{
+	cow_of_two_levels(4);
+}
+
+static void cow_of_two_5level(void)
+{
+	cow_of_two_levels(5);
+}
+
 static void region(struct vmem_guest *vmem, struct guest *g, __u64 gpa, __u64 len,
 		   __u32 flags)
 {
@@ -288,40 +332,51 @@ static void freeze_tables(struct guest *g)
 	g->spaces[0] = space.out_id;
 }
 
-/* A vCPU runs on frozen tables, and goes on where they move when changed. */
+/* Bits of CR3 that are none of the root's address: PWT and PCD. */
+#define CR3_BITS	0x18ULL
+
+/* vCPUs run on frozen tables, and go on where they move when changed. */
 static void moved_levels(unsigned int levels)
 {
 	const __u64 va = 0x7d0000000000;
 	struct vmem_ioc_mapping mapping = {
 		.va = va, .len = PAGE, .kind = VMEM_IOC_KIND_BASIC, .attrs = R | X,
 	};
+	struct kvm_sregs sregs;
+	struct probe probes[2];
 	unsigned char *before;
-	struct probe probe;
-	__u64 root, cr3;
 	struct guest g;
+	__u64 root;
+	size_t n;
 
-	probes_open(&g, levels, &probe, 1);
+	probes_open(&g, levels, probes, ARRAY_SIZE(probes));
+	ASSERT(!ioctl(probes[1].vcpu->fd, KVM_GET_SREGS, &sregs));
+	sregs.cr3 |= CR3_BITS;
+	ASSERT(!ioctl(probes[1].vcpu->fd, KVM_SET_SREGS, &sregs));
 	map(&g, va, page_code(&g, 1), PAGE, VMEM_IOC_KIND_BASIC, R | X);
 	root = g.roots[0];
 	before = malloc(GUEST_POOL_LEN);
 	ASSERT(before);
 	memcpy(before, g.memory.host + GUEST_POOL_GPA, GUEST_POOL_LEN);
 	freeze_tables(&g);
-	EXPECT_EQ(probe_access(&g, &probe, ACCESS_EXEC, va, 0, false).value, 1);
+	EXPECT_EQ(probe_access(&g, &probes[0], ACCESS_EXEC, va, 0, false).value, 1);
 	EXPECT_EQ(g.roots[0], root);
 
 	mapping.gpa = page_code(&g, 2);
 	ASSERT_OK(guest_map(&g, 0, &mapping, VMEM_IOC_MAP_REPLACE));
 	EXPECT(g.roots[0] != root);
-	ASSERT_OK(vcpu_cr3(probe.vcpu, &cr3));
-	EXPECT_EQ(cr3, g.roots[0]);
-	EXPECT_EQ(probe_access(&g, &probe, ACCESS_EXEC, va, 0, false).value, 2);
+	for (n = 0; n < ARRAY_SIZE(probes); n++) {
+		ASSERT(!ioctl(probes[n].vcpu->fd, KVM_GET_SREGS, &sregs));
+		EXPECT_EQ(sregs.cr3, g.roots[0] | (n ? CR3_BITS : 0));
+		EXPECT_EQ(probe_access(&g, &probes[n], ACCESS_EXEC, va, 0, false).value,
+			  2);
+	}
 	map(&g, va + PAGE, page_code(&g, 3), PAGE, VMEM_IOC_KIND_BASIC, R | X);
-	EXPECT_EQ(probe_access(&g, &probe, ACCESS_EXEC, va + PAGE, 0, false).value, 3);
+	EXPECT_EQ(probe_access(&g, &probes[0], ACCESS_EXEC, va + PAGE, 0, false).value, 3);
 	ASSERT_OK(guest_protect(&g, va, va + 2 * PAGE - 1, R));
-	EXPECT_EQ(probe_access(&g, &probe, ACCESS_EXEC, va, 0, false).error, PF_P | PF_I);
+	EXPECT_EQ(probe_access(&g, &probes[0], ACCESS_EXEC, va, 0, false).error, PF_P | PF_I);
 	unmap(&g, va, PAGE);
-	EXPECT_EQ(probe_access(&g, &probe, ACCESS_READ, va, 0, false).error, 0);
+	EXPECT_EQ(probe_access(&g, &probes[0], ACCESS_READ, va, 0, false).error, 0);
 	EXPECT(!memcmp(before, g.memory.host + GUEST_POOL_GPA, GUEST_POOL_LEN));
 	expect_agreement(&g, 1000, levels);
 	free(before);
@@ -489,6 +544,50 @@ static void flush_levels(unsigned int levels)
 	guest_close(&g);
 }
 
+/* All tables but a few were freed, and vmem knows of no flush since. */
+static void flush_asked_levels(unsigned int levels)
+{
+	struct vmem_ioc_mapping mapping = {
+		.va = FLUSH_VA, .len = PAGE, .kind = VMEM_IOC_KIND_BASIC, .attrs = R,
+	};
+	struct vmem_ioc_map map = {
+		.size = sizeof(map), .nr = 1, .mappings = (unsigned long)&mapping,
+	};
+	struct vmem_ioc_unmap unmap = { .size = sizeof(unmap), .start = FLUSH_VA };
+	struct probe probes[2];
+	struct guest g;
+	__u64 flushes;
+	size_t n;
+	int ret;
+
+	probes_open(&g, levels, probes, ARRAY_SIZE(probes));
+	map.space = unmap.space = g.spaces[0];
+	mapping.gpa = page_of(&g, 5);
+	while (!(ret = vmem_space_map(g.vmem, &map)))
+		mapping.va += 2 << 20;
+	ASSERT_EQ(ret, -ENOSPC);
+	unmap.last = mapping.va - 1;
+	ASSERT_OK(vmem_space_unmap(g.vmem, &unmap));
+	mapping.va = FLUSH_VA;
+	EXPECT_EQ(vmem_space_map(g.vmem, &map), -EAGAIN);
+	flushes = g.flushes;
+	ASSERT_OK(guest_map(&g, 0, &mapping, 0));
+	EXPECT_EQ(g.flushes, flushes + 1);
+	for (n = 0; n < ARRAY_SIZE(probes); n++)
+		EXPECT_EQ(read_now(&g, &probes[n]), 5);
+	guest_close(&g);
+}
+
+static void flush_asked_4level(void)
+{
+	flush_asked_levels(4);
+}
+
+static void flush_asked_5level(void)
+{
+	flush_asked_levels(5);
+}
+
 static void flush_4level(void)
 {
 	flush_levels(4);
@@ -504,9 +603,11 @@ static const struct ktap_case cases[] = {
 	BOTH(non_canonical),
 	BOTH(agreement),
 	BOTH(cow),
+	BOTH(cow_of_two),
 	BOTH(moved),
 	CASE(frozen_memory),
 	BOTH(flush),
+	BOTH(flush_asked),
 	BOTH(programs),
 	BOTH(walk_while_running),
 	CASE(program_corrupted),

@@ -223,6 +223,8 @@ int guest_take(struct guest *g, __u64 len, __u64 *gpa)
 		return failed(g, "guest memory", -ENOMEM);
 	*gpa = g->next;
 	g->next += len;
+	/* a program with a window may have written there */
+	memset(guest_host(g, *gpa, len), 0, len);
 	return 0;
 }
 
@@ -252,35 +254,67 @@ static void set_info(struct guest *g)
 	memcpy(guest_host(g, INFO_GPA, sizeof(info)), &info, sizeof(info));
 }
 
+/* For every vCPU that runs on the old one. */
 static int change_root(struct guest *g, __u32 space, __u64 root)
 {
 	__u64 old = g->roots[space];
+	int ret = 0;
+	__u32 i;
 
 	g->roots[space] = root;
 	set_info(g);
-	return g->vcpu ? vcpu_replace_cr3(g->vcpu, old, root) : 0;
+	for (i = 0; !ret && i < g->machine.nr_vcpus; i++)
+		ret = vcpu_replace_cr3(&g->machine.vcpus[i], old, root);
+	return failed(g, "KVM_SET_SREGS", ret);
+}
+
+/* vmem is told of a flush only when all vCPUs have had it. */
+static int flush(struct guest *g, __u64 generation)
+{
+	struct vmem_ioc_flushed flushed = {
+		.size		= sizeof(flushed),
+		.generation	= generation,
+	};
+	int ret = machine_flush(&g->machine);
+
+	if (ret)
+		return failed(g, "the flush", ret);
+	g->flushes++;
+	return failed(g, "FLUSHED", vmem_guest_flushed(g->vmem, &flushed));
 }
 
 int guest_changed(struct guest *g, __u32 space, const struct vmem_ioc_change *change)
 {
-	struct vmem_ioc_flushed flushed = {
-		.size		= sizeof(flushed),
-		.generation	= change->out_generation,
-	};
 	int ret = 0;
 
 	if (change->out_changes & VMEM_IOC_CHANGE_MOVED &&
 	    change->out_root != g->roots[space])
 		ret = change_root(g, space, change->out_root);
-	if (ret)
-		return failed(g, "KVM_SET_SREGS", ret);
-	if (change->out_flush == VMEM_IOC_FLUSH_NONE)
-		return 0;
-	ret = machine_flush(&g->machine);
-	if (ret)
-		return failed(g, "the flush", ret);
-	g->flushes++;
-	return failed(g, "FLUSHED", vmem_guest_flushed(g->vmem, &flushed));
+	if (ret || change->out_flush == VMEM_IOC_FLUSH_NONE)
+		return ret;
+	return flush(g, change->out_generation);
+}
+
+/*
+ * What follows a changing call, whatever its answer: what was done before it
+ * stopped is to be flushed too.
+ */
+static int after(struct guest *g, __u32 space, const char *call, int answer,
+		 const struct vmem_ioc_change *change)
+{
+	int ret = guest_changed(g, space, change);
+
+	return answer ? failed(g, call, answer) : ret;
+}
+
+/*
+ * Has a call changed nothing since the tables that it wants were freed after the
+ * last flush, and is there one now? Then it is to be called again.
+ */
+static bool flushed_now(struct guest *g, int answer,
+			const struct vmem_ioc_change *change)
+{
+	return answer == -EAGAIN && !flush(g, change->out_generation);
 }
 
 int guest_map(struct guest *g, __u32 space,
@@ -294,10 +328,10 @@ int guest_map(struct guest *g, __u32 space,
 		.mappings	= (unsigned long)mapping,
 	};
 	int ret = vmem_space_map(g->vmem, &map);
-	/* what was done before it stopped is to be flushed too */
-	int after = guest_changed(g, space, &map.change);
 
-	return ret ? failed(g, "MAP", ret) : after;
+	if (flushed_now(g, ret, &map.change))
+		ret = vmem_space_map(g->vmem, &map);
+	return after(g, space, "MAP", ret, &map.change);
 }
 
 int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs)
@@ -313,18 +347,19 @@ int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs)
 		.clear	= all & ~attrs,
 	};
 	int ret = vmem_space_protect(g->vmem, &protect);
-	int after = guest_changed(g, 0, &protect.change);
 
-	return ret ? failed(g, "PROTECT", ret) : after;
+	if (flushed_now(g, ret, &protect.change))
+		ret = vmem_space_protect(g->vmem, &protect);
+	return after(g, 0, "PROTECT", ret, &protect.change);
 }
 
 /* The table at @base of the first space, for all others too. */
 static int link_table(struct guest *g, __u64 base)
 {
-	int ret = 0, after = 0;
+	int ret = 0;
 	__u32 i;
 
-	for (i = 1; !ret && !after && i < g->options.nr_spaces; i++) {
+	for (i = 1; !ret && i < g->options.nr_spaces; i++) {
 		struct vmem_ioc_link link = {
 			.size		= sizeof(link),
 			.space		= g->spaces[i],
@@ -335,9 +370,11 @@ static int link_table(struct guest *g, __u64 base)
 		};
 
 		ret = vmem_space_link(g->vmem, &link);
-		after = guest_changed(g, i, &link.change);
+		if (flushed_now(g, ret, &link.change))
+			ret = vmem_space_link(g->vmem, &link);
+		ret = after(g, i, "LINK", ret, &link.change);
 	}
-	return ret ? failed(g, "LINK", ret) : after;
+	return ret;
 }
 
 /* All that the first space maps but its private page, for all others too. */
@@ -410,11 +447,11 @@ int guest_translate(struct guest *g, __u32 space, __u64 va,
 	return failed(g, "TRANSLATE", vmem_space_translate(g->vmem, &translate));
 }
 
-/* Which space does the vCPU run in? */
-static int current_space(struct guest *g, __u32 *space)
+/* Which space does a vCPU run in? */
+static int current_space(struct guest *g, struct vcpu *vcpu, __u32 *space)
 {
 	__u64 cr3;
-	int ret = vcpu_cr3(g->vcpu, &cr3);
+	int ret = vcpu_cr3(vcpu, &cr3);
 
 	if (ret)
 		return failed(g, "KVM_GET_SREGS", ret);
@@ -424,8 +461,9 @@ static int current_space(struct guest *g, __u32 *space)
 	return -EFAULT;
 }
 
-int guest_serve(struct guest *g, const struct vcpu_frame *frame)
+int guest_serve(struct guest *g, struct vcpu *vcpu)
 {
+	const struct vcpu_frame *frame = vcpu->frame;
 	struct vmem_ioc_mapping copy = {
 		.va	= frame->cr2 & ~(PAGE_SIZE - 1),
 		.len	= PAGE_SIZE,
@@ -439,13 +477,18 @@ int guest_serve(struct guest *g, const struct vcpu_frame *frame)
 	if (frame->vector != VECTOR_PF ||
 	    (frame->error & PF_WRITE_REFUSED) != PF_WRITE_REFUSED)
 		return -EFAULT;
-	ret = current_space(g, &space);
+	ret = current_space(g, vcpu, &space);
 	if (ret)
 		return ret;
 	ret = guest_translate(g, space, copy.va, &result);
 	if (ret)
 		return ret;
-	if (result.status != VMEM_IOC_OK || !(result.leaf & VMEM_IOC_ATTR_COW))
+	if (result.status != VMEM_IOC_OK)
+		return -EFAULT;
+	/* copied for another vCPU since this one's fault */
+	if (result.effective & VMEM_IOC_ATTR_W)
+		return 0;
+	if (!(result.leaf & VMEM_IOC_ATTR_COW))
 		return -EFAULT;
 	from = guest_host(g, result.gpa, PAGE_SIZE);
 	if (!from)

@@ -97,7 +97,7 @@ int guest_take(struct guest *g, __u64 len, __u64 *gpa);
 void *guest_host(const struct guest *g, __u64 gpa, __u64 len);
 
 /**
- * guest_map() - map, and have flushed what is to be flushed
+ * guest_map() - map, and have flushed what is to be flushed, before too
  * @g:		the guest
  * @space:	index of the space
  * @mapping:	what
@@ -121,8 +121,8 @@ int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs);
  * @space:	index of the space
  * @change:	what the call answered
  *
- * A vCPU is given the new root, where it moved, and every vCPU flushes, where
- * vmem asks for it. Only then is vmem told that it was done: tables that were
+ * The vCPUs on a root that moved are given the new one, and every vCPU flushes,
+ * where vmem asks for it. Only then is vmem told that it was done: tables that were
  * freed may be taken again.
  */
 int guest_changed(struct guest *g, __u32 space,
@@ -141,13 +141,14 @@ int guest_start(struct guest *g, __u64 entry);
 /**
  * guest_serve() - serve a fault
  * @g:		the guest
- * @frame:	what the vector says
+ * @vcpu:	that has it
  *
- * A write to a Cow page is given a copy of it to write to.
+ * A write to a Cow page is given a copy of it to write to, if another vCPU was
+ * not given one meanwhile.
  *
  * Return: 0: go on; -EFAULT: not a fault to be served; -errno.
  */
-int guest_serve(struct guest *g, const struct vcpu_frame *frame);
+int guest_serve(struct guest *g, struct vcpu *vcpu);
 
 /**
  * guest_translate() - what vmem says that an address translates to

@@ -34,6 +34,7 @@
 #define CR0_NE		(1ULL << 5)
 #define CR0_WP		(1ULL << 16)
 #define CR0_PG		(1ULL << 31)
+#define CR3_ROOT	0x000ffffffffff000ULL
 #define CR4_PAE		(1ULL << 5)
 #define CR4_PGE		(1ULL << 7)
 #define CR4_OSFXSR	(1ULL << 9)
@@ -155,10 +156,13 @@ int machine_memory(struct machine *m, __u64 gpa, void *host, __u64 len,
 
 /*
  * KVM_SET_SREGS flushes nothing when CR0, CR3, CR4 and EFER are what they were:
- * to write the same CR3 again is no flush. When one of them changes, KVM resets
- * the vCPU's MMU, and before the vCPU runs again, flushes it whole: by its ASID
- * on AMD, by INVEPT and INVVPID on Intel. That is all PCIDs, global pages and
- * paging-structure caches. CR4.PGE is the bit that every vCPU may change.
+ * to write the same CR3 again is no flush. When one of them changes, it resets
+ * the vCPU's MMU and requests KVM_REQ_TLB_FLUSH_GUEST (__set_sregs() of Linux
+ * 6.12), which the statistic tlb_flush counts: before the vCPU runs again, its
+ * ASID is flushed on AMD, its VPID on Intel. By the manuals that is all PCIDs,
+ * global pages and paging-structure caches (APM 2, "TLB Control"; SDM 3,
+ * "Operations That Invalidate Cached Mappings", of INVVPID). CR4.PGE is the bit
+ * that every vCPU may change.
  */
 static int vcpu_flush(struct vcpu *vcpu)
 {
@@ -387,7 +391,7 @@ int vcpu_cr3(struct vcpu *vcpu, __u64 *cr3)
 	int ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
 
 	if (!ret)
-		*cr3 = sregs.cr3;
+		*cr3 = sregs.cr3 & CR3_ROOT;
 	return ret;
 }
 
@@ -396,9 +400,9 @@ int vcpu_replace_cr3(struct vcpu *vcpu, __u64 old, __u64 cr3)
 	struct kvm_sregs sregs;
 	int ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
 
-	if (ret || sregs.cr3 != old)
+	if (ret || (sregs.cr3 & CR3_ROOT) != old)
 		return ret;
-	sregs.cr3 = cr3;
+	sregs.cr3 = cr3 | (sregs.cr3 & ~CR3_ROOT);
 	return call(vcpu->fd, KVM_SET_SREGS, &sregs);
 }
 

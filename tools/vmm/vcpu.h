@@ -167,7 +167,7 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_exit *exit);
 /**
  * vcpu_cr3() - the root that a vCPU uses
  * @vcpu:	the vCPU
- * @cr3:	out
+ * @cr3:	out: its address, without the other bits of CR3 (PWT, PCD, PCID)
  *
  * Return: 0; what KVM answers.
  */
@@ -177,7 +177,7 @@ int vcpu_cr3(struct vcpu *vcpu, __u64 *cr3);
  * vcpu_replace_cr3() - a root has moved
  * @vcpu:	the vCPU, which is given the new root if it uses the old one
  * @old:	where it was
- * @cr3:	where it is
+ * @cr3:	where it is; the other bits of CR3 stay
  *
  * Return: 0; what KVM answers.
  */

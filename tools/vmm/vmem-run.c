@@ -245,7 +245,7 @@ static int protect(struct guest *g, const struct options *options)
 static int serve(struct guest *g, const struct options *options, int *status)
 {
 	const struct vcpu_frame *frame = g->vcpu->frame;
-	int ret = guest_serve(g, frame);
+	int ret = guest_serve(g, g->vcpu);
 
 	if (ret == -EFAULT) {
 		show_fault(frame);
