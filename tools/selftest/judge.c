@@ -73,6 +73,12 @@ int judge_main(const struct ktap_case *cases, size_t nr, int argc, char **argv)
 		return 1;
 	}
 	tell_judge();
+	/* the CPU that QEMU emulates has them: no case is to vanish unseen */
+	if (nested() && !five) {
+		ktap_msg("nested KVM must have vCPUs with 5 levels");
+		machine_close(&idle);
+		return 1;
+	}
 	ret = ktap_main(cases, nr, argc, argv);
 	machine_close(&idle);
 	return ret;
