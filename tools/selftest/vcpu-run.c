@@ -100,6 +100,7 @@ static const struct use uses[] = {
 	  "\nffffffffffe01000-ffffffffffe01fff  000000002000  rw-\n" },
 	{ { "--translate=0xffffffffffe01234", "--translate", "0x8000", "hello" }, 0,
 	  "0xffffffffffe01234: vmem 0x2234, KVM 0x2234\n0x8000: vmem not present, level 1, KVM none\n" },
+	{ { "--translate=0x800000000000", "hello" }, 0, "non-canonical, level " },
 	{ { "readonly" }, 126, "fault: vector 14 #PF error 0x3 address 0x40" },
 	{ { "noexec" }, 126, "fault: vector 14 #PF error 0x11 address 0x40" },
 	{ { "hole" }, 126, "fault: vector 14 #PF error 0x0 address 0x123456789008 rip 0x401" },

@@ -10,6 +10,12 @@ set -e
 # shellcheck source=lib.sh
 . /lib.sh
 
+# printed PATTERN: a line of what vmem-run printed
+printed()
+{
+	grep -Eqx "$1" /tmp/vmem-run || { echo "vmem-run printed no: $1"; exit 1; }
+}
+
 echo "in the VM: $(uname -srv)"
 echo "# insmod vmem.ko; vmem info"
 module_insert
@@ -19,5 +25,12 @@ echo "# story /dev/vda $(cat /cr3)"
 story /dev/vda "$(cat /cr3)"
 echo
 echo "# vmem-run: a program on a vCPU of KVM, its pages Cow, in tables of the module"
-vmem-run --verbose --cow --translate=0x404000 --dump /programs/cow.elf 2>&1
+(
+	set -o pipefail
+	vmem-run --verbose --cow --translate=0x404000 --dump /programs/cow.elf 2>&1 |
+		tee /tmp/vmem-run
+)
+printed "0x404000: vmem (0x[0-9a-f]+), KVM \\1"
+printed "vmem-run: 4 pages copied, 4 flushes"
+printed "0000000000404000-0000000000407fff  [0-9a-f]{12}  rw-"
 module_remove

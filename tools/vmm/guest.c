@@ -447,8 +447,7 @@ int guest_translate(struct guest *g, __u32 space, __u64 va,
 	return failed(g, "TRANSLATE", vmem_space_translate(g->vmem, &translate));
 }
 
-/* Which space does a vCPU run in? */
-static int current_space(struct guest *g, struct vcpu *vcpu, __u32 *space)
+int guest_current_space(struct guest *g, struct vcpu *vcpu, __u32 *space)
 {
 	__u64 cr3;
 	int ret = vcpu_cr3(vcpu, &cr3);
@@ -458,7 +457,7 @@ static int current_space(struct guest *g, struct vcpu *vcpu, __u32 *space)
 	for (*space = 0; *space < g->options.nr_spaces; ++*space)
 		if (g->roots[*space] == cr3)
 			return 0;
-	return -EFAULT;
+	return failed(g, "the vCPU's root", -EFAULT);
 }
 
 int guest_serve(struct guest *g, struct vcpu *vcpu)
@@ -477,7 +476,7 @@ int guest_serve(struct guest *g, struct vcpu *vcpu)
 	if (frame->vector != VECTOR_PF ||
 	    (frame->error & PF_WRITE_REFUSED) != PF_WRITE_REFUSED)
 		return -EFAULT;
-	ret = current_space(g, vcpu, &space);
+	ret = guest_current_space(g, vcpu, &space);
 	if (ret)
 		return ret;
 	ret = guest_translate(g, space, copy.va, &result);

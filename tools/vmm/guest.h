@@ -139,6 +139,16 @@ int guest_changed(struct guest *g, __u32 space,
 int guest_start(struct guest *g, __u64 entry);
 
 /**
+ * guest_current_space() - the space that a vCPU runs in
+ * @g:		the guest
+ * @vcpu:	the vCPU
+ * @space:	out: its index
+ *
+ * Return: 0; -EFAULT: its root is none of the guest's; -errno.
+ */
+int guest_current_space(struct guest *g, struct vcpu *vcpu, __u32 *space);
+
+/**
  * guest_serve() - serve a fault
  * @g:		the guest
  * @vcpu:	that has it

@@ -33,14 +33,19 @@ int show_translation(struct guest *g, __u64 va)
 		"", "not present", "non-canonical", "malformed", "a table outside memory",
 	};
 	struct vmem_ioc_result result;
-	__u64 gpa;
+	__u64 gpa = 0;
+	__u32 space;
+	bool mapped;
 	int ret;
 
-	ret = guest_translate(g, 0, va, &result);
+	ret = guest_current_space(g, g->vcpu, &space);
+	if (!ret)
+		ret = guest_translate(g, space, va, &result);
 	if (ret)
 		return ret;
+	mapped = result.status == VMEM_IOC_OK;
 	printf("0x%llx: vmem ", va);
-	if (result.status == VMEM_IOC_OK)
+	if (mapped)
 		printf("0x%llx", result.gpa);
 	else
 		printf("%s, level %u", why[result.status], result.level);
@@ -51,7 +56,14 @@ int show_translation(struct guest *g, __u64 va)
 		puts(", KVM none");
 	else
 		g->call = "KVM_TRANSLATE";
-	return ret == -ENOENT ? 0 : ret;
+	if (ret && ret != -ENOENT)
+		return ret;
+	/* KVM doesn't ask whether an address is canonical */
+	if (result.status == VMEM_IOC_NON_CANONICAL ||
+	    (ret ? !mapped : mapped && result.gpa == gpa))
+		return 0;
+	g->call = "vmem and KVM disagree";
+	return -EIO;
 }
 
 static void show_record(const struct vmem_ioc_record *rec)

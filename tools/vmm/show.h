@@ -10,7 +10,11 @@
 /* A line for a fault that nobody serves. */
 void show_fault(const struct vcpu_frame *frame);
 
-/* What an address translates to, by vmem and by KVM. Return: 0 or -errno. */
+/*
+ * What an address translates to where the vCPU is, by vmem and by KVM. Return: 0;
+ * -EIO: they disagree, and the address is canonical; -EFAULT: the vCPU is in none
+ * of the spaces; -errno.
+ */
 int show_translation(struct guest *g, __u64 va);
 
 /* All mappings of the first space. Return: 0 or -errno. */
