@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "ktap.h"
 #include "vcpu-probe.h"
@@ -166,6 +168,45 @@ struct outcome probe_access(struct guest *g, struct probe *probe,
 	}
 	outcome.value = probe->box->value;
 	return outcome;
+}
+
+/* A statistic of one number, see "KVM_GET_STATS_FD" in KVM's api.rst. */
+static bool statistic(int fd, const char *name, __u64 *value)
+{
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *desc;
+	bool found = false;
+	size_t size;
+	__u32 i;
+
+	ASSERT_EQ(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	size = sizeof(*desc) + header.name_size;
+	desc = malloc(size);
+	ASSERT(desc);
+	for (i = 0; !found && i < header.num_desc; i++) {
+		ASSERT_EQ(pread(fd, desc, size, header.desc_offset + i * size), size);
+		found = !strcmp(desc->name, name) && desc->size == 1;
+	}
+	if (found)
+		ASSERT_EQ(pread(fd, value, sizeof(*value),
+				header.data_offset + desc->offset), sizeof(*value));
+	free(desc);
+	return found;
+}
+
+bool nr_flushes(const struct machine *m, const struct vcpu *vcpu, __u64 *nr)
+{
+	bool found;
+	int fd;
+
+	if (ioctl(m->kvm, KVM_CHECK_EXTENSION, KVM_CAP_BINARY_STATS_FD) <= 0)
+		return false;
+	fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
+	if (fd < 0)
+		return false;
+	found = statistic(fd, "tlb_flush", nr);
+	close(fd);
+	return found;
 }
 
 /* Only accessed bits were set in the words of memory, and only in these. */

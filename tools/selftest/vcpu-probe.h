@@ -70,6 +70,12 @@ void unmap(struct guest *g, __u64 va, __u64 len);
  */
 void expect_agreement(struct guest *g, unsigned int nr, __u64 seed);
 
+/*
+ * How often KVM flushed what a vCPU caches of tables, by its statistic
+ * tlb_flush. False: it keeps none.
+ */
+bool nr_flushes(const struct machine *m, const struct vcpu *vcpu, __u64 *nr);
+
 __u64 chance(__u64 *state);
 
 /* vcpu-programs.c */
