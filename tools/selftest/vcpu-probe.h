@@ -65,8 +65,8 @@ void unmap(struct guest *g, __u64 va, __u64 len);
 
 /*
  * KVM_TRANSLATE and TRANSLATE give the same for all pages that are mapped, at
- * most 4,096, and for @nr random addresses, half of them near mapped ones. KVM
- * sets accessed bits: nothing else of memory has changed, and they are put back.
+ * most 4,096, and for @nr random addresses, half of them near mapped ones. Of
+ * 10,000 and more, over an eighth must be mapped. KVM sets accessed bits: nothing else of memory has changed, and they are put back.
  */
 void expect_agreement(struct guest *g, unsigned int nr, __u64 seed);
 

@@ -185,7 +185,7 @@ static void programs_levels(unsigned int levels)
 			check_frozen(&run);
 		if (!strcmp(e->name, "self"))
 			check_self(&run);
-		expect_agreement(&run.g, 1000, i + 1);
+		expect_agreement(&run.g, 10000, i + 1);
 		guest_close(&run.g);
 		program_close(&run.program);
 	}
