@@ -7,7 +7,9 @@
  * has but vmem wasn't told of, nor to another guest, nor elsewhere.
  *
  * The program itself runs in a space whose tables are frozen, since vmem may
- * well write to a page that hostile tables name, the program's own too.
+ * well write to a page that hostile tables name, the program's own too. In every
+ * other life all but the pool is frozen. Some spaces are MOVABLE, among them some
+ * whose root is the program's.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -47,6 +49,7 @@ struct hostile {
 	__u32 pool;
 	__u32 ids[NR_SPACES];
 	__u64 roots[NR_SPACES];
+	__u64 own_root;			/* of the program */
 	struct vmem_guest *other;	/* another guest, at the same addresses */
 	__u32 other_pool;
 	__u32 other_id;
@@ -57,6 +60,7 @@ struct hostile {
 	__u64 seed;
 	__u64 nr_done;
 	__u64 nr_refused;
+	__u64 nr_moved;			/* roots */
 };
 
 /* Answers that the calls may give for tables that are wrong, or full. */
@@ -195,25 +199,43 @@ static int make_space(struct hostile *h, unsigned int n)
 		.format = h->w.levels == 5 ? VMEM_IOC_FORMAT_X86_64_5LEVEL :
 					     VMEM_IOC_FORMAT_X86_64_4LEVEL,
 	};
-	unsigned int i, from = any(h, NR_SPACES);
+	unsigned int i, from = any(h, NR_SPACES), kind = any(h, 8);
+	bool new = kind > 2 || (kind && !h->ids[from]);
 	int ret;
 
-	/* now and then the root of another */
-	if (!any(h, 4) && h->ids[from]) {
+	/* now and then the root of another, or of the program */
+	if (!new) {
 		create.flags = 0;
-		create.root = h->roots[from];
+		create.root = kind ? h->roots[from] : h->own_root;
 	}
+	if (!kind || any(h, 2))
+		create.flags |= VMEM_IOC_SPACE_MOVABLE;
 	ret = vmem_space_create(h->vmem, &create);
 	answered(h, "SPACE_CREATE", ret);
 	if (ret)
 		return ret;
-	for (i = 0; i < NR_SPACES && create.flags; i++)
+	for (i = 0; i < NR_SPACES && new; i++)
 		if (h->ids[i])
 			EXPECT(h->roots[i] != create.out_root);
-	EXPECT(create.out_root - POOL_GPA < POOL_TABLES * PAGE);
+	if (create.out_root != h->own_root)
+		EXPECT(create.out_root - POOL_GPA < POOL_TABLES * PAGE);
 	h->ids[n] = create.out_id;
 	h->roots[n] = create.out_root;
 	return 0;
+}
+
+/* A frozen root moves, and to the pool. */
+static void note_root(struct hostile *h, unsigned int n)
+{
+	struct vmem_ioc_space_get get = { .size = sizeof(get), .id = h->ids[n] };
+
+	ASSERT_OK(vmem_space_get(h->vmem, &get));
+	if (get.out_root == h->roots[n])
+		return;
+	EXPECT_EQ(h->roots[n], h->own_root);
+	EXPECT(get.out_root - POOL_GPA < POOL_TABLES * PAGE);
+	h->roots[n] = get.out_root;
+	h->nr_moved++;
 }
 
 static void flush(struct hostile *h)
@@ -276,6 +298,8 @@ static void change(struct hostile *h)
 	default:
 		map_some(h, h->ids[n]);
 	}
+	if (h->ids[n])
+		note_root(h, n);
 	stat = pool_stat(h->vmem, h->pool);
 	EXPECT_EQ(stat.out_free + stat.out_used + stat.out_quarantined, POOL_TABLES);
 	EXPECT_EQ(stat.out_reserved, 0);
@@ -328,23 +352,24 @@ static void own_tables(struct hostile *h)
 {
 	struct vmem_guest *vmem = guest_new();
 	__u32 pool, id;
-	__u64 root;
 
 	guest_region(vmem, &h->w, 0, WORLD_LEN, 0);
 	pool = guest_pool(vmem, OWN_GPA, OWN_LEN);
-	id = guest_space(vmem, h->w.levels, VMEM_IOC_SPACE_NEW, pool, &root);
+	id = guest_space(vmem, h->w.levels, VMEM_IOC_SPACE_NEW, pool,
+			 &h->own_root);
 	map_program(&h->w, vmem, id, true);
 	vmem_close(vmem);
-	world_start(&h->w, root);
+	world_start(&h->w, h->own_root);
 }
 
 /* The guest that is changed. What its pool holds by now is whatever it is. */
-static void live_open(struct hostile *h)
+static void live_open(struct hostile *h, __u32 beside)
 {
 	h->vmem = guest_new();
-	guest_region(h->vmem, &h->w, DATA_GPA, OWN_GPA - DATA_GPA, 0);
+	guest_region(h->vmem, &h->w, DATA_GPA, OWN_GPA - DATA_GPA, beside);
 	guest_region(h->vmem, &h->w, OWN_GPA, OWN_LEN, VMEM_IOC_REGION_FROZEN);
-	guest_region(h->vmem, &h->w, POOL_GPA, FROZEN_GPA - POOL_GPA, 0);
+	guest_region(h->vmem, &h->w, POOL_GPA, REST_GPA - POOL_GPA, 0);
+	guest_region(h->vmem, &h->w, REST_GPA, FROZEN_GPA - REST_GPA, beside);
 	guest_region(h->vmem, &h->w, FROZEN_GPA, FROZEN_LEN, VMEM_IOC_REGION_FROZEN);
 	h->pool = guest_pool(h->vmem, POOL_GPA, POOL_TABLES * PAGE);
 }
@@ -400,13 +425,21 @@ static void expect_elsewhere_untouched(struct hostile *h)
 	EXPECT_EQ(i, OTHER_LEN);
 }
 
-/* A life of the guest. Return: how many tables it couldn't let go of. */
-static __u64 live(struct hostile *h)
+/*
+ * A life of the guest, with what lies beside its pool frozen or not. Return: how
+ * many tables it couldn't let go of.
+ */
+static __u64 live(struct hostile *h, __u32 beside)
 {
 	struct vmem_ioc_pool_stat stat;
 	unsigned int round, n;
 
-	live_open(h);
+	/* lives before may have written there */
+	memcpy(h->memory_before + DATA_GPA, h->w.memory + DATA_GPA,
+	       OWN_GPA - DATA_GPA);
+	memcpy(h->memory_before + REST_GPA, h->w.memory + REST_GPA,
+	       FROZEN_GPA - REST_GPA);
+	live_open(h, beside);
 	for (round = 0; round < ROUNDS && !ktap_failed(); round++) {
 		if (round % 8 == 0)
 			runner_await_rounds(&h->runner, 8);
@@ -419,6 +452,10 @@ static __u64 live(struct hostile *h)
 	stat = pool_stat(h->vmem, h->pool);
 	EXPECT_EQ(stat.out_quarantined, 0);
 	vmem_close(h->vmem);
+	if (beside) {
+		expect_untouched(h, DATA_GPA, OWN_GPA - DATA_GPA, 0);
+		expect_untouched(h, REST_GPA, FROZEN_GPA - REST_GPA, 0);
+	}
 	return stat.out_used;
 }
 
@@ -432,11 +469,13 @@ static void hostile_vcpu(unsigned int levels)
 	h->seed = seed_of_run();
 	hostile_open(h, levels);
 	for (n = 0; n < LIVES && !ktap_failed(); n++)
-		kept += live(h);
+		kept += live(h, n % 2 ? VMEM_IOC_REGION_FROZEN : 0);
 	runner_stop(&h->runner);
 	expect_elsewhere_untouched(h);
-	ktap_msg("%u lives of %u rounds: %llu changes done, %llu refused, %llu entries written by the vCPU; %llu tables kept to the end",
-		 n, ROUNDS, h->nr_done, h->nr_refused, h->w.box->rounds, kept);
+	ktap_msg("%u lives of %u rounds: %llu changes done, %llu refused, %llu roots moved, %llu entries written by the vCPU; %llu tables kept to the end",
+		 n, ROUNDS, h->nr_done, h->nr_refused, h->nr_moved,
+		 h->w.box->rounds, kept);
+	EXPECT(h->nr_moved);
 	EXPECT(h->nr_done > LIVES * ROUNDS / 10);
 	world_close(&h->w);
 	vmem_close(h->other);
