@@ -20,7 +20,7 @@ int model_stop(struct model_result *result, u64 va, unsigned int level, int err)
 {
 	result->at_va = va;
 	result->at_level = level;
-	result->at_known = err != -EROFS;
+	result->at_known = err != -EROFS && err != -EINVAL;
 	return err;
 }
 

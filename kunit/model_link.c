@@ -26,9 +26,11 @@ static int find(struct model *model, const struct model_reference *ref, u64 *tab
 	mine = model_page(model, *table);
 	if (!mine)
 		return -EINVAL;
-	if (mine->state != MODEL_USED || mine->level != ref->level ||
+	if (mine->state != MODEL_USED ||
 	    !model_count_links(model, mine - model->kept.tables, parent, slot))
 		return -EEXIST;
+	if (mine->level != ref->level)
+		return -EINVAL;
 	return mine->links < VMEM_LINKS_MAX ? 0 : -EMLINK;
 }
 

@@ -247,6 +247,25 @@ bool model_writable(const struct model *model, const struct model_path *path,
 	return guest_writable(&model->guest, path->table[level]);
 }
 
+/* Would a copy of this table name a table of ours at another level than its own? */
+static bool names_others(struct model *model, u64 table, unsigned int level)
+{
+	struct model_table *mine;
+	struct decoded decoded;
+	unsigned int i;
+
+	for (i = 0; i < nr_entries(model->rules); i++) {
+		model_read_entry(model, table, level, i, &decoded);
+		mine = decoded.kind == IS_TABLE ? model_page(model, decoded.gpa) :
+						  NULL;
+		if (mine && mine->state == MODEL_USED && mine->level + 1 != level &&
+		    model_count_links(model, page_number(model, decoded.gpa),
+				      table, i))
+			return true;
+	}
+	return false;
+}
+
 /*
  * What names a frozen table will be written, up to a table that can be; or the
  * space has another root.
@@ -258,6 +277,8 @@ int model_want(struct model *model, const struct model_path *path,
 		return 0;
 	if (!model->guest.movable)
 		return -EROFS;
+	if (names_others(model, path->table[level], level))
+		return -EINVAL;
 	need(model, level, va, true, 0);
 	return level + 1 == model->rules->levels ? 0 :
 	       model_want(model, path, level + 1, va);

@@ -450,7 +450,7 @@ static void link_fresh(struct fixture *fx, struct args *args)
 	fresh_pool(fx);
 }
 
-static void link_path(struct fixture *fx, struct args *args)
+static void link_by_path(struct fixture *fx, struct args *args)
 {
 	fresh_pool(fx);
 	args->link.path_given = 1;
@@ -640,7 +640,7 @@ static const struct trial trials[] = {
 	{ "PROTECT_move", PROTECT, protect_move, NULL, NULL, true },
 	{ "PROTECT_shared", PROTECT, protect_shared, NULL, NULL, true },
 	{ "LINK", LINK, link_fresh, NULL, NULL, true },
-	{ "LINK_path", LINK, link_path, NULL, NULL, true },
+	{ "LINK_path", LINK, link_by_path, NULL, NULL, true },
 	{ "LINK_replace", LINK, link_replace, NULL, NULL, true },
 	{ "LINK_replace_shared", LINK, link_replace_shared, NULL, NULL, true },
 	{ "LINK_move", LINK, link_move, NULL, NULL, true },
