@@ -199,7 +199,9 @@ static int make_space(struct hostile *h, unsigned int n)
 		.format = h->w.levels == 5 ? VMEM_IOC_FORMAT_X86_64_5LEVEL :
 					     VMEM_IOC_FORMAT_X86_64_4LEVEL,
 	};
-	unsigned int i, from = any(h, NR_SPACES), kind = any(h, 8);
+	unsigned int i, from = any(h, NR_SPACES);
+	/* the first one often is the program's, so that some do move */
+	unsigned int kind = n || any(h, 2) ? any(h, 8) : 0;
 	bool new = kind > 2 || (kind && !h->ids[from]);
 	int ret;
 

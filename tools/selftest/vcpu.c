@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "ktap.h"
@@ -504,6 +506,21 @@ static __u64 flushes_since(struct guest *g, struct probe *probe, __u64 *before)
 	return since;
 }
 
+/*
+ * Linux 6.12 flushes by a request when KVM_SET_SREGS changes CR4, and counts it.
+ * 6.1 makes none: it resets the MMU, and kvm_mmu_load() flushes for the new root
+ * by itself, with nothing counted, unless a shadow is thrown away too.
+ */
+static bool counts_resets(void)
+{
+	unsigned int major, minor;
+	struct utsname name;
+
+	ASSERT(!uname(&name));
+	ASSERT_EQ(sscanf(name.release, "%u.%u", &major, &minor), 2);
+	return major > 6 || (major == 6 && minor >= 12);
+}
+
 /* By KVM's own count: the same CR3 flushes nothing, machine_flush() each vCPU. */
 static void expect_counted(struct guest *g, struct probe *probes, unsigned int nr)
 {
@@ -530,7 +547,10 @@ static void expect_counted(struct guest *g, struct probe *probes, unsigned int n
 	ktap_msg("of %u times, KVM counts a flush in %u after KVM_SET_SREGS of the same CR3, in %u after machine_flush()",
 		 round * nr, same, flushed);
 	EXPECT_EQ(same, 0);
-	EXPECT_EQ(flushed, round * nr);
+	if (counts_resets() || g->machine.shadowed)
+		EXPECT_EQ(flushed, round * nr);
+	else
+		ktap_msg("before Linux 6.12 the latter says nothing");
 }
 
 /*

@@ -159,8 +159,9 @@ int machine_memory(struct machine *m, __u64 gpa, void *host, __u64 len,
  * to write the same CR3 again is no flush. When one of them changes, it resets
  * the vCPU's MMU and requests KVM_REQ_TLB_FLUSH_GUEST (__set_sregs() of Linux
  * 6.12), which the statistic tlb_flush counts: before the vCPU runs again, its
- * ASID is flushed on AMD, its VPID on Intel. By the manuals that is all PCIDs,
- * global pages and paging-structure caches (APM 2, "TLB Control"; SDM 3,
+ * ASID is flushed on AMD, its VPID on Intel. (6.1 flushes in kvm_mmu_load(), for
+ * the root that follows the reset, and doesn't count.) By the manuals that is all
+ * PCIDs, global pages and paging-structure caches (APM 2, "TLB Control"; SDM 3,
  * "Operations That Invalidate Cached Mappings", of INVVPID). CR4.PGE is the bit
  * that every vCPU may change.
  */
