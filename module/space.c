@@ -355,7 +355,7 @@ static int vmem_space_check(const struct vmem_ioc_space_create *create)
 	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF |
 			  VMEM_IOC_SPACE_MOVABLE;
 
-	if (create->flags & ~flags || create->__reserved ||
+	if (create->flags & ~flags || create->enc_bit ||
 	    !vmem_format_of_id(create->format))
 		return -EOPNOTSUPP;
 	if (create->flags & VMEM_IOC_SPACE_NEW && create->root)

@@ -51,7 +51,7 @@ static int space_check(const struct vmem_ioc_space_create *arg)
 	const u32 known = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF |
 			  VMEM_IOC_SPACE_MOVABLE;
 
-	if (arg->flags & ~known || arg->__reserved)
+	if (arg->flags & ~known || arg->enc_bit)
 		return -EOPNOTSUPP;
 	if (!local_engine(arg->format))
 		return -EOPNOTSUPP;

@@ -66,8 +66,12 @@
 #define VMEM_IOC_ATTR_PWT	(1 << 8)	/* x86: write through */
 #define VMEM_IOC_ATTR_PAT	(1 << 9)	/* x86: PAT, wherever it lies */
 #define VMEM_IOC_ATTR_COW	(1 << 10)	/* the software bits say Cow */
+#define VMEM_IOC_ATTR_ENC	(1 << 11)	/* the space's enc_bit is set */
 #define VMEM_IOC_ATTR_KEY_SHIFT	12		/* protection key, 4 bits */
 #define VMEM_IOC_ATTR_KEY_MASK	(0xf << 12)
+
+/* `effective', beside R, W, X, U: the leaf is a page of a shadow stack. */
+#define VMEM_IOC_EFFECTIVE_SHADOW	(1 << 4)
 
 /*
  * Permissions of the table entries above a leaf: a nibble of R, W, X, U for
@@ -88,6 +92,8 @@
 #define VMEM_IOC_FEATURE_PROTECT (1 << 3)
 #define VMEM_IOC_FEATURE_LINK	 (1 << 4)	/* LINK, SHARED_OK */
 #define VMEM_IOC_FEATURE_MOVABLE (1 << 5)	/* spaces whose tables move */
+#define VMEM_IOC_FEATURE_FACTS	 (1 << 7)	/* of a vCPU: flags of a space, ENC */
+#define VMEM_IOC_FEATURE_NONPRESENT (1 << 8)	/* walks list such entries */
 
 struct vmem_ioc_format {
 	__u32 id;
@@ -186,6 +192,16 @@ struct vmem_ioc_pool_stat {
 #define VMEM_IOC_SPACE_NEW	(1 << 0)	/* make a root; needs a pool */
 #define VMEM_IOC_SPACE_NXE_OFF	(1 << 1)	/* the vCPU runs with EFER.NXE = 0 */
 #define VMEM_IOC_SPACE_MOVABLE	(1 << 2)	/* frozen tables move when changed */
+#define VMEM_IOC_SPACE_COW_NONE	(1 << 3)	/* no software bits say Cow */
+/* facts of the vCPU, as NXE_OFF */
+#define VMEM_IOC_SPACE_AMD	(1 << 4)	/* bit 8 of a PML4E, PML5E is reserved */
+#define VMEM_IOC_SPACE_NO_1G	(1 << 5)	/* no pages of 1 GiB */
+#define VMEM_IOC_SPACE_CET	(1 << 6)	/* CR4.CET: pages of shadow stacks */
+#define VMEM_IOC_SPACE_LAM48	(1 << 7)	/* CR3.LAM_U48 */
+#define VMEM_IOC_SPACE_LAM57	(1 << 8)	/* CR3.LAM_U57, which wins over U48 */
+#define VMEM_IOC_SPACE_LAM_SUP	(1 << 9)	/* CR4.LAM_SUP */
+#define VMEM_IOC_SPACE_UAI	(1 << 10)	/* AMD: EFER.UAIE */
+#define VMEM_IOC_SPACE_ENC_SHARED (1 << 11)	/* enc_bit says shared, not encrypted */
 
 struct vmem_ioc_space_create {
 	__u32 size;
@@ -196,7 +212,7 @@ struct vmem_ioc_space_create {
 	__u32 phys_bits;		/* 0: what the format allows */
 	__u32 cow;			/* software bits that say Cow, 0: the usual */
 	__u32 out_id;
-	__u32 __reserved;
+	__u32 enc_bit;			/* number of the encryption bit, 0: none */
 	__u64 out_root;
 };
 
@@ -208,6 +224,10 @@ struct vmem_ioc_space_get {
 	__u64 out_root;
 	__u64 out_generation;
 	__u64 out_tables;		/* made by calls on this space and linked */
+	__u32 out_flags;		/* VMEM_IOC_SPACE_* */
+	__u32 out_phys_bits;		/* what is so, where 0 was said */
+	__u32 out_cow;			/* likewise; 0: none */
+	__u32 out_enc_bit;
 };
 
 /* What each changing call answers. */
@@ -341,7 +361,8 @@ struct vmem_ioc_link {
 #define VMEM_IOC_SMAP		9
 #define VMEM_IOC_KEY		10
 
-#define VMEM_IOC_RESULT_OUTSIDE	(1 << 0)	/* the frame is in no region */
+#define VMEM_IOC_RESULT_OUTSIDE	(1 << 0)	/* this byte is in no region */
+#define VMEM_IOC_RESULT_PARTIAL	(1 << 1)	/* the page isn't wholly in regions */
 
 struct vmem_ioc_result {
 	__u64 gpa;			/* only when status is ok */
@@ -377,6 +398,7 @@ struct vmem_ioc_translate {
 #define VMEM_IOC_WALK_HOLES		(1 << 2)
 #define VMEM_IOC_WALK_IGNORE_AD		(1 << 3)
 #define VMEM_IOC_WALK_RESIDENT_ONLY	(1 << 4)
+#define VMEM_IOC_WALK_NONPRESENT	(1 << 5)
 
 struct vmem_ioc_walk_create {
 	__u32 size;
@@ -396,9 +418,11 @@ struct vmem_ioc_walk_create {
 #define VMEM_IOC_REC_BAD	4
 #define VMEM_IOC_REC_ABSENT	5
 #define VMEM_IOC_REC_END	6
+#define VMEM_IOC_REC_NONPRESENT	7	/* entries not present that hold bits */
 
 /* flags of a mapping */
-#define VMEM_IOC_REC_OUTSIDE	(1 << 0)	/* not wholly in regions */
+#define VMEM_IOC_REC_OUTSIDE	(1 << 0)	/* in no region */
+#define VMEM_IOC_REC_PART	(1 << 1)	/* part of a leaf, to a border of memory */
 /* flags of the end */
 #define VMEM_IOC_REC_CHANGED	(1 << 0)	/* tables were changed meanwhile */
 
@@ -432,7 +456,9 @@ struct vmem_ioc_record {
 		__u64 refs;	/* end */
 	};
 	__extension__ union {
-		__u64 entry;	/* mapping: that of its first leaf; reference; bad */
+		__u64 entry;	/* mapping: that of its first leaf; reference;
+				 * bad; nonpresent
+				 */
 		__u64 bad;	/* end */
 	};
 	__extension__ union {
@@ -515,7 +541,7 @@ VMEM_IOC_ASSERT_SIZE(vmem_ioc_range, 16);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_create, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_stat, 72);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_create, 48);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_get, 40);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_get, 56);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_change, 72);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_mapping, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_map, 104);
