@@ -5,9 +5,11 @@
 
 TOOLS += $(BUILD)/vmem $(if $(shell command -v scdoc),$(BUILD)/vmem.1)
 
-cli_sources := $(wildcard tools/cli/*.c)
+# libvmem has no use yet for the table of how files begin.
+cli_sources := $(wildcard tools/cli/*.c) tools/lib/magic.c
 
 $(BUILD)/vmem: $(cli_sources) tools/cli/cli.h tools/lib/libvmem.h \
+		tools/lib/magic.h \
 		include/uapi/linux/vmem.h tools/cli/build.mk $(BUILD)/libvmem.a
 	$(CC) $(tools_cflags) -D_GNU_SOURCE -D__SANE_USERSPACE_TYPES__ \
 		-Iinclude/uapi -Itools/lib $(CFLAGS) $(LDFLAGS) -o $@ \

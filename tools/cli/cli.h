@@ -3,7 +3,10 @@
  * vmem(1): what its files share.
  *
  *   vmem.c (commands) -> info.c, demo.c, walk.c, translate.c
- *   -> source.c (which memory, which spaces), parse.c, show.c -> libvmem
+ *   -> hint.c (does an answer look like a wrong question?)
+ *   -> source.c (which spaces) -> memory.c (which memory), cpu.c (which vCPU),
+ *      parse.c
+ *   -> text.c, json.c -> show.c -> libvmem
  */
 #ifndef _VMEM_CLI_H
 #define _VMEM_CLI_H
@@ -19,12 +22,41 @@
 #define EXIT_FAILED	1	/* what was asked for could not be done */
 #define EXIT_USAGE	2	/* it can't be asked for like this */
 
-/* A range of memory in a file. */
+/**
+ * struct memory - a range of memory in a file
+ * @path:	of the file
+ * @gpa:	where the guest has it
+ * @offset:	of its first byte in the file
+ * @len:	bytes, 0: to the end of the file
+ * @placed:	the offset was given: the file is taken for bytes, whatever it is
+ * @host:	out: where this process has it
+ * @host_len:	out: bytes of it, whole pages
+ */
 struct memory {
 	const char *path;
 	__u64 gpa;
 	__u64 offset;
-	__u64 len;		/* 0: to the end of the file */
+	__u64 len;
+	bool placed;
+
+	const char *host;
+	__u64 host_len;
+};
+
+/**
+ * struct cpu - the facts of a vCPU that matter
+ * @flags:	VMEM_IOC_SPACE_*, of a space that is read
+ * @phys_bits:	width of guest-physical addresses, 0: what the format allows
+ * @enc_bit:	number of the encryption or shared bit, 0: none
+ * @cow:	software bits that say Cow, 0: none do
+ * @vendor:	as it was told, NULL: it was not
+ */
+struct cpu {
+	__u32 flags;
+	__u32 phys_bits;
+	__u32 enc_bit;
+	__u32 cow;
+	const char *vendor;
 };
 
 /**
@@ -34,8 +66,7 @@ struct memory {
  * @roots:	of its spaces, as given: perhaps a CR3
  * @nr_roots:	how many
  * @format:	name of the format of the tables
- * @phys_bits:	width of guest-physical addresses, 0: what the format allows
- * @nxe_off:	the vCPU runs with EFER.NXE = 0
+ * @cpu:	what the vCPU is
  * @kernel:	the module does it, not this process
  * @device:	of the module
  * @guest:	out
@@ -49,8 +80,7 @@ struct source {
 	__u64 *roots;
 	size_t nr_roots;
 	const char *format;
-	__u32 phys_bits;
-	bool nxe_off;
+	struct cpu cpu;
 	bool kernel;
 	const char *device;
 
@@ -69,50 +99,152 @@ void *allocate(void *old, size_t nr, size_t size);
 void end_output(void);
 
 /* parse.c */
-bool parse_u64(const char *text, __u64 *value);
+bool parse_address(const char *text, __u64 *value, const char **why);
+bool parse_count(const char *text, __u64 *value);
 bool parse_range(const char *text, __u64 *start, __u64 *last,
 		 const char **why);
-bool parse_roots(const char *text, struct source *source);
+bool parse_roots(const char *text, struct source *source, const char **why);
 bool parse_memory(const char *text, struct memory *memory, const char **why);
+
+/* cpu.c */
+bool cpu_parse(struct cpu *cpu, const char *facts, const char **why);
+bool cpu_parse_phys_bits(struct cpu *cpu, const char *text, const char **why);
+bool cpu_parse_cow(struct cpu *cpu, const char *text);
+__u64 cpu_root(const struct cpu *cpu, __u64 cr3);
+
+/* memory.c */
+void memory_add(struct vmem_guest *guest, struct memory *memory);
+bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry);
+__u64 memory_top(const struct source *source);
 
 /* source.c */
 extern const struct argp source_argp;
 void source_init(struct source *source);
 void source_check(const struct source *source, struct argp_state *state);
 void source_open(struct source *source);
+int source_space(const struct source *source, __u32 format, __u64 root,
+		 __u32 *id);
 void no_module(const char *device, int ret) __attribute__((__noreturn__));
 void source_formats(struct vmem_guest *guest, struct vmem_ioc_info *info,
 		    struct vmem_ioc_format **formats);
+
+#define ATTRS_LEAF	9	/* rwxugadct */
+#define ATTRS_PATH	4	/* rwxu */
+
+/**
+ * struct marks - what is there of a leaf besides its columns
+ * @pat:	PAT is set
+ * @cow:	the software bits say Cow
+ * @shadow:	it is a page of a shadow stack
+ * @enc:	"encrypted" or "shared", NULL: the bit isn't set, or is none
+ * @key:	the protection key
+ * @soft:	the software bits, at their places in the entry
+ */
+struct marks {
+	bool pat;
+	bool cow;
+	bool shadow;
+	const char *enc;
+	unsigned int key;
+	__u64 soft;
+};
+
+#define PATH_LEN	(VMEM_IOC_LEVELS_MAX * (ATTRS_PATH + 1))
+
+/* show.c */
+const char *show_attrs(__u32 attrs, unsigned int nr, char *buf);
+const char *show_path(__u32 path, char *buf);
+const char *show_size(__u64 bytes, char *buf);
+const char *show_count(__u64 count, char *buf);
+__u32 path_effective(__u32 path);
+__u64 record_span(const struct vmem_ioc_record *rec);
+struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
+		      __u64 entry);
 
 /**
  * struct view - how records are shown
  * @roots:	of the list of spaces
  * @nr_roots:	how many
- * @headed:	text: the spaces that have their heading
+ * @cpu:	what the vCPU is
+ * @format:	of the tables, by its name
  * @entries:	each record is one leaf
+ * @fold:	text: the same again and again is one line
+ * @headed:	text: the spaces that have their heading
+ * @nr_held:	text: how often @held came, 0: it was printed
+ * @held:	text: the last record, which waits for what comes behind it
+ * @held_path:	text: its path is to be shown
  */
 struct view {
 	const __u64 *roots;
 	size_t nr_roots;
-	size_t headed;
+	const struct cpu *cpu;
+	const char *format;
 	bool entries;
+	bool fold;
+	size_t headed;
+	__u64 nr_held;
+	struct vmem_ioc_record held;
+	bool held_path;
 };
 
-/* show.c */
-void show_json_head(const char *format, const struct view *view);
-void show_json(const struct vmem_ioc_record *rec, const struct view *view);
-void show_text_head(void);
-void show_text(const struct vmem_ioc_record *rec, struct view *view);
-const char *show_attrs(__u32 attrs, unsigned int nr, char *buf);
-const char *show_size(__u64 bytes, char *buf);
-const char *show_count(__u64 count, char *buf);
+/* json.c */
+void json_head(const struct view *view);
+void json_record(const struct vmem_ioc_record *rec, const struct view *view);
+void json_result(__u64 va, const struct vmem_ioc_result *result,
+		 const struct view *view);
 
-#define ATTRS_LEAF	9	/* rwxugadct */
-#define ATTRS_PATH	4	/* rwxu */
+/* text.c */
+void text_head(void);
+void text_record(const struct vmem_ioc_record *rec, struct view *view);
+void text_flush(struct view *view);
+void text_result(__u64 va, const struct vmem_ioc_result *result,
+		 unsigned int levels, const struct view *view);
+
+/**
+ * struct hints - what was seen that hints may come of
+ * @walked:	a walk over all addresses was completed
+ * @leaves:	leaf entries met
+ * @refs:	references
+ * @bad:	entries malformed or unreachable
+ * @frames:	some leaves of the smallest size
+ * @nr_frames:	how many
+ * @wide:	an entry whose address is far above all memory, 0: none
+ * @wide_gpa:	the address
+ * @high_gpa:	a table outside, above 4 GiB, 0: none
+ * @tagged:	a non-canonical address that may have a tag
+ * @cut:	a non-canonical address that may have lost its high bits
+ */
+struct hints {
+	bool walked;
+	__u64 leaves;
+	__u64 refs;
+	__u64 bad;
+	__u64 frames[64];
+	size_t nr_frames;
+	__u64 wide;
+	__u64 wide_gpa;
+	__u64 high_gpa;
+	__u64 tagged;
+	__u64 cut;
+};
+
+/* hint.c */
+void hint_record(struct hints *hints, const struct source *source,
+		 const struct vmem_ioc_record *rec);
+void hint_result(struct hints *hints, const struct source *source, __u64 va,
+		 const struct vmem_ioc_result *result);
+void hint_address(struct hints *hints, const struct source *source, __u64 va);
+void hint_outside(const struct source *source, __u64 gpa);
+void hint_say(const struct hints *hints, const struct source *source);
 
 /* walk.c: print a walk of all spaces of a source. Return: the exit status. */
-int walk_show(struct source *source, struct vmem_ioc_walk_create *walk,
-	      bool json);
+struct walk_how {
+	struct vmem_ioc_walk_create call;
+	bool json;
+	bool no_fold;
+};
+
+int walk_show(struct source *source, struct walk_how *how);
 
 /* Commands: each is given its own arguments, and returns the exit status. */
 int command_info(int argc, char **argv);

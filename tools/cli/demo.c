@@ -143,6 +143,7 @@ static void demo_save(const char *path, const char *memory)
 static void demo_open(struct source *source, char *memory, const char *device)
 {
 	static __u64 roots[] = { SHELL_ROOT, EDITOR_ROOT };
+	static struct memory memories;
 	struct vmem_ioc_region_create region = {
 		.size		= sizeof(region),
 		.flags		= VMEM_IOC_REGION_FROZEN,
@@ -153,9 +154,13 @@ static void demo_open(struct source *source, char *memory, const char *device)
 	size_t i;
 	int ret;
 
+	memories = (struct memory){ .host = memory, .host_len = DEMO_SIZE };
 	source_init(source);
 	source->roots = roots;
 	source->nr_roots = 2;
+	source->memories = &memories;
+	source->nr_memories = 1;
+	source->levels = 4;
 	source->spaces = allocate(NULL, 2, sizeof(*source->spaces));
 	ret = device ? vmem_open(device, &source->guest) :
 		       vmem_open_local(&source->guest);
@@ -222,7 +227,7 @@ int command_demo(int argc, char **argv)
 		"Make a small guest on the spot, walk its two spaces, and explain what is seen.",
 		NULL, NULL, NULL
 	};
-	struct vmem_ioc_walk_create walk = { .last = UINT64_MAX };
+	struct walk_how how = { .call.last = UINT64_MAX };
 	struct demo_options options = { 0 };
 	struct source source;
 	char *memory;
@@ -241,12 +246,13 @@ int command_demo(int argc, char **argv)
 	puts("A guest with 8M of memory and two tasks, a shell and an editor, each with an\n"
 	     "address space. This is all that their page tables map, read from the roots at\n"
 	     "0x1000 (the shell) and 0x2000 (the editor):\n");
-	ret = walk_show(&source, &walk, false);
+	ret = walk_show(&source, &how);
 	puts("\n"
 	     "What there is to see:\n"
 	     "- Each line is a run of pages that lie together in both addresses and are alike:\n"
 	     "  r w x u g a d c t is read, write, execute, user, global, accessed, dirty, and\n"
-	     "  the two cache bits. `may' is what is left of r w x u over the whole path.\n"
+	     "  the two cache bits. `may' is what is left of r w x u over the tables of all\n"
+	     "  levels, at CR0.WP = 1; protection keys, SMEP and SMAP aside.\n"
 	     "- A page of 2M: the kernel's text.\n"
 	     "- W+X: a page of the kernel that can be written and then executed. In a guest\n"
 	     "  that is to be trusted there should be none.\n"

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What is looked at: the options that say which memory and which spaces, and
- * the guest that they make, in this process or in the kernel.
+ * What is looked at: the options that say which memory, which spaces and which
+ * vCPU, and the guest that they make, in this process or in the kernel.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -16,21 +14,25 @@
 enum {
 	OPTION_PHYS_BITS = 0x100,
 	OPTION_NXE_OFF,
+	OPTION_CPU,
+	OPTION_COW,
 };
 
 static const struct argp_option source_options[] = {
 	{ "memory", 'm', "SOURCE", 0,
-	  "SOURCE is FILE[@GPA[:OFFSET[+LEN]]]. FILE, raw, from OFFSET on (0), LEN bytes (to its end), is the guest's memory from GPA on (0). May be given again, for memory in several parts",
+	  "SOURCE is FILE[@GPA[:OFFSET[+LEN]]]. FILE, raw, from OFFSET on (0), LEN bytes (to its end), is the guest's memory from GPA on (0). May be given again, for memory in several parts. Where an OFFSET is given, even 0, any file is taken as bytes",
 	  1 },
 	{ "root", 'r', "GPA[,GPA...]", 0,
 	  "Address of the root table, or the CR3 that holds it", 1 },
 	{ "format", 'f', "FORMAT", 0,
 	  "x86_64-4level (default) or x86_64-5level", 1 },
-	{ "phys-bits", OPTION_PHYS_BITS, "N", 0,
-	  "Guest-physical addresses have N bits (52): an entry with a higher one is malformed",
+	{ "cpu", OPTION_CPU, "FACT[,FACT...]", 0,
+	  "What the vCPU is: amd or intel; no-1g, no-nx: it has no pages of 1 GiB, EFER.NXE = 0; phys=N: its guest-physical addresses have N bits (52); c-bit=N, shared-bit=N: bit N of an entry says encrypted (SEV), shared (TDX); cet: CR4.CET; lam48, lam57, lam-sup, uai: addresses may have tags",
 	  1 },
-	{ "nxe-off", OPTION_NXE_OFF, NULL, 0,
-	  "The vCPU runs with EFER.NXE = 0: an entry with NX is malformed", 1 },
+	{ "cow", OPTION_COW, "N", 0,
+	  "Software bits 11:9 of N (1 to 7) say copy on write (none do)", 1 },
+	{ "phys-bits", OPTION_PHYS_BITS, "N", 0, "As --cpu phys=N", 1 },
+	{ "nxe-off", OPTION_NXE_OFF, NULL, 0, "As --cpu no-nx", 1 },
 	{ "kernel", 'k', "DEVICE", OPTION_ARG_OPTIONAL,
 	  "Let the module do it, through DEVICE (/dev/vmem), not this process",
 	  1 },
@@ -42,7 +44,6 @@ static error_t source_parse(int key, char *arg, struct argp_state *state)
 	struct source *source = state->input;
 	struct memory memory;
 	const char *why;
-	__u64 value;
 
 	switch (key) {
 	case 'm':
@@ -54,21 +55,27 @@ static error_t source_parse(int key, char *arg, struct argp_state *state)
 		source->memories[source->nr_memories++] = memory;
 		return 0;
 	case 'r':
-		if (!parse_roots(arg, source))
-			argp_error(state, "--root %s is no list of addresses, like 0x1c0a000,0x2f36000",
-				   arg);
+		if (!parse_roots(arg, source, &why))
+			argp_error(state, "--root %s %s", arg, why);
 		return 0;
 	case 'f':
 		source->format = arg;
 		return 0;
-	case OPTION_PHYS_BITS:
-		if (!parse_u64(arg, &value) || value < 32 || value > 52)
-			argp_error(state, "--phys-bits %s is no number from 32 to 52",
+	case OPTION_CPU:
+		if (!cpu_parse(&source->cpu, arg, &why))
+			argp_error(state, "--cpu %s: %s", arg, why);
+		return 0;
+	case OPTION_COW:
+		if (!cpu_parse_cow(&source->cpu, arg))
+			argp_error(state, "--cow %s is no number from 1 to 7",
 				   arg);
-		source->phys_bits = value;
+		return 0;
+	case OPTION_PHYS_BITS:
+		if (!cpu_parse_phys_bits(&source->cpu, arg, &why))
+			argp_error(state, "--phys-bits %s %s", arg, why);
 		return 0;
 	case OPTION_NXE_OFF:
-		source->nxe_off = true;
+		source->cpu.flags |= VMEM_IOC_SPACE_NXE_OFF;
 		return 0;
 	case 'k':
 		source->kernel = true;
@@ -114,66 +121,6 @@ static void source_sigbus(int signal)
 	_exit(EXIT_FAILED);
 }
 
-/* Map what there is of a range of a file. What lies beyond its end is outside. */
-static void memory_add(struct source *source, const struct memory *memory)
-{
-	struct vmem_ioc_region_create region = {
-		.size	= sizeof(region),
-		.flags	= VMEM_IOC_REGION_FROZEN,
-		.kind	= VMEM_IOC_REGION_USER,
-		.gpa	= memory->gpa,
-	};
-	__u64 page = (__u64)sysconf(_SC_PAGESIZE);
-	off_t size;
-	void *host;
-	int fd, ret;
-
-	/* a pipe must not be waited for */
-	fd = open(memory->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		fail("%s: %s%s", memory->path, strerror(errno),
-		     errno == ENOENT && strchr(memory->path, '@') ?
-		     " (behind @ comes GPA[:OFFSET[+LEN]], in numbers that are decimal or begin with 0x)" :
-		     "");
-	size = lseek(fd, 0, SEEK_END);
-	if (size < 0)
-		fail("%s: %s: it must be a file that can be mapped",
-		     memory->path, strerror(errno));
-	if (memory->offset >= (__u64)size)
-		fail("%s: has %lld bytes, and so none from 0x%llx on",
-		     memory->path, (long long)size, memory->offset);
-
-	region.len = (__u64)size - memory->offset;
-	if (memory->len && memory->len <= region.len)
-		region.len = memory->len;
-	else if (memory->len)
-		note("%s: ends 0x%llx bytes before the given length does: they are outside",
-		     memory->path, memory->len - region.len);
-	if (region.len % page)
-		note("%s: the last %llu bytes are no whole page: they are outside",
-		     memory->path, region.len % page);
-	region.len -= region.len % page;
-	if (!region.len)
-		fail("%s: holds no whole page", memory->path);
-
-	host = mmap(NULL, region.len, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd,
-		    (off_t)memory->offset);
-	if (host == MAP_FAILED)
-		fail("%s: cannot be mapped: %s", memory->path, strerror(errno));
-	close(fd);
-	region.user_addr = (uintptr_t)host;
-	ret = vmem_region_create(source->guest, &region);
-	if (ret == -EEXIST)
-		fail("%s: its memory at 0x%llx overlaps other memory given",
-		     memory->path, region.gpa);
-	if (ret == -EOVERFLOW)
-		fail("%s: at 0x%llx it lies beyond what any guest can have",
-		     memory->path, region.gpa);
-	if (ret)
-		fail("%s: cannot be made memory of the guest: %s",
-		     memory->path, strerror(-ret));
-}
-
 /* All formats that a back end knows. The caller frees them. */
 void source_formats(struct vmem_guest *guest, struct vmem_ioc_info *info,
 		    struct vmem_ioc_format **formats)
@@ -215,23 +162,6 @@ static __u32 source_format(struct source *source)
 	return id;
 }
 
-/* A root may be a CR3: only the address in it counts. */
-static __u64 source_root(const struct source *source, __u64 cr3)
-{
-	unsigned int bits = source->phys_bits ? source->phys_bits : 52;
-	__u64 root = cr3 & ((1ULL << bits) - 1) & ~4095ULL;
-
-	if (root == cr3)
-		return root;
-	if (cr3 & 4095 && root >> 12 == cr3 >> 12)
-		note("--root 0x%llx: taken for a CR3, the root is 0x%llx (left out: bits 11:0, PCID or flags)",
-		     cr3, root);
-	else
-		note("--root 0x%llx: taken for a CR3, the root is 0x%llx (left out: bits 11:0, PCID or flags, and bits 63:%u)",
-		     cr3, root, bits);
-	return root;
-}
-
 /* The device can't be opened, but must. */
 void no_module(const char *device, int ret)
 {
@@ -239,14 +169,75 @@ void no_module(const char *device, int ret)
 	     ret == -ENOENT ? ": is the module inserted?" : "");
 }
 
+/* The facts of the vCPU must be known to what does the work. */
+static void source_facts(struct source *source)
+{
+	const struct cpu *cpu = &source->cpu;
+
+	if (source->info.out_features & VMEM_IOC_FEATURE_FACTS) {
+		/* what software bits mean is told by nobody but the user */
+		if (!cpu->cow)
+			source->cpu.flags |= VMEM_IOC_SPACE_COW_NONE;
+		return;
+	}
+	if (cpu->enc_bit || cpu->flags & ~(__u32)VMEM_IOC_SPACE_NXE_OFF)
+		fail("--cpu: the module is of version %.*s and knows no-nx and phys=N only",
+		     (int)sizeof(source->info.out_release),
+		     source->info.out_release);
+}
+
+/* A space for reading. Return: 0, or an error of vmem_space_create(). */
+int source_space(const struct source *source, __u32 format, __u64 root,
+		 __u32 *id)
+{
+	struct vmem_ioc_space_create space = {
+		.size		= sizeof(space),
+		.flags		= source->cpu.flags,
+		.format		= format,
+		.root		= root,
+		.phys_bits	= source->cpu.phys_bits,
+		.cow		= source->cpu.cow,
+		.enc_bit	= source->cpu.enc_bit,
+	};
+	int ret = vmem_space_create(source->guest, &space);
+
+	*id = space.out_id;
+	return ret;
+}
+
+static void source_spaces(struct source *source, __u32 format)
+{
+	size_t i;
+	int ret;
+
+	source->spaces = allocate(NULL, source->nr_roots,
+				  sizeof(*source->spaces));
+	for (i = 0; i < source->nr_roots; i++) {
+		__u64 root = cpu_root(&source->cpu, source->roots[i]);
+
+		source->roots[i] = root;
+		ret = source_space(source, format, root, &source->spaces[i]);
+		if (ret == -ENXIO) {
+			note("--root 0x%llx: lies in no memory given", root);
+			hint_outside(source, root);
+			exit(EXIT_FAILED);
+		}
+		if (ret == -EINVAL)
+			fail("--root 0x%llx: no vCPU has all that --cpu and --format say",
+			     root);
+		if (ret)
+			fail("--root 0x%llx: %s", root, strerror(-ret));
+	}
+}
+
 void source_open(struct source *source)
 {
 	struct sigaction sigbus = { .sa_handler = source_sigbus };
-	struct vmem_ioc_space_create space;
 	__u32 format;
 	size_t i;
 	int ret;
 
+	sigaction(SIGBUS, &sigbus, NULL);
 	if (source->kernel) {
 		const char *device = source->device ? source->device :
 						      "/dev/vmem";
@@ -258,31 +249,10 @@ void source_open(struct source *source)
 		ret = vmem_open_local(&source->guest);
 		if (ret)
 			fail("%s", strerror(-ret));
-		sigaction(SIGBUS, &sigbus, NULL);
 	}
 	format = source_format(source);
+	source_facts(source);
 	for (i = 0; i < source->nr_memories; i++)
-		memory_add(source, &source->memories[i]);
-
-	source->spaces = allocate(NULL, source->nr_roots,
-				  sizeof(*source->spaces));
-	for (i = 0; i < source->nr_roots; i++) {
-		source->roots[i] = source_root(source, source->roots[i]);
-		space = (struct vmem_ioc_space_create){
-			.size		= sizeof(space),
-			.flags		= source->nxe_off ?
-					  VMEM_IOC_SPACE_NXE_OFF : 0,
-			.format		= format,
-			.root		= source->roots[i],
-			.phys_bits	= source->phys_bits,
-		};
-		ret = vmem_space_create(source->guest, &space);
-		if (ret == -ENXIO)
-			fail("--root 0x%llx: lies in no memory given",
-			     source->roots[i]);
-		if (ret)
-			fail("--root 0x%llx: %s", source->roots[i],
-			     strerror(-ret));
-		source->spaces[i] = space.out_id;
-	}
+		memory_add(source->guest, &source->memories[i]);
+	source_spaces(source, format);
 }

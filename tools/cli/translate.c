@@ -26,6 +26,7 @@ static const struct argp_option translate_options[] = {
 static error_t translate_parse(int key, char *arg, struct argp_state *state)
 {
 	struct translate_options *options = state->input;
+	const char *why;
 	__u64 va;
 
 	switch (key) {
@@ -36,9 +37,8 @@ static error_t translate_parse(int key, char *arg, struct argp_state *state)
 		options->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (!parse_u64(arg, &va))
-			argp_error(state, "%s is no address (hexadecimal ones begin with 0x)",
-				   arg);
+		if (!parse_address(arg, &va, &why))
+			argp_error(state, "%s %s", arg, why);
 		options->vas = allocate(options->vas, options->nr + 1,
 					sizeof(va));
 		options->vas[options->nr++] = va;
@@ -52,68 +52,6 @@ static error_t translate_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const char *const statuses[] = {
-	[VMEM_IOC_OK]			= "ok",
-	[VMEM_IOC_NOT_PRESENT]		= "not-present",
-	[VMEM_IOC_NON_CANONICAL]	= "non-canonical",
-	[VMEM_IOC_RESERVED]		= "reserved",
-	[VMEM_IOC_OUTSIDE]		= "outside",
-};
-
-static void json_result(__u64 va, const struct vmem_ioc_result *result)
-{
-	char leaf[ATTRS_LEAF + 1], effective[ATTRS_PATH + 1];
-
-	printf("{\"va\":\"0x%llx\",\"status\":\"%s\",\"level\":%u", va,
-	       statuses[result->status], result->level);
-	if (result->status == VMEM_IOC_OK)
-		printf(",\"gpa\":\"0x%llx\",\"page\":%llu,\"leaf\":\"%s\",\"effective\":\"%s\",\"kind\":\"%s\"",
-		       result->gpa, 1ULL << result->page_lg2,
-		       show_attrs(result->leaf, ATTRS_LEAF, leaf),
-		       show_attrs(result->effective, ATTRS_PATH, effective),
-		       result->leaf & VMEM_IOC_ATTR_COW ? "cow" : "basic");
-	if (result->status != VMEM_IOC_NON_CANONICAL)
-		printf(",\"entry\":\"0x%llx\"", result->entry);
-	if (result->flags & VMEM_IOC_RESULT_OUTSIDE)
-		fputs(",\"outside\":true", stdout);
-	puts("}");
-}
-
-static void text_result(__u64 va, const struct vmem_ioc_result *result,
-			unsigned int levels)
-{
-	char leaf[ATTRS_LEAF + 1], effective[ATTRS_PATH + 1], page[24];
-
-	printf("%016llx  ", va);
-	switch (result->status) {
-	case VMEM_IOC_OK:
-		printf("%012llx %4s  %s  %s%s%s\n", result->gpa,
-		       show_size(1ULL << result->page_lg2, page),
-		       show_attrs(result->leaf, ATTRS_LEAF, leaf),
-		       show_attrs(result->effective, ATTRS_PATH, effective),
-		       result->leaf & VMEM_IOC_ATTR_COW ? "  cow" : "",
-		       result->flags & VMEM_IOC_RESULT_OUTSIDE ? "  outside" : "");
-		break;
-	case VMEM_IOC_NOT_PRESENT:
-		printf("not present: entry %016llx of level %u\n",
-		       result->entry, result->level);
-		break;
-	case VMEM_IOC_NON_CANONICAL:
-		puts("non-canonical");
-		break;
-	case VMEM_IOC_OUTSIDE:
-		if (result->level == levels)
-			printf("outside: the root at 0x%llx\n", result->entry);
-		else
-			printf("outside: the table that entry %016llx of level %u names\n",
-			       result->entry, result->level);
-		break;
-	default:
-		printf("malformed: entry %016llx of level %u has a reserved bit set\n",
-		       result->entry, result->level);
 	}
 }
 
@@ -153,35 +91,42 @@ int command_translate(int argc, char **argv)
 		translate_options, translate_parse, "VA...",
 		"Translate addresses of a space."
 		"\v"
+		"An answer has the guest-physical address, the size of the page, what its entry grants and says, and what is left of r w x u over the tables of all levels, at CR0.WP = 1; protection keys, SMEP and SMAP aside.\n"
+		"\n"
 		"Exit status: 0 when all were looked up, whatever came of it; 1 when that failed; 2 when it was asked for wrongly.",
 		children, NULL, NULL
 	};
 	struct translate_options options = { 0 };
+	struct source *source = &options.source;
 	struct vmem_ioc_result *results;
-	unsigned int levels;
+	struct hints hints = { 0 };
+	struct view view;
 	size_t i;
 
-	source_init(&options.source);
+	source_init(source);
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	source_open(&options.source);
-	levels = options.source.levels;
+	source_open(source);
 	results = allocate(NULL, options.nr, sizeof(*results));
 	translate(&options, results);
 
-	if (options.json) {
-		const struct view view = {
-			.roots = options.source.roots, .nr_roots = 1,
-		};
-
-		show_json_head(options.source.format, &view);
-	}
+	view = (struct view){
+		.roots		= source->roots,
+		.nr_roots	= 1,
+		.cpu		= &source->cpu,
+		.format		= source->format,
+	};
+	if (options.json)
+		json_head(&view);
 	for (i = 0; i < options.nr; i++) {
 		if (options.json)
-			json_result(options.vas[i], &results[i]);
+			json_result(options.vas[i], &results[i], &view);
 		else
-			text_result(options.vas[i], &results[i], levels);
+			text_result(options.vas[i], &results[i],
+				    source->levels, &view);
+		hint_result(&hints, source, options.vas[i], &results[i]);
 	}
 	end_output();
-	vmem_close(options.source.guest);
+	hint_say(&hints, source);
+	vmem_close(source->guest);
 	return 0;
 }

@@ -15,12 +15,13 @@ enum {
 	OPTION_BUDGET,
 	OPTION_CAP,
 	OPTION_JSON,
+	OPTION_NONPRESENT,
+	OPTION_NO_FOLD,
 };
 
 struct walk_options {
 	struct source source;
-	struct vmem_ioc_walk_create walk;
-	bool json;
+	struct walk_how how;
 };
 
 static const struct argp_option walk_options[] = {
@@ -33,6 +34,11 @@ static const struct argp_option walk_options[] = {
 	  2 },
 	{ "ignore-ad", OPTION_IGNORE_AD, NULL, 0,
 	  "Accessed and dirty bits that differ don't end a run", 2 },
+	{ "nonpresent", OPTION_NONPRESENT, NULL, 0,
+	  "Also entries that are not present and hold bits", 2 },
+	{ "no-fold", OPTION_NO_FOLD, NULL, 0,
+	  "A line for each record, where else one says how often the same comes again",
+	  2 },
 	{ "budget", OPTION_BUDGET, "TABLES", 0,
 	  "End when so many tables were visited", 2 },
 	{ "cap", OPTION_CAP, "TABLES", 0,
@@ -49,8 +55,8 @@ static void walk_range(struct walk_options *options, const char *arg,
 
 	if (!parse_range(arg, &start, &last, &why))
 		argp_error(state, "--range %s %s", arg, why);
-	options->walk.start = start;
-	options->walk.last = last;
+	options->how.call.start = start;
+	options->how.call.last = last;
 }
 
 static __u64 walk_number(const char *option, const char *arg,
@@ -58,7 +64,7 @@ static __u64 walk_number(const char *option, const char *arg,
 {
 	__u64 value;
 
-	if (!parse_u64(arg, &value) || !value)
+	if (!parse_count(arg, &value) || !value)
 		argp_error(state, "%s %s is no number of tables", option, arg);
 	return value;
 }
@@ -75,22 +81,28 @@ static error_t walk_parse(int key, char *arg, struct argp_state *state)
 		walk_range(options, arg, state);
 		return 0;
 	case 'l':
-		options->walk.flags |= VMEM_IOC_WALK_LEAVES;
+		options->how.call.flags |= VMEM_IOC_WALK_LEAVES;
 		return 0;
 	case 'F':
-		options->walk.flags |= VMEM_IOC_WALK_FOLLOW;
+		options->how.call.flags |= VMEM_IOC_WALK_FOLLOW;
 		return 0;
 	case OPTION_IGNORE_AD:
-		options->walk.flags |= VMEM_IOC_WALK_IGNORE_AD;
+		options->how.call.flags |= VMEM_IOC_WALK_IGNORE_AD;
 		return 0;
 	case OPTION_BUDGET:
-		options->walk.budget = walk_number("--budget", arg, state);
+		options->how.call.budget = walk_number("--budget", arg, state);
 		return 0;
 	case OPTION_CAP:
-		options->walk.seen_max = walk_number("--cap", arg, state);
+		options->how.call.seen_max = walk_number("--cap", arg, state);
+		return 0;
+	case OPTION_NONPRESENT:
+		options->how.call.flags |= VMEM_IOC_WALK_NONPRESENT;
+		return 0;
+	case OPTION_NO_FOLD:
+		options->how.no_fold = true;
 		return 0;
 	case OPTION_JSON:
-		options->json = true;
+		options->how.json = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "%s is one argument too many", arg);
@@ -104,8 +116,8 @@ static error_t walk_parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Print what a walk gives. Return: the exit status. */
-static int walk_print(struct vmem_walker *walker, struct view *view,
-		      bool json)
+static int walk_print(struct vmem_walker *walker, const struct source *source,
+		      struct view *view, struct hints *hints, bool json)
 {
 	static struct vmem_ioc_record records[NR_RECORDS];
 	bool ended = false;
@@ -114,51 +126,85 @@ static int walk_print(struct vmem_walker *walker, struct view *view,
 	do {
 		nr = vmem_walk_read(walker, records, NR_RECORDS);
 		if (nr < 0)
+			text_flush(view);
+		if (nr < 0)
 			fail("the walk broke off: %s", strerror(-nr));
 		for (i = 0; i < nr; i++) {
 			if (json)
-				show_json(&records[i], view);
+				json_record(&records[i], view);
 			else
-				show_text(&records[i], view);
+				text_record(&records[i], view);
+			hint_record(hints, source, &records[i]);
 			ended |= records[i].type == VMEM_IOC_REC_END;
 		}
 	} while (nr && !ferror(stdout));
+	text_flush(view);
 	end_output();
 	if (!ended)
 		fail("the walk broke off");
 	return 0;
 }
 
-int walk_show(struct source *source, struct vmem_ioc_walk_create *walk,
-	      bool json)
+static void walk_open(struct source *source, struct vmem_ioc_walk_create *walk,
+		      struct vmem_walker **walker)
 {
-	struct view view = {
-		.roots		= source->roots,
-		.nr_roots	= source->nr_roots,
-		.entries	= walk->flags & VMEM_IOC_WALK_LEAVES,
-	};
-	struct vmem_walker *walker;
 	int ret;
 
 	walk->size = sizeof(*walk);
 	walk->spaces = (uintptr_t)source->spaces;
 	walk->nr = source->nr_roots;
-	ret = vmem_walk_create(source->guest, walk, &walker);
+	ret = vmem_walk_create(source->guest, walk, walker);
 	if (ret == -E2BIG && walk->nr > source->info.out_walk_spaces_max)
 		fail("--root: a walk goes over at most %u spaces",
 		     source->info.out_walk_spaces_max);
 	if (ret == -E2BIG)
 		fail("--cap: at most %llu tables are remembered",
 		     source->info.out_seen_max);
+	if (ret == -EOPNOTSUPP && walk->flags & VMEM_IOC_WALK_NONPRESENT)
+		fail("--nonpresent: the module is of version %.*s and can't",
+		     (int)sizeof(source->info.out_release),
+		     source->info.out_release);
 	if (ret)
 		fail("cannot walk: %s", strerror(-ret));
+}
 
-	if (json)
-		show_json_head(source->format, &view);
+/* A range that has no address but those between both halves. */
+static bool walk_range_is_hole(const struct source *source,
+			       const struct vmem_ioc_walk_create *walk)
+{
+	__u64 half = 1ULL << (12 + 9 * source->levels - 1);
+
+	return walk->start >= half && walk->last < -half;
+}
+
+/* Print a walk of all spaces of a source. Return: the exit status. */
+int walk_show(struct source *source, struct walk_how *how)
+{
+	struct vmem_ioc_walk_create *walk = &how->call;
+	struct view view = {
+		.roots		= source->roots,
+		.nr_roots	= source->nr_roots,
+		.cpu		= &source->cpu,
+		.format		= source->format,
+		.entries	= walk->flags & VMEM_IOC_WALK_LEAVES,
+	};
+	struct hints hints = {
+		.walked	= !walk->start && walk->last == UINT64_MAX,
+	};
+	struct vmem_walker *walker;
+	int ret;
+
+	view.fold = !how->no_fold && !view.entries;
+	walk_open(source, walk, &walker);
+	if (how->json)
+		json_head(&view);
 	else
-		show_text_head();
-	ret = walk_print(walker, &view, json);
+		text_head();
+	ret = walk_print(walker, source, &view, &hints, how->json);
 	vmem_walk_close(walker);
+	if (walk_range_is_hole(source, walk))
+		hint_address(&hints, source, walk->start);
+	hint_say(&hints, source);
 	return ret;
 }
 
@@ -172,16 +218,18 @@ int command_walk(int argc, char **argv)
 		walk_options, walk_parse, "",
 		"Walk all mappings of one or more spaces: a record for each run of leaves that is contiguous in both addresses and equal in all else."
 		"\v"
+		"Columns: `leaf' is what the entry itself grants and says, `may' what is left of r w x u over the tables of all levels, at CR0.WP = 1; protection keys, SMEP and SMAP aside.\n"
+		"\n"
 		"Exit status: 0 when it was done, also when a budget or cap ended it (the last record says so); 1 when it failed; 2 when it was asked for wrongly.",
 		children, NULL, NULL
 	};
-	struct walk_options options = { .walk.last = UINT64_MAX };
+	struct walk_options options = { .how.call.last = UINT64_MAX };
 	int ret;
 
 	source_init(&options.source);
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	source_open(&options.source);
-	ret = walk_show(&options.source, &options.walk, options.json);
+	ret = walk_show(&options.source, &options.how);
 	vmem_close(options.source.guest);
 	return ret;
 }

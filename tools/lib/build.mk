@@ -20,7 +20,9 @@ core_cflags := $(tools_cflags) -fno-strict-aliasing -fno-strict-overflow \
 lib_cflags := $(core_cflags) -fPIC -fvisibility=hidden \
 	-DVMEM_VERSION='"$(VERSION)"' -Itools/lib
 
-lib_objects := $(patsubst tools/lib/%.c,$(BUILD)/lib/%.o,$(wildcard tools/lib/*.c))
+# magic.c is the command's alone as long as the library opens no files
+lib_objects := $(patsubst tools/lib/%.c,$(BUILD)/lib/%.o, \
+	$(filter-out tools/lib/magic.c,$(wildcard tools/lib/*.c)))
 lib_headers := $(wildcard tools/lib/*.h vmem/*.h tools/include/*/*.h) \
 	include/uapi/linux/vmem.h
 

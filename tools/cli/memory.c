@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The guest's memory: ranges of files, mapped, or copied where they begin
+ * anywhere in a page; and single entries of it, for hints.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "magic.h"
+
+/* What isn't the memory itself is refused, but where its bytes are meant. */
+static void memory_recognize(const struct memory *memory, int fd)
+{
+	unsigned char head[VMEM_MAGIC_LEN];
+	const struct vmem_magic *magic;
+	ssize_t nr;
+
+	if (memory->placed)
+		return;
+	nr = pread(fd, head, sizeof(head), 0);
+	/* what can't be read at a place can't be mapped, which is told there */
+	if (nr < 0 && errno == ESPIPE)
+		return;
+	if (nr < 0)
+		fail("%s: cannot be read: %s", memory->path, strerror(errno));
+	magic = vmem_magic_find(head, (size_t)nr);
+	if (!magic)
+		return;
+	fail("%s: is not raw memory but %s.\n"
+	     "    What to do: %s.\n"
+	     "    If these bytes are the guest's all the same: --memory %s@%#llx:0",
+	     memory->path, magic->name, magic->advice, memory->path,
+	     memory->gpa);
+}
+
+static int memory_open(const struct memory *memory)
+{
+	/* a pipe must not be waited for */
+	int fd = open(memory->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		fail("%s: %s%s", memory->path, strerror(errno),
+		     errno == ENOENT && strchr(memory->path, '@') ?
+		     " (behind @ comes GPA[:OFFSET[+LEN]], in hexadecimal)" :
+		     "");
+	return fd;
+}
+
+/* How much of what was asked for the file has, in whole pages. */
+static __u64 memory_len(const struct memory *memory, int fd)
+{
+	__u64 page = (__u64)sysconf(_SC_PAGESIZE), len;
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	if (size < 0)
+		fail("%s: %s: it must be a file that can be mapped",
+		     memory->path, strerror(errno));
+	if (memory->offset >= (__u64)size)
+		fail("%s: has %lld bytes, and so none from 0x%llx on",
+		     memory->path, (long long)size, memory->offset);
+
+	len = (__u64)size - memory->offset;
+	if (memory->len && memory->len <= len)
+		len = memory->len;
+	else if (memory->len)
+		note("%s: ends 0x%llx bytes before the given length does: they are outside",
+		     memory->path, memory->len - len);
+	if (len % page)
+		note("%s: the last %llu bytes are no whole page: they are outside",
+		     memory->path, len % page);
+	len -= len % page;
+	if (!len)
+		fail("%s: holds no whole page", memory->path);
+	return len;
+}
+
+/* For a part of a file that can't be mapped: a page of it isn't one of ours. */
+static void *memory_copy(const struct memory *memory, int fd)
+{
+	__u64 done = 0;
+	char *host;
+
+	host = mmap(NULL, memory->host_len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (host == MAP_FAILED)
+		fail("%s: no memory for a copy of 0x%llx bytes, which begin at no whole page of the file: %s",
+		     memory->path, memory->host_len, strerror(errno));
+	while (done < memory->host_len) {
+		ssize_t nr = pread(fd, host + done, memory->host_len - done,
+				   (off_t)(memory->offset + done));
+
+		if (nr < 0 && errno == EINTR)
+			continue;
+		if (nr < 0)
+			fail("%s: cannot be read at 0x%llx: %s", memory->path,
+			     memory->offset + done, strerror(errno));
+		if (!nr)
+			fail("%s: became shorter while it was read",
+			     memory->path);
+		done += (__u64)nr;
+	}
+	return host;
+}
+
+/**
+ * memory_add() - make a range of a file memory of a guest
+ * @guest:	the guest
+ * @memory:	the range; out: where this process has it
+ *
+ * What lies beyond the end of the file is outside. Failure ends the program.
+ */
+void memory_add(struct vmem_guest *guest, struct memory *memory)
+{
+	struct vmem_ioc_region_create region = {
+		.size	= sizeof(region),
+		.flags	= VMEM_IOC_REGION_FROZEN,
+		.kind	= VMEM_IOC_REGION_USER,
+		.gpa	= memory->gpa,
+	};
+	__u64 page = (__u64)sysconf(_SC_PAGESIZE);
+	int fd = memory_open(memory), ret;
+	void *host;
+
+	memory_recognize(memory, fd);
+	memory->host_len = memory_len(memory, fd);
+	if (memory->offset % page)
+		host = memory_copy(memory, fd);
+	else
+		host = mmap(NULL, memory->host_len, PROT_READ,
+			    MAP_SHARED | MAP_NORESERVE, fd,
+			    (off_t)memory->offset);
+	if (host == MAP_FAILED)
+		fail("%s: cannot be mapped: %s", memory->path, strerror(errno));
+	close(fd);
+
+	memory->host = host;
+	region.user_addr = (uintptr_t)host;
+	region.len = memory->host_len;
+	ret = vmem_region_create(guest, &region);
+	if (ret == -EEXIST)
+		fail("%s: its memory at 0x%llx overlaps other memory given",
+		     memory->path, region.gpa);
+	if (ret == -EOVERFLOW)
+		fail("%s: at 0x%llx it lies beyond what any guest can have",
+		     memory->path, region.gpa);
+	if (ret)
+		fail("%s: cannot be made memory of the guest: %s",
+		     memory->path, strerror(-ret));
+}
+
+/* The entry at @gpa, a multiple of 8. Return: whether there is memory. */
+bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry)
+{
+	size_t i;
+
+	for (i = 0; i < source->nr_memories; i++) {
+		const struct memory *memory = &source->memories[i];
+		__u64 at = gpa - memory->gpa;
+
+		if (gpa < memory->gpa || at >= memory->host_len)
+			continue;
+		*entry = le64toh(*(const __u64 *)(memory->host + at));
+		return true;
+	}
+	return false;
+}
+
+/* Where the guest's memory ends. */
+__u64 memory_top(const struct source *source)
+{
+	__u64 top = 0, end;
+	size_t i;
+
+	for (i = 0; i < source->nr_memories; i++) {
+		end = source->memories[i].gpa + source->memories[i].host_len;
+		if (end > top)
+			top = end;
+	}
+	return top;
+}
