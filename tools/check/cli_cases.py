@@ -141,6 +141,8 @@ def roots(cases):
     for facts, words in (
             ("amd,intel", ["`intel'", "vendor"]),
             ("lam48,lam57", ["lam57", "width of tags"]),
+            ("uai,lam57", ["`lam57'", "UAI is AMD's"]),
+            ("lam-sup,uai", ["`uai'", "LAM is Intel's"]),
             ("c-bit=51,shared-bit=47", ["shared-bit=47", "another"]),
             ("c-bit=51,shared-bit=51", ["shared-bit=51", "another"]),
             ("c-bit=51,c-bit=47", ["c-bit=47", "another"]),
@@ -479,7 +481,8 @@ def hints(cases):
 
 
 def run(tests):
-    """All of it, on the program under test."""
+    """All of it, on the program under test. Return: the files, for more."""
     cases = Cases(tests)
     for part in (numbers, roots, lines, folds, containers, parts, hints):
         part(cases)
+    return cases

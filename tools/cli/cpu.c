@@ -120,6 +120,10 @@ static bool parse_fact(struct cpu *cpu, const char *fact, const char **why)
 	if (i == NR_FACTS)
 		return false;
 	cpu->flags |= facts[i].flag;
+	*why = "contradicts what else was given: LAM is Intel's and UAI is AMD's";
+	if (cpu->flags & VMEM_IOC_SPACE_UAI &&
+	    cpu->flags & (SPACE_LAM | VMEM_IOC_SPACE_LAM_SUP))
+		return false;
 	*why = "contradicts the other width of tags: where CR3 has both bits, the processor takes lam57";
 	return (cpu->flags & SPACE_LAM) != SPACE_LAM;
 }

@@ -174,9 +174,9 @@ void json_result(__u64 va, const struct vmem_ioc_result *result,
 	}
 	if (result->status != VMEM_IOC_NON_CANONICAL)
 		printf(",\"entry\":\"0x%llx\"", result->entry);
-	if (result->flags & VMEM_IOC_RESULT_PARTIAL)
-		fputs(",\"partial\":true", stdout);
 	if (result->flags & VMEM_IOC_RESULT_OUTSIDE)
 		fputs(",\"outside\":true", stdout);
+	else if (result->flags & VMEM_IOC_RESULT_PARTIAL)
+		fputs(",\"partial\":true", stdout);
 	puts("}");
 }

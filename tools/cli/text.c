@@ -246,6 +246,8 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 			  result->effective, result->entry);
 		if (result->flags & VMEM_IOC_RESULT_OUTSIDE)
 			fputs("  outside", stdout);
+		else if (result->flags & VMEM_IOC_RESULT_PARTIAL)
+			fputs("  part", stdout);
 		putchar('\n');
 		break;
 	case VMEM_IOC_NOT_PRESENT:
