@@ -9,7 +9,7 @@ import re
 import struct
 import zlib
 
-from cases import FILES, KIB, SIZE, TREE, image, path
+from cases import FILES, KIB, NX, SIZE, TREE, image, path
 
 VA = "0x400000"
 ROOT = "0x1000"
@@ -457,6 +457,18 @@ def hints(cases):
                "0x800000000000-0xffff7fffffffffff")
     cases.hint("a range that reaches into it", "20-cr3.img", [], "walk", "-a",
                "0x0-0xffff7fffffffffff")
+
+    # a 4-level tree, whose data is read as tables when five are told
+    cases.file("data.img", image(
+        *path(0x8003, 0x90e3, 0xa0e3, 0xb0e3), (0x8000, 0x9003, 0x12300000041)))
+    cases.hint("four levels with data, read as five", "data.img",
+               ["x86_64-4level"], "walk", "-f", "x86_64-5level")
+    cases.file("five.img", image(
+        (0x1000, 0x2063), (0x2000, 0x3063), (0x3000, 0x4063),
+        (0x4000, 0x5063, *[0x6063] * 3), (0x5000, *[0x8003] * 8),
+        (0x6000, *[NX | 0x8003] * 6)))
+    cases.hint("none: five levels with malformed leaves", "five.img", [],
+               "walk", "-f", "x86_64-5level", "--nxe-off")
 
     # good ones
     for name in ("01-shstk.img", "06-special.img", "08-pat.img", "13-tagged.img",

@@ -247,16 +247,16 @@ struct tables {
  * follow those of the level above. One that is met twice is there twice.
  */
 static void tables_collect(struct tables *tables, const struct source *source,
-			   __u64 root)
+			   unsigned int levels)
 {
 	size_t first = 0, end;
 	unsigned int level;
 	__u64 entry;
 	int i;
 
-	tables->gpa[0] = root;
+	tables->gpa[0] = source->roots[0];
 	tables->nr = 1;
-	for (level = source->levels - 1; level; level--)
+	for (level = levels - 1; level; level--)
 		for (end = tables->nr; first < end; first++)
 			for (i = 0; i < NR_ENTRIES; i++) {
 				if (tables->nr == TABLES_MAX)
@@ -272,12 +272,12 @@ static void tables_collect(struct tables *tables, const struct source *source,
 
 /* Are most frames tables, but none that this very tree maps as data? */
 static bool frames_are_tables(const struct hints *hints,
-			      const struct source *source)
+			      const struct source *source, unsigned int levels)
 {
 	struct tables *tables = allocate(NULL, 1, sizeof(*tables));
 	size_t i, n, found = 0;
 
-	tables_collect(tables, source, source->roots[0]);
+	tables_collect(tables, source, levels);
 	for (i = 0; i < hints->nr_frames; i++) {
 		for (n = 0; n < tables->nr; n++)
 			if (tables->gpa[n] == hints->frames[i])
@@ -289,11 +289,27 @@ static bool frames_are_tables(const struct hints *hints,
 	return found && found * 2 >= hints->nr_frames;
 }
 
-/* What a walk of a root finds with another number of levels. */
+/* What a walk of the first root finds with another number of levels. */
 struct probe {
+	struct hints hints;
 	__u64 leaves;		/* in memory */
 	__u64 odd;		/* outside, malformed or unreachable */
+	__u64 bad;		/* of these, no leaves */
 };
+
+static void probe_record(struct probe *probe, const struct source *source,
+			 const struct vmem_ioc_record *rec)
+{
+	hint_record(&probe->hints, source, rec);
+	if (rec->type == VMEM_IOC_REC_BAD)
+		probe->bad++;
+	else if (rec->type != VMEM_IOC_REC_MAPPING)
+		return;
+	if (rec->type == VMEM_IOC_REC_BAD || rec->flags & VMEM_IOC_REC_OUTSIDE)
+		probe->odd++;
+	else
+		probe->leaves += rec->len >> rec->detail;
+}
 
 static void probe_walk(const struct source *source, __u32 space,
 		       struct probe *probe)
@@ -312,58 +328,44 @@ static void probe_walk(const struct source *source, __u32 space,
 	if (vmem_walk_create(source->guest, &walk, &walker))
 		return;
 	while ((nr = vmem_walk_read(walker, records, 256)) > 0)
-		for (i = 0; i < nr; i++) {
-			const struct vmem_ioc_record *rec = &records[i];
-
-			if (rec->type == VMEM_IOC_REC_BAD)
-				probe->odd++;
-			else if (rec->type != VMEM_IOC_REC_MAPPING)
-				continue;
-			else if (rec->flags & VMEM_IOC_REC_OUTSIDE)
-				probe->odd++;
-			else
-				probe->leaves += rec->len >> rec->detail;
-		}
+		for (i = 0; i < nr; i++)
+			probe_record(probe, source, &records[i]);
 	vmem_walk_close(walker);
 }
 
-/* Does the first root make more sense with the other number of levels? */
-static bool other_levels(const struct source *source, const char **name,
-			 __u64 *leaves)
+/* Does the first root make sense with @levels? @probe: what is found. */
+static bool probe_levels(const struct source *source, unsigned int levels,
+			 struct probe *probe)
 {
-	__u32 format = source->levels == 4 ? VMEM_IOC_FORMAT_X86_64_5LEVEL :
-					     VMEM_IOC_FORMAT_X86_64_4LEVEL;
 	struct vmem_ioc_destroy destroy = { .size = sizeof(destroy) };
-	struct probe probe = { 0 };
+	__u32 format = levels == 5 ? VMEM_IOC_FORMAT_X86_64_5LEVEL :
+				     VMEM_IOC_FORMAT_X86_64_4LEVEL;
 
+	*probe = (struct probe){ 0 };
 	if (source_space(source, format, source->roots[0], &destroy.id))
 		return false;
-	probe_walk(source, destroy.id, &probe);
+	probe_walk(source, destroy.id, probe);
 	vmem_guest_destroy(source->guest, &destroy);
-	*name = source->levels == 4 ? "x86_64-5level" : "x86_64-4level";
-	*leaves = probe.leaves;
-	return probe.leaves > probe.odd * 8;
+	return probe->leaves > probe->odd * 8 &&
+	       !frames_are_tables(&probe->hints, source, levels);
 }
 
 /* Return: whether something was said. */
 static bool say_levels(const struct hints *hints, const struct source *source)
 {
+	bool tables = frames_are_tables(hints, source, source->levels);
 	bool nothing = hints->walked && !hints->leaves;
-	const char *name;
-	__u64 leaves;
+	unsigned int levels = source->levels == 4 ? 5 : 4;
+	struct probe probe;
 
-	if (hints->nr_frames && frames_are_tables(hints, source)) {
-		if (!other_levels(source, &name, &leaves))
-			return false;
-		note("hint: pages that are mapped here look like page tables: is this another number of levels? --format %s finds %llu %s",
-		     name, leaves, leaves == 1 ? "leaf" : "leaves");
-		return true;
-	}
-	if ((!nothing && hints->bad <= hints->leaves + hints->refs) ||
-	    !other_levels(source, &name, &leaves))
+	if (!(tables || nothing || hints->bad) ||
+	    !probe_levels(source, levels, &probe))
 		return false;
-	note("hint: is this another number of levels? --format %s finds %llu %s",
-	     name, leaves, leaves == 1 ? "leaf" : "leaves");
+	if (!(tables || nothing) && probe.bad * 8 > hints->bad)
+		return false;
+	note("hint: %sis this another number of levels? --format x86_64-%ulevel finds %llu %s",
+	     tables ? "pages that are mapped here look like page tables: " : "",
+	     levels, probe.leaves, probe.leaves == 1 ? "leaf" : "leaves");
 	return true;
 }
 
@@ -407,6 +409,8 @@ void hint_say(const struct hints *hints, const struct source *source)
 	bool said = say_empty(source);
 
 	say_addresses(hints, source);
+	if (said || say_levels(hints, source))
+		return;
 	if (hints->high_gpa) {
 		say_high(source, hints->high_gpa);
 		said = true;
@@ -415,8 +419,6 @@ void hint_say(const struct hints *hints, const struct source *source)
 		say_wide(source, hints->wide_gpa);
 		said = true;
 	}
-	if (said || say_levels(hints, source))
-		return;
-	if (hints->bad > 1 && hints->bad > hints->leaves + hints->refs)
+	if (!said && hints->bad > 1 && hints->bad > hints->leaves + hints->refs)
 		note("hint: most entries are malformed or unreachable: is this a root, is all of the memory given, and in its place?");
 }
