@@ -132,6 +132,49 @@ static void link_then_drop_space(struct kunit *test)
 	}
 }
 
+/*
+ * A guest takes the entry of a table away before the one that held it is freed;
+ * that one's page is taken again for another level. What was linked from it goes
+ * with the space all the same, whichever of the two is looked at first.
+ */
+static void link_from_a_page_used_again(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), parent, first;
+	struct vmem_pool_page *again, *left;
+	unsigned int level;
+
+	for (level = 0; level + 1 < bench_top(b); level++) {
+		u64 va = bench_span(b, level + 1);
+
+		/* the table has a lower page than the one that names it */
+		bench_reset(b);
+		KUNIT_ASSERT_EQ(test, 0, bench_map(b, bench_upper(b), 0, page,
+						   RWX, 0));
+		KUNIT_ASSERT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+		KUNIT_ASSERT_EQ(test, 0, bench_unmap(b, bench_upper(b), page));
+		bench_flushed(b);
+		KUNIT_ASSERT_EQ(test, 0, bench_map(b, va, 0, page, RWX, 0));
+		left = link_page(b, 0, va, level);
+		again = link_page(b, 0, 0, level + 1);
+		KUNIT_ASSERT_TRUE(test, left < again);
+
+		parent = bench_path(b, bench_root(b), va, level + 1);
+		bench_write(b, parent, 1, 0);
+		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_span(b, level + 2)));
+		bench_flushed(b);
+		KUNIT_ASSERT_EQ(test, again->state, VMEM_POOL_FREE);
+		for (first = 0; again->state != VMEM_POOL_USED; first += bench_span(b, 1))
+			KUNIT_ASSERT_EQ(test, 0, bench_map(b, first, 0, page, RWX, 0));
+		KUNIT_EXPECT_LE(test, again->level, level);
+		KUNIT_EXPECT_EQ(test, left->state, VMEM_POOL_USED);
+		KUNIT_EXPECT_EQ(test, vmem_table_gpa(left->links->parent), parent);
+
+		bench_drop_space(b, 0);
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 0);
+	}
+}
+
 /* 39: a root is no table to link to; nor is what isn't the base of a span */
 static void link_refused(struct kunit *test)
 {
@@ -568,6 +611,7 @@ static struct kunit_case link_cases[] = {
 	EACH_FORMAT(link_many_times),
 	EACH_FORMAT(link_outlives_its_owner),
 	EACH_FORMAT(link_then_drop_space),
+	EACH_FORMAT(link_from_a_page_used_again),
 	EACH_FORMAT(link_refused),
 	EACH_FORMAT(link_to_nothing),
 	EACH_FORMAT(link_to_what_isnt_ours),

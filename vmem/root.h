@@ -92,17 +92,20 @@ static inline void vmem_pool_untake_root(struct vmem_pool *pool,
 /*
  * Drop the links of a page that come from tables that are no more: what they
  * named hung below them, or a guest took the entry away before they were freed.
+ * The page of such a table may be in use again: at the level above this one, it is
+ * dropped before, if at all; a table of another level has no entry for this one.
  */
 static inline void vmem_pool_drop_dead_links(struct vmem_pool *pool, u32 page)
 {
 	struct vmem_link **at = &pool->pages[page].links;
+	unsigned int above = pool->pages[page].level + 1;
 
 	while (*at) {
 		u32 parent = (*at)->parent == VMEM_NO_TABLE ? VMEM_POOL_NONE :
 			     vmem_pool_find(pool, (*at)->parent);
 
 		if (parent != VMEM_POOL_NONE &&
-		    pool->pages[parent].state != VMEM_POOL_USED)
+		    !vmem_pool_links(pool, parent, above))
 			vmem_pool_cut_link(pool, page, at);
 		else
 			at = &(*at)->next;

@@ -372,6 +372,48 @@ void table_unnamed_by_guest(void)
 	expect_pool(&p, 0, 4);
 }
 
+/*
+ * The same, when the page of the table above was taken again for a table of
+ * leaves: of the two tables of leaves, the one that is left has the lower page.
+ */
+void table_above_used_again(void)
+{
+	struct vmem_ioc_destroy arg = { .size = sizeof(arg) };
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	u64 entries[5], left, above;
+
+	pool_guest(&p, FMT4, 16);
+	/* pages 1 to 3, then 4 to 6, then 1 */
+	ASSERT_OK(map_one(p.fd, p.space, -GIB, MAP_DATA, PAGE, R, 0, NULL));
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	ASSERT_OK(unmap(p.fd, p.space, -GIB, ~0ULL, &change));
+	ASSERT_OK(flushed(p.fd, change.out_generation));
+	ASSERT_OK(map_one(p.fd, p.space, 2 * MIB, MAP_DATA, PAGE, R, 0, NULL));
+	entries_of(&p, 2 * MIB, entries);
+	above = entries[2] & X86_ADDR;
+	left = entries[1] & X86_ADDR;
+	ASSERT(left < above);
+
+	entry_set(&p.g, above, 1, 0);
+	ASSERT_OK(unmap(p.fd, p.space, 0, GIB - 1, &change));
+	expect_pool(&p, 2, 3);
+	ASSERT_OK(flushed(p.fd, change.out_generation));
+	/* pages 2 to 4, and 5 */
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	ASSERT_OK(map_one(p.fd, p.space, 2 * MIB, MAP_DATA, PAGE, R, 0, NULL));
+	entries_of(&p, 2 * MIB, entries);
+	ASSERT_EQ(entries[1] & X86_ADDR, above);
+	expect_pool(&p, 1 + 1 + 4, 0);
+
+	arg.id = p.space;
+	ASSERT_OK(vcall(p.fd, VMEM_IOC_DESTROY, &arg));
+	expect_pool(&p, 0, 6);
+	ASSERT_OK(flushed(p.fd, arg.out_generation));
+	ASSERT_OK(destroy(p.fd, p.pool));
+	ASSERT_OK(destroy(p.fd, p.g.region));
+}
+
 /* All its tables go with a space, but only after a flush. */
 void space_destroyed(void)
 {

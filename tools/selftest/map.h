@@ -18,6 +18,7 @@ void lowest_first(void);
 void ranges_of_pool(void);
 void space_destroyed(void);
 void table_unnamed_by_guest(void);
+void table_above_used_again(void);
 void spaces_share_pool(void);
 void spaces_share_table(void);
 void table_named_elsewhere(void);
@@ -34,7 +35,7 @@ void view_changes(void);
 	CASE(lowest_first), CASE(ranges_of_pool), CASE(space_destroyed),	\
 	CASE(spaces_share_pool), CASE(spaces_share_table),		\
 	CASE(table_named_elsewhere), CASE(table_unnamed_by_guest),	\
-	CASE(budget_exact),						\
+	CASE(table_above_used_again), CASE(budget_exact),		\
 	CASE(pool_in_owned), CASE(pool_in_memfd),			\
 	CASE(pool_memory_lost), CASE(view_changes)
 
