@@ -166,9 +166,7 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 		place->begun = true;
 	}
 	place->shared &= ~BIT(level);
-	/* what else names one that vmem didn't make isn't known */
-	if (links ? links > 1 : !(change->flags & VMEM_CHANGE_ALONE))
-		place->shared |= BIT(level);
+	place->shared |= links > 1 ? BIT(level) : 0;
 	place->writable &= ~BIT(level);
 	place->drop = false;
 	place->path.table[level] = place->child;
