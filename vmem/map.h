@@ -204,7 +204,7 @@ static __always_inline u32 vmem_place_perms(const struct vmem_place *place,
  * permissions: the mappings come in ascending order, and the last one is
  * remembered.
  */
-static inline int
+static __always_inline int
 vmem_change_missing(const struct vmem_format *fmt, struct vmem_change *change,
 		    const struct vmem_place *place, unsigned int lowest,
 		    vmem_virt_t last)
