@@ -346,7 +346,8 @@ static void link_onto_entries(struct kunit *test)
 			  bench_reserved(b, bench_leaf(b, 0)));
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
 		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
-							VMEM_CHANGE_REPLACE));
+							VMEM_CHANGE_REPLACE |
+							VMEM_CHANGE_ALONE));
 		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
 
 		link_begin(b, 0);

@@ -190,7 +190,8 @@ static void map_onto_leaf_of_each_level(struct kunit *test)
 		if (span / page > 1024)
 			continue;
 		KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, span, RWX,
-						   VMEM_CHANGE_REPLACE));
+						   VMEM_CHANGE_REPLACE |
+						   VMEM_CHANGE_ALONE));
 		/* 18: what was there has to be flushed */
 		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
 		KUNIT_EXPECT_EQ(test, b->change.flush_first, 0);

@@ -286,7 +286,7 @@ void model_read_entry(struct model *model, u64 table, unsigned int level,
 void model_write_entry(struct model *model, struct model_path *path,
 		       unsigned int level, u64 va, u64 entry,
 		       struct model_result *result);
-/* All that shows it, where one of the path's tables is shared. */
+/* All that may show it, where one of the path's tables may be elsewhere. */
 void model_flush(struct model *model, const struct model_path *path,
 		 unsigned int level, u64 va, u64 len,
 		 struct model_result *result);

@@ -29,14 +29,18 @@ void model_flush_all(struct model_result *result)
 	result->flush = VMEM_FLUSH_ALL;
 }
 
-static bool is_shared(struct model *model, const struct model_path *path,
-		      unsigned int level)
+/* May what lies in the table of @level be seen elsewhere too? */
+static bool is_elsewhere(struct model *model, const struct model_path *path,
+			 unsigned int level)
 {
 	struct model_table *mine;
 
 	for (; level < model->rules->levels; level++) {
 		mine = model_page(model, path->table[level]);
 		if (mine && mine->links > 1)
+			return true;
+		/* nobody counts who names it: its guest may have said */
+		if (!mine && !(model->flags & VMEM_CHANGE_ALONE))
 			return true;
 	}
 	return false;
@@ -50,7 +54,7 @@ void model_flush(struct model *model, const struct model_path *path,
 
 	if (result->flush == VMEM_FLUSH_ALL)
 		return;
-	if (is_shared(model, path, level)) {
+	if (is_elsewhere(model, path, level)) {
 		model_flush_all(result);
 		return;
 	}

@@ -111,7 +111,8 @@ static void move_frozen_path(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bench_read(b, bench_frozen(b, highest), 0), 0);
 		/* and now nothing moves any more */
 		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, page, RWX,
-						   VMEM_CHANGE_REPLACE));
+						   VMEM_CHANGE_REPLACE |
+						   VMEM_CHANGE_ALONE));
 		KUNIT_EXPECT_EQ(test, b->change.changes, 0);
 		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
 	}

@@ -32,6 +32,7 @@ static void protect_at_each_level(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	u64 page = bench_page(b), span, leaf;
+	struct vmem_mapping m;
 	unsigned int level;
 
 	for (level = 0; level < b->rules->levels; level++) {
@@ -43,7 +44,8 @@ static void protect_at_each_level(struct kunit *test)
 			       bench_leaf(b, bench_data(b, 1));
 		bench_put(b, bench_root(b), 0, level, leaf);
 		bench_put(b, bench_root(b), span, level, leaf);
-		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, 0, VMEM_W));
+		m = bench_protected(0, span, 0, VMEM_W);
+		KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_ALONE));
 		KUNIT_EXPECT_EQ(test, leaf_at(b, level), bench_read_only(b, leaf));
 		KUNIT_EXPECT_EQ(test, b->change.pages, span / page);
 		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);

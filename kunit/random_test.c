@@ -154,6 +154,8 @@ static u32 some_flags(struct bench *b)
 		flags |= VMEM_CHANGE_REPLACE;
 	if (below(b, 3) == 0 && !model_aliased(&b->model, VMEM_CHANGE_SHARED_OK))
 		flags |= VMEM_CHANGE_SHARED_OK;
+	if (below(b, 2))
+		flags |= VMEM_CHANGE_ALONE;
 	return flags;
 }
 

@@ -23,7 +23,7 @@
 
 #define VMEM_CHANGE_PIECES	16	/* of VMEM_PIECE_TABLES: 1,024 tables */
 #define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve, */
-#define VMEM_CHANGE_ALONE	4096	/* for so many pieces */
+#define VMEM_CHANGE_FIRM	4096	/* for so many pieces */
 
 static_assert(VMEM_IOC_FLUSH_NONE == (int)VMEM_FLUSH_NONE);
 static_assert(VMEM_IOC_FLUSH_RANGE == (int)VMEM_FLUSH_RANGE);
@@ -33,8 +33,11 @@ static_assert(VMEM_IOC_CHANGE_FREED == VMEM_CHANGED_FREED);
 static_assert(VMEM_IOC_MAP_REPLACE == VMEM_CHANGE_REPLACE);
 static_assert(VMEM_IOC_MAP_ATOMIC == VMEM_CHANGE_ATOMIC);
 static_assert(VMEM_IOC_MAP_SHARED_OK == VMEM_CHANGE_SHARED_OK);
+static_assert(VMEM_IOC_MAP_ALONE == VMEM_CHANGE_ALONE);
 static_assert(VMEM_IOC_RANGE_SHARED_OK == VMEM_CHANGE_SHARED_OK);
+static_assert(VMEM_IOC_RANGE_ALONE == VMEM_CHANGE_ALONE);
 static_assert(VMEM_IOC_LINK_REPLACE == VMEM_CHANGE_REPLACE);
+static_assert(VMEM_IOC_LINK_ALONE == VMEM_CHANGE_ALONE);
 static_assert(VMEM_IOC_CHANGE_UNSHARED == VMEM_CHANGED_UNSHARED);
 static_assert(VMEM_IOC_KIND_UNMAPPED == (int)VMEM_KIND_UNMAPPED);
 static_assert(VMEM_IOC_KIND_BASIC == (int)VMEM_KIND_BASIC);
@@ -154,7 +157,7 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 			      struct vmem_space_object *space)
 {
 	struct vmem_piece *piece = &work->piece;
-	bool alone = work->rechecks > VMEM_CHANGE_RECHECKS;
+	bool firm = work->rechecks > VMEM_CHANGE_RECHECKS;
 	vmem_table_t root = space->space.root;
 	struct vmem_guest *guest = piece->guest;
 	unsigned int nr = 0;
@@ -168,9 +171,9 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 			vmem_space_absent(space, piece);
 		vmem_piece_end(piece);
 	} while (ret == VMEM_PAUSE && !fatal_signal_pending(current) &&
-		 (alone ? ++nr < VMEM_CHANGE_ALONE :
+		 (firm ? ++nr < VMEM_CHANGE_FIRM :
 		  ++nr < VMEM_CHANGE_PIECES && !vmem_guest_contended(guest)));
-	if (nr == VMEM_CHANGE_ALONE)
+	if (nr == VMEM_CHANGE_FIRM)
 		work->rechecks = 0;
 
 	if (space->space.root != root)
@@ -410,7 +413,7 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 	int ret;
 
 	if (map->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC |
-			   VMEM_IOC_MAP_SHARED_OK))
+			   VMEM_IOC_MAP_SHARED_OK | VMEM_IOC_MAP_ALONE))
 		return -EOPNOTSUPP;
 	if (!map->nr)
 		return -EINVAL;
@@ -449,6 +452,8 @@ out:
 }
 
 /* Of the calls that take a range. */
+#define VMEM_RANGE_FLAGS	(VMEM_IOC_RANGE_SHARED_OK | VMEM_IOC_RANGE_ALONE)
+
 static int vmem_range_check(u64 start, u64 last)
 {
 	return start > last || !IS_ALIGNED(start, 4096) ||
@@ -472,7 +477,7 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 	ret = vmem_range_check(unmap->start, unmap->last);
 	if (ret)
 		return ret;
-	if (unmap->flags & ~VMEM_IOC_RANGE_SHARED_OK || unmap->__reserved)
+	if (unmap->flags & ~VMEM_RANGE_FLAGS || unmap->__reserved)
 		return -EOPNOTSUPP;
 
 	work = vmem_scratch_alloc(sizeof(*work));
@@ -509,7 +514,7 @@ int vmem_ioctl_protect(struct vmem_call *call, void *arg)
 	ret = vmem_range_check(protect->start, protect->last);
 	if (ret)
 		return ret;
-	if (protect->flags & ~VMEM_IOC_RANGE_SHARED_OK || protect->__reserved)
+	if (protect->flags & ~VMEM_RANGE_FLAGS || protect->__reserved)
 		return -EOPNOTSUPP;
 
 	work = vmem_scratch_alloc(sizeof(*work));
@@ -560,7 +565,8 @@ int vmem_ioctl_link(struct vmem_call *call, void *arg)
 	struct vmem_change_work *work;
 	int ret;
 
-	if (link->flags & ~VMEM_IOC_LINK_REPLACE || link->__reserved ||
+	if (link->flags & ~(VMEM_IOC_LINK_REPLACE | VMEM_IOC_LINK_ALONE) ||
+	    link->__reserved ||
 	    link->path_given > 1 || (link->path && !link->path_given))
 		return -EOPNOTSUPP;
 

@@ -60,7 +60,8 @@ static int vmem_ioctl_info(struct vmem_call *call, void *arg)
 	strscpy(info->out_release, VMEM_RELEASE, sizeof(info->out_release));
 	info->out_features = VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
 			     VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
-			     VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE;
+			     VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
+			     VMEM_IOC_FEATURE_ALONE;
 	info->out_region_len_max = VMEM_REGION_LEN_MAX;
 	info->out_regions_max = VMEM_REGIONS_MAX;
 	info->out_pool_ranges_max = VMEM_POOL_RANGES_MAX;

@@ -166,7 +166,9 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 		place->begun = true;
 	}
 	place->shared &= ~BIT(level);
-	place->shared |= links > 1 ? BIT(level) : 0;
+	/* what else names one that vmem didn't make isn't known */
+	if (links ? links > 1 : !(change->flags & VMEM_CHANGE_ALONE))
+		place->shared |= BIT(level);
 	place->writable &= ~BIT(level);
 	place->drop = false;
 	place->path.table[level] = place->child;

@@ -47,7 +47,7 @@ struct vmem_place {
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
 	unsigned int tries;	/* of the entry in hand */
 	unsigned int keep;	/* tables of this level and above aren't freed */
-	u8 shared;		/* bit n: the table of level n has several links */
+	u8 shared;		/* bit n: other places may show the table of level n */
 	u8 writable;		/* bit n: it can be written, at path.host[n] */
 	u8 want;		/* the level of one that is to be written */
 	u64 entry;		/* the one in hand */
@@ -84,7 +84,7 @@ static inline void vmem_change_flush_all(struct vmem_change *change)
 	change->flush_last = U64_MAX;
 }
 
-/* A range of this space; of all that show it, where a table on the path is shared. */
+/* A range of this space; all, where other places may show a table on the path. */
 static inline void vmem_change_flush(struct vmem_change *change,
 				     const struct vmem_place *place,
 				     vmem_virt_t first, vmem_virt_t last)

@@ -507,6 +507,7 @@ struct vmem_mapping {
 #define VMEM_CHANGE_REPLACE	BIT(0)	/* map onto what is mapped */
 #define VMEM_CHANGE_ATOMIC	BIT(2)	/* refuse the whole list or nothing */
 #define VMEM_CHANGE_SHARED_OK	BIT(3)	/* change what other places show too */
+#define VMEM_CHANGE_ALONE	BIT(6)	/* no other place shows the guest's tables */
 
 enum vmem_flush {
 	VMEM_FLUSH_NONE,
@@ -541,7 +542,10 @@ enum vmem_phase {
  * @done_len:	bytes of the next one that are done
  * @pages:	smallest pages mapped, unmapped and protected (a hole counts
  *		nothing, nor does a leaf that stays as it is)
- * @flush:	what a vCPU must forget: nothing, the range, all
+ * @flush:	what a vCPU must forget: nothing, the range, all. A range of this
+ *		space only where all tables from the root down to those changed
+ *		are known to be in one place: ours, with one link, or others with
+ *		VMEM_CHANGE_ALONE.
  * @flush_first: of that range
  * @flush_last:	of that range, included
  * @changes:	VMEM_CHANGED_*
@@ -716,7 +720,8 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
  * @reference:	a record of type VMEM_REC_REFERENCE
  * @built:	the spaces built so far, by vmem_space_id_t
  * @nr_built:	of them
- * @change:	zeroed but for the budget and VMEM_CHANGE_REPLACE
+ * @change:	zeroed but for the budget, and VMEM_CHANGE_REPLACE and
+ *		VMEM_CHANGE_ALONE of the flags
  *
  * The table that the owner was given at their_va is linked, by entries that
  * have the permissions of the reference's path. A reference of depth 0 is a

@@ -327,6 +327,7 @@ static void do_map(void)
 	args[0].flags = (chance(2) ? VMEM_IOC_MAP_REPLACE : 0) |
 			(chance(2) ? VMEM_IOC_MAP_ATOMIC : 0) |
 			(chance(2) ? VMEM_IOC_MAP_SHARED_OK : 0) |
+			(chance(2) ? VMEM_IOC_MAP_ALONE : 0) |
 			(chance(40) ? 0 : 1u << chance(32));
 	args[0].budget = chance(10) ? 0 : chance(20);
 	args[1] = args[0];
@@ -351,6 +352,7 @@ static void do_unmap(void)
 	args[0].last = chance(10) ? args[0].start + some_len() - 1 : ~0ULL;
 	args[0].budget = chance(10) ? 0 : chance(20);
 	args[0].flags = (chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0) |
+			(chance(2) ? VMEM_IOC_RANGE_ALONE : 0) |
 			(chance(40) ? 0 : 1u << chance(32));
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
@@ -373,6 +375,7 @@ static void do_protect(void)
 	args[0].last = chance(10) ? args[0].start + some_len() - 1 : ~0ULL;
 	args[0].budget = chance(10) ? 0 : chance(20);
 	args[0].flags = (chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0) |
+			(chance(2) ? VMEM_IOC_RANGE_ALONE : 0) |
 			(chance(40) ? 0 : 1u << chance(32));
 	args[0].set = (__u32)chance(1 << 11) & (usual | VMEM_IOC_ATTR_R);
 	args[0].clear = (__u32)chance(1 << 11) & usual;
@@ -412,6 +415,7 @@ static void do_link(void)
 	args[0].their_va = (chance(4) ? mapped[owner][chance(8)] : some_va()) &
 			   mask;
 	args[0].flags = (chance(3) ? 0 : VMEM_IOC_LINK_REPLACE) |
+			(chance(2) ? VMEM_IOC_LINK_ALONE : 0) |
 			(chance(40) ? 0 : 1u << chance(32));
 	args[0].budget = chance(10) ? 0 : chance(20);
 	if (!chance(3)) {

@@ -20,8 +20,11 @@ _Static_assert(VMEM_IOC_KIND_UNMAPPED == VMEM_KIND_UNMAPPED &&
 _Static_assert(VMEM_IOC_MAP_REPLACE == VMEM_CHANGE_REPLACE &&
 	       VMEM_IOC_MAP_ATOMIC == VMEM_CHANGE_ATOMIC &&
 	       VMEM_IOC_MAP_SHARED_OK == VMEM_CHANGE_SHARED_OK &&
+	       VMEM_IOC_MAP_ALONE == VMEM_CHANGE_ALONE &&
 	       VMEM_IOC_RANGE_SHARED_OK == VMEM_CHANGE_SHARED_OK &&
-	       VMEM_IOC_LINK_REPLACE == VMEM_CHANGE_REPLACE, "flags");
+	       VMEM_IOC_RANGE_ALONE == VMEM_CHANGE_ALONE &&
+	       VMEM_IOC_LINK_REPLACE == VMEM_CHANGE_REPLACE &&
+	       VMEM_IOC_LINK_ALONE == VMEM_CHANGE_ALONE, "flags");
 _Static_assert(VMEM_IOC_FLUSH_NONE == VMEM_FLUSH_NONE &&
 	       VMEM_IOC_FLUSH_RANGE == VMEM_FLUSH_RANGE &&
 	       VMEM_IOC_FLUSH_ALL == VMEM_FLUSH_ALL, "flushes");
@@ -193,7 +196,7 @@ int space_map(struct local_guest *lg, void *p)
 	int ret;
 
 	if (arg->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC |
-			   VMEM_IOC_MAP_SHARED_OK))
+			   VMEM_IOC_MAP_SHARED_OK | VMEM_IOC_MAP_ALONE))
 		return -EOPNOTSUPP;
 	if (!arg->nr)
 		return -EINVAL;
@@ -244,6 +247,8 @@ static int change_range(struct local_guest *lg, u32 id, u64 start, u64 last,
 	return change_run_own(lg, space, &change, budget, out);
 }
 
+#define RANGE_FLAGS	(VMEM_IOC_RANGE_SHARED_OK | VMEM_IOC_RANGE_ALONE)
+
 static int range_check(u64 start, u64 last)
 {
 	return start > last || (start | ~last) & PAGE_MASK ? -EINVAL : 0;
@@ -258,7 +263,7 @@ int space_unmap(struct local_guest *lg, void *p)
 	ret = range_check(arg->start, arg->last);
 	if (ret)
 		return ret;
-	if (arg->flags & ~VMEM_IOC_RANGE_SHARED_OK || arg->__reserved)
+	if (arg->flags & ~RANGE_FLAGS || arg->__reserved)
 		return -EOPNOTSUPP;
 	return change_range(lg, arg->space, arg->start, arg->last, &what,
 			    arg->flags, arg->budget, &arg->change);
@@ -277,7 +282,7 @@ int space_protect(struct local_guest *lg, void *p)
 	ret = range_check(arg->start, arg->last);
 	if (ret)
 		return ret;
-	if (arg->flags & ~VMEM_IOC_RANGE_SHARED_OK || arg->__reserved)
+	if (arg->flags & ~RANGE_FLAGS || arg->__reserved)
 		return -EOPNOTSUPP;
 	return change_range(lg, arg->space, arg->start, arg->last, &what,
 			    arg->flags, arg->budget, &arg->change);
@@ -295,7 +300,8 @@ int space_link(struct local_guest *lg, void *p)
 	u32 levels;
 	int ret;
 
-	if (arg->flags & ~VMEM_IOC_LINK_REPLACE || arg->__reserved ||
+	if (arg->flags & ~(VMEM_IOC_LINK_REPLACE | VMEM_IOC_LINK_ALONE) ||
+	    arg->__reserved ||
 	    arg->path_given > 1 || (arg->path && !arg->path_given))
 		return -EOPNOTSUPP;
 	space = change_space(lg, arg->space, &ret);

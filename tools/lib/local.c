@@ -122,7 +122,8 @@ static int local_info(struct local_guest *lg, void *p)
 	strncpy(arg->out_release, VMEM_VERSION, sizeof(arg->out_release) - 1);
 	arg->out_features = VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
 			    VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
-			    VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE;
+			    VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
+			    VMEM_IOC_FEATURE_ALONE;
 	arg->out_region_len_max = LOCAL_REGION_LEN_MAX;
 	arg->out_regions_max = LOCAL_REGIONS_MAX;
 	arg->out_pool_ranges_max = LOCAL_POOL_RANGES_MAX;

@@ -277,7 +277,8 @@ static void info_limits(void)
 	EXPECT_EQ(arg.out_features,
 		  VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
 		  VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
-		  VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE);
+		  VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
+		  VMEM_IOC_FEATURE_ALONE);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) > 0);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) <
 	       sizeof(arg.out_release));

@@ -553,7 +553,9 @@ static void flush_of_twins(u32 format)
 	leaf_by_hand(&f, 0, MAP_DATA + MIB);
 	frozen_end(&f);
 	twin = ASSERT_OK(space_movable(f.p.fd, format, f.p.pool, f.root));
-	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, PAGE - 1, &change));
+	/* It isn't alone, whatever the caller says. */
+	ASSERT_OK(unmap_flags(f.p.fd, f.p.space, 0, PAGE - 1,
+			      VMEM_IOC_RANGE_ALONE, &change));
 	EXPECT_EQ(change.out_changes, 0);
 	EXPECT_EQ(change.out_pages, 1);
 	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
@@ -561,7 +563,10 @@ static void flush_of_twins(u32 format)
 	ASSERT_OK(destroy(f.p.fd, twin));
 	ASSERT_OK(destroy(f.p.fd, f.other));
 	ASSERT_OK(map_one(f.p.fd, f.p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
-	ASSERT_OK(unmap(f.p.fd, f.p.space, 0, PAGE - 1, &change));
+	ASSERT_OK(protect(f.p.fd, f.p.space, 0, PAGE - 1, W, 0, 0, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	ASSERT_OK(unmap_flags(f.p.fd, f.p.space, 0, PAGE - 1,
+			      VMEM_IOC_RANGE_ALONE, &change));
 	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
 }
 EACH_FORMAT(flush_of_twins)

@@ -223,8 +223,8 @@ static void protect_keeps_the_rest(u32 format)
 			ASSERT_OK(destroy(p.fd, p.space));
 			continue;
 		}
-		ASSERT_OK(protect(p.fd, p.space, 0, ~0ULL, set, clear, 0,
-				  &change));
+		ASSERT_OK(protect(p.fd, p.space, 0, ~0ULL, set, clear,
+				  VMEM_IOC_RANGE_ALONE, &change));
 		pages = 0;
 		for (level = 0; level < 3; level++) {
 			for (i = 0; i < NR_BITS; i++) {
@@ -309,6 +309,71 @@ static void protect_range_flush(u32 format)
 	expect_leaves(&p, 17);
 }
 EACH_FORMAT(protect_range_flush)
+
+/*
+ * Two roots of the guest's own name one table of its own: a range would be that
+ * of one of them. Only the caller can know that nobody else names it.
+ */
+static void flush_of_guests_tables(u32 format)
+{
+	const u64 va = -4 * GIB, ours = va + 2 * PAGE;
+	const unsigned int top = levels_of(format) - 1;
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	unsigned int alone;
+	u64 table, other;
+	u32 both[2];
+
+	pool_guest(&p, format, 8);
+	p.g.next = MAP_BY_HAND;
+	guest_root(&p.g);
+	guest_map(&p.g, p.g.root, va, 0, MAP_DATA | X86_LEAF | X86_RW, X86_TABLE);
+	other = guest_page(&p.g);
+	table = entry_get(&p.g, p.g.root, index_of(va, top));
+	entry_set(&p.g, other, index_of(va, top), table);
+	both[0] = ASSERT_OK(space_adopt(p.fd, format, p.pool, p.g.root));
+	both[1] = ASSERT_OK(space_adopt(p.fd, format, p.pool, other));
+	for (alone = 0; alone < 2; alone++) {
+		const u32 flags = alone ? VMEM_IOC_RANGE_ALONE : 0;
+		const u32 flush = alone ? VMEM_IOC_FLUSH_RANGE :
+					  VMEM_IOC_FLUSH_ALL;
+
+		/* What wasn't present is in no vCPU. */
+		ASSERT_OK(map_one(p.fd, both[0], ours, MAP_DATA, PAGE, R | W,
+				  flags, &change));
+		EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+		ASSERT_OK(map_one(p.fd, both[1], ours, MAP_DATA + PAGE, PAGE,
+				  R | W, flags | VMEM_IOC_MAP_REPLACE, &change));
+		EXPECT_EQ(change.out_flush, flush);
+		ASSERT_OK(protect(p.fd, both[0], va, va + 4 * PAGE - 1, 0, W,
+				  flags, &change));
+		EXPECT_EQ(change.out_pages, 2);
+		EXPECT_EQ(change.out_flush, flush);
+		if (alone) {
+			EXPECT_EQ(change.out_flush_start, va);
+			EXPECT_EQ(change.out_flush_last, ours + PAGE - 1);
+		}
+		ASSERT_OK(protect(p.fd, both[1], va, va + PAGE - 1, W, 0, flags,
+				  &change));
+		EXPECT_EQ(change.out_flush, flush);
+		ASSERT_OK(unmap_flags(p.fd, both[1], ours, ours + PAGE - 1,
+				      flags, &change));
+		EXPECT_EQ(change.out_flush, flush);
+		EXPECT_EQ(change.out_pages, 1);
+	}
+	/* A space of ours names nothing of the guest's, until it does. */
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 2 * PAGE, R, 0, NULL));
+	ASSERT_OK(unmap(p.fd, p.space, 0, PAGE - 1, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
+	entry_set(&p.g, space_root(p.fd, p.space), index_of(va, top), table);
+	ASSERT_OK(protect(p.fd, p.space, va, va + PAGE - 1, 0, W, 0, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	/* A table that is freed is, whatever the caller says. */
+	ASSERT_OK(unmap_flags(p.fd, p.space, 0, 2 * PAGE - 1,
+			      VMEM_IOC_RANGE_ALONE, &change));
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+}
+EACH_FORMAT(flush_of_guests_tables)
 
 /* Part of a large leaf: nothing before it is changed either. */
 static void protect_large_part(u32 format)
@@ -639,6 +704,7 @@ static const struct ktap_case leaf_cases[] = {
 	CASE_FORMATS(cow_story),
 	CASE_FORMATS(protect_keeps_the_rest),
 	CASE_FORMATS(protect_range_flush),
+	CASE_FORMATS(flush_of_guests_tables),
 	CASE_FORMATS(protect_large_part),
 	CASE_IF(protect_beside_vcpu, two_cpus),
 	CASE_FORMATS(path_given),

@@ -92,6 +92,7 @@
 #define VMEM_IOC_FEATURE_PROTECT (1 << 3)
 #define VMEM_IOC_FEATURE_LINK	 (1 << 4)	/* LINK, SHARED_OK */
 #define VMEM_IOC_FEATURE_MOVABLE (1 << 5)	/* spaces whose tables move */
+#define VMEM_IOC_FEATURE_ALONE	 (1 << 6)	/* ALONE in changing calls */
 #define VMEM_IOC_FEATURE_FACTS	 (1 << 7)	/* of a vCPU: flags of a space, ENC */
 #define VMEM_IOC_FEATURE_NONPRESENT (1 << 8)	/* walks list such entries */
 
@@ -277,6 +278,7 @@ struct vmem_ioc_mapping {
 #define VMEM_IOC_MAP_SPLIT	(1 << 1)
 #define VMEM_IOC_MAP_ATOMIC	(1 << 2)
 #define VMEM_IOC_MAP_SHARED_OK	(1 << 3)
+#define VMEM_IOC_MAP_ALONE	(1 << 6)
 
 struct vmem_ioc_map {
 	__u32 size;
@@ -292,6 +294,7 @@ struct vmem_ioc_map {
 
 #define VMEM_IOC_RANGE_SPLIT		(1 << 1)
 #define VMEM_IOC_RANGE_SHARED_OK	(1 << 3)
+#define VMEM_IOC_RANGE_ALONE		(1 << 6)
 
 struct vmem_ioc_unmap {
 	__u32 size;
@@ -331,6 +334,7 @@ struct vmem_ioc_promote {
 /* LINK */
 
 #define VMEM_IOC_LINK_REPLACE		(1 << 0)
+#define VMEM_IOC_LINK_ALONE		(1 << 6)
 
 struct vmem_ioc_link {
 	__u32 size;
