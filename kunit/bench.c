@@ -44,6 +44,8 @@ struct bench *bench_begin_engine(struct kunit *test, const struct engine *e,
 	b->slots[0] = allocate(test, sizeof(**b->slots) << SEEN_LG2_MAX);
 	b->slots[1] = allocate(test, sizeof(**b->slots) << SEEN_LG2_MAX);
 	b->image = allocate(test, bench_image_len(b));
+	b->kept[0] = allocate(test, bench_guest_image_len(b));
+	b->kept[1] = allocate(test, bench_guest_image_len(b));
 	bench_reset(b);
 	return b;
 }

@@ -7,6 +7,7 @@
 #define _VMEM_KUNIT_BENCH_H
 
 #include "engine.h"
+#include "refused.h"
 
 #define RECORDS_MAX	16384
 #define TRANSLATE_MAX	64
@@ -24,7 +25,11 @@
  * @elsewhere:	and the host's addresses are others then
  * @quick:	memory that the model never touched is not compared after each
  *		change; bench_check_same() is to follow without this
+ * @racing:	a vCPU is at work, which nothing here tells
+ * @aliased:	tables are reached twice, so that pass 2 may refuse, too
  * @differs:	a check failed
+ * @refused:	refusals that were looked at
+ * @refused_after: those of them where a part of a list was done
  */
 struct bench {
 	struct kunit *test;
@@ -40,7 +45,11 @@ struct bench {
 	u32 recheck;
 	bool elsewhere;
 	bool quick;
+	bool racing;
+	bool aliased;
 	bool differs;
+	u64 refused;
+	u64 refused_after;
 
 	struct vmem_space_aware_mapping *out;
 	u32 nr_out;
@@ -54,6 +63,12 @@ struct bench {
 	u32 order[64];
 	struct model_result result;
 	u8 *image;
+
+	u8 *kept[2];		/* images of the guest: before, and behind */
+	struct refused_state before;
+	struct refused_state after;
+	struct vmem_change again;
+	bool watching;
 };
 
 extern const struct engine *const engines[3];
@@ -257,6 +272,15 @@ void bench_save(struct bench *b);
 /* Something was done over the guest only. */
 void bench_touched(struct bench *b);
 void bench_restore(struct bench *b);
+/* The guest alone. */
+size_t bench_guest_image_len(struct bench *b);
+void bench_restore_guest(struct bench *b);
+/*
+ * A change begins, and has ended: refused, it has left nothing, see refused.h.
+ * Each that is run here is watched, unless a vCPU is at work.
+ */
+void bench_watch(struct bench *b, const struct vmem_space *space);
+void bench_watched(struct bench *b, const struct vmem_space *space, int ret);
 /* Every vCPU flushed: the quarantine is empty. */
 void bench_flushed(struct bench *b);
 

@@ -103,8 +103,9 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	return 0;
 }
 
-/* Until it is done. Return: what the last call did. */
-static int run(struct bench *b, const struct call *call, u64 budget)
+/* Until it is done; @watched: it may be refused. Return: what the last call did. */
+static int run(struct bench *b, const struct call *call, u64 budget,
+	       bool watched)
 {
 	const struct bench_link *link = call->link;
 	struct vmem_space_aware_mapping rec = { .type = VMEM_REC_REFERENCE };
@@ -121,6 +122,8 @@ static int run(struct bench *b, const struct call *call, u64 budget)
 		rec.ref.their_va = link->their_va;
 	}
 	b->guest.pool.generation++;
+	if (watched)
+		bench_watch(b, &b->space);
 	do {
 		if (tries && b->elsewhere)
 			guest_elsewhere(&b->guest);
@@ -138,6 +141,7 @@ static int run(struct bench *b, const struct call *call, u64 budget)
 	if (b->elsewhere && tries % 2 == 0)
 		guest_elsewhere(&b->guest);
 	guest_unreserve(&b->guest);
+	bench_watched(b, &b->space, ret);
 	return ret;
 }
 
@@ -146,7 +150,7 @@ int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
 {
 	const struct call call = { .list = list, .nr = nr, .flags = flags };
 
-	return run(b, &call, budget);
+	return run(b, &call, budget, true);
 }
 
 int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
@@ -154,7 +158,7 @@ int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
 {
 	const struct call call = { .link = link, .flags = flags };
 
-	return run(b, &call, budget);
+	return run(b, &call, budget, true);
 }
 
 /* Are its links those of the model, however they are ordered? */
@@ -347,7 +351,7 @@ static int change(struct bench *b, const struct call *call)
 	int ret;
 
 	expect(b, call);
-	ret = run(b, call, U64_MAX);
+	ret = run(b, call, U64_MAX, b->result.ret);
 	check_result(b, ret);
 	bench_check_same(b, "change");
 	return ret;
@@ -408,115 +412,6 @@ int bench_unmap(struct bench *b, u64 va, u64 len)
 	return bench_change(b, &m, 1, 0);
 }
 
-/*
- * Of what an image is made: of the guest first, then of the model. What is
- * behind @used was never changed since the guest was reset.
- */
-#define NR_PIECES	11
-#define NR_GUEST_PIECES	7
-
-struct piece {
-	void *bytes;
-	size_t len;
-	size_t used;
-};
-
-static struct piece piece(struct bench *b, u32 i)
-{
-	struct guest *model = &b->model.guest, *guest = &b->guest;
-	size_t touched = (size_t)b->model.touched << guest->table_lg2;
-	size_t foreign = (size_t)b->used << guest->table_lg2;
-	struct model_kept *kept = &b->model.kept;
-
-	switch (i) {
-	case 0:
-		return (struct piece){ guest->parts[i].bytes,
-				       guest->parts[i].len, touched };
-	case 1:
-		return (struct piece){ guest->parts[i].bytes,
-				       guest->parts[i].len, foreign };
-	case 2:
-		return (struct piece){ guest->pool.pages,
-				       POOL_TABLES * sizeof(*guest->pool.pages),
-				       b->model.touched *
-				       sizeof(*guest->pool.pages) };
-	case 3:
-		return (struct piece){ guest->pool.free, sizeof(u64), sizeof(u64) };
-	case 4:
-		return (struct piece){ guest->links,
-				       NR_LINKS * sizeof(*guest->links),
-				       guest->lent * sizeof(*guest->links) };
-	case 5:
-		return (struct piece){ &b->space, sizeof(b->space),
-				       sizeof(b->space) };
-	case 6:
-		return (struct piece){ guest, sizeof(*guest), sizeof(*guest) };
-	case 7:
-		return (struct piece){ model->parts[0].bytes,
-				       model->parts[0].len, touched };
-	case 8:
-		return (struct piece){ model->parts[1].bytes,
-				       model->parts[1].len, foreign };
-	case 9:
-		return (struct piece){ kept, offsetof(struct model_kept, links),
-				       offsetof(struct model_kept, tables) +
-				       b->model.touched * sizeof(*kept->tables) };
-	default:
-		return (struct piece){ kept->links, sizeof(kept->links),
-				       b->model.linked * sizeof(*kept->links) };
-	}
-}
-
-size_t bench_image_len(struct bench *b)
-{
-	size_t len = 0;
-	u32 i;
-
-	for (i = 0; i < NR_PIECES; i++)
-		len += piece(b, i).len;
-	return len;
-}
-
-void bench_save(struct bench *b)
-{
-	u8 *image = b->image;
-	u32 i;
-
-	for (i = 0; i < NR_PIECES; i++) {
-		struct piece p = piece(b, i);
-
-		memcpy(image, p.bytes, p.len);
-		image += p.len;
-	}
-}
-
-void bench_touched(struct bench *b)
-{
-	u32 i;
-
-	for (i = b->model.touched; i < POOL_TABLES; i++)
-		if (b->guest.pool.pages[i].state != VMEM_POOL_FREE)
-			b->model.touched = i + 1;
-}
-
-static void restore(struct bench *b, u32 nr)
-{
-	u8 *image = b->image;
-	u32 i;
-
-	for (i = 0; i < nr; i++) {
-		struct piece p = piece(b, i);
-
-		memcpy(p.bytes, image, p.used);
-		image += p.len;
-	}
-}
-
-void bench_restore(struct bench *b)
-{
-	restore(b, NR_PIECES);
-}
-
 static int change_stopped(struct bench *b, const struct call *call)
 {
 	u64 calls, pauses, at, i;
@@ -530,12 +425,12 @@ static int change_stopped(struct bench *b, const struct call *call)
 	for (i = 0; i < 2 * (calls + pauses) && !b->differs; i++) {
 		at = 1 + i / 2;
 		b->recheck = i & 1;
-		restore(b, NR_GUEST_PIECES);
+		bench_restore_guest(b);
 		b->guest.calls = 0;
 		b->guest.pauses = 0;
 		b->guest.absent_at = at <= calls ? at : 0;
 		b->guest.pause_at = at <= calls ? 0 : at - calls;
-		again = run(b, call, U64_MAX);
+		again = run(b, call, U64_MAX, ret);
 		check_result(b, again);
 		bench_check_same(b, "stopped change");
 		KUNIT_EXPECT_EQ(b->test, again, ret);

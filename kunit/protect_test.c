@@ -499,6 +499,7 @@ static void protect_races_with_a_vcpu(struct kunit *test)
 	racing->map = racing_map;
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
 	b->e = racing;
+	b->racing = true;
 	race.guest = &b->guest;
 	race.table = bench_path(b, bench_root(b), 0, 0);
 	leaf = bench_leaf(b, 0);

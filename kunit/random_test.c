@@ -263,6 +263,8 @@ static void sequences_agree_with_the_model(struct kunit *test)
 		}
 		cond_resched();
 	}
+	kunit_info(test, "%llu refused, %llu with a part done", b->refused,
+		   b->refused_after);
 }
 
 /* The same calls build the same bytes, whoever's memory it is. */

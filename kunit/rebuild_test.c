@@ -24,6 +24,7 @@ static int aware_map(struct bench *b, struct vmem_space *space,
 
 	*change = (struct vmem_change){ .flags = flags, .budget = U64_MAX };
 	b->guest.pool.generation++;
+	bench_watch(b, space);
 	do {
 		ret = b->e->space_aware_map(&b->guest, space, rec, built,
 					    nr_built, change);
@@ -31,6 +32,7 @@ static int aware_map(struct bench *b, struct vmem_space *space,
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
 	} while (ret > 0);
 	guest_unreserve(&b->guest);
+	bench_watched(b, space, ret);
 	return ret;
 }
 

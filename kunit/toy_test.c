@@ -99,7 +99,6 @@ struct toy {
 	struct bench *b;
 	u32 state;
 	struct vmem_space spaces[2];
-	bool aliased;
 	bool frozen;		/* something is */
 	bool linked;		/* a table of ours has two links */
 };
@@ -302,7 +301,7 @@ static bool make_state(struct toy *toy, u32 state)
 		    bench_read(b, bench_root(b), 0));
 	b->spaces[1] = toy->spaces[1];
 	/* what is linked twice is entered once, unless more is meant */
-	toy->aliased = model_aliased(&b->model, 0);
+	b->aliased = model_aliased(&b->model, 0);
 	return true;
 }
 
@@ -369,7 +368,7 @@ static void try_change(struct toy *toy, const struct vmem_mapping *list, u32 nr,
 
 	if (b->differs)
 		return;
-	for (i = 0; toy->aliased && i < nr; i++) {
+	for (i = 0; b->aliased && i < nr; i++) {
 		if (list[i].kind == VMEM_KIND_UNMAPPED)
 			continue;
 		check_aliased(toy, bench_run(b, list, nr, flags, U64_MAX));
@@ -386,7 +385,7 @@ static void try_link(struct toy *toy, const struct bench_link *link, u32 flags)
 
 	if (b->differs)
 		return;
-	if (toy->aliased)
+	if (b->aliased)
 		check_aliased(toy, bench_run_link(b, link, flags, U64_MAX));
 	else if (!bench_link(b, link, flags))
 		bench_restore(b);
@@ -521,7 +520,7 @@ static void change_stopped(struct toy *toy)
 	u64 half = NR_PAGES / 2 * bench_page(b);
 
 	/* where it is done twice, of a half of the states each time */
-	if (toy->aliased || (toy->frozen && (toy->state & 1) == b->guest.movable))
+	if (b->aliased || (toy->frozen && (toy->state & 1) == b->guest.movable))
 		return;
 	list[0] = bench_unmapped(bench_page(b), half - bench_page(b));
 	bench_change_stopped(b, list, 1, 0);
@@ -562,7 +561,8 @@ static void each_state(struct kunit *test, const char *what, bool changes,
 		}
 		cond_resched();
 	}
-	kunit_info(test, "%s: %u of %u states", what, nr, NR_STATES);
+	kunit_info(test, "%s: %u of %u states; %llu refused, %llu with a part done",
+		   what, nr, NR_STATES, toy->b->refused, toy->b->refused_after);
 }
 
 static void toy_translate_each_state(struct kunit *test)
