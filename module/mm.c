@@ -6,9 +6,17 @@
  *
  * Whoever stores an address has sampled the sequence before the page was got,
  * and stores under residency, if the page isn't being invalidated and the
- * sequence hasn't moved. An invalidation counts from its begin to its end if it
- * overlaps a span; so that begin and end agree on this, spans come and go only
- * while no invalidation is under way.
+ * sequence hasn't moved. The sequence moves at the end of an invalidation that
+ * overlaps a span.
+ *
+ * All ranges that are being invalidated are kept, those too that lie in no
+ * span: so spans come and go at any time, and one that is new knows what began
+ * before it. None began before the notifier: registering it has the whole
+ * address space still for a moment. Of equal ranges it doesn't matter whose is
+ * whose.
+ *
+ * The callbacks allocate nothing. When the room for ranges is full, the others
+ * are one range together, until whoever waits for that has made more room.
  *
  * The callbacks take spinning locks only, never fail, and are called from
  * reclaim and by the OOM reaper.
@@ -21,6 +29,10 @@
 #include "pages.h"
 
 #define VMEM_DROP_MAX	64	/* blocks a hold of residency */
+
+/* Room for ranges: at first, and at most. */
+#define VMEM_RANGES_MIN	16
+#define VMEM_RANGES_MAX	65536
 
 static struct vmem_mm *vmem_mm_of(struct mmu_notifier *notifier)
 {
@@ -46,8 +58,45 @@ static void vmem_block_drop(struct vmem_region *region, u64 nr,
 }
 
 /*
- * Drop the addresses of [@start, @last]. An invalidation is under way, so that
- * the spans stay; their regions may go whenever the lock is let go.
+ * Drop the addresses of [@start, @last] in a span. The lock may be let go, and
+ * the region go meanwhile. Return: whether it is still there; else @span isn't.
+ */
+static bool vmem_span_drop(struct vmem_mm *mm, struct vmem_span *span,
+			   unsigned long start, unsigned long last,
+			   unsigned int *nr)
+{
+	struct interval_tree_node *node = &span->node;
+	u64 first_page = (max(start, node->start) - node->start) >> PAGE_SHIFT;
+	u64 last_page = (min(last, node->last) - node->start) >> PAGE_SHIFT;
+	rwlock_t *residency = &mm->guest->residency;
+	struct vmem_block *block;
+	unsigned long i;
+
+	lockdep_assert_held_write(residency);
+	xa_for_each_range(&span->region->blocks, i, block,
+			  first_page >> VMEM_BLOCK_WORDS_LG2,
+			  last_page >> VMEM_BLOCK_WORDS_LG2) {
+		vmem_block_drop(span->region, i, block, first_page, last_page);
+		if (++*nr % VMEM_DROP_MAX)
+			continue;
+		span->users++;
+		write_unlock(residency);
+		cpu_relax();
+		write_lock(residency);
+		span->users--;
+		if (span->region)
+			continue;
+		if (!span->users)
+			kfree(span);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Drop the addresses of [@start, @last]. None is stored there meanwhile, as the
+ * range is being invalidated or the address space is dead; so there is less to
+ * do each time that it begins anew.
  */
 static void vmem_mm_drop(struct vmem_mm *mm, unsigned long start,
 			 unsigned long last)
@@ -57,33 +106,14 @@ static void vmem_mm_drop(struct vmem_mm *mm, unsigned long start,
 	unsigned int nr = 0;
 
 	write_lock(residency);
-	for (node = interval_tree_iter_first(&mm->spans, start, last); node;
-	     node = interval_tree_iter_next(node, start, last)) {
-		struct vmem_span *span =
-			container_of(node, struct vmem_span, node);
-		u64 first_page = (max(start, node->start) - node->start) >>
-				 PAGE_SHIFT;
-		u64 last_page = (min(last, node->last) - node->start) >>
-				PAGE_SHIFT;
-		struct vmem_region *region = span->region;
-		struct vmem_block *block;
-		unsigned long i;
-
-		if (!region)
-			continue;
-		xa_for_each_range(&region->blocks, i, block,
-				  first_page >> VMEM_BLOCK_WORDS_LG2,
-				  last_page >> VMEM_BLOCK_WORDS_LG2) {
-			vmem_block_drop(region, i, block, first_page,
-					last_page);
-			if (++nr % VMEM_DROP_MAX)
-				continue;
-			write_unlock(residency);
-			cpu_relax();
-			write_lock(residency);
-			if (!span->region)
-				break;
-		}
+	node = interval_tree_iter_first(&mm->spans, start, last);
+	while (node) {
+		if (vmem_span_drop(mm,
+				   container_of(node, struct vmem_span, node),
+				   start, last, &nr))
+			node = interval_tree_iter_next(node, start, last);
+		else
+			node = interval_tree_iter_first(&mm->spans, start, last);
 	}
 	write_unlock(residency);
 }
@@ -99,32 +129,35 @@ static bool vmem_mm_begin(struct vmem_mm *mm, unsigned long start,
 			  unsigned long last)
 {
 	lockdep_assert_held_write(&mm->guest->residency);
-	mm->active++;
-	if (!vmem_mm_overlaps(mm, start, last))
-		return false;
-	mm->start = mm->busy ? min(mm->start, start) : start;
-	mm->last = mm->busy ? max(mm->last, last) : last;
-	mm->busy++;
-	return true;
+	if (mm->nr_ranges < mm->max_ranges) {
+		mm->ranges[mm->nr_ranges++] =
+			(struct vmem_range){ .start = start, .last = last };
+	} else {
+		struct vmem_range *rest = &mm->rest;
+
+		rest->start = mm->nr_rest ? min(rest->start, start) : start;
+		rest->last = mm->nr_rest ? max(rest->last, last) : last;
+		mm->nr_rest++;
+		mm->full = true;
+	}
+	return vmem_mm_overlaps(mm, start, last);
 }
 
 static void vmem_mm_end(struct vmem_mm *mm, unsigned long start,
 			unsigned long last)
 {
-	struct vmem_span *span, *next;
+	unsigned int i;
 
 	lockdep_assert_held_write(&mm->guest->residency);
-	if (vmem_mm_overlaps(mm, start, last)) {
+	for (i = 0; i < mm->nr_ranges; i++)
+		if (mm->ranges[i].start == start && mm->ranges[i].last == last)
+			break;
+	if (i < mm->nr_ranges)
+		mm->ranges[i] = mm->ranges[--mm->nr_ranges];
+	else if (!WARN_ON_ONCE(!mm->nr_rest))
+		mm->nr_rest--;
+	if (vmem_mm_overlaps(mm, start, last))
 		mm->sequence++;
-		mm->busy--;
-	}
-	if (--mm->active)
-		return;
-	list_for_each_entry_safe(span, next, &mm->gone, gone) {
-		interval_tree_remove(&span->node, &mm->spans);
-		list_del(&span->gone);
-		kfree(span);
-	}
 }
 
 static int vmem_mm_range_start(struct mmu_notifier *notifier,
@@ -162,14 +195,8 @@ static void vmem_mm_release(struct mmu_notifier *notifier, struct mm_struct *m)
 
 	write_lock(residency);
 	mm->dead = true;
-	vmem_mm_begin(mm, 0, ULONG_MAX);
 	write_unlock(residency);
-
 	vmem_mm_drop(mm, 0, ULONG_MAX);
-
-	write_lock(residency);
-	vmem_mm_end(mm, 0, ULONG_MAX);
-	write_unlock(residency);
 	wake_up_all(&mm->wait);
 }
 
@@ -182,11 +209,9 @@ static const struct mmu_notifier_ops vmem_mm_notifier_ops = {
 static void vmem_mm_free(struct kref *refs)
 {
 	struct vmem_mm *mm = container_of(refs, struct vmem_mm, refs);
-	struct vmem_span *span, *next;
 
-	list_for_each_entry_safe(span, next, &mm->gone, gone)
-		kfree(span);
 	mmdrop(mm->mm);
+	kvfree(mm->ranges);
 	kfree(mm);
 }
 
@@ -194,7 +219,7 @@ static void vmem_mm_free(struct kref *refs)
  * vmem_mm_put() - drop a reference to an address space's object
  * @mm:	the object
  *
- * Context: any; its notifier is not registered when the last one goes.
+ * Context: sleeps; its notifier is not registered when the last one goes.
  */
 void vmem_mm_put(struct vmem_mm *mm)
 {
@@ -228,6 +253,7 @@ static struct vmem_mm *vmem_mm_join(struct vmem_guest *guest,
 
 static int vmem_mm_make(struct vmem_guest *guest, struct vmem_mm **mm)
 {
+	struct vmem_range *ranges;
 	struct vmem_mm *new;
 	int ret;
 
@@ -236,15 +262,21 @@ static int vmem_mm_make(struct vmem_guest *guest, struct vmem_mm **mm)
 		return 0;
 
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
-	if (!new)
+	ranges = kvmalloc_array(VMEM_RANGES_MIN, sizeof(*ranges),
+				GFP_KERNEL_ACCOUNT);
+	if (!new || !ranges) {
+		kvfree(ranges);
+		kfree(new);
 		return -ENOMEM;
+	}
+	new->ranges = ranges;
+	new->max_ranges = VMEM_RANGES_MIN;
 	new->notifier.ops = &vmem_mm_notifier_ops;
 	new->guest = guest;
 	new->mm = current->mm;
 	mmgrab(new->mm);
 	kref_init(&new->refs);
 	new->spans = RB_ROOT_CACHED;
-	INIT_LIST_HEAD(&new->gone);
 	init_waitqueue_head(&new->wait);
 
 	ret = mmu_notifier_register(&new->notifier, current->mm);
@@ -279,6 +311,8 @@ static void vmem_mm_leave(struct vmem_mm *mm)
  *		      user region lies in
  * @region:	the region; its mm and span are set
  *
+ * It waits for no invalidation, of which there may always be one under way.
+ *
  * Context: sleeps; takes mmap_lock and residency, so that no lock is held.
  * Return: 0; -ENOMEM; -EINTR: there is a signal.
  */
@@ -297,30 +331,16 @@ int vmem_mm_attach(struct vmem_region *region)
 	span->node.last = region->user_addr + (region->len - 1);
 
 	ret = vmem_mm_make(region->guest, &mm);
-	if (ret)
-		goto err_span;
-	for (;;) {
-		write_lock(residency);
-		if (!mm->active)
-			break;
-		write_unlock(residency);
-		if (wait_event_interruptible(mm->wait,
-					     !READ_ONCE(mm->active))) {
-			ret = -EINTR;
-			goto err_mm;
-		}
+	if (ret) {
+		kfree(span);
+		return ret;
 	}
+	write_lock(residency);
 	interval_tree_insert(&span->node, &mm->spans);
 	write_unlock(residency);
 	region->mm = mm;
 	region->span = span;
 	return 0;
-
-err_mm:
-	vmem_mm_leave(mm);
-err_span:
-	kfree(span);
-	return ret;
 }
 
 /**
@@ -338,13 +358,10 @@ void vmem_mm_detach(struct vmem_region *region)
 
 	kref_get(&mm->refs);
 	write_lock(&mm->guest->residency);
+	interval_tree_remove(&span->node, &mm->spans);
 	span->region = NULL;
-	if (mm->active) {
-		list_add_tail(&span->gone, &mm->gone);
+	if (span->users)
 		span = NULL;
-	} else {
-		interval_tree_remove(&span->node, &mm->spans);
-	}
 	write_unlock(&mm->guest->residency);
 	kfree(span);
 	vmem_mm_leave(mm);
@@ -367,6 +384,13 @@ u64 vmem_mm_sample(struct vmem_mm *mm)
 	return sequence;
 }
 
+/* Is a byte of the page at an address in a range? */
+static bool vmem_range_has(const struct vmem_range *range, unsigned long addr)
+{
+	return range->start <= (addr | ~PAGE_MASK) &&
+	       range->last >= (addr & PAGE_MASK);
+}
+
 /**
  * vmem_mm_busy() - is the page at an address being invalidated?
  * @mm:		the address space
@@ -376,23 +400,66 @@ u64 vmem_mm_sample(struct vmem_mm *mm)
  */
 bool vmem_mm_busy(const struct vmem_mm *mm, unsigned long addr)
 {
-	return mm->busy && addr >= (mm->start & PAGE_MASK) && addr <= mm->last;
+	unsigned int i;
+
+	if (mm->nr_rest && vmem_range_has(&mm->rest, addr))
+		return true;
+	for (i = 0; i < mm->nr_ranges; i++)
+		if (vmem_range_has(&mm->ranges[i], addr))
+			return true;
+	return false;
 }
 
+/*
+ * Twice the room for ranges, if it was too little. Without memory it stays, and
+ * those who wait do so until fewer are invalidated at once.
+ */
+static void vmem_mm_make_room(struct vmem_mm *mm)
+{
+	rwlock_t *residency = &mm->guest->residency;
+	struct vmem_range *ranges, *old;
+	unsigned int max;
+
+	write_lock(residency);
+	max = min(2 * mm->max_ranges, VMEM_RANGES_MAX);
+	if (!mm->full)
+		max = 0;
+	mm->full = false;
+	write_unlock(residency);
+	if (!max)
+		return;
+	ranges = kvmalloc_array(max, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (!ranges)
+		return;
+
+	write_lock(residency);
+	old = ranges;
+	if (max > mm->max_ranges) {
+		memcpy(ranges, mm->ranges, mm->nr_ranges * sizeof(*ranges));
+		old = mm->ranges;
+		mm->ranges = ranges;
+		mm->max_ranges = max;
+	}
+	write_unlock(residency);
+	kvfree(old);
+}
+
+/* Is there no use in waiting any more? */
 static bool vmem_mm_quiet(struct vmem_region *region, unsigned long addr)
 {
 	struct vmem_mm *mm = region->mm;
 	bool quiet;
 
 	read_lock(&mm->guest->residency);
-	quiet = mm->dead || !region->live || !vmem_mm_busy(mm, addr);
+	quiet = mm->dead || !region->live || mm->full ||
+		!vmem_mm_busy(mm, addr);
 	read_unlock(&mm->guest->residency);
 	return quiet;
 }
 
 /**
  * vmem_mm_wait() - wait until the page at an address isn't being invalidated,
- *		    or there is no use in waiting
+ *		    or there is no use in waiting, or it is to be tried again
  * @region:	a region that the caller has a reference to
  * @addr:	of the page
  *
@@ -401,6 +468,7 @@ static bool vmem_mm_quiet(struct vmem_region *region, unsigned long addr)
  */
 int vmem_mm_wait(struct vmem_region *region, unsigned long addr)
 {
+	vmem_mm_make_room(region->mm);
 	if (wait_event_killable(region->mm->wait, vmem_mm_quiet(region, addr)))
 		return -EINTR;
 	return 0;

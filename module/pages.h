@@ -39,6 +39,12 @@ struct vmem_block {
 	unsigned long host[VMEM_BLOCK_WORDS];
 };
 
+/* Addresses of a process, both ends included. */
+struct vmem_range {
+	unsigned long start;
+	unsigned long last;
+};
+
 /**
  * struct vmem_mm - an address space that user regions of a guest lie in
  * @notifier:	tells what happens to its pages
@@ -47,19 +53,19 @@ struct vmem_block {
  *		registration, while a page may still be made resident
  * @refs:	the regions, and those who make pages resident
  * @link:	in vmem_guest.mms
- * @spans:	where regions lie in it, and where they lay when the
- *		invalidations that are under way began
- * @gone:	spans whose region is gone
+ * @spans:	where regions lie in it
  * @regions:	how many regions there are
  * @dead:	the address space has ended
  * @sequence:	invalidations of a span that have ended
- * @active:	invalidations under way, of whatever
- * @busy:	invalidations of a span under way
- * @start:	what they invalidate, all together
- * @last:	its last address
+ * @ranges:	what is being invalidated, of whatever, in no order
+ * @nr_ranges:	how many these are
+ * @max_ranges: and how many there is room for
+ * @nr_rest:	invalidations under way that there was no room for
+ * @rest:	what they invalidate, all together
+ * @full:	there was no room since more was made
  * @wait:	for the end of invalidations, for @dead and dead regions
  *
- * All from @link to @last is guarded by vmem_guest.residency.
+ * All from @link to @full is guarded by vmem_guest.residency.
  */
 struct vmem_mm {
 	struct mmu_notifier notifier;
@@ -68,22 +74,23 @@ struct vmem_mm {
 	struct kref refs;
 	struct list_head link;
 	struct rb_root_cached spans;
-	struct list_head gone;
 	unsigned int regions;
 	bool dead;
 	u64 sequence;
-	unsigned long active;
-	unsigned long busy;
-	unsigned long start;
-	unsigned long last;
+	struct vmem_range *ranges;
+	unsigned int nr_ranges;
+	unsigned int max_ranges;
+	unsigned long nr_rest;
+	struct vmem_range rest;
+	bool full;
 	wait_queue_head_t wait;
 };
 
 /* Where a region lies in an address space. Guarded by residency. */
 struct vmem_span {
 	struct interval_tree_node node;
-	struct list_head gone;
-	struct vmem_region *region;	/* NULL: gone */
+	struct vmem_region *region;	/* NULL: gone, and out of the tree */
+	unsigned int users;		/* who hold it, without the lock */
 };
 
 /**

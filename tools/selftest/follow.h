@@ -79,6 +79,16 @@ void registrant_executes(void);
 #define FOLLOW_PROCESS_CASES						\
 	CASE_IF(gone_in_call, two_cpus), CASE(registrant_executes)
 
+void discard_create(void);
+void discard_create_first(void);
+void discard_fill(void);
+void discard_same(void);
+void discard_destroy(void);
+
+#define FOLLOW_DISCARD_CASES						\
+	CASE(discard_create), CASE(discard_create_first),		\
+	CASE(discard_fill), CASE(discard_same), CASE(discard_destroy)
+
 bool ksm_here(void);
 void merged(void);
 void written_back(void);
