@@ -78,8 +78,30 @@ void bench_reset(struct bench *b)
 	b->used_frozen = 0;
 
 	bench_new_space(b, 0);
-	b->space = b->spaces[0];
-	b->model.kept.root = bench_root(b);
+}
+
+void bench_set_root(struct bench *b, u32 nr, u64 root)
+{
+	if (nr == b->guest.root_link) {
+		b->space.root = vmem_table(root);
+		b->model.kept.root = root;
+	} else {
+		b->spaces[nr] = b->space;
+		b->spaces[nr].root = vmem_table(root);
+	}
+}
+
+void bench_share_root(struct bench *b, u32 nr, u32 other)
+{
+	u64 root = vmem_table_gpa(bench_space_nr(b, other)->root);
+
+	KUNIT_ASSERT_EQ(b->test, 0,
+			vmem_pool_link_root(&b->guest.pool, vmem_table(root),
+					    bench_top(b),
+					    &b->guest.root_links[nr]));
+	if (model_page(&b->model, root))
+		model_add_link(&b->model, root, MODEL_NO_PARENT, 0);
+	bench_set_root(b, nr, root);
 }
 
 void bench_new_space(struct bench *b, u32 nr)
@@ -87,12 +109,11 @@ void bench_new_space(struct bench *b, u32 nr)
 	u64 root;
 
 	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
-	b->spaces[nr] = b->space;
-	b->spaces[nr].root = guest_reserved(&b->guest, 0);
+	bench_set_root(b, nr, vmem_table_gpa(guest_reserved(&b->guest, 0)));
 	vmem_pool_take_root(&b->guest.pool, &b->guest.reservation, bench_top(b),
 			    &b->guest.root_links[nr]);
 	root = model_take(&b->model, bench_top(b), MODEL_NO_PARENT, 0);
-	KUNIT_ASSERT_EQ(b->test, root, vmem_table_gpa(b->spaces[nr].root));
+	KUNIT_ASSERT_EQ(b->test, root, vmem_table_gpa(bench_space_nr(b, nr)->root));
 	memset(guest_host(&b->guest, root), 0, nr_entries(b->rules) * sizeof(u64));
 }
 
@@ -229,6 +250,24 @@ void bench_write(struct bench *b, u64 table, unsigned int index, u64 entry)
 u64 bench_read(const struct bench *b, u64 table, unsigned int index)
 {
 	return guest_read(&b->guest, table, index);
+}
+
+u64 bench_find(const struct bench *b, u64 root, u64 va, unsigned int *level)
+{
+	unsigned int l = bench_top(b);
+	struct decoded decoded;
+	u64 table = root;
+
+	for (; l > *level; l--) {
+		b->rules->decode(&b->model.cpu,
+				 bench_read(b, table, entry_index(b->rules, va, l)),
+				 l, &decoded);
+		if (decoded.kind != IS_TABLE || !guest_host(&b->guest, decoded.gpa))
+			break;
+		table = decoded.gpa;
+	}
+	*level = l;
+	return table;
 }
 
 u64 bench_path(struct bench *b, u64 root, u64 va, unsigned int level)

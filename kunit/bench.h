@@ -158,6 +158,8 @@ u64 bench_table(struct bench *b);
 u64 bench_frozen_table(struct bench *b);
 void bench_write(struct bench *b, u64 table, unsigned int index, u64 entry);
 u64 bench_read(const struct bench *b, u64 table, unsigned int index);
+/* The table that translates @va, of @level, or of a higher one if it ends there. */
+u64 bench_find(const struct bench *b, u64 root, u64 va, unsigned int *level);
 /* The table of @level that translates @va; what is missing is made. */
 u64 bench_path(struct bench *b, u64 root, u64 va, unsigned int level);
 /* The entry for @va in the table of @level. */
@@ -171,7 +173,10 @@ void bench_add_link(struct bench *b, unsigned int level, u64 from,
 		    unsigned int from_slot, u64 parent, unsigned int slot);
 /* The space's root is from now on this one, of the guest's own. */
 void bench_adopt(struct bench *b, u64 root);
-/* A space more, with a root of ours, which isn't in hand. */
+/* A space has this root, which isn't ours or has its link; one of ours, linked. */
+void bench_set_root(struct bench *b, u32 nr, u64 root);
+void bench_share_root(struct bench *b, u32 nr, u32 other);
+/* A space more, or one that was dropped again, with a new root of ours. */
 void bench_new_space(struct bench *b, u32 nr);
 /* From now on this one is in hand. */
 void bench_use(struct bench *b, u32 nr);

@@ -117,7 +117,7 @@ void model_drop_root(struct model *model, u64 root)
 	model_drop_link(model, root, MODEL_NO_PARENT, 0);
 	if (mine->state == MODEL_USED)
 		return;
-	/* links from tables that are no more, until there is none */
+	/* links from tables that are no more, or others now, until there is none */
 	while (again) {
 		again = false;
 		for (i = 0; i < kept->nr_links && !again; i++) {
@@ -125,7 +125,9 @@ void model_drop_root(struct model *model, u64 root)
 
 			mine = link.parent == MODEL_NO_PARENT ? NULL :
 			       model_page(model, link.parent);
-			again = mine && mine->state != MODEL_USED;
+			again = mine && (mine->state != MODEL_USED ||
+					 mine->level != 1 +
+					 kept->tables[link.page].level);
 			if (again)
 				model_drop_link(model, guest_gpa(&model->guest,
 								 PART_POOL, link.page),

@@ -15,6 +15,7 @@ module_param(sequences, uint, 0444);
 MODULE_PARM_DESC(sequences, "random sequences a format");
 
 #define CHANGES		6
+#define LIVES		24
 #define LIST_MAX	4
 
 static u32 below(struct bench *b, u32 nr)
@@ -193,6 +194,25 @@ static void link(struct bench *b)
 	bench_link(b, &link, some_flags(b));
 }
 
+/*
+ * A space leaves its root, and comes again: with a new one, with that of the
+ * other one, or with a table that the guest made.
+ */
+static void drop(struct bench *b, bool foreign)
+{
+	u32 nr = below(b, 2), kind = below(b, 6);
+
+	if (!b->guest.pool.nr_free)
+		return;
+	bench_drop_space(b, nr);
+	if (kind == 0)
+		bench_share_root(b, nr, !nr);
+	else if (kind == 1 && foreign && b->used < FOREIGN_TABLES)
+		bench_set_root(b, nr, bench_table(b));
+	else
+		bench_new_space(b, nr);
+}
+
 static void check_reading(struct bench *b)
 {
 	struct vmem_space spaces[2] = { *bench_space_nr(b, 0), b->space };
@@ -233,6 +253,8 @@ static void sequence(struct bench *b, u64 nr)
 			bench_flushed(b);
 		if (below(b, 4) == 0)
 			bench_use(b, !b->guest.root_link);
+		if (below(b, 6) == 0)
+			drop(b, true);
 		if (b->guest.movable && below(b, 8) == 0)
 			bench_freeze(b, !b->guest.foreign_frozen);
 		if (below(b, 5) == 0)
@@ -247,6 +269,77 @@ static void sequence(struct bench *b, u64 nr)
 		bench_check_same(b, "sequence");
 	if (!b->differs)
 		check_reading(b);
+}
+
+/* The guest takes away an entry, wherever one is on the way to an address. */
+static void guest_clears(struct bench *b)
+{
+	unsigned int level = below(b, b->rules->levels);
+	u64 va = some_page(b), table = bench_find(b, bench_root(b), va, &level);
+
+	bench_write(b, table, entry_index(b->rules, va, level), 0);
+}
+
+/*
+ * Tables come, are hidden by the guest, go, and come again: when the last space
+ * is gone, none is left, whatever happened before.
+ */
+static void lives(struct bench *b, u64 nr)
+{
+	u64 span;
+	u32 i;
+
+	bench_reset(b);
+	b->guest.random.state = nr * 0x9e3779b97f4a7c15ULL;
+	bench_new_space(b, 1);
+	b->quick = true;
+	for (i = 0; i < LIVES && !b->differs; i++) {
+		switch (below(b, 8)) {
+		case 0:
+			bench_flushed(b);
+			break;
+		case 1:
+			guest_clears(b);
+			break;
+		case 2:
+			span = bench_span(b, 1 + below(b, b->rules->levels - 1));
+			bench_unmap(b, some_page(b) & ~(span - 1), span);
+			break;
+		case 3:
+			if (below(b, 4) == 0)
+				drop(b, false);
+			else if (below(b, 2))
+				link(b);
+			else
+				bench_use(b, !b->guest.root_link);
+			break;
+		default:
+			bench_map(b, some_page(b), bench_data(b, 0),
+				  bench_page(b), VMEM_R, 0);
+		}
+	}
+	b->quick = false;
+	for (i = 0; i < 2 && !b->differs; i++)
+		bench_drop_space(b, i);
+	b->differs |= b->guest.pool.nr_used;
+	KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_used, 0);
+}
+
+static void tables_end_with_the_last_space(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u32 some = (sequences + 3) / 4;	/* they are longer */
+	u64 nr;
+
+	kunit_info(test, "seed=%u sequences=%u", seed, some);
+	for (nr = seed; nr < (u64)seed + some; nr++) {
+		lives(b, nr);
+		if (b->differs) {
+			KUNIT_FAIL(test, "again with seed=%llu sequences=1", nr);
+			return;
+		}
+		cond_resched();
+	}
 }
 
 static void sequences_agree_with_the_model(struct kunit *test)
@@ -284,6 +377,7 @@ static void sequences_are_deterministic(struct kunit *test)
 
 static struct kunit_case random_cases[] = {
 	EACH_FORMAT_SLOW(sequences_agree_with_the_model),
+	EACH_FORMAT_SLOW(tables_end_with_the_last_space),
 	EACH_FORMAT(sequences_are_deterministic),
 	{}
 };

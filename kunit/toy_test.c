@@ -512,6 +512,52 @@ static void change_lists(struct toy *toy)
 	}
 }
 
+/* The space goes, and nothing of it is left but what others have. */
+static void drop_space(struct toy *toy)
+{
+	struct bench *b = toy->b;
+
+	if (!b->differs)
+		bench_drop_space(b, 0);
+	bench_restore(b);
+}
+
+/*
+ * As it is; and after each entry was taken away by the guest, a range unmapped,
+ * the quarantine flushed, and a page mapped into tables that come again.
+ */
+static void drop_spaces(struct toy *toy)
+{
+	struct bench *b = toy->b;
+	u64 page = bench_page(b), table, place;
+	unsigned int level, met;
+	u32 first, to;
+
+	drop_space(toy);
+	/* not what changes in two places at once */
+	if (b->aliased)
+		return;
+	for (level = 0; level < TOY_LEVELS; level++) {
+		for (first = 0; first < NR_PAGES; first += 1 << level) {
+			place = toy_va(b, first);
+			met = level;
+			table = bench_find(b, bench_root(b), place, &met);
+			if (met != level || !guest_writable(&b->guest, table))
+				continue;
+			for (to = 0; to < NR_PAGES; to += 2) {
+				bench_write(b, table,
+					    entry_index(b->rules, place, level), 0);
+				bench_unmap(b, place & bench_upper(b),
+					    NR_PAGES / 2 * page);
+				bench_flushed(b);
+				bench_map(b, toy_va(b, to), bench_data(b, 20),
+					  page, VMEM_R, 0);
+				drop_space(toy);
+			}
+		}
+	}
+}
+
 /* A stop at each place: the same, in the same bytes. */
 static void change_stopped(struct toy *toy)
 {
@@ -595,6 +641,11 @@ static void toy_change_stopped_each_state(struct kunit *test)
 	each_state(test, "stopped", true, change_stopped);
 }
 
+static void toy_drop_each_state(struct kunit *test)
+{
+	each_state(test, "drop", false, drop_spaces);
+}
+
 static struct kunit_case toy_cases[] = {
 	KUNIT_CASE_SLOW(toy_translate_each_state),
 	KUNIT_CASE_SLOW(toy_walk_each_state),
@@ -602,6 +653,7 @@ static struct kunit_case toy_cases[] = {
 	KUNIT_CASE_SLOW(toy_link_each_state),
 	KUNIT_CASE_SLOW(toy_change_lists_each_state),
 	KUNIT_CASE_SLOW(toy_change_stopped_each_state),
+	KUNIT_CASE_SLOW(toy_drop_each_state),
 	{}
 };
 
