@@ -137,6 +137,32 @@ static __u32 pool(int side, const struct vmem_ioc_range *ranges, __u32 nr,
 	return arg.out_id;
 }
 
+/* What hands out a pointer hands out none when it fails. */
+static void refuse(int side)
+{
+	struct vmem_walker *walker = (void *)sides;
+	struct vmem_guest *guest = (void *)sides;
+	struct vmem_ioc_walk_create walk = { 0 };
+	void *addr = sides;
+
+	if (vmem_walk_create(sides[side].guest, &walk, &walker) != -EINVAL ||
+	    walker)
+		errx(1, "a walk without a size");
+	vmem_walk_close(walker);
+	if (vmem_region_mmap(sides[side].guest, 0, 4096, PROT_READ,
+			     &addr) != -EINVAL || addr)
+		errx(1, "a mapping of a user region");
+	if (vmem_open("/nonexistent", &guest) != -ENOENT || guest)
+		errx(1, "no device");
+	guest = (void *)sides;
+	if (vmem_open("/dev/null", &guest) != -ENOTTY || guest)
+		errx(1, "another device");
+	guest = (void *)sides;
+	if (vmem_open_fd(-1, &guest) != -EBADF || guest)
+		errx(1, "no descriptor");
+	vmem_close(guest);
+}
+
 static void setup(int side, int local)
 {
 	static const struct vmem_ioc_range first[] = {
@@ -161,6 +187,7 @@ static void setup(int side, int local)
 	region(side, 2, VMEM_IOC_REGION_OWNED, OWNED_GPA, OWNED_LEN, 0);
 	s->pools[0] = pool(side, first, 2, POOL_LEN + POOL_OWNED_LEN);
 	s->pools[1] = pool(side, second, 1, SECOND_LEN);
+	refuse(side);
 }
 
 /* One that is there, mostly. */
@@ -519,7 +546,10 @@ static void do_walk(void)
 		for (j = 0; j < 3; j++)
 			ids[j] = sides[i].spaces[at[j]];
 		args[i].spaces = (__u64)(unsigned long)ids;
+		walker = (void *)sides;
 		ret[i] = vmem_walk_create(sides[i].guest, &args[i], &walker);
+		if (!ret[i] != !!walker)
+			differ("a walker");
 		nr[i] = 0;
 		if (!ret[i]) {
 			nr[i] = read_walk(walker, records[i]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The public calls of libvmem: each goes to the back end of its guest.
+ * The public calls of libvmem: each goes to the back end of its guest. A pointer
+ * that a call hands out is NULL when it fails.
  */
 #include "libvmem.h"
 #include "backend.h"
@@ -60,6 +61,7 @@ int vmem_region_set(struct vmem_guest *guest, struct vmem_ioc_region_set *arg)
 int vmem_region_mmap(struct vmem_guest *guest, __u64 offset, size_t len,
 		     int prot, void **addr)
 {
+	*addr = NULL;
 	return guest->backend->mmap(guest, offset, len, prot, addr);
 }
 
@@ -115,6 +117,7 @@ int vmem_walk_create(struct vmem_guest *guest,
 		     struct vmem_ioc_walk_create *arg,
 		     struct vmem_walker **walker)
 {
+	*walker = NULL;
 	return guest->backend->walk(guest, arg, walker);
 }
 

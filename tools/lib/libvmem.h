@@ -12,7 +12,9 @@
  * `size`, fields named out_* are written whatever the result. What a field
  * means is said in Documentation/uapi.rst.
  *
- * Errors are returned, as -errno; errno itself is not touched on purpose.
+ * Errors are returned, as -errno; errno itself is not touched on purpose. A
+ * pointer that a call hands out (a guest, a walker, a mapping) is NULL when the
+ * call fails, so that it can be closed all the same.
  *
  * Threads: with the module, all calls on a guest may run together. A local
  * guest and its walkers are used by one thread at a time.

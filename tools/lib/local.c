@@ -441,6 +441,7 @@ int vmem_open_local(struct vmem_guest **guest)
 {
 	struct local_guest *lg = calloc(1, sizeof(*lg));
 
+	*guest = NULL;
 	if (!lg)
 		return -ENOMEM;
 	lg->guest.backend = &local_backend;

@@ -107,6 +107,7 @@ int vmem_open_fd(int fd, struct vmem_guest **guest)
 	struct vmem_ioc_info info = { .size = sizeof(info) };
 	struct module_guest *mg;
 
+	*guest = NULL;
 	if (ioctl(fd, VMEM_IOC_INFO, &info) < 0)
 		return -errno;
 	mg = malloc(sizeof(*mg));
@@ -122,6 +123,7 @@ int vmem_open(const char *path, struct vmem_guest **guest)
 {
 	int fd, ret;
 
+	*guest = NULL;
 	fd = open(path ? path : "/dev/vmem", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
