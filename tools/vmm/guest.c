@@ -17,6 +17,13 @@
 #define INFO_GPA	0x4000ULL
 #define STACK_GPA	0x10000ULL
 
+/*
+ * A vCPU or another call that is in the way goes. So often is a call made again
+ * all the same, and no more.
+ */
+#define TRIES_MAX	100
+#define CALL_AGAIN	1
+
 /* What spaces share: tables of this level, which span 512 GiB. */
 #define LINK_LEVEL	2
 #define LINK_SPAN	(1ULL << 39)
@@ -33,6 +40,11 @@ static int failed(struct guest *g, const char *call, int ret)
 	if (ret < 0)
 		g->call = call;
 	return ret;
+}
+
+static bool size_good(__u64 len, __u64 min)
+{
+	return len >= min && len <= GUEST_MEMORY_MAX && !(len % PAGE_SIZE);
 }
 
 /* Memory of ours: pages of a memfd, so that others can be given it too. */
@@ -162,6 +174,19 @@ static int map_private(struct guest *g, __u32 space)
 	return guest_map(g, space, &mapping, 0);
 }
 
+static int check_options(struct guest *g)
+{
+	const struct guest_options *options = &g->options;
+
+	if (!size_good(options->memory_len, GUEST_MEMORY_MIN))
+		return failed(g, "memory of whole pages, 4M to 2G", -EINVAL);
+	if (!options->nr_spaces || options->nr_spaces > PROGRAM_SPACES_MAX)
+		return failed(g, "the number of spaces", -EINVAL);
+	if (options->levels != 4 && options->levels != 5)
+		return failed(g, "tables of 4 or 5 levels", -EINVAL);
+	return 0;
+}
+
 int guest_open(struct guest *g, const struct guest_options *options)
 {
 	struct vmem_ioc_range range = {
@@ -181,6 +206,9 @@ int guest_open(struct guest *g, const struct guest_options *options)
 	ret = machine_open(&g->machine);
 	if (ret)
 		return failed(g, "/dev/kvm", ret);
+	ret = check_options(g);
+	if (ret)
+		return ret;
 	ret = options->local ? vmem_open_local(&g->vmem) : vmem_open(NULL, &g->vmem);
 	if (ret)
 		return failed(g, options->local ? "libvmem" : "/dev/vmem", ret);
@@ -214,11 +242,17 @@ void guest_close(struct guest *g)
 
 int guest_freeze(struct guest *g, __u64 len)
 {
+	if (g->frozen.len)
+		return failed(g, "frozen memory, once more", -EEXIST);
+	if (!size_good(len, PAGE_SIZE))
+		return failed(g, "frozen memory of whole pages, up to 2G", -EINVAL);
 	return add_region(g, &g->frozen, g->memory.len, len, VMEM_IOC_REGION_FROZEN);
 }
 
 int guest_take(struct guest *g, __u64 len, __u64 *gpa)
 {
+	if (!len || len % PAGE_SIZE)
+		return failed(g, "memory of whole pages", -EINVAL);
 	if (len > g->memory.len - g->next)
 		return failed(g, "guest memory", -ENOMEM);
 	*gpa = g->next;
@@ -283,55 +317,67 @@ static int flush(struct guest *g, __u64 generation)
 	return failed(g, "FLUSHED", vmem_guest_flushed(g->vmem, &flushed));
 }
 
-int guest_changed(struct guest *g, __u32 space, const struct vmem_ioc_change *change)
+/* @want_flush: also where the call asks for none. */
+static int changed(struct guest *g, __u32 space,
+		   const struct vmem_ioc_change *change, bool want_flush)
 {
 	int ret = 0;
 
 	if (change->out_changes & VMEM_IOC_CHANGE_MOVED &&
 	    change->out_root != g->roots[space])
 		ret = change_root(g, space, change->out_root);
-	if (ret || change->out_flush == VMEM_IOC_FLUSH_NONE)
+	if (ret || (change->out_flush == VMEM_IOC_FLUSH_NONE && !want_flush))
 		return ret;
 	return flush(g, change->out_generation);
 }
 
-/*
- * What follows a changing call, whatever its answer: what was done before it
- * stopped is to be flushed too.
- */
-static int after(struct guest *g, __u32 space, const char *call, int answer,
-		 const struct vmem_ioc_change *change)
+int guest_changed(struct guest *g, __u32 space, const struct vmem_ioc_change *change)
 {
-	int ret = guest_changed(g, space, change);
-
-	return answer ? failed(g, call, answer) : ret;
+	return changed(g, space, change, false);
 }
 
 /*
- * Has a call changed nothing since the tables that it wants were freed after the
- * last flush, and is there one now? Then it is to be called again.
+ * What follows a changing call, whatever its answer: a root may have moved, and
+ * what was done before it stopped is to be flushed too. If that fails, it is what
+ * is told: the vCPUs can't go on. With EAGAIN, the tables that the call wants were
+ * freed after the last flush; with EBUSY, somebody was in the way.
+ *
+ * Return: CALL_AGAIN: for what it left; 0; -errno.
  */
-static bool flushed_now(struct guest *g, int answer,
-			const struct vmem_ioc_change *change)
+static int after(struct guest *g, __u32 space, const char *call, int answer,
+		 const struct vmem_ioc_change *change, unsigned int *tries)
 {
-	return answer == -EAGAIN && !flush(g, change->out_generation);
+	int ret = changed(g, space, change, answer == -EAGAIN);
+
+	if (ret)
+		return ret;
+	if ((answer == -EAGAIN || answer == -EBUSY) && ++*tries < TRIES_MAX)
+		return CALL_AGAIN;
+	return failed(g, call, answer);
 }
 
 int guest_map(struct guest *g, __u32 space,
 	      const struct vmem_ioc_mapping *mapping, __u32 flags)
 {
+	struct vmem_ioc_mapping left = *mapping;
 	struct vmem_ioc_map map = {
 		.size		= sizeof(map),
 		.flags		= flags,
 		.space		= g->spaces[space],
 		.nr		= 1,
-		.mappings	= (unsigned long)mapping,
+		.mappings	= (unsigned long)&left,
 	};
-	int ret = vmem_space_map(g->vmem, &map);
+	unsigned int tries = 0;
+	int ret;
 
-	if (flushed_now(g, ret, &map.change))
+	do {
 		ret = vmem_space_map(g->vmem, &map);
-	return after(g, space, "MAP", ret, &map.change);
+		ret = after(g, space, "MAP", ret, &map.change, &tries);
+		left.va += map.change.out_done_len;
+		left.gpa += map.change.out_done_len;
+		left.len -= map.change.out_done_len;
+	} while (ret == CALL_AGAIN);
+	return ret;
 }
 
 int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs)
@@ -346,20 +392,25 @@ int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs)
 		.set	= attrs,
 		.clear	= all & ~attrs,
 	};
-	int ret = vmem_space_protect(g->vmem, &protect);
+	unsigned int tries = 0;
+	int ret;
 
-	if (flushed_now(g, ret, &protect.change))
+	do {
 		ret = vmem_space_protect(g->vmem, &protect);
-	return after(g, 0, "PROTECT", ret, &protect.change);
+		ret = after(g, 0, "PROTECT", ret, &protect.change, &tries);
+		protect.start += protect.change.out_done_len;
+	} while (ret == CALL_AGAIN);
+	return ret;
 }
 
 /* The table at @base of the first space, for all others too. */
 static int link_table(struct guest *g, __u64 base)
 {
+	unsigned int tries = 0;
 	int ret = 0;
 	__u32 i;
 
-	for (i = 1; !ret && i < g->options.nr_spaces; i++) {
+	for (i = 1; ret >= 0 && i < g->options.nr_spaces; i += !ret) {
 		struct vmem_ioc_link link = {
 			.size		= sizeof(link),
 			.space		= g->spaces[i],
@@ -370,11 +421,30 @@ static int link_table(struct guest *g, __u64 base)
 		};
 
 		ret = vmem_space_link(g->vmem, &link);
-		if (flushed_now(g, ret, &link.change))
-			ret = vmem_space_link(g->vmem, &link);
-		ret = after(g, i, "LINK", ret, &link.change);
+		ret = after(g, i, "LINK", ret, &link.change, &tries);
 	}
 	return ret;
+}
+
+/*
+ * All tables that a record lies in. Records come in ascending order: only the
+ * first of them can be @linked, the last table of the record before.
+ */
+static int link_record(struct guest *g, const struct vmem_ioc_record *record,
+		       __u64 *linked)
+{
+	__u64 last = (record->va + (record->len - 1)) & ~(LINK_SPAN - 1);
+	__u64 base = record->va & ~(LINK_SPAN - 1);
+	int ret = 0;
+
+	for (;; base += LINK_SPAN) {
+		if (base != *linked && base != GUEST_PRIVATE_VA) {
+			ret = link_table(g, base);
+			*linked = base;
+		}
+		if (ret || base == last)
+			return ret;
+	}
 }
 
 /* All that the first space maps but its private page, for all others too. */
@@ -386,7 +456,7 @@ static int link_spaces(struct guest *g)
 		.nr	= 1,
 		.last	= ~0ULL,
 	};
-	__u64 base, linked = GUEST_PRIVATE_VA;
+	__u64 linked = GUEST_PRIVATE_VA;
 	struct vmem_ioc_record record;
 	struct vmem_walker *walker;
 	int nr, ret;
@@ -394,18 +464,12 @@ static int link_spaces(struct guest *g)
 	ret = vmem_walk_create(g->vmem, &create, &walker);
 	if (ret)
 		return failed(g, "WALK_CREATE", ret);
-	/* mappings come in ascending order: one table after the other */
 	while (!ret && (nr = vmem_walk_read(walker, &record, 1)) != 0) {
-		if (nr < 0) {
+		if (nr < 0)
 			ret = failed(g, "the walk", nr);
-			break;
-		}
-		base = record.va & ~(LINK_SPAN - 1);
-		if (record.type != VMEM_IOC_REC_MAPPING || base == linked ||
-		    base == GUEST_PRIVATE_VA)
-			continue;
-		ret = link_table(g, base);
-		linked = base;
+		else if (record.type == VMEM_IOC_REC_MAPPING ||
+			 record.type == VMEM_IOC_REC_REFERENCE)
+			ret = link_record(g, &record, &linked);
 	}
 	vmem_walk_close(walker);
 	return ret;

@@ -72,6 +72,8 @@ struct guest {
  * guest_open() - memory, a pool of tables and spaces
  * @g:		filled in; to be closed in any case
  * @options:	what kind
+ *
+ * Return: 0; -EINVAL: a size or number that can't be; -errno.
  */
 int guest_open(struct guest *g, const struct guest_options *options);
 void guest_close(struct guest *g);
@@ -82,14 +84,19 @@ void guest_close(struct guest *g);
  * @len:	bytes
  *
  * Neither vmem writes there, nor the guest. We may, at guest.frozen.host.
+ *
+ * Return: 0; -EINVAL: no whole pages, or over GUEST_MEMORY_MAX; -EEXIST: there is
+ * frozen memory already; -errno.
  */
 int guest_freeze(struct guest *g, __u64 len);
 
 /**
  * guest_take() - pages of memory, zeroed
  * @g:		the guest
- * @len:	bytes
+ * @len:	bytes, whole pages
  * @gpa:	out: where they are
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
  */
 int guest_take(struct guest *g, __u64 len, __u64 *gpa);
 
@@ -102,6 +109,9 @@ void *guest_host(const struct guest *g, __u64 gpa, __u64 len);
  * @space:	index of the space
  * @mapping:	what
  * @flags:	VMEM_IOC_MAP_*
+ *
+ * Return: 0; what MAP answers, but EAGAIN and EBUSY only when they don't end; what
+ * the flush, or giving a vCPU its new root, answers.
  */
 int guest_map(struct guest *g, __u32 space,
 	      const struct vmem_ioc_mapping *mapping, __u32 flags);
