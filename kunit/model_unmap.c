@@ -12,6 +12,8 @@ struct job {
 	unsigned int free_below;
 	unsigned int replaced;	/* the level of a table that a link replaces */
 	bool zero;
+	unsigned int denied;	/* protect: level of the entry that denies it */
+	u64 denied_at;
 	struct model_result *result;
 };
 
@@ -294,18 +296,31 @@ static int protect(struct job *job, unsigned int level, u64 base)
 		if (!look(job, level, i, base, &spot))
 			continue;
 		if (spot.decoded.kind == IS_TABLE) {
+			bool denies = !job->denied &&
+				      job->m->protect.set & VMEM_RWXU &
+				      ~spot.decoded.attrs;
+
 			err = model_enter(model, path, spot.decoded.gpa,
 					  level - 1, spot.va, &links);
 			if (err && model->checking)
 				return model_stop(job->result, spot.at, level, err);
 			path->table[level - 1] = spot.decoded.gpa;
+			if (denies) {
+				job->denied = level;
+				job->denied_at = spot.at;
+			}
 			err = protect(job, level - 1, spot.va);
 			if (err)
 				return err;
+			if (denies)
+				job->denied = 0;
 			continue;
 		}
 		if (spot.decoded.kind != IS_LEAF)
 			continue;
+		if (job->denied)
+			return model_stop(job->result, job->denied_at,
+					  job->denied, -EEXIST);
 		entry = model->rules->protect(&model->cpu, spot.entry,
 					      job->m->protect.set,
 					      job->m->protect.clear);

@@ -129,6 +129,173 @@ static void protect_cow(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, leaf_at(b, 0) & b->rules->writable);
 }
 
+/* A writable leaf and one that isn't, below an entry that denies @perm. */
+static u64 put_denied(struct bench *b, unsigned int leaf, unsigned int denies,
+		      u32 perm)
+{
+	u64 span = bench_span(b, leaf), frame = leaf ? bench_frame(b, leaf) : 0;
+	u64 entry = leaf ? bench_large(b, frame) : bench_leaf(b, frame), table;
+
+	bench_reset(b);
+	bench_put(b, bench_root(b), 0, leaf, entry);
+	bench_put(b, bench_root(b), span, leaf, b->rules->protect(&b->model.cpu,
+			bench_read_only(b, entry), 0, VMEM_X));
+	table = bench_path(b, bench_root(b), 0, denies);
+	entry = bench_read(b, table, 0);
+	bench_write(b, table, 0, b->rules->table(bench_path(b, bench_root(b), 0,
+							    denies - 1),
+						 RWX & ~perm));
+	return span;
+}
+
+/*
+ * 57: what an entry above denies can't be set, as it can't be mapped, whether a
+ * leaf has it already or not; but only where there is a leaf
+ */
+static void protect_what_the_path_denies(struct kunit *test)
+{
+	static const u32 perms[] = { VMEM_W, VMEM_X };
+	struct bench *b = bench_begin(test);
+	u64 half = bench_span(b, b->rules->levels) / 2, span;
+	unsigned int leaf, denies, i;
+
+	for (leaf = 0; leaf < bench_top(b); leaf++) {
+		if (!(b->e->fmt->leaf_levels & BIT(leaf)))
+			continue;
+		for (denies = leaf + 1; denies < b->rules->levels; denies++) {
+			for (i = 0; i < ARRAY_SIZE(perms); i++) {
+				struct vmem_mapping m = bench_protected(0, 0, perms[i], 0);
+
+				span = put_denied(b, leaf, denies, perms[i]);
+				m.len = span;
+				KUNIT_EXPECT_EQ(test, -EEXIST,
+						bench_change_stopped(b, &m, 1, 0));
+				KUNIT_EXPECT_EQ(test, b->change.at_va, 0);
+				KUNIT_EXPECT_EQ(test, b->change.at_level, denies);
+				KUNIT_EXPECT_FALSE(test, b->change.dirty);
+				KUNIT_EXPECT_EQ(test, -EEXIST,
+						protect(b, span, span, perms[i], 0));
+				KUNIT_EXPECT_EQ(test, b->change.at_level, denies);
+				/* with others, and in part of a large leaf */
+				KUNIT_EXPECT_EQ(test, -EEXIST,
+						protect(b, 0, 2 * span, RWX, 0));
+				KUNIT_EXPECT_EQ(test, -EEXIST,
+						protect(b, 0, bench_page(b),
+							perms[i], VMEM_COW));
+				/* the other one is granted */
+				KUNIT_EXPECT_EQ(test, 0,
+						protect(b, 0, 2 * span,
+							perms[!i], perms[i]));
+				/* and in the span beside it nothing denies */
+				if (bench_span(b, denies) == half)
+					continue;
+				KUNIT_EXPECT_EQ(test, -EEXIST,
+						protect(b, 0, bench_span(b, denies) + span,
+							perms[i], 0));
+				KUNIT_EXPECT_EQ(test, 0,
+						protect(b, bench_span(b, denies),
+							span, perms[i], 0));
+			}
+		}
+	}
+}
+
+/* Two deny it: the upper is told. Behind them, it is granted again. */
+static void protect_denied_twice(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	unsigned int level, top = bench_top(b);
+	u64 page = bench_page(b), table, far = bench_span(b, top);
+
+	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0));
+	bench_put(b, bench_root(b), sign_extend(b->rules, far), 0,
+		  bench_leaf(b, 0));
+	for (level = 1; level <= top; level++) {
+		table = bench_path(b, bench_root(b), 0, level);
+		bench_write(b, table, 0,
+			    bench_read_only(b, bench_read(b, table, 0)));
+		KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, 0, page, VMEM_W, 0));
+		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+	}
+	KUNIT_EXPECT_EQ(test, 0, protect(b, sign_extend(b->rules, far), page,
+					 VMEM_W, VMEM_X));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+	/* a range that begins inside of what the entry translates */
+	KUNIT_EXPECT_EQ(test, 0, protect(b, page, page, VMEM_W, 0));
+	bench_put(b, bench_root(b), 3 * page, 0, bench_leaf(b, 0));
+	KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, page, 3 * page, VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, b->change.at_va, page);
+	KUNIT_EXPECT_EQ(test, b->change.at_level, top);
+}
+
+/* No leaf, no error: holes, what isn't present, what is malformed */
+static void protect_denied_without_leaf(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), entries[3];
+	unsigned int level, i;
+
+	entries[0] = 0;
+	entries[1] = bench_junk(b);
+	entries[2] = bench_reserved(b, bench_leaf(b, 0));
+	for (level = 0; level < bench_top(b); level++) {
+		for (i = 0; i < 3; i++) {
+			bench_reset(b);
+			bench_put(b, bench_root(b), 0, level, entries[i]);
+			bench_write(b, bench_root(b), 0,
+				    bench_read_only(b, bench_read(b, bench_root(b), 0)));
+			KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
+			KUNIT_EXPECT_EQ(test, 0, protect(b, 0, bench_span(b, level),
+							 VMEM_W, 0));
+		}
+	}
+}
+
+/* Cow: it wouldn't be made writable, but is refused as the others */
+static void protect_denied_cow(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b);
+	struct vmem_mapping m = bench_cow(0, 0, page, VMEM_R | VMEM_X);
+
+	m = bench_with_path(m, bench_same_path(b, 1, VMEM_R | VMEM_X));
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
+	KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, 0, page, VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, b->change.at_level, bench_top(b));
+	KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, 0, page, VMEM_W, VMEM_COW));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_X, VMEM_COW));
+	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+}
+
+/* A vCPU denies it after it was checked: what is done stays. */
+static void deny_at_second_page(struct guest *guest)
+{
+	struct bench *b = guest->private;
+
+	if (!b->change.done_len)
+		return;
+	guest->change = NULL;
+	bench_write(b, bench_root(b), 0,
+		    bench_read_only(b, bench_read(b, bench_root(b), 0)));
+}
+
+static void protect_denied_meanwhile(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1);
+	struct vmem_mapping m = bench_protected(0, 2 * span, VMEM_W, 0);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * span, VMEM_R, 0));
+	b->guest.private = b;
+	b->guest.change = deny_at_second_page;
+	b->guest.pause_one_in = 1;
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_run(b, &m, 1, 0, U64_MAX));
+	KUNIT_EXPECT_EQ(test, b->change.at_level, bench_top(b));
+	KUNIT_EXPECT_EQ(test, b->change.pages, span / page);
+	KUNIT_EXPECT_EQ(test, b->change.done_len, span);
+	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
+}
+
 /* 13: holes, junk and malformed entries stay; each level; nothing is made */
 static void protect_what_is_no_leaf(struct kunit *test)
 {
@@ -526,6 +693,11 @@ static struct kunit_case protect_cases[] = {
 	EACH_FORMAT(protect_at_each_level),
 	EACH_FORMAT(protect_each_attribute),
 	EACH_FORMAT(protect_cow),
+	EACH_FORMAT(protect_what_the_path_denies),
+	EACH_FORMAT(protect_denied_twice),
+	EACH_FORMAT(protect_denied_without_leaf),
+	EACH_FORMAT(protect_denied_cow),
+	EACH_FORMAT(protect_denied_meanwhile),
 	EACH_FORMAT(protect_what_is_no_leaf),
 	EACH_FORMAT(protect_part_of_large_leaf),
 	EACH_FORMAT(protect_refused_changes_nothing),

@@ -217,7 +217,9 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 	place->kind = place->m->kind;
 	place->needs = place->kind == VMEM_KIND_LINK ?
 		       VMEM_R | VMEM_W | VMEM_X :
-		       vmem_mapping_attrs(place->m) & VMEM_RWXU;
+		       (place->kind == VMEM_KIND_PROTECT ?
+			place->m->protect.set :
+			vmem_mapping_attrs(place->m)) & VMEM_RWXU;
 	/* that a leaf can be made was seen before pass 1 */
 	if ((place->kind != VMEM_KIND_BASIC && place->kind != VMEM_KIND_COW) ||
 	    e->fmt->make_leaf(e->facts, vmem_mapping_attrs(place->m), 0,

@@ -727,6 +727,7 @@ static __always_inline int vmem_change_range(const struct vmem_env *e,
 	place->child = place->space->root;
 	place->tries = 0;
 	place->shared = 0;
+	place->denies = 0;
 	place->writable = 0;
 	place->drop = false;
 	place->stays = false;

@@ -32,7 +32,7 @@
 struct vmem_place {
 	const struct vmem_mapping *m;
 	u64 leaf;		/* its leaves, without the address */
-	u32 needs;		/* what the path must grant */
+	u32 needs;		/* what the path must grant, for a leaf */
 	enum vmem_mapping_kind kind;
 	bool apply;		/* pass 2 */
 	bool free;		/* tables left empty go */
@@ -48,6 +48,7 @@ struct vmem_place {
 	unsigned int tries;	/* of the entry in hand */
 	unsigned int keep;	/* tables of this level and above aren't freed */
 	u8 shared;		/* bit n: other places may show the table of level n */
+	u8 denies;		/* protect, bit n: the entry of level n denies it */
 	u8 writable;		/* bit n: it can be written, at path.host[n] */
 	u8 want;		/* the level of one that is to be written */
 	u64 entry;		/* the one in hand */

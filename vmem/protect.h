@@ -51,6 +51,23 @@ static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
 	return -EEXIST;
 }
 
+/*
+ * Protect, both passes: there is a leaf, and an entry above denies what is to be
+ * set. The highest such entry is where it stops, as mapping would.
+ */
+static __always_inline int vmem_protect_denied(const struct vmem_env *e,
+					       struct vmem_place *place)
+{
+	unsigned int level = vmem_top(e->fmt);
+
+	while (!(place->denies & BIT(level)))
+		level--;
+	place->level = level;
+	place->va = max(place->va & ~vmem_entry_mask(e->fmt, level),
+			place->m->virt_base);
+	return -EEXIST;
+}
+
 /* Protect, both passes: a run of entries of a table of level 0. */
 static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
 					       struct vmem_change *change,
@@ -61,15 +78,19 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
 	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
 	vmem_virt_t va = place->va;
 	vmem_pte_t *host = place->path.host[0];
+	bool denied = place->denies >> 1;
 	int ret;
 
 	for (;; i++, va += page) {
 		entry = vmem_read(host, i);
-		if (vmem_protect_entry(e, place, entry, 0) != entry)
+		if (denied ? vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF :
+			     vmem_protect_entry(e, place, entry, 0) != entry)
 			break;
 		if (i == end)
 			return 0;
 	}
+	if (denied)
+		return vmem_protect_denied(e, place);
 	ret = vmem_change_want(place, 0);
 	if (ret || !place->apply)
 		return ret;
@@ -86,8 +107,15 @@ static __always_inline int vmem_protect_large(const struct vmem_env *e,
 	unsigned int level = place->level;
 	int ret;
 
-	if (place->class == VMEM_CLASS_TABLE)
+	/* of the entries above, as those below aren't looked at yet */
+	place->denies &= ~(BIT(level + 1) - 1);
+	if (place->class == VMEM_CLASS_TABLE) {
+		if (place->needs & ~vmem_table_perms(e, place->entry))
+			place->denies |= BIT(level);
 		return VMEM_DOWN;
+	}
+	if (place->denies && place->class == VMEM_CLASS_LEAF)
+		return vmem_protect_denied(e, place);
 	if (vmem_protect_entry(e, place, place->entry, level) == place->entry)
 		return 0;
 	if (!vmem_place_covers(e, place, level))

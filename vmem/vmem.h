@@ -460,7 +460,10 @@ struct vmem_cow_mapping {
 	u32 attrs;		/* VMEM_R, VMEM_X */
 };
 
-/* VMEM_R, VMEM_W, VMEM_X, VMEM_COW; a leaf that is Cow is not made writable. */
+/*
+ * VMEM_R, VMEM_W, VMEM_X, VMEM_COW; a leaf that is Cow is not made writable. No
+ * permission is set below a table entry that denies it, of no leaf that is there.
+ */
 struct vmem_protect_mapping {
 	u32 set;
 	u32 clear;
@@ -659,7 +662,8 @@ static __always_inline void vmem_void(void)
  * -EOVERFLOW (a sum wraps, or an address is wider than the space's,
  * that of a new table included),
  * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
- * there; an entry above grants less, or other than what was given, or is given
+ * there; an entry above grants less than leaves are to have, those that are
+ * there and protected too, or other than what was given, or is given
  * otherwise by another mapping of an atomic list; one of the guest's names a
  * page of ours), -ENOENT (no table to link to),
  * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a
