@@ -24,20 +24,26 @@ struct bench *bench_begin_engine(struct kunit *test, const struct engine *e,
 				 unsigned int phys_bits, bool nxe_off,
 				 unsigned int cow)
 {
-	struct bench *b = allocate(test, sizeof(*b));
-	struct cpu cpu = {
+	const struct cpu cpu = {
 		.phys_bits = phys_bits ? phys_bits : e->fmt->phys_bits,
 		.nxe_off = nxe_off,
 		.cow = cow ? cow : 1,
 	};
 
+	return bench_begin_facts(test, e, &cpu);
+}
+
+struct bench *bench_begin_facts(struct kunit *test, const struct engine *e,
+				const struct cpu *cpu)
+{
+	struct bench *b = allocate(test, sizeof(*b));
+
 	b->test = test;
 	b->e = e;
 	b->rules = e->rules;
 	guest_init(test, &b->guest, e->fmt);
-	model_init(test, &b->model, e->rules, e->fmt, &cpu);
-	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&b->space.facts, phys_bits,
-					       nxe_off ? VMEM_NXE_OFF : 0, cow));
+	model_init(test, &b->model, e->rules, e->fmt, cpu);
+	KUNIT_ASSERT_EQ(test, 0, engine_cpu_facts(e, &b->space.facts, cpu));
 	b->out = allocate(test, RECORDS_MAX * sizeof(*b->out));
 	b->records.out = allocate(test, RECORDS_MAX * sizeof(*b->records.out));
 	b->records.max = RECORDS_MAX;
@@ -201,7 +207,7 @@ u64 bench_frame(const struct bench *b, unsigned int level)
 
 u64 bench_table_entry(const struct bench *b, u64 table)
 {
-	return b->rules->table(table, VMEM_R | VMEM_W | VMEM_X);
+	return b->rules->table(&b->model.cpu, table, VMEM_R | VMEM_W | VMEM_X);
 }
 
 u64 bench_leaf(const struct bench *b, u64 gpa)

@@ -103,6 +103,8 @@ struct bench *bench_begin_cpu(struct kunit *test, unsigned int phys_bits,
 struct bench *bench_begin_engine(struct kunit *test, const struct engine *e,
 				 unsigned int phys_bits, bool nxe_off,
 				 unsigned int cow);
+struct bench *bench_begin_facts(struct kunit *test, const struct engine *e,
+				const struct cpu *cpu);
 /* All memory zero, a new root of ours. */
 void bench_reset(struct bench *b);
 

@@ -195,6 +195,10 @@ void bench_check_walks(struct bench *b, const struct vmem_space *spaces,
 
 	for (i = 0; i < ARRAY_SIZE(slices); i++) {
 		b->slices = slices[i];
+		for (flags = 0; flags < 2 * VMEM_WALK_IGNORE_AD;
+		     flags += VMEM_WALK_HOLES)
+			bench_check_walk(b, spaces, nr_spaces, first, last,
+					 flags | VMEM_WALK_NONPRESENT);
 		for (flags = 0; flags < 2 * VMEM_WALK_IGNORE_AD; flags++)
 			bench_check_walk(b, spaces, nr_spaces, first, last,
 					 flags);

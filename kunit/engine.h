@@ -44,6 +44,60 @@ extern const struct engine engine_x86_64_4level;
 extern const struct engine engine_x86_64_5level;
 extern const struct engine engine_toy;
 
+static inline int engine_facts(const struct engine *e, struct vmem_facts *facts,
+			       u32 phys_bits, u32 flags, u32 cow)
+{
+	const struct vmem_vcpu vcpu = {
+		.phys_bits = phys_bits, .flags = flags, .cow = cow,
+	};
+
+	return e->fmt->facts(e->fmt, facts, &vcpu);
+}
+
+/* Those of a vCPU as the model has it. */
+static inline int engine_cpu_facts(const struct engine *e,
+				   struct vmem_facts *facts,
+				   const struct cpu *cpu)
+{
+	const struct vmem_vcpu vcpu = {
+		.phys_bits = cpu->phys_bits, .cow = cpu->cow,
+		.enc_bit = cpu->enc_bit,
+		.flags = (cpu->nxe_off ? VMEM_VCPU_NXE_OFF : 0) |
+			 (cpu->cow ? 0 : VMEM_VCPU_COW_NONE) |
+			 (cpu->amd ? VMEM_VCPU_AMD : 0) |
+			 (cpu->no_1g ? VMEM_VCPU_NO_1G : 0) |
+			 (cpu->cet ? VMEM_VCPU_CET : 0) |
+			 (cpu->lam48 ? VMEM_VCPU_LAM48 : 0) |
+			 (cpu->lam57 ? VMEM_VCPU_LAM57 : 0) |
+			 (cpu->lam_sup ? VMEM_VCPU_LAM_SUP : 0) |
+			 (cpu->uai ? VMEM_VCPU_UAI : 0) |
+			 (cpu->enc_shared ? VMEM_VCPU_ENC_SHARED : 0),
+	};
+
+	return e->fmt->facts(e->fmt, facts, &vcpu);
+}
+
+/* vCPUs that differ in each fact, and in several. */
+static const struct cpu each_cpu[] __maybe_unused = {
+	{ .cow = 1 },
+	{ .cow = 0 },
+	{ .cow = 3, .nxe_off = true, .phys_bits = 36 },
+	{ .cow = 1, .amd = true },
+	{ .cow = 1, .no_1g = true, .phys_bits = 40 },
+	{ .cow = 1, .cet = true },
+	{ .cow = 0, .cet = true, .amd = true },
+	{ .cow = 1, .lam48 = true },
+	{ .cow = 1, .lam57 = true, .lam48 = true },
+	{ .cow = 1, .lam_sup = true },
+	{ .cow = 1, .lam_sup = true, .lam57 = true },
+	{ .cow = 1, .uai = true, .amd = true },
+	{ .cow = 1, .enc_bit = 51 },
+	{ .cow = 1, .enc_bit = 47, .amd = true, .cet = true },
+	{ .cow = 0, .enc_bit = 47, .enc_shared = true },
+	{ .cow = 1, .enc_bit = 51, .enc_shared = true, .phys_bits = 48 },
+	{ .cow = 1, .enc_bit = 32, .phys_bits = 46, .no_1g = true, .nxe_off = true },
+};
+
 #define DEFINE_ENGINE(_name, _fmt, _rules)				\
 static noinline int							\
 _name##_translate(struct guest *guest, const struct vmem_space *space,	\

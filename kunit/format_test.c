@@ -102,13 +102,71 @@ static void classify_agrees_with_the_manual(struct kunit *test)
 			};
 
 			for (cow = 0; cow < 4; cow++) {
-				if (e->fmt->facts(&facts, widths[i], nxe_off ?
-						  VMEM_NXE_OFF : 0, cow))
+				if (engine_facts(e, &facts, widths[i], nxe_off ?
+						  VMEM_VCPU_NXE_OFF : 0, cow))
 					continue;
 				cpu.cow = cow ?: 1;
 				check_entries(test, e, &facts, &cpu);
 			}
 		}
+	}
+}
+
+/* 49 to 52: and for each vCPU, at each level */
+static void classify_each_vcpu(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	u32 i, nr = 0;
+
+	for (i = 0; i < ARRAY_SIZE(each_cpu); i++) {
+		struct cpu cpu = each_cpu[i];
+
+		cpu.phys_bits = cpu.phys_bits && e != &engine_toy ?
+				cpu.phys_bits : e->fmt->phys_bits;
+		if (engine_cpu_facts(e, &facts, &cpu))
+			continue;
+		check_entries(test, e, &facts, &cpu);
+		nr++;
+	}
+	KUNIT_EXPECT_GE(test, nr, e == &engine_toy ? 3 : ARRAY_SIZE(each_cpu));
+}
+
+/* What no vCPU is */
+static void facts_contradict(struct kunit *test)
+{
+	static const struct vmem_vcpu bad[] = {
+		{ .enc_bit = 31 }, { .enc_bit = 52 }, { .enc_bit = U32_MAX },
+		{ .flags = VMEM_VCPU_ENC_SHARED },
+		{ .flags = VMEM_VCPU_COW_NONE, .cow = 1 },
+		{ .flags = VMEM_VCPU_UAI | VMEM_VCPU_LAM48 },
+		{ .flags = VMEM_VCPU_UAI | VMEM_VCPU_LAM57 },
+		{ .flags = VMEM_VCPU_UAI | VMEM_VCPU_LAM_SUP },
+	};
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, -EINVAL,
+				    e->fmt->facts(e->fmt, &facts, &bad[i]),
+				    "%u", i);
+}
+
+/* 49: bit 8 of what names a table, level by level: only AMD's two top ones */
+static void classify_bit_8_of_amd(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts amd, intel;
+	unsigned int level;
+
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &amd, 0, VMEM_VCPU_AMD, 0));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &intel, 0, 0, 0));
+	for (level = 1; level < e->rules->levels; level++) {
+		KUNIT_EXPECT_EQ(test, e->fmt->classify(&intel, 0x101, level),
+				VMEM_CLASS_TABLE);
+		KUNIT_EXPECT_EQ(test, e->fmt->classify(&amd, 0x101, level),
+				level < 3 ? VMEM_CLASS_TABLE : VMEM_CLASS_RESERVED);
 	}
 }
 
@@ -121,7 +179,7 @@ static void classify_reserved_address_bits(struct kunit *test)
 	u32 i;
 
 	for (i = 1; i < ARRAY_SIZE(widths); i++) {
-		KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, widths[i], 0, 0));
+		KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, widths[i], 0, 0));
 		for (level = 0; level < e->rules->levels; level++)
 			for (bit = 32; bit < 52; bit++)
 				KUNIT_EXPECT_EQ_MSG(test, bit >= widths[i],
@@ -141,8 +199,8 @@ static void classify_nx_without_nxe(struct kunit *test)
 	struct vmem_facts on, off;
 	unsigned int level;
 
-	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&on, 0, 0, 0));
-	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&off, 0, VMEM_NXE_OFF, 0));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &on, 0, 0, 0));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &off, 0, VMEM_VCPU_NXE_OFF, 0));
 	for (level = 0; level < e->rules->levels; level++) {
 		KUNIT_EXPECT_EQ(test, VMEM_CLASS_RESERVED,
 				e->fmt->classify(&off, 1 | BIT_ULL(63), level));
@@ -159,7 +217,7 @@ static void classify_large_page_too_high(struct kunit *test)
 	struct vmem_facts facts;
 	unsigned int level;
 
-	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
 	for (level = 1; level < e->rules->levels; level++)
 		KUNIT_EXPECT_EQ(test, e->fmt->classify(&facts, 0x81, level),
 				level <= 2 ? VMEM_CLASS_LEAF : VMEM_CLASS_LARGE);
@@ -170,7 +228,7 @@ static void leaf_attrs_pat_of_each_size(struct kunit *test)
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct vmem_facts facts;
 
-	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
 	KUNIT_EXPECT_TRUE(test, e->fmt->leaf_attrs(&facts, 0x81, 0) & VMEM_PAT);
 	KUNIT_EXPECT_FALSE(test, e->fmt->leaf_attrs(&facts, 0x81, 1) & VMEM_PAT);
 	KUNIT_EXPECT_TRUE(test, e->fmt->leaf_attrs(&facts, 0x1081, 1) & VMEM_PAT);
@@ -189,13 +247,13 @@ static void leaf_attrs_cow_exactly(struct kunit *test)
 	u32 cow, bits;
 
 	for (cow = 1; cow < 8; cow++) {
-		KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, cow));
+		KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, cow));
 		for (bits = 0; bits < 8; bits++)
 			KUNIT_EXPECT_EQ(test, bits == cow,
 				!!(e->fmt->leaf_attrs(&facts, 1 | bits << 9, 0) &
 				   VMEM_COW));
 	}
-	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
 	KUNIT_EXPECT_TRUE(test, e->fmt->leaf_attrs(&facts, 0x201, 0) & VMEM_COW);
 }
 
@@ -204,11 +262,11 @@ static void facts_refused(struct kunit *test)
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct vmem_facts facts;
 
-	KUNIT_EXPECT_EQ(test, -EINVAL, e->fmt->facts(&facts, 53, 0, 0));
-	KUNIT_EXPECT_EQ(test, -EINVAL, e->fmt->facts(&facts, 7, 0, 0));
-	KUNIT_EXPECT_EQ(test, -EINVAL, e->fmt->facts(&facts, 0, 0, 8));
-	KUNIT_EXPECT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
-	KUNIT_EXPECT_EQ(test, e->fmt->phys_bits, facts.phys_bits);
+	KUNIT_EXPECT_EQ(test, -EINVAL, engine_facts(e, &facts, 53, 0, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, engine_facts(e, &facts, 7, 0, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, engine_facts(e, &facts, 0, 0, 8));
+	KUNIT_EXPECT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
+	KUNIT_EXPECT_EQ(test, e->fmt->phys_bits, facts.vcpu.phys_bits);
 }
 
 /* 8: P, A, D; RW if writable; NX if not executable; nothing else */
@@ -223,8 +281,8 @@ static void make_leaf_default_bits(struct kunit *test)
 	for (nxe_off = 0; nxe_off < 2; nxe_off++) {
 		cpu.nxe_off = nxe_off;
 		KUNIT_ASSERT_EQ(test, 0,
-				e->fmt->facts(&facts, 0,
-					      nxe_off ? VMEM_NXE_OFF : 0, 0));
+				engine_facts(e, &facts, 0,
+					      nxe_off ? VMEM_VCPU_NXE_OFF : 0, 0));
 		for (attrs = 0; attrs < 0x10000; attrs++) {
 			int ret = e->fmt->make_leaf(&facts, attrs, 0, &leaf);
 
@@ -243,10 +301,14 @@ static void make_leaf_default_bits(struct kunit *test)
 static void make_table_default_bits(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
 	u64 gpa = 3ULL << e->fmt->page_lg2;
+	struct vmem_facts facts;
 
-	KUNIT_EXPECT_EQ(test, e->rules->table(gpa, VMEM_R | VMEM_W | VMEM_X),
-			e->fmt->make_table(vmem_table(gpa),
+	KUNIT_ASSERT_EQ(test, 0, engine_cpu_facts(e, &facts, &cpu));
+	KUNIT_EXPECT_EQ(test,
+			e->rules->table(&cpu, gpa, VMEM_R | VMEM_W | VMEM_X),
+			e->fmt->make_table(&facts, vmem_table(gpa),
 					   VMEM_R | VMEM_W | VMEM_X));
 }
 
@@ -255,13 +317,15 @@ static void make_table_grants_what_is_said(struct kunit *test)
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
 	u64 gpa = 5ULL << e->fmt->page_lg2, entry;
+	struct vmem_facts facts;
 	u32 perms;
 
+	KUNIT_ASSERT_EQ(test, 0, engine_cpu_facts(e, &facts, &cpu));
 	for (perms = 0; perms <= VMEM_RWXU; perms++) {
 		if (!e->rules->path_expressible(&cpu, perms))
 			continue;
-		entry = e->fmt->make_table(vmem_table(gpa), perms);
-		KUNIT_EXPECT_EQ(test, entry, e->rules->table(gpa, perms));
+		entry = e->fmt->make_table(&facts, vmem_table(gpa), perms);
+		KUNIT_EXPECT_EQ(test, entry, e->rules->table(&cpu, gpa, perms));
 		KUNIT_EXPECT_EQ(test, perms, e->fmt->path(e->fmt->nibble(entry)));
 	}
 }
@@ -270,19 +334,20 @@ static void make_table_grants_what_is_said(struct kunit *test)
 static void move_table_keeps_the_rest(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
 	struct vt_random random = { .state = 6 };
 	struct vmem_facts facts;
 	u64 entry, gpa;
 	u32 i, moved = 0;
 
-	KUNIT_ASSERT_EQ(test, 0, e->fmt->facts(&facts, 0, 0, 0));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
 	for (i = 0; i < 5000; i++) {
 		entry = vt_random(&random) | e->rules->present;
 		if (e->fmt->classify(&facts, entry, 1) != VMEM_CLASS_TABLE)
 			continue;
 		gpa = (u64)vt_random_below(&random, 1 << 10) << e->fmt->page_lg2;
 		moved++;
-		KUNIT_ASSERT_EQ(test, e->rules->rename(entry, gpa),
+		KUNIT_ASSERT_EQ(test, e->rules->rename(&cpu, entry, gpa),
 				e->fmt->move_table(&facts, entry, vmem_table(gpa)));
 	}
 	KUNIT_EXPECT_GE(test, moved, 100);
@@ -296,7 +361,7 @@ static void make_leaf_each_cow(struct kunit *test)
 	u32 cow, attrs;
 	u64 leaf;
 
-	for (cow = 1; !e->fmt->facts(&facts, 0, 0, cow); cow++) {
+	for (cow = 1; !engine_facts(e, &facts, 0, 0, cow); cow++) {
 		struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = cow };
 
 		for (attrs = 0; attrs < 2 * VMEM_COW; attrs++) {
@@ -329,8 +394,8 @@ static void protect_any_leaf(struct kunit *test)
 		cpu.nxe_off = i & 1 && e != &engine_toy;
 		cpu.cow = 1 + i / 2 % 3;
 		KUNIT_ASSERT_EQ(test, 0,
-				e->fmt->facts(&facts, 0, cpu.nxe_off ?
-					      VMEM_NXE_OFF : 0, cpu.cow));
+				engine_facts(e, &facts, 0, cpu.nxe_off ?
+					      VMEM_VCPU_NXE_OFF : 0, cpu.cow));
 		set = BIT(vt_random_below(&random, 12)) |
 		      BIT(vt_random_below(&random, 12));
 		clear = BIT(vt_random_below(&random, 12)) |
@@ -356,6 +421,9 @@ static void protect_any_leaf(struct kunit *test)
 
 static struct kunit_case format_cases[] = {
 	EACH_FORMAT(classify_agrees_with_the_manual),
+	EACH_FORMAT(classify_each_vcpu),
+	EACH_X86_64(facts_contradict),
+	EACH_X86_64(classify_bit_8_of_amd),
 	EACH_X86_64(classify_reserved_address_bits),
 	EACH_X86_64(classify_nx_without_nxe),
 	EACH_X86_64(classify_large_page_too_high),

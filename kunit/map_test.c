@@ -49,7 +49,7 @@ static void map_default_bits(struct kunit *test)
 			table = guest_gpa(&b->guest, PART_POOL,
 					  b->rules->levels - level);
 			KUNIT_EXPECT_EQ(test, entry,
-					b->rules->table(table, RWX));
+					b->rules->table(&b->model.cpu, table, RWX));
 		}
 		KUNIT_EXPECT_EQ(test, bench_read(b, table, 0),
 				b->rules->leaf(&b->model.cpu, bench_data(b, 1),
@@ -416,8 +416,9 @@ static void map_into_pages_that_hold_bits(struct kunit *test)
 		for (i = 0; i < nr_entries(b->rules); i++)
 			bench_write(b, guest_gpa(&b->guest, PART_POOL, table), i,
 				    bench_leaf(b, bench_data(b, 7)));
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, page, 0, page, RWX, 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, bench_upper(b), 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, page, bench_data(b, 1), page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, bench_upper(b), bench_data(b, 1), page,
+					   RWX, 0));
 	bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
 	KUNIT_EXPECT_EQ(test, b->nr_out, 2);
 }

@@ -32,7 +32,16 @@ struct decoded {
 struct cpu {
 	unsigned int phys_bits;
 	bool nxe_off;
-	unsigned int cow;
+	unsigned int cow;	/* 0: no software bits say so */
+	bool amd;
+	bool no_1g;		/* no pages of 1 GiB */
+	bool cet;
+	bool lam48;		/* user addresses: bits 62:48 are a tag */
+	bool lam57;		/* 62:57 are; wins over the one above */
+	bool lam_sup;		/* supervisor addresses, by the levels */
+	bool uai;		/* bits 63:57 of all addresses are */
+	unsigned int enc_bit;	/* 0: none */
+	bool enc_shared;	/* says shared: never set in what names a table */
 };
 
 /* What the manual says about a format. */
@@ -41,6 +50,7 @@ struct rules {
 	unsigned int page_lg2;
 	unsigned int index_lg2;
 	u64 accessed_dirty;
+	u64 dirty;
 	u64 present;
 	u64 writable;
 	u64 large;		/* above level 0: a leaf */
@@ -48,10 +58,16 @@ struct rules {
 	void (*decode)(const struct cpu *cpu, u64 entry, unsigned int level,
 		       struct decoded *decoded);
 	/* the entries that vmem makes */
-	u64 (*table)(u64 gpa, u32 perms);
+	u64 (*table)(const struct cpu *cpu, u64 gpa, u32 perms);
 	u64 (*leaf)(const struct cpu *cpu, u64 gpa, u32 attrs);
 	/* a table entry that names another table, and is the same otherwise */
-	u64 (*rename)(u64 entry, u64 gpa);
+	u64 (*rename)(const struct cpu *cpu, u64 entry, u64 gpa);
+	/* an address of data without its tag; itself when there is none */
+	u64 (*untag)(const struct cpu *cpu, unsigned int levels, u64 va);
+	/* can these be the bytes of a guest's page? */
+	bool (*has)(const struct cpu *cpu, u64 first, u64 last);
+	/* does a leaf without W that has the dirty bit mean a shadow stack? */
+	bool (*shadow)(const struct cpu *cpu);
 	/* attributes of a mapping, permissions of a table that can be expressed */
 	bool (*expressible)(const struct cpu *cpu, u32 attrs);
 	bool (*path_expressible)(const struct cpu *cpu, u32 perms);

@@ -138,7 +138,8 @@ static int check_mapping(struct model *model, const struct vmem_mapping *m)
 		return -EOPNOTSUPP;
 	}
 	last = m->phys_base + m->len - 1;
-	if (last < m->phys_base || last >= 1ULL << model->cpu.phys_bits)
+	if (last < m->phys_base ||
+	    !model->rules->has(&model->cpu, m->phys_base, last))
 		return -EOVERFLOW;
 	if (!model->rules->expressible(&model->cpu, leaf_attrs(m)))
 		return -EOPNOTSUPP;
@@ -253,7 +254,7 @@ static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 			break;
 		table = model_take(model, level - 1, path.table[level], index);
 		guest_write(&model->guest, path.table[level], index,
-			    model->rules->table(table, model_perms(m, level)));
+			    model->rules->table(&model->cpu, table, model_perms(m, level)));
 	}
 	guest_write(&model->guest, path.table[0], index,
 		    model->rules->leaf(&model->cpu,

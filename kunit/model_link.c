@@ -103,7 +103,7 @@ static void apply_link(struct model *model, const struct vmem_mapping *m,
 		model_move(model, &path, level, va, result);
 		table = model_take(model, level - 1, path.table[level], index);
 		guest_write(&model->guest, path.table[level], index,
-			    model->rules->table(table, model_perms(m, level)));
+			    model->rules->table(&model->cpu, table, model_perms(m, level)));
 	}
 	find(model, ref, &target);
 	model_move(model, &path, level, va, result);
@@ -111,7 +111,7 @@ static void apply_link(struct model *model, const struct vmem_mapping *m,
 	    model_enter(model, &path, decoded.gpa, level - 1, va, &links) != -EEXIST)
 		mine = model_page(model, decoded.gpa);
 	guest_write(&model->guest, path.table[level], index,
-		    model->rules->table(target, model_perms(m, level)));
+		    model->rules->table(&model->cpu, target, model_perms(m, level)));
 	if (decoded.kind != IS_HOLE)
 		model_flush_all(result);
 	if (mine) {

@@ -17,6 +17,18 @@ struct reader {
 	u64 rest;		/* of the last leaf */
 };
 
+/* Of a leaf, below entries that grant @granted. */
+static u32 effective(const struct rules *rules, const struct cpu *cpu,
+		     u32 leaf, u32 granted)
+{
+	u32 left = leaf & granted & VMEM_RWXU;
+
+	if (rules->shadow(cpu) && !(leaf & VMEM_W) && leaf & VMEM_D &&
+	    granted & VMEM_W)
+		left |= VMEM_SHADOW;
+	return left;
+}
+
 void model_translate(const struct rules *rules, const struct cpu *cpu,
 		     const struct guest *guest, u64 root, u64 va,
 		     struct vmem_translation *out,
@@ -30,6 +42,8 @@ void model_translate(const struct rules *rules, const struct cpu *cpu,
 	memset(out, 0, sizeof(*out));
 	memset(entries, 0, VMEM_LEVELS_MAX * sizeof(*entries));
 	out->level = level;
+	if (va != sign_extend(rules, va))
+		va = rules->untag(cpu, rules->levels, va);
 	if (va != sign_extend(rules, va)) {
 		out->status = VMEM_NON_CANONICAL;
 		return;
@@ -56,9 +70,12 @@ void model_translate(const struct rules *rules, const struct cpu *cpu,
 			while (1ULL << out->page_lg2 < span)
 				out->page_lg2++;
 			out->leaf = decoded.attrs;
-			out->effective = decoded.attrs & granted;
+			out->effective = effective(rules, cpu, decoded.attrs,
+						   granted);
 			if (!guest_has(guest, decoded.gpa, span))
-				out->flags = VMEM_FRAME_OUTSIDE;
+				out->flags |= VMEM_FRAME_PARTIAL;
+			if (!guest_has(guest, out->gpa, 1))
+				out->flags |= VMEM_FRAME_OUTSIDE;
 			return;
 		}
 		granted &= decoded.attrs;
@@ -94,7 +111,8 @@ static void add_record(struct reader *reader,
 	records->nr++;
 }
 
-static void read_hole(struct reader *reader, u64 va, u64 len,
+/* An entry that isn't present: nothing, or bits that mean something to someone. */
+static void read_hole(struct reader *reader, u64 entry, u64 va, u64 len,
 		      unsigned int level, u32 path)
 {
 	struct vmem_space_aware_mapping *last, rec = {
@@ -102,15 +120,58 @@ static void read_hole(struct reader *reader, u64 va, u64 len,
 		.level = level, .va = va, .path = path,
 	};
 
-	if (!(reader->flags & VMEM_WALK_HOLES))
+	if (entry && reader->flags & VMEM_WALK_NONPRESENT) {
+		rec.type = VMEM_REC_NONPRESENT;
+		rec.entry = entry;
+	} else if (!(reader->flags & VMEM_WALK_HOLES)) {
 		return;
-	last = last_record(reader, VMEM_REC_HOLE, va, level, path);
-	if (last) {
+	}
+	last = last_record(reader, rec.type, va, level, path);
+	if (last && last->entry == rec.entry) {
 		last->len += len;
 		return;
 	}
 	rec.len = len;
 	add_record(reader, &rec);
+}
+
+/* A part of a leaf for each stretch of it that is memory, or isn't. */
+static void read_parts(struct reader *reader,
+		       struct vmem_space_aware_mapping rec, u64 len)
+{
+	/* all parts of memory are whole tables */
+	u64 step = BIT_ULL(reader->guest->table_lg2), done;
+	bool inside, before;
+
+	rec.len = 0;
+	before = guest_has(reader->guest, rec.gpa, 1);
+	for (done = 0; done < len; done += step) {
+		inside = guest_has(reader->guest, rec.gpa + rec.len, 1);
+		if (inside != before) {
+			rec.flags = VMEM_FRAME_PART |
+				    (before ? 0 : VMEM_FRAME_OUTSIDE);
+			add_record(reader, &rec);
+			rec.va += rec.len;
+			rec.gpa += rec.len;
+			rec.len = 0;
+		}
+		before = inside;
+		rec.len += step;
+	}
+	rec.flags = VMEM_FRAME_PART | (before ? 0 : VMEM_FRAME_OUTSIDE);
+	add_record(reader, &rec);
+}
+
+/* Is any byte of it memory? */
+static bool has_some(struct reader *reader, u64 gpa, u64 len)
+{
+	const struct guest_range *part = reader->guest->parts;
+	unsigned int i;
+
+	for (i = 0; i < NR_PARTS; i++)
+		if (gpa < part[i].gpa + part[i].len && part[i].gpa < gpa + len)
+			return true;
+	return false;
 }
 
 static void read_leaf(struct reader *reader, u64 entry,
@@ -123,25 +184,34 @@ static void read_leaf(struct reader *reader, u64 entry,
 		.level = level, .va = va, .path = path,
 	};
 	u64 differ = decoded->rest ^ reader->rest;
+	u32 granted = VMEM_RWXU;
 	unsigned int i;
 
 	reader->rest = decoded->rest;
 	reader->records->leaves++;
-	if (reader->flags & VMEM_WALK_IGNORE_AD)
+	/* D that means a shadow stack isn't only D */
+	if (reader->flags & VMEM_WALK_IGNORE_AD &&
+	    !(reader->rules->shadow(reader->cpu) && !(decoded->attrs & VMEM_W) &&
+	      differ & reader->rules->dirty))
 		differ &= ~reader->rules->accessed_dirty;
 
 	rec.gpa = decoded->gpa + va % span;
-	rec.len = len;
 	rec.entry = entry;
 	rec.leaf = decoded->attrs;
-	rec.effective = decoded->attrs & VMEM_RWXU;
 	for (i = level + 1; i < reader->rules->levels; i++)
-		rec.effective &= path >> (4 * i);
+		granted &= path >> (4 * i);
+	rec.effective = effective(reader->rules, reader->cpu, rec.leaf, granted);
 	while (1ULL << rec.detail < span)
 		rec.detail++;
-	if (!guest_has(reader->guest, rec.gpa, len))
+	if (!guest_has(reader->guest, rec.gpa, len)) {
+		if (has_some(reader, rec.gpa, len)) {
+			read_parts(reader, rec, len);
+			return;
+		}
 		rec.flags = VMEM_FRAME_OUTSIDE;
+	}
 
+	rec.len = len;
 	last = last_record(reader, VMEM_REC_MAPPING, va, level, path);
 	if (last && !differ && last->gpa + last->len == rec.gpa &&
 	    last->flags == rec.flags && !(reader->flags & VMEM_WALK_LEAVES)) {
@@ -233,7 +303,7 @@ static void read_table(struct reader *reader, u64 table, unsigned int level,
 		reader->rules->decode(reader->cpu, entry, level, &decoded);
 		switch (decoded.kind) {
 		case IS_HOLE:
-			read_hole(reader, va, end - va + 1, level, path);
+			read_hole(reader, entry, va, end - va + 1, level, path);
 			break;
 		case IS_LEAF:
 			read_leaf(reader, entry, &decoded, va, end - va + 1,
@@ -279,13 +349,17 @@ void model_walk(const struct rules *rules, const struct cpu *cpu,
 	reader.rest = 0;
 	for (reader.space = 0; reader.space < nr_spaces; reader.space++) {
 		u64 root = vmem_table_gpa(spaces[reader.space].root);
-		u64 va = reader.first;
+		u64 va = reader.first, len;
 
 		/* a range within the hole touches nothing */
 		if (va != sign_extend(rules, va))
 			va = -(entry_span(rules, rules->levels) / 2);
 		if (va > reader.last)
 			continue;
-		read_named(&reader, root, rules->levels - 1, 0, va, 0, 0, root);
+		/* what is left of the range, or all of it that 64 bits hold */
+		len = reader.last - va + 1;
+		if (!len)
+			len = 0 - page;
+		read_named(&reader, root, rules->levels - 1, 0, va, len, 0, root);
 	}
 }

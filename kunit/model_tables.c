@@ -306,7 +306,7 @@ void model_move(struct model *model, struct model_path *path,
 	} else {
 		entry = guest_read(&model->guest, path->table[level + 1], i);
 		guest_write(&model->guest, path->table[level + 1], i,
-			    model->rules->rename(entry, copy));
+			    model->rules->rename(&model->cpu, entry, copy));
 	}
 	for (i = 0; i < nr_entries(model->rules); i++) {
 		struct model_table *mine;

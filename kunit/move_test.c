@@ -19,7 +19,7 @@ DEFINE_ENGINE_PARAMS
 /* An entry that vmem wouldn't make: user, odd bits, not accessed. */
 static u64 odd_entry(struct bench *b, u64 table)
 {
-	return (b->rules->table(table, VMEM_RWXU) & ~b->rules->accessed_dirty) |
+	return (b->rules->table(&b->model.cpu, table, VMEM_RWXU) & ~b->rules->accessed_dirty) |
 	       ODD;
 }
 

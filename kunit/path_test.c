@@ -63,7 +63,7 @@ static void cow_of_another_space(struct kunit *test)
 	struct vmem_space other = b->space;
 	struct vmem_translation t;
 
-	KUNIT_ASSERT_EQ(test, 0, b->e->fmt->facts(&other.facts, 0, 0, 2));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(b->e, &other.facts, 0, 0, 2));
 	KUNIT_EXPECT_EQ(test, 0, map(b, bench_cow(0, 0, bench_page(b), RX), 0));
 	bench_translate(b, &other, 0, &t);
 	KUNIT_EXPECT_FALSE(test, t.leaf & VMEM_COW);
@@ -163,7 +163,7 @@ static void path_created_exactly(struct kunit *test)
 							bench_page(b), RWX),
 							       path), 0));
 			KUNIT_EXPECT_EQ(test, entry_at(b, level),
-					b->rules->table(bench_path(b, bench_root(b),
+					b->rules->table(&b->model.cpu, bench_path(b, bench_root(b),
 								   0, level - 1),
 							perms));
 			bench_translate(b, &b->space, 0, &t);

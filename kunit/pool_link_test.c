@@ -186,15 +186,15 @@ static void marks_of_a_pass(struct kunit *test)
 /* What is malformed for one space and not for another hides links. */
 static void admit_equal_facts(struct kunit *test)
 {
-	struct vmem_facts facts = { .reserved = BIT_ULL(51), .phys_bits = 51 };
+	struct vmem_facts facts = { .reserved = { BIT_ULL(51) }, .gpa = BIT_ULL(51) - 1 };
 	struct pool_bench *f = pool_begin(test);
 
 	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, true));
 	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, false));
-	facts.reserved |= BIT_ULL(63);
+	facts.reserved[4] |= BIT_ULL(63);
 	KUNIT_EXPECT_FALSE(test, vmem_link_admit(&f->store, &facts, false));
-	facts.reserved = BIT_ULL(51);
-	facts.phys_bits = 50;
+	facts.reserved[4] = 0;
+	facts.gpa = BIT_ULL(50) - 1;
 	KUNIT_EXPECT_FALSE(test, vmem_link_admit(&f->store, &facts, false));
 	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, true));
 	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, false));

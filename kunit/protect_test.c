@@ -121,12 +121,14 @@ static void protect_cow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW | VMEM_W, 0));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
-	/* one that the guest made writable stays so while nobody asks */
+	/* one that the guest made writable isn't Cow, whatever else it has */
 	bench_put(b, bench_root(b), 0, 0, cow | b->rules->writable);
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_X));
 	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
-	KUNIT_EXPECT_FALSE(test, leaf_at(b, 0) & b->rules->writable);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, VMEM_COW));
+	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW | VMEM_X, 0));
+	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
 }
 
 /* A writable leaf and one that isn't, below an entry that denies @perm. */
@@ -142,7 +144,7 @@ static u64 put_denied(struct bench *b, unsigned int leaf, unsigned int denies,
 			bench_read_only(b, entry), 0, VMEM_X));
 	table = bench_path(b, bench_root(b), 0, denies);
 	entry = bench_read(b, table, 0);
-	bench_write(b, table, 0, b->rules->table(bench_path(b, bench_root(b), 0,
+	bench_write(b, table, 0, b->rules->table(&b->model.cpu, bench_path(b, bench_root(b), 0,
 							    denies - 1),
 						 RWX & ~perm));
 	return span;

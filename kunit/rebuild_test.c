@@ -210,7 +210,7 @@ static u64 entry(struct trip *trip, u64 table, u32 salt)
 		VMEM_R | VMEM_W, VMEM_R | VMEM_U, VMEM_R | VMEM_W | VMEM_U,
 	};
 
-	return trip->from->rules->table(table, perms[salt % ARRAY_SIZE(perms)]);
+	return trip->from->rules->table(&trip->from->model.cpu, table, perms[salt % ARRAY_SIZE(perms)]);
 }
 
 static void put_leaves(struct trip *trip, u64 table, u32 salt)

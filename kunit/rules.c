@@ -22,12 +22,19 @@ static u64 bits(u64 entry, unsigned int high, unsigned int low)
 	return entry & mask;
 }
 
+/* What can be written isn't waiting to be copied. */
+static bool x86_64_cow(const struct cpu *cpu, u64 entry)
+{
+	return cpu->cow && !bit(entry, 1) && bits(entry, 11, 9) >> 9 == cpu->cow;
+}
+
 static void x86_64_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 			  struct decoded *decoded)
 {
 	bool large = level > 0 && bit(entry, 7);
 	/* the address of a page of 4 KiB, 2 MiB or 1 GiB begins at this bit */
 	unsigned int low = large ? 12 + 9 * level : 12;
+	u64 enc = 0;
 
 	memset(decoded, 0, sizeof(*decoded));
 	if (!bit(entry, 0))
@@ -36,10 +43,20 @@ static void x86_64_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 		decoded->kind = IS_LARGE;
 		return;
 	}
+	/* the encryption bit is part of no address, and never reserved */
+	if (cpu->enc_bit && bit(entry, cpu->enc_bit)) {
+		enc = 1ULL << cpu->enc_bit;
+		entry -= enc;
+	}
 	/* address bits above the width, and XD unless EFER.NXE */
 	if (cpu->phys_bits < 52 && bits(entry, 51, cpu->phys_bits))
 		decoded->kind = IS_RESERVED;
 	if (cpu->nxe_off && bit(entry, 63))
+		decoded->kind = IS_RESERVED;
+	/* AMD: bit 8 of what names a PML4 or a PDPT is MBZ, of others ignored */
+	if (cpu->amd && level >= 3 && bit(entry, 8))
+		decoded->kind = IS_RESERVED;
+	if (cpu->no_1g && level == 2 && large)
 		decoded->kind = IS_RESERVED;
 	/* 20:13 of a 2 MiB page, 29:13 of a 1 GiB page; bit 12 is PAT */
 	if (large && bits(entry, low - 1, 13))
@@ -48,7 +65,7 @@ static void x86_64_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 		return;
 
 	decoded->gpa = bits(entry, 51, low);
-	decoded->rest = entry - decoded->gpa;
+	decoded->rest = entry - decoded->gpa + enc;
 	decoded->attrs = VMEM_R;
 	if (bit(entry, 1))
 		decoded->attrs |= VMEM_W;
@@ -74,32 +91,39 @@ static void x86_64_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 		decoded->attrs |= VMEM_G;
 	if (bit(entry, large ? 12 : 7))
 		decoded->attrs |= VMEM_PAT;
-	if (bits(entry, 11, 9) >> 9 == cpu->cow)
+	if (x86_64_cow(cpu, entry))
 		decoded->attrs |= VMEM_COW;
+	if (enc)
+		decoded->attrs |= VMEM_ENC;
 	/* the key is in bits 62:59 of an entry and 15:12 of the attributes */
 	decoded->attrs |= bits(entry, 62, 59) >> 59 << 12;
 }
 
 /* P and A (bits 0, 5); RW (1), U/S (2), and XD (63) when not executable. */
-static u64 x86_64_table(u64 gpa, u32 perms)
+static u64 x86_64_table(const struct cpu *cpu, u64 gpa, u32 perms)
 {
-	return gpa | 0x21 | (perms & VMEM_W ? 0x2 : 0) |
+	u64 enc = cpu->enc_bit && !cpu->enc_shared ? 1ULL << cpu->enc_bit : 0;
+
+	return gpa | enc | 0x21 | (perms & VMEM_W ? 0x2 : 0) |
 	       (perms & VMEM_U ? 0x4 : 0) |
 	       (perms & VMEM_X ? 0 : 0x8000000000000000ULL);
 }
 
-static u64 x86_64_rename(u64 entry, u64 gpa)
+static u64 x86_64_rename(const struct cpu *cpu, u64 entry, u64 gpa)
 {
-	return entry - bits(entry, 51, 12) + gpa;
+	u64 enc = cpu->enc_bit ? bits(entry, cpu->enc_bit, cpu->enc_bit) : 0;
+
+	return entry - bits(entry, 51, 12) + enc + gpa;
 }
 
 /*
- * P, A, D (bits 0, 5, 6); RW (1) when writable; XD (63) when not executable;
- * bits 11:9 say Cow.
+ * P, A, D (bits 0, 5, 6), but D of what can't be written not with CET; RW (1)
+ * when writable; XD (63) when not executable; bits 11:9 say Cow.
  */
 static u64 x86_64_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
 {
-	return gpa | 0x61 | (attrs & VMEM_W ? 0x2 : 0) |
+	return gpa | (cpu->cet && !(attrs & VMEM_W) ? 0x21 : 0x61) |
+	       (attrs & VMEM_ENC ? 1ULL << cpu->enc_bit : 0) | (attrs & VMEM_W ? 0x2 : 0) |
 	       (attrs & VMEM_COW ? (u64)cpu->cow << 9 : 0) |
 	       (attrs & VMEM_X ? 0 : 0x8000000000000000ULL);
 }
@@ -112,9 +136,11 @@ static bool x86_64_path_expressible(const struct cpu *cpu, u32 perms)
 
 static bool x86_64_expressible(const struct cpu *cpu, u32 attrs)
 {
-	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW))
+	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW | VMEM_ENC))
 		return false;
-	if (attrs & VMEM_W && attrs & VMEM_COW)
+	if (attrs & VMEM_COW && (attrs & VMEM_W || !cpu->cow))
+		return false;
+	if (attrs & VMEM_ENC && !cpu->enc_bit)
 		return false;
 	return x86_64_path_expressible(cpu, attrs);
 }
@@ -124,13 +150,15 @@ static bool x86_64_protectable(const struct cpu *cpu, u32 set, u32 clear)
 	if (set & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
 	    clear & ~(VMEM_W | VMEM_X | VMEM_COW))
 		return false;
+	if ((set | clear) & VMEM_COW && !cpu->cow)
+		return false;
 	return !(clear & VMEM_X && cpu->nxe_off);
 }
 
 /* Exactly these bits, and no others of 11:9, say Cow. */
 static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 {
-	bool cow = bits(entry, 11, 9) == (u64)cpu->cow << 9;
+	bool cow = x86_64_cow(cpu, entry), writable = bit(entry, 1);
 
 	if (cow && clear & VMEM_COW) {
 		entry -= bits(entry, 11, 9);
@@ -151,7 +179,63 @@ static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 		entry |= 0x8000000000000000ULL;
 	if (set & VMEM_X)
 		entry &= ~0x8000000000000000ULL;
+	/* read-only and dirty (6) would be a shadow stack from now on */
+	if (cpu->cet && writable && !bit(entry, 1))
+		entry &= ~0x40ULL;
 	return entry;
+}
+
+/* Bits above @nr are those of bit @nr. */
+static u64 extend(u64 va, unsigned int nr)
+{
+	u64 above = ~0ULL << nr;
+
+	return bit(va, nr) ? va | above : va & ~above;
+}
+
+/*
+ * Intel, "Linear-Address Masking": bit 63 stays what it is, and must be that of
+ * the highest bit below the tag. AMD, "Upper Address Ignore": bits 63:57 count
+ * for nothing.
+ */
+static u64 x86_64_untag(const struct cpu *cpu, unsigned int levels, u64 va)
+{
+	unsigned int nr = 0;
+
+	if (cpu->uai)
+		return extend(va, 56);
+	if (bit(va, 63)) {
+		if (cpu->lam_sup)
+			nr = levels == 5 ? 56 : 47;
+	} else {
+		nr = cpu->lam57 ? 56 : cpu->lam48 ? 47 : 0;
+	}
+	if (!nr || bit(va, nr) != bit(va, 63))
+		return va;
+	return extend(va, nr);
+}
+
+static bool x86_64_has(const struct cpu *cpu, u64 first, u64 last)
+{
+	u64 gpa;
+
+	if (last >> cpu->phys_bits)
+		return false;
+	/* the encryption bit isn't 1 in any of them: a step is less than it */
+	for (gpa = first; cpu->enc_bit; gpa += 1ULL << 31) {
+		if (gpa > last)
+			gpa = last;
+		if (bit(gpa, cpu->enc_bit))
+			return false;
+		if (gpa == last)
+			break;
+	}
+	return true;
+}
+
+static bool x86_64_shadow(const struct cpu *cpu)
+{
+	return cpu->cet;
 }
 
 #define X86_64_RULES(nr)						\
@@ -160,6 +244,7 @@ static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 		.page_lg2	= 12,					\
 		.index_lg2	= 9,					\
 		.accessed_dirty	= 0x60,					\
+		.dirty		= 0x40,					\
 		.present	= 0x1,					\
 		.writable	= 0x2,					\
 		.large		= 0x80,					\
@@ -168,6 +253,9 @@ static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 		.decode		= x86_64_decode,			\
 		.table		= x86_64_table,				\
 		.rename		= x86_64_rename,			\
+		.untag		= x86_64_untag,				\
+		.has		= x86_64_has,				\
+		.shadow		= x86_64_shadow,			\
 		.leaf		= x86_64_leaf,				\
 		.expressible	= x86_64_expressible,			\
 		.path_expressible = x86_64_path_expressible,		\
@@ -185,6 +273,11 @@ const struct rules x86_64_5level_rules = X86_64_RULES(5);
  * 13; of a table of level 2: malformed.
  * Bits 33, 34, 35, 40 permit R, X, W, U; 41 D, 42 A; 45:44 for software.
  */
+static bool toy_cow(const struct cpu *cpu, u64 entry)
+{
+	return cpu->cow && !bit(entry, 35) && bits(entry, 45, 44) >> 44 == cpu->cow;
+}
+
 static void toy_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 		       struct decoded *decoded)
 {
@@ -225,7 +318,7 @@ static void toy_decode(const struct cpu *cpu, u64 entry, unsigned int level,
 		decoded->attrs |= VMEM_D;
 	if (bit(entry, 42))
 		decoded->attrs |= VMEM_A;
-	if (bits(entry, 45, 44) >> 44 == cpu->cow)
+	if (toy_cow(cpu, entry))
 		decoded->attrs |= VMEM_COW;
 }
 
@@ -237,19 +330,20 @@ static u64 toy_permissions(u32 attrs)
 	       (attrs & VMEM_U ? 1ULL << 40 : 0);
 }
 
-static u64 toy_table(u64 gpa, u32 perms)
+static u64 toy_table(const struct cpu *cpu, u64 gpa, u32 perms)
 {
 	return gpa | 1ULL << 62 | 1ULL << 42 | toy_permissions(perms);
 }
 
-static u64 toy_rename(u64 entry, u64 gpa)
+static u64 toy_rename(const struct cpu *cpu, u64 entry, u64 gpa)
 {
 	return entry - bits(entry, 21, 4) + gpa;
 }
 
 static u64 toy_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
 {
-	return gpa | 1ULL << 62 | 1ULL << 42 | 1ULL << 41 |
+	return gpa | 1ULL << 62 | 1ULL << 42 |
+	       (cpu->cet && !(attrs & VMEM_W) ? 0 : 1ULL << 41) |
 	       toy_permissions(attrs) |
 	       (attrs & VMEM_COW ? (u64)cpu->cow << 44 : 0);
 }
@@ -262,17 +356,18 @@ static bool toy_path_expressible(const struct cpu *cpu, u32 perms)
 static bool toy_expressible(const struct cpu *cpu, u32 attrs)
 {
 	return !(attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW)) &&
-	       !(attrs & VMEM_W && attrs & VMEM_COW);
+	       !(attrs & VMEM_COW && (attrs & VMEM_W || !cpu->cow));
 }
 
 static bool toy_protectable(const struct cpu *cpu, u32 set, u32 clear)
 {
-	return !((set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW));
+	return !((set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW)) &&
+	       !((set | clear) & VMEM_COW && !cpu->cow);
 }
 
 static u64 toy_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 {
-	bool cow = bits(entry, 45, 44) == (u64)cpu->cow << 44;
+	bool cow = toy_cow(cpu, entry), writable = bit(entry, 35);
 
 	if (cow && clear & VMEM_COW) {
 		entry -= bits(entry, 45, 44);
@@ -286,7 +381,24 @@ static u64 toy_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 	entry |= toy_permissions(set & (VMEM_R | VMEM_W | VMEM_X));
 	if (cow && set & (VMEM_W | VMEM_COW))
 		entry &= ~(1ULL << 35);
+	if (cpu->cet && writable && !bit(entry, 35))
+		entry &= ~(1ULL << 41);
 	return entry;
+}
+
+static u64 toy_untag(const struct cpu *cpu, unsigned int levels, u64 va)
+{
+	return va;
+}
+
+static bool toy_has(const struct cpu *cpu, u64 first, u64 last)
+{
+	return !(last >> cpu->phys_bits);
+}
+
+static bool toy_shadow(const struct cpu *cpu)
+{
+	return cpu->cet;
 }
 
 const struct rules toy_rules = {
@@ -294,6 +406,7 @@ const struct rules toy_rules = {
 	.page_lg2	= 12,
 	.index_lg2	= 1,
 	.accessed_dirty	= 1ULL << 41 | 1ULL << 42,
+	.dirty		= 1ULL << 41,
 	.present	= 1ULL << 62,
 	.writable	= 1ULL << 35,
 	.large		= 1,
@@ -301,6 +414,9 @@ const struct rules toy_rules = {
 	.decode		= toy_decode,
 	.table		= toy_table,
 	.rename		= toy_rename,
+	.untag		= toy_untag,
+	.has		= toy_has,
+	.shadow		= toy_shadow,
 	.leaf		= toy_leaf,
 	.expressible	= toy_expressible,
 	.path_expressible = toy_path_expressible,

@@ -345,13 +345,13 @@ static void walk_spaces_while_tables_change(struct kunit *test)
 static void walk_spaces_of_other_facts(struct kunit *test)
 {
 	struct bench *b = bench_begin_cpu(test, 0, false, 1);
-	u64 leaf = bench_leaf(b, bench_data(b, 4));
+	u64 leaf = bench_read_only(b, bench_leaf(b, bench_data(b, 4)));
 	struct vmem_space spaces[2] = {
 		b->space, bench_space(b, bench_table(b)),
 	};
 	u32 i;
 
-	KUNIT_ASSERT_EQ(test, 0, b->e->fmt->facts(&spaces[1].facts, 0, 0, 2));
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(b->e, &spaces[1].facts, 0, 0, 2));
 	leaf |= spaces[0].facts.cow;
 	for (i = 0; i < 2; i++)
 		bench_put(b, vmem_table_gpa(spaces[i].root), 0, 0, leaf);

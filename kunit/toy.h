@@ -30,18 +30,33 @@
 #define TOY_RESERVED	BIT_ULL(63)
 #define TOY_LEAF_LEVELS	(BIT(0) | BIT(1))
 
-static __always_inline int
-toy_facts(struct vmem_facts *facts, u32 phys_bits, u32 flags, u32 cow)
+static __always_inline int toy_facts(const struct vmem_format *fmt,
+				     struct vmem_facts *facts,
+				     const struct vmem_vcpu *vcpu)
 {
-	if (!phys_bits)
-		phys_bits = TOY_PHYS_BITS;
-	if (phys_bits < 14 || phys_bits > TOY_PHYS_BITS || cow > 3)
+	u32 phys_bits = vcpu->phys_bits ?: TOY_PHYS_BITS, cow = vcpu->cow, level;
+
+	if (phys_bits < 14 || phys_bits > TOY_PHYS_BITS || cow > 3 ||
+	    vcpu->enc_bit ||
+	    vcpu->flags & ~(VMEM_VCPU_NXE_OFF | VMEM_VCPU_COW_NONE | VMEM_VCPU_CET))
 		return -EINVAL;
-	facts->phys_bits = phys_bits;
-	facts->addr = TOY_ADDR & (BIT_ULL(phys_bits) - 1);
-	facts->reserved = TOY_RESERVED | (TOY_ADDR & ~facts->addr);
-	facts->cow = FIELD_PREP(TOY_COW, cow ? (u64)cow : 1);
+	if (!cow && !(vcpu->flags & VMEM_VCPU_COW_NONE))
+		cow = 1;
+	*facts = (struct vmem_facts){
+		.vcpu = { .phys_bits = phys_bits, .flags = vcpu->flags, .cow = cow },
+		.gpa = BIT_ULL(phys_bits) - 1,
+		.addr = TOY_ADDR & (BIT_ULL(phys_bits) - 1),
+		.cow = cow ? FIELD_PREP(TOY_COW, (u64)cow) : U64_MAX,
+		.shadow = vcpu->flags & VMEM_VCPU_CET ? TOY_D : 0,
+	};
+	for (level = 0; level < TOY_LEVELS; level++)
+		facts->reserved[level] = TOY_RESERVED | (TOY_ADDR & ~facts->addr);
 	return 0;
+}
+
+static __always_inline bool toy_is_cow(const struct vmem_facts *facts, u64 entry)
+{
+	return (entry & (TOY_COW | TOY_W)) == facts->cow;
 }
 
 static __always_inline enum vmem_class
@@ -51,7 +66,7 @@ toy_classify(const struct vmem_facts *facts, u64 entry, unsigned int level)
 		return VMEM_CLASS_NONE;
 	if (level && entry & TOY_LARGE && !(BIT(level) & TOY_LEAF_LEVELS))
 		return VMEM_CLASS_LARGE;
-	if (entry & facts->reserved)
+	if (entry & facts->reserved[level])
 		return VMEM_CLASS_RESERVED;
 	if (level && !(entry & TOY_LARGE))
 		return VMEM_CLASS_TABLE;
@@ -83,7 +98,7 @@ toy_leaf_attrs(const struct vmem_facts *facts, u64 entry, unsigned int level)
 {
 	return toy_nibble(entry) | (entry & TOY_A ? VMEM_A : 0) |
 	       (entry & TOY_D ? VMEM_D : 0) |
-	       ((entry & TOY_COW) == facts->cow ? VMEM_COW : 0);
+	       (toy_is_cow(facts, entry) ? VMEM_COW : 0);
 }
 
 static __always_inline u64 toy_perms(u32 perms)
@@ -92,7 +107,8 @@ static __always_inline u64 toy_perms(u32 perms)
 	       (perms & VMEM_X ? TOY_X : 0) | (perms & VMEM_U ? TOY_U : 0);
 }
 
-static __always_inline u64 toy_make_table(vmem_table_t table, u32 perms)
+static __always_inline u64 toy_make_table(const struct vmem_facts *facts,
+					  vmem_table_t table, u32 perms)
 {
 	return vmem_table_gpa(table) | TOY_PRESENT | TOY_A | toy_perms(perms);
 }
@@ -102,9 +118,10 @@ toy_make_leaf(const struct vmem_facts *facts, u32 attrs, unsigned int level,
 	      u64 *leaf)
 {
 	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
-	    (attrs & VMEM_W && attrs & VMEM_COW))
+	    (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)))
 		return -EOPNOTSUPP;
-	*leaf = TOY_PRESENT | TOY_A | TOY_D | toy_perms(attrs) |
+	*leaf = TOY_PRESENT | TOY_A | toy_perms(attrs) |
+		(attrs & VMEM_W ? TOY_D : TOY_D & ~facts->shadow) |
 		(attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
 	return 0;
 }
@@ -118,6 +135,8 @@ static __always_inline u64 toy_move_table(const struct vmem_facts *facts,
 static __always_inline int toy_can_protect(const struct vmem_facts *facts,
 					   u32 set, u32 clear)
 {
+	if ((set | clear) & VMEM_COW && facts->cow == U64_MAX)
+		return -EOPNOTSUPP;
 	return (set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ?
 	       -EOPNOTSUPP : 0;
 }
@@ -125,13 +144,21 @@ static __always_inline int toy_can_protect(const struct vmem_facts *facts,
 static __always_inline u64 toy_protect(const struct vmem_facts *facts,
 				       u64 entry, u32 set, u32 clear)
 {
-	if (clear & VMEM_COW && (entry & TOY_COW) == facts->cow)
+	bool cow = toy_is_cow(facts, entry), written = entry & TOY_W;
+
+	if (clear & VMEM_COW && cow) {
 		entry &= ~TOY_COW;
-	if (set & VMEM_COW)
+		cow = false;
+	}
+	if (set & VMEM_COW) {
 		entry = (entry & ~TOY_COW) | facts->cow;
+		cow = true;
+	}
 	entry = (entry & ~toy_perms(clear)) | toy_perms(set);
-	if (set & (VMEM_W | VMEM_COW) && (entry & TOY_COW) == facts->cow)
+	if (set & (VMEM_W | VMEM_COW) && cow)
 		entry &= ~TOY_W;
+	if (written && !(entry & TOY_W))
+		entry &= ~facts->shadow;
 	return entry;
 }
 
@@ -144,6 +171,7 @@ static const struct vmem_format toy_format __maybe_unused = {
 	.leaf_levels	= TOY_LEAF_LEVELS,
 	.present	= TOY_PRESENT,
 	.ad		= TOY_A | TOY_D,
+	.writable	= TOY_W,
 	.facts		= toy_facts,
 	.classify	= toy_classify,
 	.entry_phys	= toy_entry_phys,

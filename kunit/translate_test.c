@@ -42,7 +42,8 @@ static void translate_to_address_0(struct kunit *test)
 	bench_translate(b, &b->space, 5, &t);
 	KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
 	KUNIT_EXPECT_EQ(test, t.gpa, 5);
-	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE);
+	KUNIT_EXPECT_EQ(test, !!(t.flags & VMEM_FRAME_OUTSIDE),
+			!guest_has(&b->guest, 5, 1));
 }
 
 static void translate_frame_outside(struct kunit *test)
@@ -54,32 +55,75 @@ static void translate_frame_outside(struct kunit *test)
 	bench_translate(b, &b->space, 0, &t);
 	KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
 	KUNIT_EXPECT_EQ(test, t.gpa, bench_outside(b));
-	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE);
+	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE | VMEM_FRAME_PARTIAL);
 	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, bench_data(b, 0)));
 	bench_translate(b, &b->space, 0, &t);
 	KUNIT_EXPECT_EQ(test, t.flags, 0);
 }
 
-/* A frame counts as outside unless all of it is memory. */
+/* 55: outside is the byte that was asked for; partial the page it lies in. */
 static void translate_frame_partly_outside(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	u64 vas[] = { 0, bench_span(b, 1) - 1 }, end = bench_data(b, DATA_PAGES);
+	u64 frame = bench_frame(b, 1);
+	bool over = frame + bench_span(b, 1) > end;
 	struct vmem_translation t;
 
 	/* one that begins in memory, and on x86-64 ends behind it */
 	bench_put(b, bench_root(b), 0, 1, bench_large(b, bench_frame(b, 1)));
 	bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
 	bench_translate(b, &b->space, 0, &t);
-	KUNIT_EXPECT_EQ(test, t.flags, bench_frame(b, 1) + bench_span(b, 1) > end ?
-			VMEM_FRAME_OUTSIDE : 0);
+	KUNIT_EXPECT_EQ(test, t.flags, over ? VMEM_FRAME_PARTIAL : 0);
+	if (over) {
+		bench_translate(b, &b->space, end - 1 - frame, &t);
+		KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_PARTIAL);
+		bench_translate(b, &b->space, end - frame, &t);
+		KUNIT_EXPECT_EQ(test, t.flags,
+				VMEM_FRAME_PARTIAL | VMEM_FRAME_OUTSIDE);
+	}
 	/* the last page of memory, and the first behind it */
 	bench_put(b, bench_root(b), bench_upper(b), 0, bench_leaf(b, end - bench_page(b)));
 	bench_translate(b, &b->space, bench_upper(b), &t);
 	KUNIT_EXPECT_EQ(test, t.flags, 0);
 	bench_put(b, bench_root(b), bench_upper(b), 0, bench_leaf(b, end));
 	bench_translate(b, &b->space, bench_upper(b), &t);
-	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE);
+	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE | VMEM_FRAME_PARTIAL);
+}
+
+/* 53: addresses with bits set above those that are translated, for each vCPU */
+static void translate_tagged(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	static const u64 vas[] = {
+		0x400000, 0x2a00000000400000, 0x8000000000400000,
+		0x0000800000400000, 0x0100000000400000, 0x00ff000000400000,
+		0x7fff000000400000, 0x7eff800000400000, 0xffff800000400000,
+		0xff00000000400000, 0xfe00000000400000, 0x80ff800000400000,
+		0xc1ff800000400000, 0xffff7fffffc00000, 0x5500000000400fff,
+	};
+	u32 i, j, untagged = 0;
+
+	for (i = 0; i < ARRAY_SIZE(each_cpu); i++) {
+		struct cpu cpu = each_cpu[i];
+		struct bench *b;
+
+		cpu.phys_bits = cpu.phys_bits ?: e->fmt->phys_bits;
+		b = bench_begin_facts(test, e, &cpu);
+		for (j = 0; j < 2; j++)
+			bench_put(b, bench_root(b),
+				  (j ? bench_upper(b) : 0) + 0x400000, 0,
+				  bench_leaf(b, bench_data(b, 1 + j)));
+		bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
+		for (j = 0; j < ARRAY_SIZE(vas); j++) {
+			struct vmem_translation t;
+
+			bench_translate(b, &b->space, vas[j], &t);
+			untagged += vas[j] != sign_extend(b->rules, vas[j]) &&
+				    t.status == VMEM_OK;
+		}
+	}
+	KUNIT_EXPECT_GE(test, untagged, 10);
 }
 
 /* 15 */
@@ -337,6 +381,7 @@ static struct kunit_case translate_cases[] = {
 	EACH_FORMAT(translate_to_address_0),
 	EACH_FORMAT(translate_frame_outside),
 	EACH_FORMAT(translate_frame_partly_outside),
+	EACH_X86_64(translate_tagged),
 	EACH_FORMAT(translate_non_canonical),
 	EACH_FORMAT(translate_last_page),
 	EACH_FORMAT(translate_not_present_at_each_level),

@@ -308,7 +308,8 @@ static void vmem_change_init(struct vmem_change_work *work,
 static int vmem_mapping_copy(struct vmem_mapping *to,
 			     const struct vmem_ioc_mapping *from)
 {
-	const u32 perms = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X;
+	const u32 known = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X |
+			  VMEM_IOC_ATTR_ENC;
 	bool unmapped = from->kind == VMEM_IOC_KIND_UNMAPPED;
 	u64 last;
 
@@ -318,7 +319,7 @@ static int vmem_mapping_copy(struct vmem_mapping *to,
 	    check_add_overflow(from->gpa, from->len - 1, &last))
 		return -EOVERFLOW;
 	if ((unmapped && (from->gpa || from->attrs || from->flags)) ||
-	    from->flags & ~VMEM_IOC_MAPPING_PATH || from->attrs & ~perms ||
+	    from->flags & ~VMEM_IOC_MAPPING_PATH || from->attrs & ~known ||
 	    (from->path && !(from->flags & VMEM_IOC_MAPPING_PATH)) ||
 	    (from->page_sizes && from->page_sizes != BIT_ULL(12)))
 		return -EOPNOTSUPP;

@@ -13,22 +13,25 @@
  *	word and its value joined by "=". Numbers are decimal, or hexadecimal
  *	with 0x. A space begins with
  *
- *	space ID root=0xGPA format=NAME phys_bits=N
+ *	space ID root=0xGPA format=NAME phys_bits=N [vcpu=0xFLAGS] [enc_bit=N]
  *
  *	and its records follow, in ascending order. VA-LAST is an inclusive
  *	range, SIZE and PAGE are a number and K, M, G, T or P, which stand for
  *	powers of 1024 and divide it evenly (or none, and it is bytes).
  *	Permissions are four of "rwxu", and a leaf's attributes "rwxugadctpC"
  *	followed by the protection key, with "-" for what isn't there: c is PCD,
- *	t is PWT, p is PAT, C is Cow. PATH are the permissions of the entries
- *	above, a nibble a level, as in struct vmem_ioc_record.
+ *	t is PWT, p is PAT, C is Cow. FLAGS are those of SPACE_CREATE. PATH are
+ *	the permissions of the entries above, a nibble a level, as in struct
+ *	vmem_ioc_record.
  *
- *	VA-LAST GPA SIZE PAGE rwxu KIND leaf=... path=0x... entry=0x... [outside]
+ *	VA-LAST GPA SIZE PAGE rwxu KIND leaf=... path=0x... entry=0x... [WORD]...
  *	VA-LAST -> space ID va=0x... depth=N path=0x... entry=0x...
  *	VA-LAST absent level=N table=0xGPA path=0x... entry=0x...
  *	VA-LAST bad reserved|outside|large level=N table=0xGPA path=0x... entry=0x...
  *
- *	rwxu are the effective permissions; KIND is basic or cow; level is that
+ *	rwxu are the effective permissions; KIND is basic or cow; a WORD is
+ *	outside, part (of one leaf, up to where memory begins or ends), shadow
+ *	(a page of a shadow stack) or enc (the encryption bit is set); level is that
  *	of the table that holds the entry, or of the format's levels for a root.
  *	Spaces of one format are walked together, one format after the other,
  *	and each such walk ends with
@@ -93,7 +96,7 @@ struct vmem_dump_counts {
  * @item:	what the current line is
  * @rec:	of a record's line
  * @root:	of a header's line
- * @phys_bits:	likewise
+ * @vcpu:	likewise
  * @error:	that ended the dump
  * @counts:	for the summary
  *
@@ -113,7 +116,7 @@ struct vmem_dump {
 	enum vmem_dump_item item;
 	struct vmem_space_aware_mapping rec;
 	vmem_phys_t root;
-	u32 phys_bits;
+	struct vmem_vcpu vcpu;
 	int error;
 	struct vmem_dump_counts counts;
 };
@@ -191,12 +194,20 @@ static int vmem_dump_header(struct vmem_dump *dump)
 		ret = PTR_ERR(space);
 	} else {
 		dump->root = vmem_table_gpa(space->space.root);
-		dump->phys_bits = space->space.facts.phys_bits;
+		dump->vcpu = space->space.facts.vcpu;
 		dump->headers++;
 		dump->item = VMEM_DUMP_HEADER;
 	}
 	up_read(&guest->lock);
 	return ret;
+}
+
+/* One that is given in parts is counted with its first byte. */
+static u64 vmem_dump_leaves(const struct vmem_space_aware_mapping *rec)
+{
+	if (rec->flags & VMEM_FRAME_PART)
+		return !(rec->gpa & (BIT_ULL(rec->detail) - 1));
+	return rec->len >> rec->detail;
 }
 
 static void vmem_dump_count(struct vmem_dump *dump)
@@ -206,7 +217,7 @@ static void vmem_dump_count(struct vmem_dump *dump)
 
 	switch (rec->type) {
 	case VMEM_REC_MAPPING:
-		counts->leaves[rec->level] += rec->len >> rec->detail;
+		counts->leaves[rec->level] += vmem_dump_leaves(rec);
 		break;
 	case VMEM_REC_REFERENCE:
 		counts->references++;
@@ -418,6 +429,12 @@ static void vmem_show_record(struct seq_file *m, const struct vmem_dump *dump)
 		vmem_show_path(m, rec);
 		if (rec->flags & VMEM_FRAME_OUTSIDE)
 			seq_puts(m, " outside");
+		if (rec->flags & VMEM_FRAME_PART)
+			seq_puts(m, " part");
+		if (rec->effective & VMEM_SHADOW)
+			seq_puts(m, " shadow");
+		if (rec->leaf & VMEM_ENC)
+			seq_puts(m, " enc");
 		break;
 	case VMEM_REC_REFERENCE:
 		seq_printf(m, " -> space %u va=0x%llx depth=%u",
@@ -465,9 +482,14 @@ static int vmem_dump_seq_show(struct seq_file *m, void *v)
 
 	switch (dump->item) {
 	case VMEM_DUMP_HEADER:
-		seq_printf(m, "space %u root=0x%llx format=%s phys_bits=%u\n",
+		seq_printf(m, "space %u root=0x%llx format=%s phys_bits=%u",
 			   dump->walker.ids[dump->headers - 1], dump->root,
-			   dump->walker.ops->fmt->name, dump->phys_bits);
+			   dump->walker.ops->fmt->name, dump->vcpu.phys_bits);
+		if (dump->vcpu.flags)
+			seq_printf(m, " vcpu=0x%x", dump->vcpu.flags);
+		if (dump->vcpu.enc_bit)
+			seq_printf(m, " enc_bit=%u", dump->vcpu.enc_bit);
+		seq_putc(m, '\n');
 		break;
 	case VMEM_DUMP_RECORD:
 		vmem_show_record(m, dump);

@@ -61,7 +61,9 @@ static int vmem_ioctl_info(struct vmem_call *call, void *arg)
 	info->out_features = VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
 			     VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
 			     VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
-			     VMEM_IOC_FEATURE_ALONE;
+			     VMEM_IOC_FEATURE_ALONE |
+			     VMEM_IOC_FEATURE_FACTS |
+			     VMEM_IOC_FEATURE_NONPRESENT;
 	info->out_region_len_max = VMEM_REGION_LEN_MAX;
 	info->out_regions_max = VMEM_REGIONS_MAX;
 	info->out_pool_ranges_max = VMEM_POOL_RANGES_MAX;
@@ -144,7 +146,7 @@ static const struct vmem_ioctl vmem_ioctls[] = {
 		   VMEM_OUT(vmem_ioc_space_create, out_root, out_root)),
 	VMEM_IOCTL(SPACE_GET, vmem_ioctl_space_get, vmem_ioc_space_get, 40,
 		   VMEM_IOC_RIGHT_READ,
-		   VMEM_OUT(vmem_ioc_space_get, out_links, out_tables)),
+		   VMEM_OUT(vmem_ioc_space_get, out_links, out_enc_bit)),
 	VMEM_IOCTL(MAP, vmem_ioctl_map, vmem_ioc_map, 104,
 		   VMEM_IOC_RIGHT_CHANGE, VMEM_OUT(vmem_ioc_map, change, change)),
 	VMEM_IOCTL(UNMAP, vmem_ioctl_unmap, vmem_ioc_unmap, 112,

@@ -134,7 +134,8 @@ static int vmem_space_make_root(struct vmem_guest *guest,
 	if (ret)
 		return ret;
 	space->space.root = vmem_pool_reserved(pool, &piece->reservation, 0);
-	if (vmem_table_gpa(space->space.root) >> space->space.facts.phys_bits) {
+	if (!vmem_nameable(&space->space.facts, vmem_table_gpa(space->space.root),
+			   vmem_table_gpa(space->space.root))) {
 		vmem_pool_unreserve(pool, &piece->reservation);
 		return -EOVERFLOW;
 	}
@@ -352,11 +353,10 @@ void vmem_space_item(const struct vmem_space_object *space,
 
 static int vmem_space_check(const struct vmem_ioc_space_create *create)
 {
-	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF |
-			  VMEM_IOC_SPACE_MOVABLE;
+	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE |
+			  VMEM_VCPU_FLAGS;
 
-	if (create->flags & ~flags || create->enc_bit ||
-	    !vmem_format_of_id(create->format))
+	if (create->flags & ~flags || !vmem_format_of_id(create->format))
 		return -EOPNOTSUPP;
 	if (create->flags & VMEM_IOC_SPACE_NEW && create->root)
 		return -EINVAL;
@@ -370,25 +370,29 @@ static int vmem_space_check(const struct vmem_ioc_space_create *create)
 static int vmem_space_init(struct vmem_space_object *space,
 			   const struct vmem_ioc_space_create *create)
 {
+	const struct vmem_vcpu vcpu = {
+		.phys_bits	= create->phys_bits,
+		.flags		= create->flags & VMEM_VCPU_FLAGS,
+		.cow		= create->cow,
+		.enc_bit	= create->enc_bit,
+	};
 	const struct vmem_format *fmt;
-	u32 flags = 0;
+	vmem_phys_t root;
 	int ret;
 
 	space->flags = create->flags;
 	space->ops = vmem_format_of_id(create->format);
 	fmt = space->ops->fmt;
-	if (create->flags & VMEM_IOC_SPACE_NXE_OFF)
-		flags |= VMEM_NXE_OFF;
-	ret = space->ops->facts(&space->space.facts,
-				create->phys_bits ?: fmt->phys_bits, flags,
-				create->cow);
+	ret = space->ops->facts(fmt, &space->space.facts, &vcpu);
 	if (ret)
 		return ret;
-	if (!IS_ALIGNED(create->root, BIT_ULL(fmt->page_lg2)))
+	/* as in an entry, the encryption bit is no part of the address */
+	root = create->root & ~space->space.facts.enc;
+	if (!IS_ALIGNED(root, BIT_ULL(fmt->page_lg2)))
 		return -EINVAL;
-	if (create->root >> space->space.facts.phys_bits)
+	if (!vmem_nameable(&space->space.facts, root, root))
 		return -EOVERFLOW;
-	space->space.root = vmem_table(create->root);
+	space->space.root = vmem_table(root);
 	return 0;
 }
 
@@ -480,6 +484,10 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	get->out_generation = guest->generation;
 	get->out_tables = max_t(s64, space->tables, 0);
 	get->out_links = space->twins;
+	get->out_flags = space->flags;
+	get->out_phys_bits = space->space.facts.vcpu.phys_bits;
+	get->out_cow = space->space.facts.vcpu.cow;
+	get->out_enc_bit = space->space.facts.vcpu.enc_bit;
 	if (space->root_pool) {
 		pool = &space->root_pool->pool;
 		get->out_links =
@@ -516,6 +524,19 @@ static_assert(VMEM_IOC_NON_CANONICAL == (int)VMEM_NON_CANONICAL);
 static_assert(VMEM_IOC_RESERVED == (int)VMEM_STATUS_RESERVED);
 static_assert(VMEM_IOC_OUTSIDE == (int)VMEM_STATUS_OUTSIDE);
 static_assert(VMEM_IOC_RESULT_OUTSIDE == VMEM_FRAME_OUTSIDE);
+static_assert(VMEM_IOC_RESULT_PARTIAL == VMEM_FRAME_PARTIAL);
+static_assert(VMEM_IOC_EFFECTIVE_SHADOW == VMEM_SHADOW);
+static_assert(VMEM_IOC_ATTR_ENC == VMEM_ENC);
+static_assert(VMEM_IOC_SPACE_NXE_OFF == VMEM_VCPU_NXE_OFF &&
+	      VMEM_IOC_SPACE_COW_NONE == VMEM_VCPU_COW_NONE &&
+	      VMEM_IOC_SPACE_AMD == VMEM_VCPU_AMD &&
+	      VMEM_IOC_SPACE_NO_1G == VMEM_VCPU_NO_1G &&
+	      VMEM_IOC_SPACE_CET == VMEM_VCPU_CET &&
+	      VMEM_IOC_SPACE_LAM48 == VMEM_VCPU_LAM48 &&
+	      VMEM_IOC_SPACE_LAM57 == VMEM_VCPU_LAM57 &&
+	      VMEM_IOC_SPACE_LAM_SUP == VMEM_VCPU_LAM_SUP &&
+	      VMEM_IOC_SPACE_UAI == VMEM_VCPU_UAI &&
+	      VMEM_IOC_SPACE_ENC_SHARED == VMEM_VCPU_ENC_SHARED);
 static_assert(VMEM_IOC_LEVELS_MAX == VMEM_LEVELS_MAX);
 static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
 	      VMEM_IOC_ATTR_X == VMEM_X && VMEM_IOC_ATTR_U == VMEM_U &&

@@ -33,7 +33,7 @@ struct vmem_translate_batch {
 
 /**
  * struct vmem_format_ops - the core over one format and the tables of a guest
- * @fmt:	the format
+ * @fmt:	the numbers of the format, without its functions
  * @id:		VMEM_IOC_FORMAT_*
  * @facts:	see struct vmem_format
  * @siblings:	tables that are named behind the one that was found absent, in
@@ -53,8 +53,8 @@ struct vmem_translate_batch {
 struct vmem_format_ops {
 	const struct vmem_format *fmt;
 	u32 id;
-	int (*facts)(struct vmem_facts *facts, u32 phys_bits, u32 flags,
-		     u32 cow);
+	int (*facts)(const struct vmem_format *fmt, struct vmem_facts *facts,
+		     const struct vmem_vcpu *vcpu);
 	u32 (*siblings)(const vmem_pte_t *table,
 			const struct vmem_facts *facts, vmem_phys_t absent,
 			vmem_phys_t *siblings, u32 max);

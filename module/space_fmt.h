@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions of one format. A file of its own for each format defines
- * VMEM_FMT (the core's format), VMEM_FMT_ID, VMEM_FMT_MAP (its vmem_map(), which
- * formats that differ in their levels only have in common) and VMEM_FMT_OPS (the
- * name of the result), and includes this. No indirect call is left in these
+ * VMEM_FMT (the core's format), VMEM_FMT_NUMBERS, VMEM_FMT_ID, VMEM_FMT_MAP (its
+ * vmem_map(), which formats that differ in their levels only have in common) and
+ * VMEM_FMT_OPS (the name of the result), and includes this. No indirect call is left in these
  * functions: they are the innermost ones that are reached by one.
  */
 #include "../vmem/vmem.h"
@@ -89,8 +89,11 @@ static noinline int vmem_fmt_link_list(struct vmem_change *change,
 	return vmem_link_list(&VMEM_FMT, change, our_va, link);
 }
 
+/* A pointer to the format itself would keep its functions in the object. */
+static const struct vmem_format vmem_fmt_numbers = { VMEM_FMT_NUMBERS };
+
 const struct vmem_format_ops VMEM_FMT_OPS = {
-	.fmt		= &VMEM_FMT,
+	.fmt		= &vmem_fmt_numbers,
 	.id		= VMEM_FMT_ID,
 	.facts		= VMEM_FMT_FACTS,
 	.siblings	= vmem_fmt_siblings,

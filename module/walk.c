@@ -69,6 +69,9 @@ static_assert(VMEM_IOC_WALK_LEAVES == VMEM_WALK_LEAVES);
 static_assert(VMEM_IOC_WALK_HOLES == VMEM_WALK_HOLES);
 static_assert(VMEM_IOC_WALK_IGNORE_AD == VMEM_WALK_IGNORE_AD);
 static_assert(VMEM_IOC_WALK_RESIDENT_ONLY == VMEM_WALK_RESIDENT_ONLY);
+static_assert(VMEM_IOC_WALK_NONPRESENT == VMEM_WALK_NONPRESENT);
+static_assert(VMEM_IOC_REC_NONPRESENT == (int)VMEM_REC_NONPRESENT);
+static_assert(VMEM_IOC_REC_PART == VMEM_FRAME_PART);
 static_assert(VMEM_WALK_SPACES_MAX <= BIT(VMEM_SEEN_SPACES_LG2));
 static_assert(VMEM_SPACES_MAX <= BIT(VMEM_SEEN_SPACES_LG2));
 
@@ -384,7 +387,8 @@ static int vmem_walk_check(const struct vmem_ioc_walk_create *create)
 {
 	const u32 flags = VMEM_IOC_WALK_FOLLOW | VMEM_IOC_WALK_LEAVES |
 			  VMEM_IOC_WALK_HOLES | VMEM_IOC_WALK_IGNORE_AD |
-			  VMEM_IOC_WALK_RESIDENT_ONLY;
+			  VMEM_IOC_WALK_RESIDENT_ONLY |
+			  VMEM_IOC_WALK_NONPRESENT;
 
 	if (create->flags & ~flags)
 		return -EOPNOTSUPP;

@@ -40,7 +40,7 @@ static __always_inline int vmem_path_check(const struct vmem_format *fmt,
 		return -EINVAL;
 	for (; level < fmt->nr_levels; level++) {
 		perms = m->path >> (4 * level) & VMEM_RWXU;
-		entry = fmt->make_table(vmem_table(0), perms);
+		entry = fmt->make_table(facts, vmem_table(0), perms);
 		if (fmt->classify(facts, entry, level) != VMEM_CLASS_TABLE ||
 		    fmt->path(fmt->nibble(entry)) != perms)
 			return -EOPNOTSUPP;
@@ -86,7 +86,7 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		return -EOPNOTSUPP;
 	}
 	if (check_add_overflow(m->phys_base, m->len - 1, &phys_last) ||
-	    phys_last >> facts->phys_bits)
+	    !vmem_nameable(facts, m->phys_base, phys_last))
 		return -EOVERFLOW;
 	return fmt->make_leaf(facts, vmem_mapping_attrs(m), 0, leaf) ?:
 	       vmem_path_check(fmt, facts, m, 1);
@@ -265,7 +265,8 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 			return VMEM_PAUSE;
 		table = e->ops->reserved(e->ctx, change->touched);
 		/* an entry can't name it */
-		if (vmem_table_gpa(table) >> e->facts->phys_bits)
+		if (!vmem_nameable(e->facts, vmem_table_gpa(table),
+				   vmem_table_gpa(table)))
 			return -EOVERFLOW;
 		ret = vmem_change_reach(e, table, &host);
 		if (ret)

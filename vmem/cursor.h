@@ -77,6 +77,44 @@ vmem_is_canonical(const struct vmem_format *fmt, vmem_virt_t va)
 	return vmem_canonical(fmt, va) == va;
 }
 
+/*
+ * Take the tag out of a data address that isn't canonical. Return: whether one
+ * was.
+ */
+static __always_inline bool
+vmem_untag(const struct vmem_format *fmt, const struct vmem_facts *facts,
+	   vmem_virt_t *va)
+{
+	unsigned int sign = *va >> 63 ? facts->tag_super : facts->tag_user;
+	vmem_virt_t clean = (u64)((s64)(*va << (63 - sign)) >> (63 - sign));
+
+	if (!sign || (!facts->tag_sign && (clean ^ *va) >> 63) ||
+	    !vmem_is_canonical(fmt, clean))
+		return false;
+	*va = clean;
+	return true;
+}
+
+/* Can an entry name each byte from @first to @last? */
+static __always_inline bool vmem_nameable(const struct vmem_facts *facts,
+					  vmem_phys_t first, vmem_phys_t last)
+{
+	/* where a bit above it changes, an address between has it set */
+	u64 above = facts->enc ? ~(2 * facts->enc - 1) : 0;
+
+	return !((first | last) & ~facts->gpa) && !((first ^ last) & above);
+}
+
+/* What is effective of a leaf below entries that grant @granted. */
+static __always_inline u32 vmem_effective(const struct vmem_facts *facts,
+					  u32 leaf, u32 granted)
+{
+	bool shadow = facts->shadow && granted & VMEM_W &&
+		      (leaf & (VMEM_W | VMEM_D)) == VMEM_D;
+
+	return (leaf & granted & VMEM_RWXU) | (shadow ? VMEM_SHADOW : 0);
+}
+
 /* The first address that isn't in the lower half, but in the upper. */
 static __always_inline vmem_virt_t vmem_upper(const struct vmem_format *fmt)
 {

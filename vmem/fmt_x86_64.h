@@ -3,9 +3,11 @@
  * x86-64 with 4 and with 5 levels: what the bits of its tables mean.
  *
  * Sources: Intel SDM volume 3A, chapter "Paging", sections "4-Level Paging and
- * 5-Level Paging" and "Reserved bits"; AMD APM volume 2, "Page-Translation-
- * Table Entry Fields". The makers call the tables of level 0 to 4 PT, PD,
- * PDPT, PML4 and PML5.
+ * 5-Level Paging", "Reserved bits" and "Linear-Address Masking", and volume 1,
+ * "Control-flow Enforcement Technology"; AMD APM volume 2, "Page-Translation-
+ * Table Entry Fields", "Upper Address Ignore" and "Secure Encrypted
+ * Virtualization". The makers call the tables of level 0 to 4 PT, PD, PDPT,
+ * PML4 and PML5.
  */
 #ifndef _VMEM_FMT_X86_64_H
 #define _VMEM_FMT_X86_64_H
@@ -30,6 +32,7 @@
 #define X86_64_PS		BIT_ULL(7)	/* above level 0 */
 #define X86_64_PAT_SMALL	BIT_ULL(7)	/* at level 0 */
 #define X86_64_G		BIT_ULL(8)
+#define X86_64_MBZ		BIT_ULL(8)	/* of AMD, of a PML4E and PML5E */
 #define X86_64_AVL		GENMASK_ULL(11, 9)
 #define X86_64_PAT_LARGE	BIT_ULL(12)	/* of a leaf above level 0 */
 #define X86_64_ADDR		GENMASK_ULL(51, 12)
@@ -42,25 +45,76 @@
 #define X86_64_PHYS_BITS_MIN	32
 #define X86_64_LEAF_LEVELS	(BIT(0) | BIT(1) | BIT(2))
 #define X86_64_COW		1
+#define X86_64_LAM48		47	/* the bit that is sign-extended */
+#define X86_64_LAM57		56
+#define X86_64_UAI		56
 
-static __always_inline int
-vmem_x86_64_facts(struct vmem_facts *facts, u32 phys_bits, u32 flags, u32 cow)
+/* Addresses with tags: a later one of CR3's flags wins. */
+static __always_inline void
+vmem_x86_64_tags(const struct vmem_format *fmt, struct vmem_facts *facts,
+		 u32 flags)
 {
-	if (!phys_bits)
-		phys_bits = X86_64_PHYS_BITS;
-	if (phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS)
-		return -EINVAL;
-	if (!cow)
-		cow = X86_64_COW;
-	if (cow > FIELD_MAX(X86_64_AVL))
-		return -EINVAL;
+	facts->tag_user = 0;
+	facts->tag_super = 0;
+	facts->tag_sign = false;
+	if (flags & VMEM_VCPU_LAM48)
+		facts->tag_user = X86_64_LAM48;
+	if (flags & VMEM_VCPU_LAM57)
+		facts->tag_user = X86_64_LAM57;
+	if (flags & VMEM_VCPU_LAM_SUP)
+		facts->tag_super = fmt->nr_levels > 4 ? X86_64_LAM57 :
+							X86_64_LAM48;
+	if (flags & VMEM_VCPU_UAI) {
+		facts->tag_user = X86_64_UAI;
+		facts->tag_super = X86_64_UAI;
+		facts->tag_sign = true;
+	}
+}
 
-	facts->phys_bits = phys_bits;
-	facts->addr = X86_64_ADDR & (BIT_ULL(phys_bits) - 1);
-	facts->reserved = X86_64_ADDR & ~facts->addr;
-	if (flags & VMEM_NXE_OFF)
-		facts->reserved |= X86_64_NX;
-	facts->cow = FIELD_PREP(X86_64_AVL, (u64)cow);
+static __always_inline int vmem_x86_64_facts(const struct vmem_format *fmt,
+					     struct vmem_facts *facts,
+					     const struct vmem_vcpu *vcpu)
+{
+	const u32 lam = VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP;
+	u32 phys_bits = vcpu->phys_bits ?: X86_64_PHYS_BITS;
+	u32 flags = vcpu->flags, cow = vcpu->cow, level;
+	u64 wide;
+
+	if (phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS ||
+	    cow > FIELD_MAX(X86_64_AVL) || (cow && flags & VMEM_VCPU_COW_NONE))
+		return -EINVAL;
+	if (vcpu->enc_bit && (vcpu->enc_bit < X86_64_PHYS_BITS_MIN ||
+			      vcpu->enc_bit >= X86_64_PHYS_BITS))
+		return -EINVAL;
+	if (flags & VMEM_VCPU_ENC_SHARED && !vcpu->enc_bit)
+		return -EINVAL;
+	if (flags & VMEM_VCPU_UAI && flags & lam)
+		return -EINVAL;
+	if (!cow && !(flags & VMEM_VCPU_COW_NONE))
+		cow = X86_64_COW;
+
+	facts->vcpu = (struct vmem_vcpu){
+		.phys_bits = phys_bits, .flags = flags, .cow = cow,
+		.enc_bit = vcpu->enc_bit,
+	};
+	facts->enc = vcpu->enc_bit ? BIT_ULL(vcpu->enc_bit) : 0;
+	facts->enc_table = flags & VMEM_VCPU_ENC_SHARED ? 0 : facts->enc;
+	facts->gpa = (BIT_ULL(phys_bits) - 1) & ~facts->enc;
+	facts->addr = X86_64_ADDR & facts->gpa;
+	facts->cow = cow ? FIELD_PREP(X86_64_AVL, (u64)cow) : U64_MAX;
+	facts->shadow = flags & VMEM_VCPU_CET ? X86_64_D : 0;
+	wide = X86_64_ADDR & ~(facts->addr | facts->enc);
+	if (flags & VMEM_VCPU_NXE_OFF)
+		wide |= X86_64_NX;
+	for (level = 0; level < VMEM_LEVELS_MAX; level++)
+		facts->reserved[level] = wide;
+	if (flags & VMEM_VCPU_NO_1G)
+		facts->reserved[2] |= X86_64_PS;
+	if (flags & VMEM_VCPU_AMD) {
+		facts->reserved[3] |= X86_64_MBZ;
+		facts->reserved[4] |= X86_64_MBZ;
+	}
+	vmem_x86_64_tags(fmt, facts, flags);
 	return 0;
 }
 
@@ -77,7 +131,7 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 	u64 ps = level ? X86_64_PS : 0;
 
 	/* by far the most: one test */
-	if (likely((entry & (X86_64_P | ps | facts->reserved)) == X86_64_P))
+	if (likely((entry & (X86_64_P | ps | facts->reserved[level])) == X86_64_P))
 		return level ? VMEM_CLASS_TABLE : VMEM_CLASS_LEAF;
 	if (!(entry & X86_64_P))
 		return VMEM_CLASS_NONE;
@@ -85,8 +139,8 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 		return VMEM_CLASS_RESERVED;
 	if (!(BIT(level) & X86_64_LEAF_LEVELS))
 		return VMEM_CLASS_LARGE;
-	if (entry & (facts->reserved | (X86_64_ADDR & ~X86_64_PAT_LARGE &
-					vmem_x86_64_low(level))))
+	if (entry & (facts->reserved[level] | (X86_64_ADDR & ~X86_64_PAT_LARGE &
+					       vmem_x86_64_low(level))))
 		return VMEM_CLASS_RESERVED;
 	return VMEM_CLASS_LEAF;
 }
@@ -116,10 +170,11 @@ static __always_inline u32 vmem_x86_64_path(u32 nibbles)
 	       (p & ~nx) << 2;
 }
 
+/* A writable leaf isn't, whatever its software bits are. */
 static __always_inline bool vmem_x86_64_is_cow(const struct vmem_facts *facts,
 					       u64 entry)
 {
-	return (entry & X86_64_AVL) == facts->cow;
+	return (entry & (X86_64_AVL | X86_64_RW)) == facts->cow;
 }
 
 static __always_inline u32
@@ -136,6 +191,7 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 	       (entry & X86_64_PWT ? VMEM_PWT : 0) |
 	       (entry & pat ? VMEM_PAT : 0) |
 	       (vmem_x86_64_is_cow(facts, entry) ? VMEM_COW : 0) |
+	       (entry & facts->enc ? VMEM_ENC : 0) |
 	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
 }
 
@@ -143,9 +199,10 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
  * Permissions are positive here and NX is negative there, so an entry that
  * must not grant X needs NX. Tables that vmem makes grant X: leaves decide.
  */
-static __always_inline u64 vmem_x86_64_make_table(vmem_table_t table, u32 perms)
+static __always_inline u64 vmem_x86_64_make_table(const struct vmem_facts *facts,
+						  vmem_table_t table, u32 perms)
 {
-	return vmem_table_gpa(table) | X86_64_P | X86_64_A |
+	return vmem_table_gpa(table) | X86_64_P | X86_64_A | facts->enc_table |
 	       (perms & VMEM_W ? X86_64_RW : 0) |
 	       (perms & VMEM_U ? X86_64_US : 0) |
 	       (perms & VMEM_X ? 0 : X86_64_NX);
@@ -164,15 +221,18 @@ vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
 	u64 nx = attrs & VMEM_X ? 0 : X86_64_NX;
 
 	if (!(attrs & VMEM_R) ||
-	    attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
-	    (attrs & VMEM_W && attrs & VMEM_COW))
+	    attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW | VMEM_ENC) ||
+	    (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)) ||
+	    (attrs & VMEM_ENC && !facts->enc))
 		return -EOPNOTSUPP;
-	if (nx & facts->reserved)
+	if (nx & facts->reserved[level])
 		return -EOPNOTSUPP;
 
-	*leaf = X86_64_P | X86_64_A | X86_64_D | nx |
-		(attrs & VMEM_W ? X86_64_RW : 0) |
+	/* D without W would be a page of a shadow stack */
+	*leaf = X86_64_P | X86_64_A | nx |
+		(attrs & VMEM_W ? X86_64_RW | X86_64_D : X86_64_D & ~facts->shadow) |
 		(attrs & VMEM_COW ? facts->cow : 0) |
+		(attrs & VMEM_ENC ? facts->enc : 0) |
 		(level ? X86_64_PS : 0);
 	return 0;
 }
@@ -182,30 +242,38 @@ static __always_inline int
 vmem_x86_64_can_protect(const struct vmem_facts *facts, u32 set, u32 clear)
 {
 	if (set & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
-	    clear & ~(VMEM_W | VMEM_X | VMEM_COW))
+	    clear & ~(VMEM_W | VMEM_X | VMEM_COW) ||
+	    ((set | clear) & VMEM_COW && facts->cow == U64_MAX))
 		return -EOPNOTSUPP;
-	return clear & VMEM_X && facts->reserved & X86_64_NX ? -EOPNOTSUPP : 0;
+	return clear & VMEM_X && facts->reserved[0] & X86_64_NX ? -EOPNOTSUPP : 0;
 }
 
 static __always_inline u64
 vmem_x86_64_protect(const struct vmem_facts *facts, u64 entry, u32 set,
 		    u32 clear)
 {
-	if (clear & VMEM_COW && vmem_x86_64_is_cow(facts, entry))
+	bool cow = vmem_x86_64_is_cow(facts, entry), written = entry & X86_64_RW;
+
+	if (clear & VMEM_COW && cow) {
 		entry &= ~X86_64_AVL;
-	if (set & VMEM_COW)
+		cow = false;
+	}
+	if (set & VMEM_COW) {
 		entry = (entry & ~X86_64_AVL) | facts->cow;
-	entry &= ~((clear & VMEM_W ? X86_64_RW : 0) |
+		cow = true;
+	}
+	entry &= ~((clear & VMEM_W || (set & VMEM_COW) ? X86_64_RW : 0) |
 		   (set & VMEM_X ? X86_64_NX : 0));
-	entry |= (set & VMEM_W ? X86_64_RW : 0) |
+	entry |= (set & VMEM_W && !cow ? X86_64_RW : 0) |
 		 (clear & VMEM_X ? X86_64_NX : 0);
-	if (set & (VMEM_W | VMEM_COW) && vmem_x86_64_is_cow(facts, entry))
-		entry &= ~X86_64_RW;
+	/* D without W would be a page of a shadow stack */
+	if (written && !(entry & X86_64_RW))
+		entry &= ~facts->shadow;
 	return entry;
 }
 
-#define VMEM_X86_64_FORMAT(levels)					\
-	{								\
+/* What can be told of it without its functions. */
+#define VMEM_X86_64_NUMBERS(levels)					\
 		.name		= "x86_64-" #levels "level",		\
 		.nr_levels	= levels,				\
 		.page_lg2	= X86_64_PAGE_LG2,			\
@@ -214,6 +282,11 @@ vmem_x86_64_protect(const struct vmem_facts *facts, u64 entry, u32 set,
 		.leaf_levels	= X86_64_LEAF_LEVELS,			\
 		.present	= X86_64_P,				\
 		.ad		= X86_64_A | X86_64_D,			\
+		.writable	= X86_64_RW
+
+#define VMEM_X86_64_FORMAT(levels)					\
+	{								\
+		VMEM_X86_64_NUMBERS(levels),				\
 		.facts		= vmem_x86_64_facts,			\
 		.classify	= vmem_x86_64_classify,			\
 		.entry_phys	= vmem_x86_64_entry_phys,		\

@@ -63,7 +63,7 @@ static __always_inline int vmem_link_find(const struct vmem_env *e,
 		break;
 	}
 	/* an entry of ours couldn't name it */
-	if (vmem_table_gpa(at) >> e->facts->phys_bits)
+	if (!vmem_nameable(e->facts, vmem_table_gpa(at), vmem_table_gpa(at)))
 		return -EOVERFLOW;
 	*table = at;
 	/* those that are counted may all be its own */
@@ -124,7 +124,7 @@ static __always_inline int vmem_link_entry(const struct vmem_env *e,
 	if (!e->ops->shares(e->ctx))
 		return vmem_change_recount(change);
 	if (!vmem_change_entry(change, host, slot, place->entry,
-			       e->fmt->make_table(table,
+			       e->fmt->make_table(e->facts, table,
 						  vmem_place_perms(place, level))))
 		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EEXIST;
 	if (place->class != VMEM_CLASS_NONE)

@@ -348,7 +348,8 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 	/* a full barrier, so that a vCPU sees the table filled */
 	if (!vmem_change_entry(change, place->path.host[level], slot,
 			       place->entry,
-			       e->fmt->make_table(table, vmem_place_perms(place, level))))
+			       e->fmt->make_table(e->facts, table,
+						  vmem_place_perms(place, level))))
 		return VMEM_AGAIN;
 	e->ops->take(e->ctx, level - 1, place->path.table[level], slot);
 	place->tries = 0;

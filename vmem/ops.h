@@ -50,7 +50,11 @@ static __always_inline vmem_phys_t vmem_table_gpa(vmem_table_t table)
 #define VMEM_PWT		BIT(8)
 #define VMEM_PAT		BIT(9)
 #define VMEM_COW		BIT(10)
+#define VMEM_ENC		BIT(11)
 #define VMEM_KEY		GENMASK(15, 12)
+
+/* Beside permissions, in what is effective: a page of a shadow stack. */
+#define VMEM_SHADOW		BIT(4)
 
 /* What the engine answers beside 0 and -errno: call again, after this. */
 #define VMEM_ABSENT		1	/* the page the ops were asked for is needed */
@@ -74,21 +78,63 @@ enum vmem_class {
 	VMEM_CLASS_LARGE,	/* malformed: a large page where none can be */
 };
 
+/* Facts of a vCPU: flags, the numbers those of the UAPI. */
+#define VMEM_VCPU_NXE_OFF	BIT(1)	/* EFER.NXE is 0 */
+#define VMEM_VCPU_COW_NONE	BIT(3)	/* no software bits say Cow */
+#define VMEM_VCPU_AMD		BIT(4)	/* what AMD reserves, and Intel doesn't */
+#define VMEM_VCPU_NO_1G		BIT(5)	/* no pages of 1 GiB */
+#define VMEM_VCPU_CET		BIT(6)	/* CR4.CET: shadow stacks */
+#define VMEM_VCPU_LAM48		BIT(7)	/* CR3.LAM_U48: tags in bits 62:48, */
+#define VMEM_VCPU_LAM57		BIT(8)	/* CR3.LAM_U57: in 62:57, of user addresses */
+#define VMEM_VCPU_LAM_SUP	BIT(9)	/* CR4.LAM_SUP: of supervisor addresses */
+#define VMEM_VCPU_UAI		BIT(10)	/* EFER.UAIE: in 63:57 of all */
+#define VMEM_VCPU_ENC_SHARED	BIT(11)	/* @enc_bit says shared, not encrypted */
+#define VMEM_VCPU_FLAGS		(BIT(1) | GENMASK(11, 3))
+
 /**
- * struct vmem_facts - what a vCPU is, as far as its tables show it
+ * struct vmem_vcpu - what decides how a vCPU reads its tables
+ * @phys_bits:	width of guest-physical addresses; 0: the format's widest
+ * @flags:	VMEM_VCPU_*
+ * @cow:	software bits that say Cow; 0: the usual ones
+ * @enc_bit:	number of the bit of an entry that says encrypted, or shared: part
+ *		of no address, and never reserved; 0: none
+ */
+struct vmem_vcpu {
+	u32 phys_bits;
+	u32 flags;
+	u32 cow;
+	u32 enc_bit;
+};
+
+/**
+ * struct vmem_facts - a vCPU as the engine reads its tables
  * @addr:	bits of an entry that hold an address
- * @reserved:	bits that are malformed in any present entry
- * @cow:	the software bits that say Cow, in place
- * @phys_bits:	width of guest-physical addresses
+ * @gpa:	bits that a guest-physical address can have
+ * @reserved:	bits that are malformed in a present entry of each level
+ * @cow:	the software bits that say Cow, in place; U64_MAX: none do
+ * @shadow:	the bit that makes of a leaf without W a page of a shadow stack;
+ *		0: there are none
+ * @enc:	the bit that says encrypted or shared, 0: none
+ * @enc_table:	what of it a table entry is given that vmem makes
+ * @tag_user:	data addresses with bit 63 clear are sign-extended from this bit;
+ *		0: they have no tags
+ * @tag_super:	and those with bit 63 set
+ * @tag_sign:	bit 63 belongs to the tag
+ * @vcpu:	as it was told, with what is so where 0 was said
  */
 struct vmem_facts {
 	u64 addr;
-	u64 reserved;
+	u64 gpa;
+	u64 reserved[VMEM_LEVELS_MAX];
 	u64 cow;
-	u32 phys_bits;
+	u64 shadow;
+	u64 enc;
+	u64 enc_table;
+	u8 tag_user;
+	u8 tag_super;
+	bool tag_sign;
+	struct vmem_vcpu vcpu;
 };
-
-#define VMEM_NXE_OFF		BIT(0)	/* flag of vmem_format.facts() */
 
 /**
  * struct vmem_format - what the bits of a table mean
@@ -100,14 +146,17 @@ struct vmem_facts {
  * @leaf_levels: bit n: a leaf may lie in a table of level n
  * @present:	an entry without this bit is not present
  * @ad:		the accessed and dirty bits
- * @facts:	fill in facts; 0, or -EINVAL when the format can't be so
+ * @writable:	the bit of a leaf that says W
+ * @facts:	fill in the facts of a vCPU, whose flags are known ones; 0, or
+ *		-EINVAL when there is no such vCPU
  * @classify:	what an entry is
  * @entry_phys:	address in a table entry (@level of the table holding it) or leaf
  * @nibble:	permissions that a table entry grants, as four bits of whatever
  *		meaning: what costs least
  * @path:	nibbles, a level each, as R, W, X, U; 0 stays 0
  * @leaf_attrs:	attributes of a leaf, all of them
- * @make_table:	a table entry that grants @perms, as far as it can be expressed
+ * @make_table:	a table entry that grants @perms, as far as it can be expressed;
+ *		@table is an address that the vCPU has
  * @move_table:	a table entry that names another table, otherwise the same
  * @make_leaf:	a leaf of @level without its address; 0, or -EOPNOTSUPP when the
  *		format can't express @attrs
@@ -115,6 +164,7 @@ struct vmem_facts {
  *		@set or @clear
  * @protect:	a leaf with @set and @clear done. It is not writable if it is
  *		Cow, as far as either was asked for.
+ *
  *
  * All members are compile-time constants to the engine, so that no call of
  * them is left. Virtual addresses have page_lg2 + nr_levels * index_lg2 bits
@@ -129,7 +179,9 @@ struct vmem_format {
 	u8 leaf_levels;
 	u64 present;
 	u64 ad;
-	int (*facts)(struct vmem_facts *facts, u32 phys_bits, u32 flags, u32 cow);
+	u64 writable;
+	int (*facts)(const struct vmem_format *fmt, struct vmem_facts *facts,
+		     const struct vmem_vcpu *vcpu);
 	enum vmem_class (*classify)(const struct vmem_facts *facts, u64 entry,
 				    unsigned int level);
 	vmem_phys_t (*entry_phys)(const struct vmem_facts *facts, u64 entry,
@@ -138,7 +190,8 @@ struct vmem_format {
 	u32 (*path)(u32 nibbles);
 	u32 (*leaf_attrs)(const struct vmem_facts *facts, u64 entry,
 			  unsigned int level);
-	u64 (*make_table)(vmem_table_t table, u32 perms);
+	u64 (*make_table)(const struct vmem_facts *facts, vmem_table_t table,
+			  u32 perms);
 	u64 (*move_table)(const struct vmem_facts *facts, u64 entry,
 			  vmem_table_t table);
 	int (*make_leaf)(const struct vmem_facts *facts, u32 attrs,

@@ -52,14 +52,12 @@ struct vmem_link {
  * struct vmem_link_store - records of links that the caller lent
  * @spare:	those that are in no list of a table
  * @nr:		of them that are not set aside
- * @reserved:	what is malformed for all spaces that have a pool
- * @phys_bits:	and their width of addresses
+ * @facts:	what all spaces that have a pool agree in, see vmem_link_admit()
  */
 struct vmem_link_store {
 	struct vmem_link *spare;
 	u64 nr;
-	u64 reserved;
-	u32 phys_bits;
+	struct vmem_facts facts;
 };
 
 /* A page of a pool. */
@@ -407,18 +405,25 @@ static inline u32 vmem_link_mark(struct vmem_pool *pool,
  * @facts:	the space's
  * @first:	no other space has a pool, and no table is in use in any
  *
- * Where an entry is malformed for one space and not for another, the one doesn't
- * see the link that the other made. So all agree in that.
+ * Where an entry is malformed for one space and not for another, or has another
+ * address, the one doesn't see the link that the other made; nor may the one make
+ * leaves that mean more to the other. So all agree in that, level by level. What
+ * says Cow, and tags of addresses, may differ.
  */
 static inline bool vmem_link_admit(struct vmem_link_store *store,
 				   const struct vmem_facts *facts, bool first)
 {
-	if (first) {
-		store->reserved = facts->reserved;
-		store->phys_bits = facts->phys_bits;
-	}
-	return store->reserved == facts->reserved &&
-	       store->phys_bits == facts->phys_bits;
+	const struct vmem_facts *all = &store->facts;
+	unsigned int level;
+
+	if (first)
+		store->facts = *facts;
+	for (level = 0; level < VMEM_LEVELS_MAX; level++)
+		if (all->reserved[level] != facts->reserved[level])
+			return false;
+	return all->addr == facts->addr && all->gpa == facts->gpa &&
+	       all->shadow == facts->shadow && all->enc == facts->enc &&
+	       all->enc_table == facts->enc_table;
 }
 
 /**

@@ -46,37 +46,29 @@ enum vmem_step {
 };
 
 /*
- * How much of the run, from its begin, is to be one record: leaves whose
- * frames are all wholly in memory, or all not.
+ * How much of the run, from its begin, is to be one record: leaves that all are
+ * memory, or none of them; or the part of one leaf up to where memory begins or
+ * ends in it.
  */
 static __always_inline u64 vmem_run_same(const struct vmem_env *e,
 					 const struct vmem_run *run, u8 *flags)
 {
-	u64 mask = vmem_entry_mask(e->fmt, run->level), len = 0;
+	u64 mask = vmem_entry_mask(e->fmt, run->level), same, whole;
 
-	while (len < run->len) {
-		vmem_phys_t gpa = run->gpa + len, end;
-		u64 rest = run->len - len, same;
-		bool inside = e->read->in_memory(e->ctx, gpa, rest, &same);
-		u8 flag = inside ? 0 : VMEM_FRAME_OUTSIDE;
-
-		if (same < rest) {
-			/* the answer changes here, perhaps within a leaf */
-			end = gpa + same;
-			if (inside && (end & ~mask) > gpa) {
-				end &= ~mask;
-			} else {
-				flag = VMEM_FRAME_OUTSIDE;
-				end = ((end - 1) | mask) + 1;
-			}
-			same = min(end - gpa, rest);
-		}
-		if (len && flag != *flags)
-			break;
-		*flags = flag;
-		len += same;
+	*flags = e->read->in_memory(e->ctx, run->gpa, run->len, &same) ?
+		 0 : VMEM_FRAME_OUTSIDE;
+	if (run->part) {
+		same = min(same, (run->gpa | mask) + 1 - run->gpa);
+	} else if (same < run->len) {
+		whole = ((run->gpa + same) & ~mask) - run->gpa;
+		/* at most @same, unless that leaf is the first one */
+		if (whole - 1 < same)
+			return whole;
+	} else {
+		return run->len;
 	}
-	return len;
+	*flags |= VMEM_FRAME_PART;
+	return min(same, run->len);
 }
 
 /* Give @len bytes of what was gathered. */
@@ -88,9 +80,10 @@ static __always_inline void vmem_run_give(const struct vmem_format *fmt,
 	struct vmem_space_aware_mapping *rec = &sink->out[sink->nr++];
 	struct vmem_run *run = &walk->run;
 
-	rec->type = run->hole ? VMEM_REC_HOLE : VMEM_REC_MAPPING;
+	rec->type = run->type;
 	rec->level = run->level;
-	rec->detail = run->hole ? 0 : vmem_entry_lg2(fmt, run->level);
+	rec->detail = run->type == VMEM_REC_MAPPING ?
+		      vmem_entry_lg2(fmt, run->level) : 0;
 	rec->flags = flags;
 	rec->space = walk->space;
 	rec->va = run->va;
@@ -115,7 +108,7 @@ static __always_inline bool vmem_run_quick(const struct vmem_env *e,
 
 	if (!run->len)
 		return true;
-	if (run->hole || sink->nr == sink->max)
+	if (run->type != VMEM_REC_MAPPING || run->part || sink->nr == sink->max)
 		return false;
 	inside = e->read->in_memory(e->ctx, run->gpa, run->len, &same);
 	if (same < run->len)
@@ -138,13 +131,15 @@ static __always_inline bool vmem_run_flush(const struct vmem_env *e,
 	while (run->len) {
 		if (sink->nr == sink->max)
 			return false;
-		len = run->hole ? run->len : vmem_run_same(e, run, &flags);
+		len = run->type == VMEM_REC_MAPPING ?
+		      vmem_run_same(e, run, &flags) : run->len;
 		vmem_run_give(e->fmt, walk, sink, len, flags);
 		if (!run->len)
 			break;
 		/* a part remains: its first leaf */
 		run->entry += ((run->gpa + len) & ~mask) - (run->gpa & ~mask);
 		run->gpa += len;
+		run->part = run->gpa & mask;
 	}
 	return true;
 }
@@ -162,9 +157,9 @@ static __always_inline u64 vmem_entry_after(const struct vmem_env *e, u64 entry,
 static __always_inline bool vmem_run_adjoins(const struct vmem_run *run,
 					     vmem_virt_t va,
 					     const struct vmem_cursor *cursor,
-					     bool hole)
+					     enum vmem_record_type type)
 {
-	return run->len && run->hole == hole && run->level == cursor->level &&
+	return run->len && run->type == type && run->level == cursor->level &&
 	       run->path == cursor->path && run->va + run->len == va;
 }
 
@@ -180,13 +175,15 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	/* attributes are mostly those of the leaf before */
 	if ((entry ^ run->entry) & ~(e->facts->addr & ~mask) ||
 	    run->level != cursor->level || run->path != cursor->path ||
-	    run->hole) {
+	    run->type != VMEM_REC_MAPPING) {
 		run->level = cursor->level;
 		run->path = cursor->path;
-		run->hole = false;
+		run->type = VMEM_REC_MAPPING;
 		run->leaf = e->fmt->leaf_attrs(e->facts, entry, cursor->level);
-		run->effective = run->leaf & cursor->granted[cursor->level];
+		run->effective = vmem_effective(e->facts, run->leaf,
+						cursor->granted[cursor->level]);
 	}
+	run->part = false;
 	run->va = va;
 	run->len = len;
 	run->gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
@@ -196,16 +193,27 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	walk->leaves++;
 }
 
-/* A hole of @len bytes: it makes a run of holes longer, or begins one. */
+/* Bits that make of an entry that isn't present more than a hole. */
+static __always_inline u64 vmem_walk_held(const struct vmem_walk *walk,
+					  u64 entry)
+{
+	return walk->flags & VMEM_WALK_NONPRESENT ? entry : 0;
+}
+
+/*
+ * A hole of @len bytes, or if it isn't 0 entries @held that aren't present: it
+ * makes a run of the same longer, or begins one.
+ */
 static inline enum vmem_step
 vmem_run_hole(struct vmem_walk *walk, const struct vmem_cursor *cursor,
-	      vmem_virt_t va, u64 len)
+	      vmem_virt_t va, u64 len, u64 held)
 {
+	enum vmem_record_type type = held ? VMEM_REC_NONPRESENT : VMEM_REC_HOLE;
 	struct vmem_run *run = &walk->run;
 
-	if (!(walk->flags & VMEM_WALK_HOLES))
+	if (!held && !(walk->flags & VMEM_WALK_HOLES))
 		return VMEM_STEP_BEHIND;
-	if (vmem_run_adjoins(run, va, cursor, true)) {
+	if (vmem_run_adjoins(run, va, cursor, type) && run->entry == held) {
 		run->len += len;
 		return VMEM_STEP_BEHIND;
 	}
@@ -214,11 +222,45 @@ vmem_run_hole(struct vmem_walk *walk, const struct vmem_cursor *cursor,
 	*run = (struct vmem_run){
 		.va	= va,
 		.len	= len,
+		.entry	= held,
 		.path	= cursor->path,
 		.level	= cursor->level,
-		.hole	= true,
+		.type	= type,
 	};
 	return VMEM_STEP_BEHIND;
+}
+
+/*
+ * The bits of a leaf that must be those of the run. Where it means a shadow
+ * stack, D is more than dirty.
+ */
+static __always_inline u64 vmem_run_cmp(const struct vmem_env *e,
+					const struct vmem_walk *walk)
+{
+	u64 ad = e->fmt->ad;
+
+	if (!(walk->flags & VMEM_WALK_IGNORE_AD))
+		return U64_MAX;
+	if (!(walk->run.entry & e->fmt->writable))
+		ad &= ~e->facts->shadow;
+	return ~ad;
+}
+
+/*
+ * Where the entries from @i on, before @end, end to be what is gathered: not
+ * present, or all @held.
+ */
+static __always_inline unsigned int
+vmem_hole_end(const struct vmem_walk *walk, const vmem_pte_t *host,
+	      unsigned int i, unsigned int end, u64 held, u64 present)
+{
+	u64 bits = walk->flags & VMEM_WALK_NONPRESENT ? U64_MAX : present;
+
+	while (held && i < end && vmem_read(host, i) == held)
+		i++;
+	while (!held && i + 8 <= end && !(vmem_eight_or(host, i) & bits))
+		i += 8;
+	return i;
 }
 
 /* Are these eight entries, from @i on, what follows @expect? */
@@ -252,7 +294,7 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 {
 	vmem_virt_t base = walk->va & ~vmem_table_mask(e->fmt, 0);
 	vmem_virt_t last = min(walk->last, base | vmem_table_mask(e->fmt, 0));
-	u64 cmp = walk->flags & VMEM_WALK_IGNORE_AD ? ~e->fmt->ad : U64_MAX;
+	u64 cmp = vmem_run_cmp(e, walk), held;
 	unsigned int i = vmem_index(e->fmt, walk->va, 0), from;
 	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
 	enum vmem_step step = VMEM_STEP_BEHIND;
@@ -261,7 +303,7 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 	struct vmem_run *run = &walk->run;
 	u64 entry, expect = 0;
 
-	if (vmem_run_adjoins(run, base + i * page, cursor, false))
+	if (vmem_run_adjoins(run, base + i * page, cursor, VMEM_REC_MAPPING))
 		expect = run->expect;
 	while (i < end) {
 		entry = vmem_read(host, i);
@@ -285,13 +327,12 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 		}
 		expect = 0;
 		if (!(entry & e->fmt->present)) {
-			i++;
-			while (i + 8 <= end &&
-			       !(vmem_eight_or(host, i) & e->fmt->present))
-				i += 8;
+			held = vmem_walk_held(walk, entry);
+			i = vmem_hole_end(walk, host, i + 1, end, held,
+					  e->fmt->present);
 			run->expect = 0;
 			step = vmem_run_hole(walk, cursor, base + from * page,
-					     (i - from) * page);
+					     (i - from) * page, held);
 		} else if (unlikely(vmem_classify(e, entry, 0) != VMEM_CLASS_LEAF)) {
 			rec->type = VMEM_REC_BAD;
 			rec->detail = VMEM_BAD_RESERVED;
@@ -303,6 +344,7 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 			vmem_run_leaf(e, walk, cursor, entry, base + i * page,
 				      page);
 			expect = run->expect;
+			cmp = vmem_run_cmp(e, walk);
 			i++;
 		} else {
 			step = VMEM_STEP_FLUSH;
@@ -327,7 +369,6 @@ vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
 	u64 entry = vmem_read(cursor->host[level],
 			      vmem_index(e->fmt, walk->va, level));
 	u64 mask = vmem_entry_mask(e->fmt, level);
-	u64 cmp = walk->flags & VMEM_WALK_IGNORE_AD ? ~e->fmt->ad : U64_MAX;
 	struct vmem_run *run = &walk->run;
 	u32 perms;
 
@@ -335,10 +376,12 @@ vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
 	rec->entry = entry;
 	switch (vmem_classify(e, entry, level)) {
 	case VMEM_CLASS_NONE:
-		return vmem_run_hole(walk, cursor, walk->va, rec->len);
+		return vmem_run_hole(walk, cursor, walk->va, rec->len,
+				     vmem_walk_held(walk, entry));
 	case VMEM_CLASS_LEAF:
-		if (vmem_run_adjoins(run, walk->va, cursor, false) &&
-		    run->expect && !((run->expect ^ entry) & cmp)) {
+		if (vmem_run_adjoins(run, walk->va, cursor, VMEM_REC_MAPPING) &&
+		    run->expect &&
+		    !((run->expect ^ entry) & vmem_run_cmp(e, walk))) {
 			run->len += rec->len;
 			run->expect = vmem_entry_after(e, run->expect, mask + 1);
 			walk->leaves++;
@@ -480,6 +523,13 @@ static __always_inline void vmem_walk_begin(const struct vmem_format *fmt,
 	walk->run.entry = 0;
 }
 
+/* Bytes of the range that are left: in whole pages, what 64 bits hold. */
+static __always_inline u64 vmem_walk_rest(const struct vmem_format *fmt,
+					  const struct vmem_walk *walk)
+{
+	return (walk->last - walk->va + 1) ?: -BIT_ULL(fmt->page_lg2);
+}
+
 static __always_inline int
 vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 		 struct vmem_walk *walk, struct vmem_sink *sink)
@@ -521,6 +571,7 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 			  VMEM_RWXU : cursor.granted[cursor.level];
 		if (cursor.level == e->fmt->nr_levels) {
 			rec.gpa = vmem_table_gpa(space->root);
+			rec.len = vmem_walk_rest(e->fmt, walk);
 			rec.entry = rec.gpa;
 			step = VMEM_STEP_DOWN;
 		} else if (cursor.level) {

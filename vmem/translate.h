@@ -66,6 +66,20 @@ static __always_inline u32 vmem_path_grants(const struct vmem_format *fmt,
 	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
 }
 
+/* What is not memory of the page at @gpa, where byte @offset of it is meant. */
+static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
+					   vmem_phys_t gpa, u64 mask, u64 offset)
+{
+	u64 same;
+	bool inside = e->read->in_memory(e->ctx, gpa, mask + 1, &same);
+
+	if (likely(inside && same > mask))
+		return 0;
+	if (same <= offset)
+		inside = e->read->in_memory(e->ctx, gpa + offset, 1, &same);
+	return VMEM_FRAME_PARTIAL | (inside ? 0 : VMEM_FRAME_OUTSIDE);
+}
+
 /*
  * The answer, where the descent ended with an entry of @class at @level;
  * VMEM_CLASS_TABLE: that table is outside.
@@ -75,7 +89,7 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 		   unsigned int level, enum vmem_class class,
 		   const struct vmem_descent *d, struct vmem_translation *out)
 {
-	u64 mask = vmem_entry_mask(e->fmt, level), same;
+	u64 mask = vmem_entry_mask(e->fmt, level);
 	vmem_phys_t gpa = 0;
 	u32 path = e->fmt->path(d->nibbles), leaf = 0;
 	u8 page_lg2 = 0, flags = 0, status;
@@ -86,9 +100,7 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 		status = VMEM_OK;
 		page_lg2 = vmem_entry_lg2(e->fmt, level);
 		leaf = e->fmt->leaf_attrs(e->facts, d->entry, level);
-		if (!e->read->in_memory(e->ctx, gpa, mask + 1, &same) ||
-		    same <= mask)
-			flags = VMEM_FRAME_OUTSIDE;
+		flags = vmem_frame_flags(e, gpa, mask, va & mask);
 		gpa |= va & mask;
 		break;
 	case VMEM_CLASS_NONE:
@@ -109,16 +121,18 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 	out->flags = flags;
 	out->error_code = 0;
 	out->leaf = leaf;
-	out->effective = leaf & vmem_path_grants(e->fmt, path, level) & VMEM_RWXU;
+	out->effective = vmem_effective(e->facts, leaf,
+					vmem_path_grants(e->fmt, path, level));
 	out->path = path;
 }
 
-/* Can the descent begin? If not, that is the answer. */
+/* Can the descent begin, without a tag? If not, that is the answer. */
 static __always_inline bool
-vmem_translate_can(const struct vmem_env *e, vmem_virt_t va,
+vmem_translate_can(const struct vmem_env *e, vmem_virt_t *va,
 		   const struct vmem_descent *d, struct vmem_translation *out)
 {
-	bool canonical = vmem_is_canonical(e->fmt, va);
+	bool canonical = vmem_is_canonical(e->fmt, *va) ||
+			 vmem_untag(e->fmt, e->facts, va);
 
 	if (likely(canonical && d->host))
 		return true;
@@ -166,7 +180,7 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 
 	BUILD_BUG_ON(VMEM_LEVELS_MAX != 5);
 	vmem_translate_begin(space, root, &d);
-	if (!vmem_translate_can(e, va, &d, out))
+	if (!vmem_translate_can(e, &va, &d, out))
 		return 0;
 	if (e->fmt->nr_levels > 4)
 		ret = vmem_translate_down(e, va, 4, &d, entries, &class);
@@ -183,6 +197,7 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 	return ret;
 }
 
+/* Of canonical addresses, and a root that is there. */
 static __always_inline int
 vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 		     const vmem_virt_t *vas, u32 nr, const vmem_pte_t *root,
@@ -194,14 +209,11 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 	vmem_table_t last = VMEM_NO_TABLE, table;
 	vmem_pte_t *host = NULL;
 	enum vmem_class class;
-	u32 i, active = 0;
+	u32 i, active = BIT(nr) - 1;
 	int ret;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr; i++)
 		vmem_translate_begin(space, root, &d[i]);
-		if (vmem_translate_can(e, vas[i], &d[i], &out[i]))
-			active |= BIT(i);
-	}
 	while (active) {
 		level--;
 		for (i = 0; i < nr; i++) {
@@ -235,6 +247,19 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 	return 0;
 }
 
+/* How many of these addresses go down together: what is odd goes alone. */
+static __always_inline u32
+vmem_translate_together(const struct vmem_format *fmt, const vmem_virt_t *vas,
+			u32 nr)
+{
+	u32 n = 0;
+
+	while (n < min_t(u32, nr, VMEM_TRANSLATE_GROUP) &&
+	       vmem_is_canonical(fmt, vas[n]))
+		n++;
+	return n ?: 1;
+}
+
 static __always_inline int
 vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	       void *ctx, const struct vmem_space *space,
@@ -256,7 +281,7 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	for (; *done < nr; *done += n) {
 		u64 (*to)[VMEM_LEVELS_MAX] = entries ? &entries[*done] : NULL;
 
-		n = min_t(u32, nr - *done, VMEM_TRANSLATE_GROUP);
+		n = vmem_translate_together(fmt, &vas[*done], root ? nr - *done : 1);
 		if (ops->pause(ctx, n * (fmt->nr_levels - 1) + 1) && moved)
 			return VMEM_PAUSE;
 		for (i = 0; to && i < n; i++)

@@ -128,7 +128,10 @@ enum vmem_status {
 	VMEM_STATUS_OUTSIDE,
 };
 
-#define VMEM_FRAME_OUTSIDE	BIT(0)
+/* flags of translations and of records, one number for each */
+#define VMEM_FRAME_OUTSIDE	BIT(0)	/* no memory: this byte; all of the record */
+#define VMEM_FRAME_PARTIAL	BIT(1)	/* not all of the page is memory */
+#define VMEM_FRAME_PART		BIT(1)	/* a part of a leaf, to a border of memory */
 
 /**
  * struct vmem_translation - what an address translates to
@@ -137,10 +140,10 @@ enum vmem_status {
  * @status:	enum vmem_status
  * @level:	of the table that holds @entry; nr_levels when there is none
  * @page_lg2:	of the leaf, 0 without one
- * @flags:	VMEM_FRAME_OUTSIDE: the page is not wholly in memory
+ * @flags:	VMEM_FRAME_OUTSIDE, VMEM_FRAME_PARTIAL
  * @error_code:	0: no access was given
  * @leaf:	attributes of the leaf itself
- * @effective:	R, W, X, U over all levels
+ * @effective:	R, W, X, U over all levels, VMEM_SHADOW
  * @path:	permissions of the table entries, a nibble a level
  */
 struct vmem_translation {
@@ -162,7 +165,7 @@ struct vmem_translation {
  * @ops:	ops, a compile-time constant
  * @ctx:	handed to the ops
  * @space:	where to translate
- * @vas:	any addresses, sorted or not
+ * @vas:	any addresses, sorted or not; tags are taken out
  * @nr:		of them
  * @out:	a result an address
  * @entries:	NULL, or VMEM_LEVELS_MAX words an address: the entry read at each
@@ -191,6 +194,7 @@ enum vmem_record_type {
 	VMEM_REC_BAD,
 	VMEM_REC_ABSENT,
 	VMEM_REC_END,
+	VMEM_REC_NONPRESENT,
 };
 
 enum vmem_bad {
@@ -225,17 +229,19 @@ struct vmem_space_reference_mapping {
  * @level:	of the table that holds the entry; nr_levels for a root
  * @detail:	mapping: lg2 of the page; reference: depth of the table;
  *		bad: enum vmem_bad; end: enum vmem_end
- * @flags:	mapping: VMEM_FRAME_OUTSIDE, the same for all of its leaves
+ * @flags:	mapping: VMEM_FRAME_OUTSIDE, the same for all of it;
+ *		VMEM_FRAME_PART: a part of one leaf
  * @space:	where it was met; end: where a further walk would begin
  * @va:		where it begins; end: where a further walk would begin
  * @gpa:	mapping: what @va translates to; bad, absent: the table named;
  *		end: leaf entries met
- * @len:	bytes; end: references met
+ * @len:	bytes; end: references met. Of a root it is all that is left of
+ *		the range, in whole pages, as far as 64 bits hold it
  * @entry:	mapping: the entry of its first leaf (A and D of a leaf before it
- *		with VMEM_WALK_IGNORE_AD); bad, absent: the entry; end:
- *		malformed and unreachable entries met
+ *		with VMEM_WALK_IGNORE_AD); bad, absent, not present: the entry;
+ *		end: malformed and unreachable entries met
  * @leaf:	mapping: attributes of the leaves themselves
- * @effective:	mapping: R, W, X, U over all levels
+ * @effective:	mapping: R, W, X, U over all levels, VMEM_SHADOW
  * @ref:	of a reference
  * @path:	permissions of the table entries, a nibble a level
  */
@@ -266,6 +272,7 @@ struct vmem_seen;
 #define VMEM_WALK_HOLES		BIT(2)	/* records of holes */
 #define VMEM_WALK_IGNORE_AD	BIT(3)	/* A and D don't end an extent */
 #define VMEM_WALK_RESIDENT_ONLY	BIT(4)	/* report absent tables, and go on */
+#define VMEM_WALK_NONPRESENT	BIT(5)	/* records of entries that hold bits */
 
 /* What is being gathered, to become a record when it can't grow. */
 struct vmem_run {
@@ -278,7 +285,8 @@ struct vmem_run {
 	u16 leaf;
 	u16 effective;
 	u8 level;
-	bool hole;
+	u8 type;		/* of the record: mapping, hole, nonpresent */
+	bool part;		/* the leaf at @va was given in part */
 };
 
 /**

@@ -103,7 +103,7 @@ void guest_reset(struct guest *guest)
 					       &guest->reservation, 0);
 	vmem_pool_take_root(&guest->pool, &guest->reservation,
 			    fmt->nr_levels - 1, &guest->link);
-	fmt->facts(&guest->space.facts, 0, 0, 0);
+	fmt->facts(fmt, &guest->space.facts, &(struct vmem_vcpu){ 0 });
 	memset(guest->memory + vmem_table_gpa(guest->space.root), 0, PAGE);
 }
 

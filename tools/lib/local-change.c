@@ -139,7 +139,8 @@ static int change_run_own(struct local_guest *lg, struct space *space,
 static int mapping_read(const struct vmem_ioc_mapping *asked,
 			struct vmem_mapping *m)
 {
-	const u32 perms = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X;
+	const u32 known = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X |
+			  VMEM_IOC_ATTR_ENC;
 	bool unmapped = asked->kind == VMEM_IOC_KIND_UNMAPPED;
 	u64 last;
 
@@ -149,7 +150,7 @@ static int mapping_read(const struct vmem_ioc_mapping *asked,
 	    check_add_overflow(asked->gpa, asked->len - 1, &last))
 		return -EOVERFLOW;
 	if ((unmapped && (asked->gpa || asked->attrs || asked->flags)) ||
-	    asked->flags & ~VMEM_IOC_MAPPING_PATH || asked->attrs & ~perms ||
+	    asked->flags & ~VMEM_IOC_MAPPING_PATH || asked->attrs & ~known ||
 	    (asked->path && !(asked->flags & VMEM_IOC_MAPPING_PATH)) ||
 	    (asked->page_sizes && asked->page_sizes != PAGE_MASK + 1))
 		return -EOPNOTSUPP;

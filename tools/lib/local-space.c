@@ -36,6 +36,8 @@ _Static_assert(VMEM_IOC_OK == VMEM_OK &&
 	       VMEM_IOC_RESERVED == VMEM_STATUS_RESERVED &&
 	       VMEM_IOC_OUTSIDE == VMEM_STATUS_OUTSIDE &&
 	       VMEM_IOC_RESULT_OUTSIDE == VMEM_FRAME_OUTSIDE &&
+	       VMEM_IOC_RESULT_PARTIAL == VMEM_FRAME_PARTIAL &&
+	       VMEM_IOC_EFFECTIVE_SHADOW == VMEM_SHADOW &&
 	       VMEM_IOC_LEVELS_MAX == VMEM_LEVELS_MAX, "status");
 _Static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
 	       VMEM_IOC_ATTR_X == VMEM_X && VMEM_IOC_ATTR_U == VMEM_U &&
@@ -44,14 +46,25 @@ _Static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
 	       VMEM_IOC_ATTR_PWT == VMEM_PWT &&
 	       VMEM_IOC_ATTR_PAT == VMEM_PAT &&
 	       VMEM_IOC_ATTR_COW == VMEM_COW &&
+	       VMEM_IOC_ATTR_ENC == VMEM_ENC &&
 	       VMEM_IOC_ATTR_KEY_MASK == VMEM_KEY, "attributes");
+_Static_assert(VMEM_IOC_SPACE_NXE_OFF == VMEM_VCPU_NXE_OFF &&
+	       VMEM_IOC_SPACE_COW_NONE == VMEM_VCPU_COW_NONE &&
+	       VMEM_IOC_SPACE_AMD == VMEM_VCPU_AMD &&
+	       VMEM_IOC_SPACE_NO_1G == VMEM_VCPU_NO_1G &&
+	       VMEM_IOC_SPACE_CET == VMEM_VCPU_CET &&
+	       VMEM_IOC_SPACE_LAM48 == VMEM_VCPU_LAM48 &&
+	       VMEM_IOC_SPACE_LAM57 == VMEM_VCPU_LAM57 &&
+	       VMEM_IOC_SPACE_LAM_SUP == VMEM_VCPU_LAM_SUP &&
+	       VMEM_IOC_SPACE_UAI == VMEM_VCPU_UAI &&
+	       VMEM_IOC_SPACE_ENC_SHARED == VMEM_VCPU_ENC_SHARED, "facts");
 
 static int space_check(const struct vmem_ioc_space_create *arg)
 {
-	const u32 known = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_NXE_OFF |
-			  VMEM_IOC_SPACE_MOVABLE;
+	const u32 known = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE |
+			  VMEM_VCPU_FLAGS;
 
-	if (arg->flags & ~known || arg->enc_bit)
+	if (arg->flags & ~known)
 		return -EOPNOTSUPP;
 	if (!local_engine(arg->format))
 		return -EOPNOTSUPP;
@@ -67,21 +80,29 @@ static int space_check(const struct vmem_ioc_space_create *arg)
 static int space_init(struct space *space,
 		      const struct vmem_ioc_space_create *arg)
 {
+	const struct vmem_vcpu vcpu = {
+		.phys_bits	= arg->phys_bits,
+		.flags		= arg->flags & VMEM_VCPU_FLAGS,
+		.cow		= arg->cow,
+		.enc_bit	= arg->enc_bit,
+	};
 	const struct vmem_format *fmt;
+	u64 root;
 	int ret;
 
 	space->format = arg->format;
 	space->flags = arg->flags;
 	space->engine = local_engine(arg->format);
 	fmt = space->engine->format;
-	ret = fmt->facts(&space->space.facts, arg->phys_bits,
-			 arg->flags & VMEM_IOC_SPACE_NXE_OFF ? VMEM_NXE_OFF : 0,
-			 arg->cow);
+	ret = fmt->facts(fmt, &space->space.facts, &vcpu);
 	if (ret)
 		return ret;
-	if (arg->root & (BIT_ULL(fmt->page_lg2) - 1))
+	/* as in an entry, the encryption bit is no part of the address */
+	root = arg->root & ~space->space.facts.enc;
+	if (root & (BIT_ULL(fmt->page_lg2) - 1))
 		return -EINVAL;
-	return arg->root >> space->space.facts.phys_bits ? -EOVERFLOW : 0;
+	space->space.root = vmem_table(root);
+	return vmem_nameable(&space->space.facts, root, root) ? 0 : -EOVERFLOW;
 }
 
 /* A new root from the space's pool. */
@@ -97,7 +118,8 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 	if (ret)
 		return ret;
 	root = vmem_pool_reserved(pool, &lg->reservation, 0);
-	if (vmem_table_gpa(root) >> space->space.facts.phys_bits) {
+	if (!vmem_nameable(&space->space.facts, vmem_table_gpa(root),
+			   vmem_table_gpa(root))) {
 		vmem_pool_unreserve(pool, &lg->reservation);
 		return -EOVERFLOW;
 	}
@@ -112,14 +134,12 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 }
 
 /* A root that is there: a page of a pool gets a link more. */
-static int space_adopt_root(struct local_guest *lg, struct space *space,
-			    u64 root)
+static int space_adopt_root(struct local_guest *lg, struct space *space)
 {
 	const struct vmem_format *fmt = space->engine->format;
 
-	if (!region_search(lg, root)->len)
+	if (!region_search(lg, vmem_table_gpa(space->space.root))->len)
 		return -ENXIO;
-	space->space.root = vmem_table(root);
 	space->root_pool = pool_of(lg, space->space.root);
 	if (!space->root_pool)
 		return 0;
@@ -224,7 +244,7 @@ int space_create(struct local_guest *lg, void *p)
 	if (arg->flags & VMEM_IOC_SPACE_NEW)
 		ret = space_make_root(lg, space);
 	else
-		ret = space_adopt_root(lg, space, arg->root);
+		ret = space_adopt_root(lg, space);
 	if (ret)
 		goto err_remove;
 	if (space->pool)
@@ -268,6 +288,10 @@ int space_get(struct local_guest *lg, void *p)
 	arg->out_root = vmem_table_gpa(space->space.root);
 	arg->out_generation = lg->generation;
 	arg->out_tables = space->tables > 0 ? space->tables : 0;
+	arg->out_flags = space->flags;
+	arg->out_phys_bits = space->space.facts.vcpu.phys_bits;
+	arg->out_cow = space->space.facts.vcpu.cow;
+	arg->out_enc_bit = space->space.facts.vcpu.enc_bit;
 	return 0;
 }
 

@@ -123,7 +123,9 @@ static int local_info(struct local_guest *lg, void *p)
 	arg->out_features = VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
 			    VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
 			    VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
-			    VMEM_IOC_FEATURE_ALONE;
+			    VMEM_IOC_FEATURE_ALONE |
+			    VMEM_IOC_FEATURE_FACTS |
+			    VMEM_IOC_FEATURE_NONPRESENT;
 	arg->out_region_len_max = LOCAL_REGION_LEN_MAX;
 	arg->out_regions_max = LOCAL_REGIONS_MAX;
 	arg->out_pool_ranges_max = LOCAL_POOL_RANGES_MAX;
@@ -256,20 +258,26 @@ struct outputs {
  * struct call - a call
  * @run:	carries it out
  * @size:	of its struct
+ * @min_size:	of its struct in the first version
  * @out:	where its outputs lie
  */
 struct call {
 	int (*run)(struct local_guest *lg, void *arg);
 	u16 size;
+	u16 min_size;
 	struct outputs out[2];
 };
 
-#define CALL(name, function, type, ...)					\
+/* One that has grown since the first version. */
+#define CALL_GROWN(name, function, type, min, ...)			\
 	[_IOC_NR(VMEM_IOC_##name)] = {					\
 		.run	= function,					\
 		.size	= sizeof(struct type),				\
+		.min_size = min,					\
 		.out	= { __VA_ARGS__ },				\
 	}
+#define CALL(name, function, type, ...)					\
+	CALL_GROWN(name, function, type, sizeof(struct type), __VA_ARGS__)
 #define OUT(type, first, last) {					\
 	offsetof(struct type, first),					\
 	offsetof(struct type, last) + sizeof(((struct type *)0)->last),	\
@@ -297,8 +305,8 @@ static const struct call calls[] = {
 	CALL(SPACE_CREATE, space_create, vmem_ioc_space_create,
 	     OUT(vmem_ioc_space_create, out_id, out_id),
 	     OUT(vmem_ioc_space_create, out_root, out_root)),
-	CALL(SPACE_GET, space_get, vmem_ioc_space_get,
-	     OUT(vmem_ioc_space_get, out_links, out_tables)),
+	CALL_GROWN(SPACE_GET, space_get, vmem_ioc_space_get, 40,
+		   OUT(vmem_ioc_space_get, out_links, out_enc_bit)),
 	CALL(MAP, space_map, vmem_ioc_map,
 	     OUT(vmem_ioc_map, change, change)),
 	CALL(UNMAP, space_unmap, vmem_ioc_unmap,
@@ -319,15 +327,15 @@ static const struct call calls[] = {
 };
 
 /*
- * A struct may be longer than the one known here when its tail is zero. All
- * are of the first version, so that none may be shorter.
+ * A struct may be longer than the one known here when its tail is zero, but not
+ * shorter than it was in the first version.
  */
 static int call_check(const struct call *call, const void *arg, u32 size)
 {
 	const char *bytes = arg;
 	u32 i;
 
-	if (size < call->size)
+	if (size < call->min_size)
 		return -EINVAL;
 	for (i = call->size; i < size; i++)
 		if (bytes[i])
@@ -335,19 +343,44 @@ static int call_check(const struct call *call, const void *arg, u32 size)
 	return 0;
 }
 
-static void call_zero_outputs(const struct call *call, void *arg)
+static void call_zero_outputs(const struct call *call, void *arg, u32 size)
 {
-	size_t i;
+	u32 i, start, end;
 
-	for (i = 0; i < ARRAY_SIZE(call->out); i++)
-		memset((char *)arg + call->out[i].start, 0,
-		       call->out[i].end - call->out[i].start);
+	for (i = 0; i < ARRAY_SIZE(call->out); i++) {
+		start = call->out[i].start;
+		end = call->out[i].end < size ? call->out[i].end : size;
+		if (start < end)
+			memset((char *)arg + start, 0, end - start);
+	}
+}
+
+/* The caller's struct is of an older version: what it lacks is zero. */
+static int call_short(const struct call *call, struct local_guest *lg, void *arg,
+		      u32 size)
+{
+	u64 whole[32] = { 0 };
+	u32 i, start, end;
+	int ret;
+
+	_Static_assert(sizeof(whole) >= sizeof(struct vmem_ioc_link), "longest");
+	memcpy(whole, arg, size);
+	ret = call->run(lg, whole);
+	for (i = 0; i < ARRAY_SIZE(call->out); i++) {
+		start = call->out[i].start;
+		end = call->out[i].end < size ? call->out[i].end : size;
+		if (start < end)
+			memcpy((char *)arg + start, (char *)whole + start,
+			       end - start);
+	}
+	return ret;
 }
 
 static int local_call(struct vmem_guest *guest, unsigned int request, void *arg)
 {
 	struct local_guest *lg = container_of(guest, struct local_guest, guest);
 	const struct call *call;
+	u32 size = *(u32 *)arg;
 	int ret;
 
 	if (request == VMEM_IOC_VIEW)
@@ -356,11 +389,12 @@ static int local_call(struct vmem_guest *guest, unsigned int request, void *arg)
 	    !calls[_IOC_NR(request)].run)
 		return -ENOTTY;
 	call = &calls[_IOC_NR(request)];
-	ret = call_check(call, arg, *(u32 *)arg);
+	ret = call_check(call, arg, size);
 	if (ret)
 		return ret;
-	call_zero_outputs(call, arg);
-	return call->run(lg, arg);
+	call_zero_outputs(call, arg, size);
+	return size < call->size ? call_short(call, lg, arg, size) :
+				   call->run(lg, arg);
 }
 
 static int local_walk(struct vmem_guest *guest,
@@ -372,7 +406,7 @@ static int local_walk(struct vmem_guest *guest,
 
 	if (ret)
 		return ret;
-	call_zero_outputs(call, arg);
+	call_zero_outputs(call, arg, arg->size);
 	return walk_create(container_of(guest, struct local_guest, guest), arg,
 			   walker);
 }

@@ -85,8 +85,8 @@ static void struct_exact(void)
 
 static void too_short(struct fixture *fx, enum call call)
 {
-	u32 sizes[] = { 0, 1, 4, 7, 8, call_info[call].size - 8,
-			call_info[call].size - 1 };
+	u32 sizes[] = { 0, 1, 4, 7, 8, call_info[call].first - 8,
+			call_info[call].first - 1 };
 	struct picture before = fixture_picture(fx), after;
 	struct args args;
 	size_t i;
@@ -103,6 +103,26 @@ static void too_short(struct fixture *fx, enum call call)
 static void struct_short(void)
 {
 	each_call(too_short);
+}
+
+/* One of the first version works, and nothing is written behind it. */
+static void first_version(struct fixture *fx, enum call call)
+{
+	u32 first = call_info[call].first;
+	struct args args;
+	size_t i;
+
+	args_init(fx, call, &args);
+	args.size = first;
+	memset(args.bytes + first, 0xa5, sizeof(args.bytes) - first);
+	EXPECT_ERR(call_by(fx->g.fd, call, &args), success(call));
+	for (i = first; i < sizeof(args.bytes); i++)
+		EXPECT_EQ(args.bytes[i], 0xa5);
+}
+
+static void struct_first_version(void)
+{
+	each_call(first_version);
 }
 
 static void long_zero(struct fixture *fx, enum call call)
@@ -278,7 +298,8 @@ static void info_limits(void)
 		  VMEM_IOC_FEATURE_MAP | VMEM_IOC_FEATURE_COW |
 		  VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
 		  VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
-		  VMEM_IOC_FEATURE_ALONE);
+		  VMEM_IOC_FEATURE_ALONE | VMEM_IOC_FEATURE_FACTS |
+		  VMEM_IOC_FEATURE_NONPRESENT);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) > 0);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) <
 	       sizeof(arg.out_release));
@@ -466,6 +487,7 @@ static const struct ktap_case cases[] = {
 	CASE(number_of_walk),
 	CASE(struct_exact),
 	CASE(struct_short),
+	CASE(struct_first_version),
 	CASE(struct_long_zero_tail),
 	CASE(struct_long_other_tail),
 	CASE(struct_nothing_behind),

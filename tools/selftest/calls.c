@@ -11,8 +11,10 @@
 #include "ktap.h"
 
 #define INFO_OF(call, type, need, is_later, res)			\
-	[call] = { #call, VMEM_IOC_##call, sizeof(struct type), need,	\
-		   is_later, res }
+	GROWN(call, type, sizeof(struct type), need, is_later, res)
+#define GROWN(call, type, first, need, is_later, res)			\
+	[call] = { #call, VMEM_IOC_##call, sizeof(struct type), first,	\
+		   need, is_later, res }
 #define RES(type)	offsetof(struct type, __reserved)
 #define READ_RIGHT	VMEM_IOC_RIGHT_READ
 #define CHANGE_RIGHT	VMEM_IOC_RIGHT_CHANGE
@@ -26,9 +28,8 @@ const struct call_info call_info[NR_CALLS] = {
 	INFO_OF(POOL_CREATE, vmem_ioc_pool_create, MANAGE_RIGHT, false, 0),
 	INFO_OF(POOL_STAT, vmem_ioc_pool_stat, READ_RIGHT, false,
 		RES(vmem_ioc_pool_stat)),
-	INFO_OF(SPACE_CREATE, vmem_ioc_space_create, MANAGE_RIGHT, false,
-		RES(vmem_ioc_space_create)),
-	INFO_OF(SPACE_GET, vmem_ioc_space_get, READ_RIGHT, false, 0),
+	INFO_OF(SPACE_CREATE, vmem_ioc_space_create, MANAGE_RIGHT, false, 0),
+	GROWN(SPACE_GET, vmem_ioc_space_get, 40, READ_RIGHT, false, 0),
 	INFO_OF(MAP, vmem_ioc_map, CHANGE_RIGHT, false, 0),
 	INFO_OF(UNMAP, vmem_ioc_unmap, CHANGE_RIGHT, false,
 		RES(vmem_ioc_unmap)),
@@ -43,8 +44,8 @@ const struct call_info call_info[NR_CALLS] = {
 	INFO_OF(VIEW, vmem_ioc_view, 0, false, 0),
 	INFO_OF(LIST, vmem_ioc_list, READ_RIGHT, false, RES(vmem_ioc_list)),
 	INFO_OF(DESTROY, vmem_ioc_destroy, MANAGE_RIGHT, false, 0),
-	[MMAP] = { "mmap", 0, 0, READ_RIGHT, false, 0 },
-	[READ] = { "read", 0, 0, 0, false, 0 },
+	[MMAP] = { "mmap", 0, 0, 0, READ_RIGHT, false, 0 },
+	[READ] = { "read", 0, 0, 0, 0, false, 0 },
 };
 
 /* Four tables at the begin of @mem, which map FX_VA to FX_DATA. */

@@ -21,7 +21,8 @@ enum call {
  * struct call_info - what is known of a call
  * @name:	for people
  * @cmd:	its number
- * @size:	of its struct in the first version
+ * @size:	of its struct
+ * @first:	and in the first version
  * @right:	that a descriptor needs, 0: none
  * @later:	its place is kept: EOPNOTSUPP
  * @reserved:	offset of a reserved word, 0: none
@@ -30,6 +31,7 @@ struct call_info {
 	const char *name;
 	unsigned long cmd;
 	u32 size;
+	u32 first;
 	u32 right;
 	bool later;
 	u32 reserved;

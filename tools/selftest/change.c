@@ -141,11 +141,16 @@ EACH_FORMAT(cow_story)
 static u64 protected(u64 leaf, u32 set, u32 clear)
 {
 	const u64 avl = 7ULL << 9;
+	bool cow = !(leaf & X86_RW) && (leaf & avl) == X86_COW;
 
-	if (clear & COW && (leaf & avl) == X86_COW)
+	if (clear & COW && cow) {
 		leaf &= ~avl;
-	if (set & COW)
+		cow = false;
+	}
+	if (set & COW) {
 		leaf = (leaf & ~avl) | X86_COW;
+		cow = true;
+	}
 	if (clear & W)
 		leaf &= ~X86_RW;
 	if (set & W)
@@ -154,7 +159,7 @@ static u64 protected(u64 leaf, u32 set, u32 clear)
 		leaf &= ~X86_NX;
 	if (clear & X)
 		leaf |= X86_NX;
-	if (set & (W | COW) && (leaf & avl) == X86_COW)
+	if (cow)
 		leaf &= ~X86_RW;
 	return leaf;
 }

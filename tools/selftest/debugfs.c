@@ -175,8 +175,10 @@ static void parse_mapping(struct vmem_ioc_record *r, const char *rest)
 	r->leaf = attrs_of(leaf);
 	r->effective = perms_of(perms);
 	EXPECT_EQ(!strcmp(kind, "cow"), !!(r->leaf & VMEM_IOC_ATTR_COW));
+	if (strstr(rest, " part"))
+		r->flags |= VMEM_IOC_REC_PART;
 	if (strstr(rest, " outside"))
-		r->flags = VMEM_IOC_REC_OUTSIDE;
+		r->flags |= VMEM_IOC_REC_OUTSIDE;
 }
 
 static void parse_bad(struct vmem_ioc_record *r, const char *rest)
@@ -416,7 +418,10 @@ static void summary(void)
 	model_walk(&m, 0, ~0ULL, VMEM_IOC_WALK_LEAVES);
 	rs = m.out;
 	for (i = 0; i < rs.nr; i++) {
-		if (rs.r[i].type == VMEM_IOC_REC_MAPPING)
+		/* one in parts is counted once */
+		if (rs.r[i].type == VMEM_IOC_REC_MAPPING &&
+		    (!(rs.r[i].flags & VMEM_IOC_REC_PART) ||
+		     !(rs.r[i].gpa & (entry_span(rs.r[i].level) - 1))))
 			sizes[rs.r[i].level]++;
 		bad += rs.r[i].type == VMEM_IOC_REC_BAD;
 	}

@@ -102,7 +102,13 @@ SET(destroy_mapped,
 /* SPACE_CREATE */
 SET(space_format, args->space_create.format = 9)
 SET(space_format_zero, args->space_create.format = 0)
-SET(space_flag, args->flags = BIT(3))
+SET(space_flag, args->flags = BIT(12))
+SET(space_enc_low, args->space_create.enc_bit = 31)
+SET(space_enc_high, args->space_create.enc_bit = 52)
+SET(space_enc_shared, args->flags = VMEM_IOC_SPACE_ENC_SHARED)
+SET(space_cow_none, args->flags = VMEM_IOC_SPACE_COW_NONE;
+    args->space_create.cow = 1)
+SET(space_tags, args->flags = VMEM_IOC_SPACE_UAI | VMEM_IOC_SPACE_LAM57)
 SET(space_pcid, args->space_create.root |= 0x3)
 SET(space_high_bits, args->space_create.root |= TOP)
 SET(space_wide, args->space_create.phys_bits = 36;
@@ -230,7 +236,7 @@ SET(walk_formats, args->spaces[1] = fx->space5)
 SET(walk_kind, args->spaces[1] = fx->pool)
 SET(walk_unknown, args->spaces[1] = NO_ID)
 SET(walk_nowhere, args->walk_create.spaces = nowhere())
-SET(walk_flags, args->flags = BIT(5))
+SET(walk_flags, args->flags = BIT(6))
 SET(walk_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
     args->walk_create.nr = i.out_walk_spaces_max + 1)
 SET(walk_cap, struct vmem_ioc_info i; info(fx->g.fd, &i);
@@ -319,6 +325,11 @@ const struct cell cells[] = {
 	C(SPACE_CREATE, EINVAL, space_bits_many),
 	C(SPACE_CREATE, EINVAL, space_bits_few),
 	C(SPACE_CREATE, EINVAL, space_cow),
+	C(SPACE_CREATE, EINVAL, space_enc_low),
+	C(SPACE_CREATE, EINVAL, space_enc_high),
+	C(SPACE_CREATE, EINVAL, space_enc_shared),
+	C(SPACE_CREATE, EINVAL, space_cow_none),
+	C(SPACE_CREATE, EINVAL, space_tags),
 	C(SPACE_CREATE, EINVAL, space_new_no_pool),
 	C(SPACE_CREATE, EINVAL, space_new_root),
 	C(SPACE_CREATE, EINVAL, space_root_free),

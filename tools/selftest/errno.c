@@ -203,7 +203,7 @@ static void run_common(void *arg)
 
 	fixture_init(&fx);
 	args_init(&fx, call, &args);
-	args.size = size - 8;
+	args.size = call_info[call].first - 8;
 	common_refused(&fx, call, fx.g.fd, &args, EINVAL);
 	args.size = size + 8;
 	args.bytes[size] = 1;

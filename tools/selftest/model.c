@@ -72,7 +72,7 @@ static u32 leaf_attrs(u64 entry, unsigned int level)
 		attrs |= VMEM_IOC_ATTR_PWT;
 	if (entry & pat)
 		attrs |= VMEM_IOC_ATTR_PAT;
-	if ((entry >> 9 & 7) == 1)
+	if ((entry >> 9 & 7) == 1 && !(entry & X86_RW))
 		attrs |= VMEM_IOC_ATTR_COW;
 	return attrs | (u32)(entry >> 59 & 0xf) << VMEM_IOC_ATTR_KEY_SHIFT;
 }
@@ -135,7 +135,9 @@ void model_translate(struct model *m, u64 root, u64 va,
 			res->effective = effective(res->leaf, res->path, level,
 						   m->levels);
 			if (!inside(m, leaf_gpa(entry, level), entry_span(level)))
-				res->flags = VMEM_IOC_RESULT_OUTSIDE;
+				res->flags |= VMEM_IOC_RESULT_PARTIAL;
+			if (!inside(m, res->gpa, 1))
+				res->flags |= VMEM_IOC_RESULT_OUTSIDE;
 			return;
 		case TABLE:
 			res->path |= perms(entry) << VMEM_IOC_PATH_SHIFT(level);
@@ -153,6 +155,7 @@ static bool same_extent(struct model *m, const struct vmem_ioc_record *run,
 	u64 span = BIT(run->detail);
 
 	if (r->type != VMEM_IOC_REC_MAPPING || r->type != run->type ||
+	    r->flags & VMEM_IOC_REC_PART ||
 	    r->level != run->level || r->space != run->space ||
 	    r->path != run->path || r->flags != run->flags ||
 	    run->va + run->len != r->va || run->gpa + run->len != r->gpa)
@@ -182,6 +185,26 @@ static void give(struct model *m, struct vmem_ioc_record *r)
 		return;
 	}
 	records_add(&m->out, r);
+}
+
+/* A leaf: a record for each part that is memory, or isn't. */
+static void give_leaf(struct model *m, struct vmem_ioc_record *r)
+{
+	u64 whole = r->len, left = whole, len;
+	const u64 border[] = { m->g->gpa, m->g->gpa + m->g->len };
+	unsigned int i;
+
+	for (; left; r->va += len, r->gpa += len, left -= len) {
+		len = left;
+		for (i = 0; i < ARRAY_SIZE(border); i++)
+			if (border[i] > r->gpa && border[i] - r->gpa < len)
+				len = border[i] - r->gpa;
+		r->flags = inside(m, r->gpa, 1) ? 0 : VMEM_IOC_REC_OUTSIDE;
+		if (len < whole)
+			r->flags |= VMEM_IOC_REC_PART;
+		r->len = len;
+		give(m, r);
+	}
 }
 
 /* The part of the span at @va, an entry's of @level, that the range covers. */
@@ -260,9 +283,7 @@ static void walk_entry(struct model *m, u32 space, u64 entry,
 		r.va = from;
 		r.len = to - from + 1;
 		r.gpa = leaf_gpa(entry, level) + (from - va);
-		if (!inside(m, leaf_gpa(entry, level), entry_span(level)))
-			r.flags = VMEM_IOC_REC_OUTSIDE;
-		give(m, &r);
+		give_leaf(m, &r);
 		return;
 	case TABLE:
 		path |= perms(entry) << VMEM_IOC_PATH_SHIFT(level);

@@ -473,15 +473,26 @@ static void memory_in_pieces(void)
 	EXPECT_EQ(rs.r[1].gpa, GUEST_GPA + 7 * MIB);
 	EXPECT_EQ(rs.r[1].entry, (GUEST_GPA + 7 * MIB) | X86_P);
 	EXPECT_EQ(rs.r[2].leaves, 512);
-	/* A large leaf over the border of two is in memory; over the end not. */
+	/* A large leaf over the border of two is in memory; over the end in part. */
 	guest_map(&g, g.root, 600 * GIB, 1,
 		  (GUEST_GPA + 4 * MIB) | X86_P | X86_PS, X86_TABLE);
 	guest_map(&g, g.root, 600 * GIB + 2 * MIB, 1,
 		  (GUEST_GPA + 6 * MIB) | X86_P | X86_PS, X86_TABLE);
 	ASSERT_OK(translate(g.fd, space, 600 * GIB, &result));
 	EXPECT_EQ(result.flags, 0);
-	ASSERT_OK(translate(g.fd, space, 600 * GIB + 2 * MIB, &result));
-	EXPECT_EQ(result.flags, VMEM_IOC_RESULT_OUTSIDE);
+	ASSERT_OK(translate(g.fd, space, 600 * GIB + 3 * MIB - 1, &result));
+	EXPECT_EQ(result.flags, VMEM_IOC_RESULT_PARTIAL);
+	ASSERT_OK(translate(g.fd, space, 600 * GIB + 3 * MIB, &result));
+	EXPECT_EQ(result.flags, VMEM_IOC_RESULT_PARTIAL | VMEM_IOC_RESULT_OUTSIDE);
+	rs = walk_all(g.fd, space, 600 * GIB + 2 * MIB, 600 * GIB + 4 * MIB - 1, 0);
+	ASSERT_EQ(rs.nr, 3);
+	EXPECT_EQ(rs.r[0].flags, VMEM_IOC_REC_PART);
+	EXPECT_EQ(rs.r[0].len, MIB);
+	EXPECT_EQ(rs.r[1].flags, VMEM_IOC_REC_PART | VMEM_IOC_REC_OUTSIDE);
+	EXPECT_EQ(rs.r[1].va, 600 * GIB + 3 * MIB);
+	EXPECT_EQ(rs.r[1].gpa, GUEST_GPA + 7 * MIB);
+	EXPECT_EQ(rs.r[1].entry, rs.r[0].entry);
+	EXPECT_EQ(rs.r[2].leaves, 1);
 	check_walk(&g, space, 0, ~0ULL, 0);
 	check_walk(&g, space, 0, ~0ULL, VMEM_IOC_WALK_LEAVES);
 }

@@ -141,7 +141,7 @@ static __always_inline int self_map(const struct vmem_format *fmt,
 	struct vmem_change change = { .list = &mapping, .nr = 1, .budget = 64 };
 	size_t i;
 
-	if (fmt->facts(&space->facts, 0, 0, 0))
+	if (fmt->facts(fmt, &space->facts, &(struct vmem_vcpu){ 0 }))
 		return 2;
 	for (i = 0; i < TABLES; i++)
 		self->tables[i] = vmem_table(self_phys(fmt, self, space, spare[i]));
