@@ -25,7 +25,7 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-#define VMEM_RELEASE	"0.1.0"
+#define VMEM_RELEASE	"0.2.0"
 
 static void vmem_info_format(const struct vmem_format *fmt, u32 id,
 			     struct vmem_ioc_format *format)
