@@ -8,6 +8,7 @@
  *   tables, by libvmem) -> vcpu.c (KVM)
  */
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -77,11 +78,41 @@ static void print_version(FILE *stream, struct argp_state *state)
 void (*argp_program_version_hook)(FILE *stream,
 				  struct argp_state *state) = print_version;
 
+/* A count: decimal, or hexadecimal with 0x. */
 static bool parse_number(const char *text, char **end, __u64 *value)
 {
+	int base = text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10;
+
 	errno = 0;
-	*value = strtoull(text, end, 0);
-	return *end != text && !errno && *text != '-';
+	*value = strtoull(text, end, base);
+	return *end != text && !errno && isdigit((unsigned char)*text);
+}
+
+/*
+ * An address, hexadecimal as vmem(1) takes it: with 0x, a letter, a leading 0 or
+ * 16 digits. Other digits could be either, and aren't taken.
+ */
+static bool parse_address(const char *text, char **end, __u64 *value)
+{
+	bool prefixed = text[0] == '0' && (text[1] | 0x20) == 'x';
+	size_t digits = strspn(text, "0123456789abcdefABCDEF");
+
+	errno = 0;
+	*value = strtoull(text, end, 16);
+	return *end != text && !errno && isxdigit((unsigned char)*text) &&
+	       (prefixed || *text == '0' || digits == 16 ||
+		strspn(text, "0123456789") < digits);
+}
+
+static __u64 parse_va(struct argp_state *state, const char *text)
+{
+	__u64 value;
+	char *end;
+
+	if (!parse_address(text, &end, &value) || *end)
+		argp_error(state, "%s is no address, or could be decimal: write 0x before it",
+			   text);
+	return value;
 }
 
 static __u64 parse_u64(struct argp_state *state, const char *text)
@@ -120,9 +151,10 @@ static struct range parse_protect(struct argp_state *state, const char *text)
 	struct range range = { 0 };
 	char *end;
 
-	if (!parse_number(text, &end, &range.start) || *end != '-' ||
-	    !parse_number(end + 1, &end, &range.last) || *end != '=')
-		argp_error(state, "%s is not START-LAST=PERMS", text);
+	if (!parse_address(text, &end, &range.start) || *end != '-' ||
+	    !parse_address(end + 1, &end, &range.last) || *end != '=')
+		argp_error(state, "%s is not START-LAST=PERMS, in addresses that begin with 0x",
+			   text);
 	for (end++; *end; end++) {
 		const char *letter = strchr(letters, *end);
 
@@ -179,7 +211,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TRANSLATE:
 		if (options->nr_translate == LIST_MAX)
 			argp_error(state, "too many addresses");
-		options->translate[options->nr_translate++] = parse_u64(state, arg);
+		options->translate[options->nr_translate++] = parse_va(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->path)
