@@ -252,24 +252,16 @@ static __always_inline u64
 vmem_x86_64_protect(const struct vmem_facts *facts, u64 entry, u32 set,
 		    u32 clear)
 {
-	bool cow = vmem_x86_64_is_cow(facts, entry), written = entry & X86_64_RW;
+	u64 no = (clear & VMEM_W ? X86_64_RW : 0) | (set & VMEM_X ? X86_64_NX : 0);
+	u64 yes = (set & VMEM_W ? X86_64_RW : 0) | (clear & VMEM_X ? X86_64_NX : 0);
+	u64 new = (entry & ~no) | yes;
 
-	if (clear & VMEM_COW && cow) {
-		entry &= ~X86_64_AVL;
-		cow = false;
-	}
-	if (set & VMEM_COW) {
-		entry = (entry & ~X86_64_AVL) | facts->cow;
-		cow = true;
-	}
-	entry &= ~((clear & VMEM_W || (set & VMEM_COW) ? X86_64_RW : 0) |
-		   (set & VMEM_X ? X86_64_NX : 0));
-	entry |= (set & VMEM_W && !cow ? X86_64_RW : 0) |
-		 (clear & VMEM_X ? X86_64_NX : 0);
-	/* D without W would be a page of a shadow stack */
-	if (written && !(entry & X86_64_RW))
-		entry &= ~facts->shadow;
-	return entry;
+	if (set & VMEM_COW)
+		new = (new & ~(X86_64_AVL | X86_64_RW)) | facts->cow;
+	else if (vmem_x86_64_is_cow(facts, entry))
+		new &= clear & VMEM_COW ? ~X86_64_AVL : ~X86_64_RW;
+	/* D where W was lost would be a page of a shadow stack */
+	return new & ~(facts->shadow & (entry & ~new & X86_64_RW) << 5);
 }
 
 /* What can be told of it without its functions. */

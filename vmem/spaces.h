@@ -134,6 +134,7 @@ static __always_inline bool vmem_run_flush(const struct vmem_env *e,
 		len = run->type == VMEM_REC_MAPPING ?
 		      vmem_run_same(e, run, &flags) : run->len;
 		vmem_run_give(e->fmt, walk, sink, len, flags);
+		run->part = false;
 		if (!run->len)
 			break;
 		/* a part remains: its first leaf */
@@ -183,7 +184,6 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 		run->effective = vmem_effective(e->facts, run->leaf,
 						cursor->granted[cursor->level]);
 	}
-	run->part = false;
 	run->va = va;
 	run->len = len;
 	run->gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
@@ -344,7 +344,8 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 			vmem_run_leaf(e, walk, cursor, entry, base + i * page,
 				      page);
 			expect = run->expect;
-			cmp = vmem_run_cmp(e, walk);
+			if (unlikely(cmp != U64_MAX))
+				cmp = vmem_run_cmp(e, walk);
 			i++;
 		} else {
 			step = VMEM_STEP_FLUSH;

@@ -282,10 +282,10 @@ struct vmem_run {
 	u64 entry;
 	u64 expect;		/* the entry that would make it longer, 0: none */
 	u32 path;
+	u32 type;		/* of the record: mapping, hole, nonpresent */
 	u16 leaf;
 	u16 effective;
 	u8 level;
-	u8 type;		/* of the record: mapping, hole, nonpresent */
 	bool part;		/* the leaf at @va was given in part */
 };
 
