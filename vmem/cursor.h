@@ -109,10 +109,12 @@ static __always_inline bool vmem_nameable(const struct vmem_facts *facts,
 static __always_inline u32 vmem_effective(const struct vmem_facts *facts,
 					  u32 leaf, u32 granted)
 {
-	bool shadow = facts->shadow && granted & VMEM_W &&
-		      (leaf & (VMEM_W | VMEM_D)) == VMEM_D;
+	u32 left = leaf & granted & VMEM_RWXU;
 
-	return (leaf & granted & VMEM_RWXU) | (shadow ? VMEM_SHADOW : 0);
+	if (unlikely(facts->shadow) && granted & VMEM_W &&
+	    (leaf & (VMEM_W | VMEM_D)) == VMEM_D)
+		left |= VMEM_SHADOW;
+	return left;
 }
 
 /* The first address that isn't in the lower half, but in the upper. */

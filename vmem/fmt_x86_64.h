@@ -191,7 +191,7 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 	       (entry & X86_64_PWT ? VMEM_PWT : 0) |
 	       (entry & pat ? VMEM_PAT : 0) |
 	       (vmem_x86_64_is_cow(facts, entry) ? VMEM_COW : 0) |
-	       (entry & facts->enc ? VMEM_ENC : 0) |
+	       (unlikely(entry & facts->enc) ? VMEM_ENC : 0) |
 	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
 }
 

@@ -131,10 +131,12 @@ static __always_inline bool
 vmem_translate_can(const struct vmem_env *e, vmem_virt_t *va,
 		   const struct vmem_descent *d, struct vmem_translation *out)
 {
-	bool canonical = vmem_is_canonical(e->fmt, *va) ||
-			 vmem_untag(e->fmt, e->facts, va);
+	bool canonical = vmem_is_canonical(e->fmt, *va);
 
 	if (likely(canonical && d->host))
+		return true;
+	canonical = canonical || vmem_untag(e->fmt, e->facts, va);
+	if (canonical && d->host)
 		return true;
 	*out = (struct vmem_translation){
 		.entry	= canonical ? d->entry : 0,
