@@ -111,7 +111,7 @@ static __always_inline u32 vmem_effective(const struct vmem_facts *facts,
 {
 	u32 left = leaf & granted & VMEM_RWXU;
 
-	if (unlikely(facts->shadow) && granted & VMEM_W &&
+	if (unlikely(facts->special) && facts->shadow && granted & VMEM_W &&
 	    (leaf & (VMEM_W | VMEM_D)) == VMEM_D)
 		left |= VMEM_SHADOW;
 	return left;

@@ -103,6 +103,7 @@ static __always_inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	facts->addr = X86_64_ADDR & facts->gpa;
 	facts->cow = cow ? FIELD_PREP(X86_64_AVL, (u64)cow) : U64_MAX;
 	facts->shadow = flags & VMEM_VCPU_CET ? X86_64_D : 0;
+	facts->special = facts->enc | facts->shadow;
 	wide = X86_64_ADDR & ~(facts->addr | facts->enc);
 	if (flags & VMEM_VCPU_NXE_OFF)
 		wide |= X86_64_NX;
@@ -183,7 +184,9 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 {
 	u64 pat = level ? X86_64_PAT_LARGE : X86_64_PAT_SMALL;
 
-	return vmem_x86_64_path(vmem_x86_64_nibble(entry)) |
+	u32 attrs;
+
+	attrs = vmem_x86_64_path(vmem_x86_64_nibble(entry)) |
 	       (entry & X86_64_G ? VMEM_G : 0) |
 	       (entry & X86_64_A ? VMEM_A : 0) |
 	       (entry & X86_64_D ? VMEM_D : 0) |
@@ -191,8 +194,10 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 	       (entry & X86_64_PWT ? VMEM_PWT : 0) |
 	       (entry & pat ? VMEM_PAT : 0) |
 	       (vmem_x86_64_is_cow(facts, entry) ? VMEM_COW : 0) |
-	       (unlikely(entry & facts->enc) ? VMEM_ENC : 0) |
 	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
+	if (unlikely(facts->special) && entry & facts->enc)
+		attrs |= VMEM_ENC;
+	return attrs;
 }
 
 /*

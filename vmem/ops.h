@@ -116,6 +116,7 @@ struct vmem_vcpu {
  *		0: there are none
  * @enc:	the bit that says encrypted or shared, 0: none
  * @enc_table:	what of it a table entry is given that vmem makes
+ * @special:	one of @shadow and @enc isn't 0: looked at first, as it rarely is so
  * @tag_user:	data addresses with bit 63 clear are sign-extended from this bit;
  *		0: they have no tags
  * @tag_super:	and those with bit 63 set
@@ -133,6 +134,7 @@ struct vmem_facts {
 	u8 tag_user;
 	u8 tag_super;
 	bool tag_sign;
+	bool special;
 	struct vmem_vcpu vcpu;
 };
 
