@@ -128,10 +128,12 @@ static const struct use uses[] = {
 	{ { "--memory=4097G", "hello" }, 125, "over 2G" },
 	{ { "--memory=5000001", "hello" }, 125, "not whole pages" },
 	{ { "--memory=lots", "hello" }, 125, "no size" },
-	{ { "--translate=there", "hello" }, 125, "no number" },
-	{ { "--protect=1-2", "hello" }, 125, "START-LAST=PERMS" },
-	{ { "--protect=1-2=a", "hello" }, 125, "a is none of the letters rwx" },
-	{ { "--protect=1-2=r", "protect" }, 125, "PROTECT: Invalid argument" },
+	{ { "--translate=there", "hello" }, 125, "is no address" },
+	{ { "--translate=404000", "hello" }, 125, "could be decimal" },
+	{ { "--protect=0x1-0x2", "hello" }, 125, "START-LAST=PERMS" },
+	{ { "--protect=1-2=r", "hello" }, 125, "write 0x before them" },
+	{ { "--protect=0x1-0x2=a", "hello" }, 125, "a is none of the letters rwx" },
+	{ { "--protect=0x1-0x2=r", "protect" }, 125, "PROTECT: Invalid argument" },
 };
 
 /* The page that the program writes to, made read-only before it does again. */

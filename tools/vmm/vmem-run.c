@@ -153,7 +153,7 @@ static struct range parse_protect(struct argp_state *state, const char *text)
 
 	if (!parse_address(text, &end, &range.start) || *end != '-' ||
 	    !parse_address(end + 1, &end, &range.last) || *end != '=')
-		argp_error(state, "%s is not START-LAST=PERMS, in addresses that begin with 0x",
+		argp_error(state, "%s is not START-LAST=PERMS; or its addresses could be decimal: write 0x before them",
 			   text);
 	for (end++; *end; end++) {
 		const char *letter = strchr(letters, *end);
