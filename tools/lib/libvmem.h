@@ -117,7 +117,8 @@ int vmem_guest_view(struct vmem_guest *guest, struct vmem_ioc_view *arg);
  * @guest:	the guest
  * @arg:	kind, cursor, room; out: items, the next cursor
  *
- * Return: 0; -EOPNOTSUPP: unknown kind; -EINVAL, -E2BIG, -EFAULT, -EACCES.
+ * Return: 0; -EOPNOTSUPP: unknown kind; -EINVAL, -E2BIG, -ENOMEM, -EFAULT,
+ * -EACCES.
  */
 int vmem_guest_list(struct vmem_guest *guest, struct vmem_ioc_list *arg);
 
@@ -152,8 +153,8 @@ int vmem_guest_destroy(struct vmem_guest *guest, struct vmem_ioc_destroy *arg);
  * Return: 0; -EINVAL: alignment, length 0, or no range of user addresses;
  * -EOVERFLOW: it wraps, or lies beyond what any format reaches; -EEXIST: it
  * overlaps another; -EOPNOTSUPP: unknown kind or flag; -ENOMEM: the host's
- * memory, RLIMIT_MEMLOCK, or too many regions; -EINTR: a signal, call it again;
- * -E2BIG, -EFAULT, -EACCES.
+ * memory, or RLIMIT_MEMLOCK; -E2BIG: too many regions; -EINTR: a signal, call it
+ * again; -EFAULT, -EACCES.
  */
 int vmem_region_create(struct vmem_guest *guest,
 		       struct vmem_ioc_region_create *arg);
@@ -187,9 +188,10 @@ int vmem_region_mmap(struct vmem_guest *guest, __u64 offset, size_t len,
  * @guest:	the guest
  * @arg:	ranges of guest-physical memory
  *
- * Return: 0; -EINVAL: alignment or length 0; -EOVERFLOW: a range wraps; -ENXIO:
- * in no region; -EROFS: in a frozen one; -EEXIST: overlaps; -E2BIG: too many
- * ranges; -ENOMEM; -EOPNOTSUPP, -EFAULT, -EACCES.
+ * Return: 0; -EINVAL: alignment, length 0 or no range; -EOVERFLOW: a range wraps;
+ * -ENXIO: in no region; -EROFS: in a frozen one; -EEXIST: ranges or pools overlap;
+ * -EBUSY: the root of a space lies there; -E2BIG: too many ranges, pages or pools;
+ * -ENOMEM; -EOPNOTSUPP, -EFAULT, -EACCES.
  */
 int vmem_pool_create(struct vmem_guest *guest,
 		     struct vmem_ioc_pool_create *arg);
@@ -209,11 +211,13 @@ int vmem_pool_stat(struct vmem_guest *guest, struct vmem_ioc_pool_stat *arg);
  * @guest:	the guest
  * @arg:	format, and a root or VMEM_IOC_SPACE_NEW
  *
- * Return: 0; -EINVAL: alignment of the root, a root that is a page of a pool
- * and not in use at that level, facts that no vCPU has, or that differ from those
- * of other spaces with a pool; -EOVERFLOW: the root
- * lies beyond the width; -EOPNOTSUPP: unknown format or flag; -ENOENT, -EINVAL:
- * the pool; -EMLINK: the root has all the links that it may have; -ENOSPC,
+ * Return: 0; -EINVAL: alignment of the root, NEW with a root, NEW or MOVABLE without
+ * a pool, a root that is a page of a pool and not in use at that level, facts that
+ * no vCPU has, or that differ from those of other spaces with a pool; -EOVERFLOW:
+ * the root lies beyond the width; -ENXIO: in no region, or the host can't give it;
+ * -EROFS: NEW, and the pool's memory can't be written; -EIO: it is poisoned;
+ * -EOPNOTSUPP: unknown format or flag; -ENOENT, -EINVAL: the pool; -EMLINK: the
+ * root has all the links that it may have; -E2BIG: too many spaces; -ENOSPC,
  * -EAGAIN: NEW, and the pool has no table; -ENOMEM; -E2BIG, -EFAULT, -EACCES.
  */
 int vmem_space_create(struct vmem_guest *guest,
@@ -237,12 +241,15 @@ int vmem_space_get(struct vmem_guest *guest, struct vmem_ioc_space_get *arg);
  * Each mapping is checked whole before any of it is changed, with
  * VMEM_IOC_MAP_ATOMIC the whole list.
  *
+ * What EEXIST, EMLINK and EOPNOTSUPP are about tells "Which it was" in
+ * Documentation/uapi.rst, by @arg->change.out_at_va and out_at_level.
+ *
  * Return: 0; -ENOENT: the space; -EINVAL: alignment, length 0, a range that is
  * not canonical, no pool, a table of another pool, mappings of an atomic list
- * that overlap; -EOVERFLOW:
- * a sum wraps, or an address is wider than the space's; -EEXIST: something is
- * mapped there, or an entry above grants less; -ERANGE: part of a larger leaf;
- * -EMLINK: below a table with more than one link; -ENXIO: a table in no region;
+ * that overlap; -EOVERFLOW: a sum wraps, or an address is wider than the space's;
+ * -EEXIST: something is mapped there, an entry above grants less or other, or the
+ * guest itself named a page of a pool; -ERANGE: part of a larger leaf; -EMLINK:
+ * below a table with more than one link; -ENXIO: a table in no region;
  * -EROFS: in a frozen one; -ENOSPC; -EAGAIN: call it again after
  * vmem_guest_flushed(); -E2BIG: over the budget, or too many mappings;
  * -EOPNOTSUPP: the format, or this version, can't; -ENOMEM; -EIO, -EINTR,
