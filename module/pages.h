@@ -170,7 +170,7 @@ struct vmem_region {
  * @reservation: in @pool
  * @shared_root: of a changing call: the root, if other spaces have it and it is
  *		no table of a pool, else VMEM_NO_TABLE
- * @nr_levels:	of a changing call: of its space's format
+ * @nr_levels:	of a change or a walk: of its format
  * @root_link:	of a changing call: storage for the link of a root that moves
  * @movable:	of a changing call: frozen tables may move
  * @tables_made: by this call, less those that it freed

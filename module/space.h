@@ -82,6 +82,14 @@ struct vmem_format_ops {
 
 int vmem_x86_64_map(struct vmem_piece *piece, struct vmem_space *space,
 		    struct vmem_change *change);
+int vmem_x86_64_walk_space(struct vmem_piece *piece,
+			   const struct vmem_space *space,
+			   struct vmem_walk *walk,
+			   struct vmem_space_aware_mapping *out, u32 max,
+			   u32 *nr);
+void vmem_x86_64_walk_end(struct vmem_piece *piece, struct vmem_walk *walk,
+			  struct vmem_space_aware_mapping *out, u32 max,
+			  u32 *nr);
 
 extern const struct vmem_format_ops vmem_format_x86_64_4level;
 extern const struct vmem_format_ops vmem_format_x86_64_5level;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions of one format. A file of its own for each format defines
- * VMEM_FMT (the core's format), VMEM_FMT_NUMBERS, VMEM_FMT_ID, VMEM_FMT_MAP (its
- * vmem_map(), which formats that differ in their levels only have in common) and
- * VMEM_FMT_OPS (the name of the result), and includes this. No indirect call is left in these
- * functions: they are the innermost ones that are reached by one.
+ * VMEM_FMT (the core's format), VMEM_FMT_NUMBERS, VMEM_FMT_ID, VMEM_FMT_MAP,
+ * VMEM_FMT_WALK_SPACE and VMEM_FMT_WALK_END (what formats that differ in their
+ * levels only have in common) and VMEM_FMT_OPS (the name of the result), and
+ * includes this. No indirect call is left in these functions: they are the
+ * innermost ones that are reached by one.
  */
 #include "../vmem/vmem.h"
 #include "ops.h"
@@ -56,25 +57,6 @@ static noinline void vmem_fmt_walk_init(struct vmem_walk *walk,
 	vmem_walk_init(&VMEM_FMT, walk, first, last, flags, budget, seen);
 }
 
-static noinline int vmem_fmt_walk_space(struct vmem_piece *piece,
-					const struct vmem_space *space,
-					struct vmem_walk *walk,
-					struct vmem_space_aware_mapping *out,
-					u32 max, u32 *nr)
-{
-	return vmem_walk_space(&VMEM_FMT, &vmem_table_ops.read, piece, space,
-			       walk, out, max, nr);
-}
-
-static noinline void vmem_fmt_walk_end(struct vmem_piece *piece,
-				       struct vmem_walk *walk,
-				       struct vmem_space_aware_mapping *out,
-				       u32 max, u32 *nr)
-{
-	vmem_walk_end(&VMEM_FMT, &vmem_table_ops.read, piece, walk, out, max,
-		      nr);
-}
-
 static noinline int vmem_fmt_range_list(struct vmem_change *change,
 					vmem_virt_t start, vmem_virt_t last,
 					const struct vmem_mapping *what)
@@ -99,8 +81,8 @@ const struct vmem_format_ops VMEM_FMT_OPS = {
 	.siblings	= vmem_fmt_siblings,
 	.translate	= vmem_fmt_translate,
 	.walk_init	= vmem_fmt_walk_init,
-	.walk_space	= vmem_fmt_walk_space,
-	.walk_end	= vmem_fmt_walk_end,
+	.walk_space	= VMEM_FMT_WALK_SPACE,
+	.walk_end	= VMEM_FMT_WALK_END,
 	.map		= VMEM_FMT_MAP,
 	.range_list	= vmem_fmt_range_list,
 	.link_list	= vmem_fmt_link_list,

@@ -158,6 +158,7 @@ int vmem_walker_init(struct vmem_walker *walker, struct vmem_guest *guest,
 		if (ret)
 			return ret;
 	}
+	walker->piece.nr_levels = walker->ops->fmt->nr_levels;
 	walker->ops->walk_init(&walker->walk, want->start, want->last,
 			       want->flags, want->budget, &walker->seen);
 	return 0;
