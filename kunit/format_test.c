@@ -31,6 +31,15 @@ static enum vmem_class class_of(enum decoded_kind kind)
 	return VMEM_CLASS_NONE;
 }
 
+static u32 attrs_of(const struct engine *e, const struct vmem_facts *facts,
+		    u64 entry, unsigned int level)
+{
+	const struct vmem_env env = { e->fmt, NULL, NULL, facts, NULL };
+	u32 effective;
+
+	return vmem_leaf_attrs(&env, entry, level, VMEM_RWXU, &effective);
+}
+
 static void check_entry(struct kunit *test, const struct engine *e,
 			const struct vmem_facts *facts, const struct cpu *cpu,
 			u64 entry, unsigned int level)
@@ -43,11 +52,11 @@ static void check_entry(struct kunit *test, const struct engine *e,
 		KUNIT_FAIL_AND_ABORT(test, "entry %llx level %u: class %u",
 				     entry, level, class);
 	if (class == VMEM_CLASS_LEAF &&
-	    (e->fmt->leaf_attrs(facts, entry, level) != decoded.attrs ||
+	    (attrs_of(e, facts, entry, level) != decoded.attrs ||
 	     e->fmt->entry_phys(facts, entry, level, class) != decoded.gpa))
 		KUNIT_FAIL_AND_ABORT(test, "leaf %llx level %u: attrs %x gpa %llx",
 				     entry, level,
-				     e->fmt->leaf_attrs(facts, entry, level),
+				     attrs_of(e, facts, entry, level),
 				     e->fmt->entry_phys(facts, entry, level, class));
 	if (class == VMEM_CLASS_TABLE &&
 	    (e->fmt->path(e->fmt->nibble(entry)) != decoded.attrs ||

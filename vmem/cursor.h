@@ -105,18 +105,6 @@ static __always_inline bool vmem_nameable(const struct vmem_facts *facts,
 	return !((first | last) & ~facts->gpa) && !((first ^ last) & above);
 }
 
-/* What is effective of a leaf below entries that grant @granted. */
-static __always_inline u32 vmem_effective(const struct vmem_facts *facts,
-					  u32 leaf, u32 granted)
-{
-	u32 left = leaf & granted & VMEM_RWXU;
-
-	if (unlikely(facts->special) && facts->shadow && granted & VMEM_W &&
-	    (leaf & (VMEM_W | VMEM_D)) == VMEM_D)
-		left |= VMEM_SHADOW;
-	return left;
-}
-
 /* The first address that isn't in the lower half, but in the upper. */
 static __always_inline vmem_virt_t vmem_upper(const struct vmem_format *fmt)
 {
@@ -175,6 +163,25 @@ static __always_inline vmem_phys_t
 vmem_leaf_phys(const struct vmem_env *e, u64 entry, unsigned int level)
 {
 	return e->fmt->entry_phys(e->facts, entry, level, VMEM_CLASS_LEAF);
+}
+
+/*
+ * All attributes of a leaf, and what is left of them, @effective, below entries
+ * that grant @granted.
+ */
+static __always_inline u32 vmem_leaf_attrs(const struct vmem_env *e, u64 entry,
+					   unsigned int level, u32 granted,
+					   u32 *effective)
+{
+	u32 leaf = e->fmt->leaf_attrs(e->facts, entry, level);
+
+	*effective = leaf & granted & VMEM_RWXU;
+	if (likely(!e->facts->special))
+		return leaf;
+	if (e->facts->shadow && granted & VMEM_W &&
+	    (leaf & (VMEM_W | VMEM_D)) == VMEM_D)
+		*effective |= VMEM_SHADOW;
+	return leaf | (entry & e->facts->enc ? VMEM_ENC : 0);
 }
 
 static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)

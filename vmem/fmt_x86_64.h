@@ -184,9 +184,7 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 {
 	u64 pat = level ? X86_64_PAT_LARGE : X86_64_PAT_SMALL;
 
-	u32 attrs;
-
-	attrs = vmem_x86_64_path(vmem_x86_64_nibble(entry)) |
+	return vmem_x86_64_path(vmem_x86_64_nibble(entry)) |
 	       (entry & X86_64_G ? VMEM_G : 0) |
 	       (entry & X86_64_A ? VMEM_A : 0) |
 	       (entry & X86_64_D ? VMEM_D : 0) |
@@ -195,9 +193,6 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 	       (entry & pat ? VMEM_PAT : 0) |
 	       (vmem_x86_64_is_cow(facts, entry) ? VMEM_COW : 0) |
 	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
-	if (unlikely(facts->special) && entry & facts->enc)
-		attrs |= VMEM_ENC;
-	return attrs;
 }
 
 /*

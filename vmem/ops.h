@@ -156,7 +156,7 @@ struct vmem_facts {
  * @nibble:	permissions that a table entry grants, as four bits of whatever
  *		meaning: what costs least
  * @path:	nibbles, a level each, as R, W, X, U; 0 stays 0
- * @leaf_attrs:	attributes of a leaf, all of them
+ * @leaf_attrs:	attributes of a leaf, all but ENC, see vmem_leaf_attrs()
  * @make_table:	a table entry that grants @perms, as far as it can be expressed;
  *		@table is an address that the vCPU has
  * @move_table:	a table entry that names another table, otherwise the same

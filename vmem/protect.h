@@ -25,30 +25,69 @@ static __always_inline u64 vmem_protect_entry(const struct vmem_env *e,
 }
 
 /*
- * Protect, pass 2: an entry of the table in hand. A and D, which a vCPU may set
- * meanwhile, aren't lost.
+ * Protect, pass 2: an entry of the table in hand, which was @entry a while ago.
+ * A and D, which a vCPU may set meanwhile, aren't lost. Return: 1: it was changed;
+ * 0: it is as asked; -EEXIST.
  */
 static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
 					     struct vmem_change *change,
 					     const struct vmem_place *place,
 					     vmem_pte_t *host, unsigned int i,
-					     vmem_virt_t va)
+					     u64 entry)
 {
-	u64 mask = vmem_entry_mask(e->fmt, place->level), entry, new;
 	unsigned int tries;
+	u64 new;
 
-	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
-		entry = vmem_read(host, i);
+	for (tries = 0; tries < VMEM_LINK_TRIES; tries++, entry = vmem_read(host, i)) {
 		new = vmem_protect_entry(e, place, entry, place->level);
 		if (new == entry)
 			return 0;
-		if (!vmem_change_entry(change, host, i, entry, new))
-			continue;
-		change->pages += (mask + 1) >> e->fmt->page_lg2;
-		vmem_change_flush(change, place, va, va | mask);
-		return 0;
+		if (vmem_change_entry(change, host, i, entry, new))
+			return 1;
 	}
 	return -EEXIST;
+}
+
+/*
+ * Protect, pass 2: the entries of a table of level 0 from @i on, which is @entry
+ * and translates @va, up to @end. The exchanges take the time: no load passes one,
+ * and each waits for stores. So what an entry is to be is known before the one
+ * ahead of it is exchanged, and the answer is written once.
+ */
+static __always_inline int vmem_protect_run(const struct vmem_env *e,
+					    struct vmem_change *change,
+					    const struct vmem_place *place,
+					    vmem_pte_t *host, unsigned int i,
+					    unsigned int end, u64 entry,
+					    vmem_virt_t va)
+{
+	u64 page = BIT_ULL(e->fmt->page_lg2), pages = 0;
+	u64 new = vmem_protect_entry(e, place, entry, 0), next, after;
+	vmem_virt_t first = va, last = va;
+	int ret = 0;
+
+	for (; i <= end; i++, va += page, entry = next, new = after) {
+		next = vmem_read(host, min(i + 1, end));
+		after = vmem_protect_entry(e, place, next, 0);
+		if (new == entry)
+			continue;
+		if (unlikely(!vmem_change_entry(change, host, i, entry, new))) {
+			ret = vmem_protect_leaf(e, change, place, host, i,
+						vmem_read(host, i));
+			if (ret < 0)
+				break;
+			if (!ret)
+				continue;
+		}
+		if (!pages++)
+			first = va;
+		last = va + page - 1;
+	}
+	if (pages) {
+		change->pages += pages;
+		vmem_change_flush(change, place, first, last);
+	}
+	return min(ret, 0);
 }
 
 /*
@@ -94,9 +133,7 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
 	ret = vmem_change_want(place, 0);
 	if (ret || !place->apply)
 		return ret;
-	for (; !ret && i <= end; i++, va += page)
-		ret = vmem_protect_leaf(e, change, place, host, i, va);
-	return ret;
+	return vmem_protect_run(e, change, place, host, i, end, entry, va);
 }
 
 /* Protect, both passes: the entry in hand, of a table above level 0. */
@@ -105,6 +142,7 @@ static __always_inline int vmem_protect_large(const struct vmem_env *e,
 					      struct vmem_place *place)
 {
 	unsigned int level = place->level;
+	u64 mask = vmem_entry_mask(e->fmt, level);
 	int ret;
 
 	/* of the entries above, as those below aren't looked at yet */
@@ -123,9 +161,14 @@ static __always_inline int vmem_protect_large(const struct vmem_env *e,
 	ret = vmem_change_want(place, level);
 	if (ret || !place->apply)
 		return ret;
-	return vmem_protect_leaf(e, change, place, place->path.host[level],
-				 vmem_index(e->fmt, place->va, level),
-				 place->va);
+	ret = vmem_protect_leaf(e, change, place, place->path.host[level],
+				vmem_index(e->fmt, place->va, level),
+				place->entry);
+	if (ret <= 0)
+		return ret;
+	change->pages += (mask + 1) >> e->fmt->page_lg2;
+	vmem_change_flush(change, place, place->va, place->va | mask);
+	return 0;
 }
 
 #endif /* _VMEM_PROTECT_H */

@@ -80,10 +80,12 @@ static __always_inline void vmem_run_give(const struct vmem_format *fmt,
 	struct vmem_space_aware_mapping *rec = &sink->out[sink->nr++];
 	struct vmem_run *run = &walk->run;
 
-	rec->type = run->type;
-	rec->level = run->level;
-	rec->detail = run->type == VMEM_REC_MAPPING ?
-		      vmem_entry_lg2(fmt, run->level) : 0;
+	enum vmem_record_type type = run->type;
+	unsigned int level = run->level;
+
+	rec->type = type;
+	rec->level = level;
+	rec->detail = type == VMEM_REC_MAPPING ? vmem_entry_lg2(fmt, level) : 0;
 	rec->flags = flags;
 	rec->space = walk->space;
 	rec->va = run->va;
@@ -97,7 +99,10 @@ static __always_inline void vmem_run_give(const struct vmem_format *fmt,
 	run->len -= len;
 }
 
-/* Give the run, if it is one record. Return: whether it was given. */
+/*
+ * Give the run, which isn't a part, if it is one record. Return: whether it was
+ * given.
+ */
 static __always_inline bool vmem_run_quick(const struct vmem_env *e,
 					   struct vmem_walk *walk,
 					   struct vmem_sink *sink)
@@ -108,7 +113,7 @@ static __always_inline bool vmem_run_quick(const struct vmem_env *e,
 
 	if (!run->len)
 		return true;
-	if (run->type != VMEM_REC_MAPPING || run->part || sink->nr == sink->max)
+	if (run->type != VMEM_REC_MAPPING || sink->nr == sink->max)
 		return false;
 	inside = e->read->in_memory(e->ctx, run->gpa, run->len, &same);
 	if (same < run->len)
@@ -172,24 +177,29 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 {
 	u64 mask = vmem_entry_mask(e->fmt, cursor->level);
 	struct vmem_run *run = &walk->run;
+	u32 effective;
 
-	/* attributes are mostly those of the leaf before */
+	/*
+	 * Attributes are mostly those of the leaf before. What was gathered for
+	 * a hole isn't present.
+	 */
 	if ((entry ^ run->entry) & ~(e->facts->addr & ~mask) ||
-	    run->level != cursor->level || run->path != cursor->path ||
-	    run->type != VMEM_REC_MAPPING) {
+	    run->level != cursor->level || run->path != cursor->path) {
 		run->level = cursor->level;
 		run->path = cursor->path;
 		run->type = VMEM_REC_MAPPING;
-		run->leaf = e->fmt->leaf_attrs(e->facts, entry, cursor->level);
-		run->effective = vmem_effective(e->facts, run->leaf,
-						cursor->granted[cursor->level]);
+		run->leaf = vmem_leaf_attrs(e, entry, cursor->level,
+					    cursor->granted[cursor->level],
+					    &effective);
+		run->effective = effective;
 	}
 	run->va = va;
 	run->len = len;
 	run->gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
 	run->entry = entry;
-	run->expect = walk->flags & VMEM_WALK_LEAVES ? 0 :
-		      vmem_entry_after(e, entry, mask + 1);
+	run->expect = vmem_entry_after(e, entry, mask + 1);
+	if (unlikely(walk->flags & VMEM_WALK_LEAVES))
+		run->expect = 0;
 	walk->leaves++;
 }
 
@@ -358,6 +368,63 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 	run->expect = expect;
 	walk->va = base + (end - 1) * page;
 	return VMEM_STEP_BEHIND;
+}
+
+/*
+ * With VMEM_WALK_LEAVES, as vmem_walk_leaves() but for what is odd: a record for
+ * each leaf, up to one that is malformed or memory in part, a hole that is told,
+ * or the end of the room. Nothing was gathered, or is. Return: whether all of the
+ * table is done.
+ */
+static __always_inline bool
+vmem_walk_each(const struct vmem_env *e, struct vmem_walk *walk,
+	       struct vmem_sink *sink, const struct vmem_cursor *cursor)
+{
+	u64 page = BIT_ULL(e->fmt->page_lg2), entry, before = 0, same;
+	u64 skips = walk->flags & (VMEM_WALK_HOLES | VMEM_WALK_NONPRESENT) ?
+		    0 : e->fmt->present;
+	vmem_virt_t last = min(walk->last, walk->va | vmem_table_mask(e->fmt, 0));
+	unsigned int i = vmem_index(e->fmt, walk->va, 0);
+	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
+	vmem_virt_t va = walk->va & ~(page - 1);
+	struct vmem_space_aware_mapping *rec;
+	u32 leaf = 0, effective = 0;
+	vmem_phys_t gpa;
+	bool inside;
+
+	for (; i < end; i++, va += page) {
+		entry = vmem_read(cursor->host[0], i);
+		if (~entry & skips)
+			continue;
+		if (vmem_classify(e, entry, 0) != VMEM_CLASS_LEAF ||
+		    sink->nr == sink->max)
+			break;
+		gpa = vmem_leaf_phys(e, entry, 0);
+		inside = e->read->in_memory(e->ctx, gpa, page, &same);
+		if (same < page)
+			break;
+		/* attributes are mostly those of the leaf before */
+		if ((entry ^ before) & ~e->facts->addr)
+			leaf = vmem_leaf_attrs(e, entry, 0, cursor->granted[0],
+					       &effective);
+		before = entry;
+		rec = &sink->out[sink->nr++];
+		rec->type = VMEM_REC_MAPPING;
+		rec->level = 0;
+		rec->detail = e->fmt->page_lg2;
+		rec->flags = inside ? 0 : VMEM_FRAME_OUTSIDE;
+		rec->space = walk->space;
+		rec->va = va;
+		rec->gpa = gpa;
+		rec->len = page;
+		rec->entry = entry;
+		rec->leaf = leaf;
+		rec->effective = effective;
+		rec->path = cursor->path;
+		walk->leaves++;
+	}
+	walk->va = i < end ? va : va - page;
+	return i == end;
 }
 
 /* The entry that walk->va is in, of a table above level 0. */
@@ -536,7 +603,8 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 		 struct vmem_walk *walk, struct vmem_sink *sink)
 {
 	struct vmem_cursor cursor = { .level = e->fmt->nr_levels };
-	bool flush = walk->spent, report = false, moved = false;
+	/* a leaf of which a part was given is given whole first */
+	bool flush = walk->spent || walk->run.part, report = false, moved = false;
 	struct vmem_space_aware_mapping rec;
 	enum vmem_step step;
 	vmem_pte_t *host;
@@ -578,8 +646,13 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 		} else if (cursor.level) {
 			step = vmem_walk_entry(e, walk, &cursor, &rec, &granted);
 		} else {
-			step = vmem_walk_leaves(e, walk, sink, &cursor, &rec);
 			moved = true;
+			step = VMEM_STEP_BEHIND;
+			if (!(walk->flags & VMEM_WALK_LEAVES) ||
+			    !vmem_run_quick(e, walk, sink) ||
+			    !vmem_walk_each(e, walk, sink, &cursor))
+				step = vmem_walk_leaves(e, walk, sink, &cursor,
+							&rec);
 		}
 		if (step == VMEM_STEP_DOWN)
 			step = vmem_walk_enter(e, walk, cursor.level - 1, moved,

@@ -91,7 +91,7 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 {
 	u64 mask = vmem_entry_mask(e->fmt, level);
 	vmem_phys_t gpa = 0;
-	u32 path = e->fmt->path(d->nibbles), leaf = 0;
+	u32 path = e->fmt->path(d->nibbles), leaf = 0, effective = 0;
 	u8 page_lg2 = 0, flags = 0, status;
 
 	switch (class) {
@@ -99,7 +99,9 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 		gpa = vmem_leaf_phys(e, d->entry, level);
 		status = VMEM_OK;
 		page_lg2 = vmem_entry_lg2(e->fmt, level);
-		leaf = e->fmt->leaf_attrs(e->facts, d->entry, level);
+		leaf = vmem_leaf_attrs(e, d->entry, level,
+				       vmem_path_grants(e->fmt, path, level),
+				       &effective);
 		flags = vmem_frame_flags(e, gpa, mask, va & mask);
 		gpa |= va & mask;
 		break;
@@ -121,8 +123,7 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 	out->flags = flags;
 	out->error_code = 0;
 	out->leaf = leaf;
-	out->effective = vmem_effective(e->facts, leaf,
-					vmem_path_grants(e->fmt, path, level));
+	out->effective = effective;
 	out->path = path;
 }
 
@@ -235,7 +236,7 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 						return ret;
 				}
 				d[i].host = host;
-				if (host) {
+				if (likely(host)) {
 					prefetch(host + vmem_index(e->fmt, vas[i],
 								   level - 1));
 					continue;
@@ -254,12 +255,14 @@ static __always_inline u32
 vmem_translate_together(const struct vmem_format *fmt, const vmem_virt_t *vas,
 			u32 nr)
 {
-	u32 n = 0;
+	u32 n = 1;
 
+	if (nr == 1 || !vmem_is_canonical(fmt, vas[0]))
+		return 1;
 	while (n < min_t(u32, nr, VMEM_TRANSLATE_GROUP) &&
 	       vmem_is_canonical(fmt, vas[n]))
 		n++;
-	return n ?: 1;
+	return n;
 }
 
 static __always_inline int
