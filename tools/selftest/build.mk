@@ -12,8 +12,9 @@ selftest_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Wstrict-prototypes \
 	-Iinclude/uapi -Itools/selftest
 selftest_common := tools/selftest/ktap.c tools/selftest/guest.c \
 	tools/selftest/model.c tools/selftest/cgroup.c tools/selftest/calls.c \
-	tools/selftest/tree.c tools/selftest/pool.c
-selftest_headers := include/uapi/linux/vmem.h $(wildcard tools/selftest/*.h)
+	tools/selftest/tree.c tools/selftest/pool.c tools/selftest/refused.c
+selftest_headers := include/uapi/linux/vmem.h kunit/refused.h \
+	$(wildcard tools/selftest/*.h)
 
 # A program is its own source, and those whose names go on from its name.
 selftest_sources = tools/selftest/$(1).c $(wildcard tools/selftest/$(1)-*.c)

@@ -48,6 +48,11 @@ const struct call_info call_info[NR_CALLS] = {
 	[READ] = { "read", 0, 0, 0, 0, false, 0 },
 };
 
+bool call_changes(enum call call)
+{
+	return call == MAP || call == UNMAP || call == PROTECT || call == LINK;
+}
+
 /* Four tables at the begin of @mem, which map FX_VA to FX_DATA. */
 static void side_tables(u8 *mem, u64 gpa)
 {
@@ -135,6 +140,8 @@ void fixture_init(struct fixture *fx)
 	fx->twin[0] = ASSERT_OK(space_adopt(fd, FMT4, fx->pool, root));
 	fx->twin[1] = ASSERT_OK(space_adopt(fd, FMT4, fx->pool, root));
 	sides(fx);
+	refused_watch(g);
+	refused_watch_memory(fd, fx->frozen_mem, FX_SIDE_LEN);
 	fx->generation = change.out_generation;
 	fx->walk = ASSERT_OK(walk_create(fd, &fx->space, 1, 0, ~0ULL, 0, 0, 0));
 }

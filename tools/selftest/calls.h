@@ -147,6 +147,8 @@ struct fixture {
 #define FX_VA_OUTSIDE	0x10000000000ULL
 #define FX_VA_SMALL	0x600000ULL
 
+/* It changes tables, and answers what a change answers. */
+bool call_changes(enum call call);
 void fixture_init(struct fixture *fx);
 void args_init(struct fixture *fx, enum call call, struct args *args);
 /* Make a call by @fd. What it opened or mapped is closed again. */

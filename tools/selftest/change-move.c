@@ -44,6 +44,7 @@ static void frozen_begin(struct frozen *f, u32 format, u64 pages)
 	f->p.pages = pages;
 	f->p.pool = ASSERT_OK(pool_create(g->fd, MAP_POOL, pages * PAGE));
 	f->root = guest_root(g);
+	refused_watch(g);
 }
 
 static void frozen_end(struct frozen *f)

@@ -143,12 +143,21 @@ static int descriptor(struct fixture *fx, unsigned int cell_flags)
 	return fx->g.fd;
 }
 
+/* Were a change's refusals looked at? Not where there is no answer to look at. */
+static void expect_seen(struct fixture *fx, enum call call, int fd, int err,
+			u64 seen)
+{
+	EXPECT_EQ(refused_seen() - seen,
+		  call_changes(call) && fd == fx->g.fd && err != EFAULT);
+}
+
 static void run_cell(void *arg)
 {
 	const struct cell *cell = arg;
 	struct picture before, after;
 	struct fixture fx;
 	struct args args;
+	u64 seen;
 	int fd;
 
 	fixture_init(&fx);
@@ -161,7 +170,9 @@ static void run_cell(void *arg)
 	if (cell->set)
 		cell->set(&fx, &args);
 	before = fixture_picture(&fx);
+	seen = refused_seen();
 	EXPECT_ERR(call_by(fd, cell->call, &args), cell->err);
+	expect_seen(&fx, cell->call, fd, cell->err, seen);
 	after = fixture_picture(&fx);
 	EXPECT(picture_same(&before, &after));
 }
@@ -184,8 +195,10 @@ static void common_refused(struct fixture *fx, enum call call, int fd,
 			   void *arg, int err)
 {
 	struct picture before = fixture_picture(fx), after;
+	u64 seen = refused_seen();
 
 	EXPECT_ERR(vcall(fd, call_info[call].cmd, arg), err);
+	expect_seen(fx, call, fd, err, seen);
 	after = fixture_picture(fx);
 	EXPECT(picture_same(&before, &after));
 	picture_free(&before);

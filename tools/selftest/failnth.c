@@ -193,9 +193,9 @@ static bool try_nth(const struct trial *t, struct fixture *fx, unsigned int n,
 {
 	long counts[NR_KINDS];
 	struct picture before;
+	bool used, watched;
 	struct args args;
 	int ret, fd;
-	bool used;
 	u64 frozen;
 	size_t i;
 
@@ -207,10 +207,17 @@ static bool try_nth(const struct trial *t, struct fixture *fx, unsigned int n,
 	fd = lowest_fd();
 	for (i = 0; i < NR_KINDS; i++)
 		counts[i] = kind_count(kinds[i]);
+	watched = !t->run && !in_part(t) &&
+		  refused_before(fx->g.fd, call_info[t->call].cmd, &args);
 	forget(fx);
+	/* The failure is the call's, not that of one more to look at it. */
+	refused_quiet(true);
 	nth_set(n);
 	ret = run_call(t, fx, &args);
 	used = nth_used();
+	refused_quiet(false);
+	if (watched)
+		refused_behind(fx->g.fd, call_info[t->call].cmd, &args, ret);
 	if (used) {
 		for (i = 0; i < NR_KINDS; i++)
 			met[i] += kind_count(kinds[i]) - counts[i];
@@ -275,6 +282,10 @@ static void sweep(void *arg)
 	}
 	EXPECT(n < MOST);
 	ktap_msg("%s: %u failures", t->name, n - 1);
+	if (!call_changes(t->call) || in_part(t))
+		return;
+	ktap_msg("%llu refusals looked at", (unsigned long long)refused_seen());
+	EXPECT(refused_seen() > 0);
 }
 
 /* A guest without a region yet: this one's notifier must be made. */

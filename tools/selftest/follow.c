@@ -237,6 +237,7 @@ static void truncated(void)
 
 	scene_init(&s, MEMFD);
 	scene_prime(&s);
+	refused_watch(&s.g);
 	ASSERT(!ftruncate(s.memfd, 3 * PAGE));
 	scene_outside(&s);
 	ASSERT(!ftruncate(s.memfd, FOLLOW_LEN));
@@ -252,6 +253,7 @@ static void unmapped(void)
 
 	scene_init(&s, ANONYMOUS);
 	scene_prime(&s);
+	refused_watch(&s.g);
 	for (i = 1; i < 10; i++) {
 		ASSERT(!munmap(scene_leaves(&s), PAGE));
 		scene_outside(&s);
@@ -273,6 +275,7 @@ static void mapped_over(void)
 
 	scene_init(&s, ANONYMOUS);
 	scene_prime(&s);
+	refused_watch(&s.g);
 	ASSERT_EQ(pwrite(fd, &entry, 8, 0), 8);
 	ASSERT(!ftruncate(fd, PAGE));
 	ASSERT(mmap(scene_leaves(&s), PAGE, PROT_READ | PROT_WRITE,
@@ -294,6 +297,7 @@ static void remapped(void)
 
 	scene_init(&s, ANONYMOUS);
 	scene_prime(&s);
+	refused_watch(&s.g);
 	*(u64 *)other = (GUEST_GPA + 44 * PAGE) | X86_LEAF;
 	ASSERT(mremap(scene_leaves(&s), PAGE, PAGE,
 		      MREMAP_MAYMOVE | MREMAP_FIXED, aside) == aside);
@@ -425,6 +429,7 @@ static void protected(void)
 
 	scene_init(&s, ANONYMOUS);
 	scene_prime(&s);
+	refused_watch(&s.g);
 	ASSERT(!mprotect(scene_leaves(&s), PAGE, PROT_NONE));
 	scene_outside(&s);
 	ASSERT(!mprotect(scene_leaves(&s), PAGE, PROT_READ));

@@ -20,9 +20,13 @@
 
 int vcall(int fd, unsigned long cmd, void *arg)
 {
+	bool watched = refused_before(fd, cmd, arg);
 	int ret = ioctl(fd, cmd, arg);
 
-	return ret < 0 ? -errno : ret;
+	ret = ret < 0 ? -errno : ret;
+	if (watched)
+		refused_behind(fd, cmd, arg, ret);
+	return ret;
 }
 
 int dev_open(void)

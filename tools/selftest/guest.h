@@ -206,6 +206,30 @@ bool picture_same(const struct picture *a, const struct picture *b);
 void picture_free(struct picture *p);
 u64 checksum(const void *mem, u64 len);
 
+/*
+ * What a refused change leaves, see kunit/refused.h. From refused_watch() on it
+ * is looked at after each change by the guest's descriptor, by the thread that
+ * said so, that is refused; of a list of which a part was done, the rest is
+ * given once more, and refused with nothing done.
+ */
+void refused_watch(const struct guest *g);
+/* Memory with tables in it beside the guest's. */
+void refused_watch_memory(int fd, const void *mem, u64 len);
+/* Somebody else is at work, or calls are counted: don't look. */
+void refused_quiet(bool be_quiet);
+u64 refused_seen(void);		/* refusals that this thread looked at */
+/*
+ * Is a guest, of which a list was refused after a part of it, as its twin that
+ * was given just that part?
+ */
+void expect_refused_after(const struct guest *g, u32 space, int ret,
+			  const struct vmem_ioc_change *change,
+			  const struct guest *twin, u32 twin_space,
+			  const struct vmem_ioc_change *done);
+/* Around a call. Return: its end is to be looked at. */
+bool refused_before(int fd, unsigned long cmd, const void *arg);
+void refused_behind(int fd, unsigned long cmd, const void *arg, int ret);
+
 /* Memory cgroups: a group of our own, and what is charged to it. */
 
 bool cgroup_make(const char *name);

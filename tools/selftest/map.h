@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the two halves of the program `map` share.
+ * What the parts of the program `map` share.
  */
 #ifndef SELFTEST_MAP_H
 #define SELFTEST_MAP_H
@@ -27,6 +27,11 @@ void pool_in_owned(void);
 void pool_in_memfd(void);
 void pool_memory_lost(void);
 void view_changes(void);
+void refusal_told(void);
+void list_refused_part_4level(void);
+void list_refused_part_5level(void);
+void refused_each_4level(void);
+void refused_each_5level(void);
 
 #define MAP_POOL_CASES							\
 	CASE(list_done), CASE(list_stopped), CASE(list_atomic),		\
@@ -37,6 +42,8 @@ void view_changes(void);
 	CASE(table_named_elsewhere), CASE(table_unnamed_by_guest),	\
 	CASE(table_above_used_again), CASE(budget_exact),		\
 	CASE(pool_in_owned), CASE(pool_in_memfd),			\
-	CASE(pool_memory_lost), CASE(view_changes)
+	CASE(pool_memory_lost), CASE(view_changes),			\
+	CASE(refusal_told), CASE_FORMATS(list_refused_part),		\
+	CASE_FORMATS(refused_each)
 
 #endif

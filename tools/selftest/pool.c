@@ -15,6 +15,7 @@ void pool_guest(struct pool_guest *p, u32 format, u64 pages)
 	p->space = ASSERT_OK(space_new(p->fd, format, p->pool));
 	p->g.root = space_root(p->fd, p->space);
 	p->pages = pages;
+	refused_watch(&p->g);
 }
 
 void expect_pool(struct pool_guest *p, u64 used, u64 quarantined)
