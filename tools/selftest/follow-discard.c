@@ -35,7 +35,8 @@ struct discarders {
 
 /*
  * Touching makes the tables of the host. They stay, so that nearly all the time
- * goes by in discarding what they map, though it is nothing any more.
+ * goes by in discarding what they map, though it is nothing any more. What is
+ * written is no entry that is present.
  */
 static void *discard(void *arg)
 {
@@ -48,7 +49,7 @@ static void *discard(void *arg)
 		mem += i * d->len + (i < d->nr / 2 ? 0 : d->room);
 
 	for (at = 0; at < d->len; at += STEP)
-		*(volatile u8 *)(mem + at) = 1;
+		*(volatile u8 *)(mem + at) = 0;
 	while (!__atomic_load_n(&d->stop, __ATOMIC_RELAXED)) {
 		EXPECT(!madvise(mem, d->len, MADV_DONTNEED));
 		__atomic_fetch_add(&d->done, 1, __ATOMIC_RELAXED);
@@ -204,8 +205,8 @@ void discard_same(void)
 		for (k = 0; k < 8; k++) {
 			scene_fill(&s, i + k);
 			ASSERT_OK(translate(s.g.fd, s.space, 0, &result));
-			EXPECT(result.status == VMEM_IOC_OK ||
-			       result.status == VMEM_IOC_NOT_PRESENT);
+			if (result.status != VMEM_IOC_OK)
+				EXPECT_EQ(result.status, VMEM_IOC_NOT_PRESENT);
 		}
 		discard_end(&d);
 		beside += d.done;
