@@ -160,6 +160,30 @@ u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 	return table;
 }
 
+void bench_use_up(struct bench *b, u32 nr)
+{
+	u64 parent = bench_outside(b);
+
+	for (; nr; nr--) {
+		model_take(&b->model, 0, parent, nr);
+		KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
+		guest_take(&b->guest, 0, vmem_table(parent), nr);
+	}
+}
+
+void bench_hold(struct bench *b, u32 nr)
+{
+	KUNIT_ASSERT_EQ(b->test, 0, vmem_pool_reserve(&b->guest.pool,
+						      &b->guest.held, nr, 0));
+	model_hold(&b->model, nr);
+}
+
+void bench_unhold(struct bench *b)
+{
+	vmem_pool_unreserve(&b->guest.pool, &b->guest.held);
+	model_unhold(&b->model);
+}
+
 void bench_add_link(struct bench *b, unsigned int level, u64 from,
 		    unsigned int from_slot, u64 parent, unsigned int slot)
 {

@@ -170,6 +170,11 @@ void bench_put(struct bench *b, u64 root, u64 va, unsigned int level, u64 entry)
 /* A table of ours, linked. */
 u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 	       unsigned int slot);
+/* So many free pages are in use for good, by tables that nothing here meets. */
+void bench_use_up(struct bench *b, u32 nr);
+/* Another call sets so many aside, and gives all of them back. */
+void bench_hold(struct bench *b, u32 nr);
+void bench_unhold(struct bench *b);
 /* One more link of the table of ours of @level that @slot of @from names. */
 void bench_add_link(struct bench *b, unsigned int level, u64 from,
 		    unsigned int from_slot, u64 parent, unsigned int slot);

@@ -191,6 +191,8 @@ static bool same_page(struct bench *b, u32 i)
 	case MODEL_WAITS:
 		return page->state == VMEM_POOL_QUARANTINED &&
 		       page->generation == table->generation;
+	case MODEL_HELD:
+		return page->state == VMEM_POOL_RESERVED;
 	case MODEL_USED:
 		break;
 	}
@@ -257,7 +259,7 @@ void bench_check_same(struct bench *b, const char *after)
 	if (pool->nr_free != model_count(&b->model, MODEL_FREE) ||
 	    pool->nr_used != model_count(&b->model, MODEL_USED) ||
 	    pool->nr_quarantined != model_count(&b->model, MODEL_WAITS) ||
-	    pool->nr_reserved) {
+	    pool->nr_reserved != model_count(&b->model, MODEL_HELD)) {
 		b->differs = true;
 		KUNIT_FAIL(b->test, "%s: %u free, %u used, %u quarantined, %u reserved",
 			   after, pool->nr_free, pool->nr_used,

@@ -80,6 +80,7 @@ void guest_reset(struct guest *guest)
 		       &guest->store, guest->pool_storage);
 	guest->pool.generation = 1;
 	vmem_reservation_init(&guest->reservation);
+	vmem_reservation_init(&guest->held);
 	guest_calm(guest);
 }
 

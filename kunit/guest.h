@@ -61,6 +61,7 @@ struct guest_range {
  * @pause_one_in: and so on
  * @gone:	this table is always absent
  * @others:	and this one is of another pool
+ * @held:	what another call has set aside
  * @lent:	of @links, records that were lent
  * @lend_most:	and will be
  * @movable:	frozen tables may move
@@ -76,6 +77,7 @@ struct guest {
 	struct vmem_pool pool;
 	struct vmem_pool_range pool_range;
 	struct vmem_reservation reservation;
+	struct vmem_reservation held;
 	struct vmem_link_store store;
 	struct vmem_link root_links[NR_ROOT_LINKS];
 	struct vmem_link *links;

@@ -568,22 +568,23 @@ static void link_pool_empty(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	struct bench_link link = link_of(0, bench_upper(b));
-	u32 left, need = bench_top(b) - 1;
-	struct vmem_reservation hog;
+	u32 i, left, need = bench_top(b) - 1;
 	int ret;
 
-	for (left = 0; left <= need; left++) {
+	for (i = 0; i < 2 * (need + 1); i++) {
+		left = i / 2;
 		link_begin(b, 0);
 		bench_use(b, 1);
-		vmem_reservation_init(&hog);
-		KUNIT_ASSERT_EQ(test, 0,
-				vmem_pool_reserve(&b->guest.pool, &hog,
-						  b->guest.pool.nr_free - left, 0));
-		ret = bench_run_link(b, &link, 0, U64_MAX);
-		KUNIT_EXPECT_EQ(test, ret, left < need ? -ENOSPC : 0);
-		vmem_pool_unreserve(&b->guest.pool, &hog);
-		if (left < need)
-			bench_check_same(b, "no table left");
+		if (i & 1)
+			bench_hold(b, b->guest.pool.nr_free - left);
+		else
+			bench_use_up(b, b->guest.pool.nr_free - left);
+		ret = bench_link(b, &link, 0);
+		KUNIT_EXPECT_EQ(test, ret, left == need ? 0 :
+				i & 1 ? -EBUSY : -ENOSPC);
+		bench_unhold(b);
+		if (ret == -EBUSY)
+			KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
 	}
 }
 

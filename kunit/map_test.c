@@ -357,28 +357,31 @@ static void map_shared_root(struct kunit *test)
 static void map_pool_empty(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
-	struct vmem_reservation hog;
-	u32 left, need = 2 * (b->rules->levels - 1);
+	u32 i, left, need = 2 * (b->rules->levels - 1), others;
 	struct vmem_mapping list[2] = {
 		bench_basic(0, 0, bench_page(b), RWX),
 		bench_basic(bench_upper(b), 0, bench_page(b), RWX),
 	};
 	int ret;
 
-	for (left = 0; left <= need; left++) {
+	for (i = 0; i < 2 * (need + 1); i++) {
+		left = i / 2;
+		others = POOL_TABLES - 1 - left;
 		bench_reset(b);
-		vmem_reservation_init(&hog);
-		KUNIT_ASSERT_EQ(test, 0,
-				vmem_pool_reserve(&b->guest.pool, &hog,
-						  POOL_TABLES - 1 - left, 0));
-		ret = bench_run(b, list, 2, VMEM_CHANGE_ATOMIC, U64_MAX);
-		KUNIT_EXPECT_EQ(test, ret, left < need ? -ENOSPC : 0);
-		KUNIT_EXPECT_EQ(test, nr_used(b), left < need ? 1 : 1 + need);
+		if (i & 1)
+			bench_hold(b, others);
+		else
+			bench_use_up(b, others);
+		ret = bench_change(b, list, 2, VMEM_CHANGE_ATOMIC);
+		KUNIT_EXPECT_EQ(test, ret, left == need ? 0 :
+				i & 1 ? -EBUSY : -ENOSPC);
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_free,
 				left < need ? left : 0);
-		vmem_pool_unreserve(&b->guest.pool, &hog);
-		if (left < need)
-			bench_check_same(b, "no table left");
+		/* called again, when the other one is through */
+		bench_unhold(b);
+		if (ret == -EBUSY)
+			KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2,
+							VMEM_CHANGE_ATOMIC));
 	}
 }
 

@@ -141,6 +141,7 @@ enum model_state {
 	MODEL_FREE,
 	MODEL_USED,
 	MODEL_WAITS,		/* in quarantine */
+	MODEL_HELD,		/* another call has set it aside */
 };
 
 struct model_table {
@@ -255,6 +256,9 @@ bool model_aliased(struct model *model, u32 flags);
 u64 model_take(struct model *model, unsigned int level, u64 parent,
 	       unsigned int slot);
 u32 model_count(const struct model *model, enum model_state state);
+/* Another call sets the lowest free ones aside, and gives all of them back. */
+void model_hold(struct model *model, u32 nr);
+void model_unhold(struct model *model);
 void model_flushed(struct model *model, u64 generation);
 /* A page of the pool, NULL when it is none. */
 struct model_table *model_page(struct model *model, u64 table);

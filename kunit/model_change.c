@@ -311,15 +311,18 @@ void model_begin(struct model *model)
 int model_reserve(struct model *model)
 {
 	const struct model_needs *needs = &model->needs;
-	u32 nr_free = model_count(model, MODEL_FREE);
+	u32 nr = model_count(model, MODEL_FREE);
 
 	model->checking = false;
-	if (!needs->many && needs->nr <= nr_free)
+	if (needs->many)
+		return -ENOSPC;
+	if (needs->nr <= nr)
 		return 0;
-	if (!needs->many &&
-	    needs->nr <= nr_free + model_count(model, MODEL_WAITS))
+	nr += model_count(model, MODEL_WAITS);
+	if (needs->nr <= nr)
 		return -EAGAIN;
-	return -ENOSPC;
+	nr += model_count(model, MODEL_HELD);
+	return needs->nr <= nr ? -EBUSY : -ENOSPC;
 }
 
 /*

@@ -47,6 +47,28 @@ u32 model_count(const struct model *model, enum model_state state)
 	return nr;
 }
 
+void model_hold(struct model *model, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; nr; i++) {
+		if (model->kept.tables[i].state != MODEL_FREE)
+			continue;
+		model->kept.tables[i].state = MODEL_HELD;
+		model->touched = max(model->touched, i + 1);
+		nr--;
+	}
+}
+
+void model_unhold(struct model *model)
+{
+	u32 i;
+
+	for (i = 0; i < model->touched; i++)
+		if (model->kept.tables[i].state == MODEL_HELD)
+			model->kept.tables[i].state = MODEL_FREE;
+}
+
 void model_flushed(struct model *model, u64 generation)
 {
 	struct model_table *tables = model->kept.tables;

@@ -373,28 +373,25 @@ static void move_refused(struct kunit *test)
 static void move_pool_empty(struct kunit *test)
 {
 	struct bench *b = begin(test);
-	u32 left, need = b->rules->levels + bench_top(b);
+	u32 i, left, need = b->rules->levels + bench_top(b);
 	struct vmem_mapping list[2] = {
 		bench_basic(0, 0, bench_page(b), RWX),
 		bench_basic(bench_upper(b), 0, bench_page(b), RWX),
 	};
-	struct vmem_reservation hog;
 	int ret;
 
-	for (left = 0; left <= need; left++) {
+	for (i = 0; i < 2 * (need + 1); i++) {
+		left = i / 2;
 		reset(b);
 		put_frozen(b, bench_top(b), 0);
-		vmem_reservation_init(&hog);
-		KUNIT_ASSERT_EQ(test, 0,
-				vmem_pool_reserve(&b->guest.pool, &hog,
-						  POOL_TABLES - left, 0));
-		ret = bench_run(b, list, 2, VMEM_CHANGE_ATOMIC, U64_MAX);
-		KUNIT_EXPECT_EQ(test, ret, left < need ? -ENOSPC : 0);
-		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used,
-				left < need ? 0 : need);
-		vmem_pool_unreserve(&b->guest.pool, &hog);
-		if (left < need)
-			bench_check_same(b, "no table left");
+		if (i & 1)
+			bench_hold(b, POOL_TABLES - left);
+		else
+			bench_use_up(b, POOL_TABLES - left);
+		ret = bench_change(b, list, 2, VMEM_CHANGE_ATOMIC);
+		KUNIT_EXPECT_EQ(test, ret, left == need ? 0 :
+				i & 1 ? -EBUSY : -ENOSPC);
+		bench_unhold(b);
 	}
 }
 
@@ -404,7 +401,6 @@ static void move_pool_empty_for_less(struct kunit *test)
 	struct bench *b = begin(test);
 	u64 page = bench_page(b), last = bench_last_index(b) * page;
 	struct vmem_mapping kinds[2];
-	struct vmem_reservation hog;
 	u32 left, i;
 	int ret;
 
@@ -417,16 +413,11 @@ static void move_pool_empty_for_less(struct kunit *test)
 			put_frozen(b, bench_top(b), 0);
 			bench_write(b, bench_path(b, bench_root(b), 0, 0), 0,
 				    bench_leaf(b, bench_data(b, 8)));
-			vmem_reservation_init(&hog);
-			KUNIT_ASSERT_EQ(test, 0,
-					vmem_pool_reserve(&b->guest.pool, &hog,
-							  POOL_TABLES - left, 0));
-			ret = bench_run(b, &kinds[i], 1, 0, U64_MAX);
+			bench_hold(b, POOL_TABLES - left);
+			ret = bench_change(b, &kinds[i], 1, 0);
 			KUNIT_EXPECT_EQ(test, ret, left < b->rules->levels ?
-					-ENOSPC : 0);
-			vmem_pool_unreserve(&b->guest.pool, &hog);
-			if (ret)
-				bench_check_same(b, "no table left to move to");
+					-EBUSY : 0);
+			bench_unhold(b);
 		}
 	}
 }

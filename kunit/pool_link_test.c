@@ -71,7 +71,7 @@ static void reserve_links(struct kunit *test)
 			vmem_pool_reserve(&f->pool, &f->other, 0, 1));
 	/* for want of pages no record is taken */
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES, 0));
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES + 1, 0));
 	KUNIT_EXPECT_FALSE(test, vmem_pool_unreserve(&f->pool, &f->res));
 	KUNIT_EXPECT_EQ(test, f->store.nr, 3);
 }

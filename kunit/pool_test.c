@@ -81,9 +81,16 @@ static void reserve_too_many(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 3, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2, 0));
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES + 1, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
 			vmem_pool_reserve(&f->pool, &f->res, U64_MAX, 0));
+	/* the others' pages would do, but not its own once more */
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES, 0));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2, 0));
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1, 0));
 	pool_expect(test, f, NR_PAGES - 3, 3, 0, 0);
 	KUNIT_EXPECT_EQ(test, 0,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 3, 0));
@@ -94,7 +101,7 @@ static void reserve_too_many(struct kunit *test)
 	pool_expect(test, f, NR_PAGES, 0, 0, 0);
 }
 
-/* -EAGAIN if the quarantine would do, -ENOSPC if not even that */
+/* -EAGAIN if the quarantine would do, -EBUSY with what others hold, else -ENOSPC */
 static void reserve_quarantined(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
@@ -118,6 +125,17 @@ static void reserve_quarantined(struct kunit *test)
 	vmem_pool_flushed(&f->pool, 6);
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
 			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+	/* what others hold is asked for behind it */
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->other, 2, 0));
+	KUNIT_EXPECT_EQ(test, -EAGAIN,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 2, 0));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 1, 0));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1, 0));
+	vmem_pool_unreserve(&f->pool, &f->other);
 	vmem_pool_flushed(&f->pool, 7);
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
 }

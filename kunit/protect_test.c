@@ -684,7 +684,7 @@ static void protect_races_with_a_vcpu(struct kunit *test)
 	}
 	guest_write(&b->guest, race.table, 0, leaf);
 	race.times = U32_MAX;
-	KUNIT_EXPECT_EQ(test, -EEXIST, bench_run(b, &m, 1, 0, U64_MAX));
+	KUNIT_EXPECT_EQ(test, -EBUSY, bench_run(b, &m, 1, 0, U64_MAX));
 	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
 	KUNIT_EXPECT_EQ(test, leaf & ~X86_64_D,
 			guest_read(&b->guest, race.table, 0) & ~X86_64_D);

@@ -171,7 +171,11 @@ static void change(struct bench *b)
 		nr = 1 + below(b, LIST_MAX);
 	for (i = 0; i < nr; i++)
 		list[i] = some_mapping(b);
+	/* another call is under way, now and then */
+	if (below(b, 8) == 0)
+		bench_hold(b, below(b, b->guest.pool.nr_free + 1));
 	bench_change(b, list, nr, flags);
+	bench_unhold(b);
 }
 
 static void link(struct bench *b)

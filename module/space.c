@@ -403,7 +403,7 @@ static int vmem_space_init(struct vmem_space_object *space,
  *
  * Context: takes the guest's lock; may wait for a page of the pool.
  * Return: 0, -EOPNOTSUPP, -EINVAL, -EOVERFLOW, -E2BIG, -ENOENT, -ENXIO,
- * -EROFS, -EIO, -EMLINK, -ENOSPC, -EAGAIN, -ENOMEM, -EINTR.
+ * -EROFS, -EIO, -EMLINK, -ENOSPC, -EAGAIN, -EBUSY, -ENOMEM, -EINTR.
  */
 int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 {

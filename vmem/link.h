@@ -126,7 +126,7 @@ static __always_inline int vmem_link_entry(const struct vmem_env *e,
 	if (!vmem_change_entry(change, host, slot, place->entry,
 			       e->fmt->make_table(e->facts, table,
 						  vmem_place_perms(place, level))))
-		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EEXIST;
+		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
 	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush_all(change);
 	if (mine) {

@@ -392,7 +392,7 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 	}
 	if (place->apply)
 		return place->tries++ < VMEM_LINK_TRIES ?
-		       vmem_map_table(e, change, place) : -EEXIST;
+		       vmem_map_table(e, change, place) : -EBUSY;
 
 	ret = place->kind == VMEM_KIND_LINK ?
 	      vmem_link_find(e, change, place, &target) : 0;
@@ -461,7 +461,7 @@ static __always_inline int vmem_unmap_clear(const struct vmem_env *e,
 		return ret;
 	if (!vmem_change_entry(change, place->path.host[place->level], slot,
 			       place->entry, 0))
-		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EEXIST;
+		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
 	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush(change, place, place->va & ~mask,
 				  place->va | mask);
@@ -556,7 +556,7 @@ static __always_inline int vmem_unmap_table(const struct vmem_env *e,
 		return 0;
 	}
 	/* one of ours may stay, empty; what a frozen one maps may not */
-	return place->drop ? -EEXIST : 0;
+	return place->drop ? -EBUSY : 0;
 }
 
 /*

@@ -19,7 +19,7 @@
 
 #include "cursor.h"
 
-/* Exchanges with an entry that a vCPU keeps changing, before it is left. */
+/* Exchanges with an entry that a vCPU keeps changing, before it is left: EBUSY. */
 #define VMEM_LINK_TRIES		16
 
 /* What is to be done about an entry, beside 0: it is done, and -errno. */
@@ -131,7 +131,7 @@ vmem_change_entry(struct vmem_change *change, vmem_pte_t *host,
 static __always_inline int vmem_change_recount(struct vmem_change *change)
 {
 	if (++change->recounts > VMEM_LINK_TRIES)
-		return -EEXIST;
+		return -EBUSY;
 	vmem_change_recheck(change);
 	return VMEM_PAUSE;
 }

@@ -257,7 +257,8 @@ struct vmem_table_read_ops {
  *		VMEM_FOREIGN, *@links tells how many it has.
  * @reserve:	see that this call has @nr tables and @links records of links set
  *		aside: 0; VMEM_PAUSE: ask again; VMEM_LINKS: lend @links records;
- *		-ENOSPC; -EAGAIN (it would have, were the quarantine flushed)
+ *		-EAGAIN: it would have, were the quarantine flushed; -EBUSY: had
+ *		other calls none set aside; -ENOSPC
  * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
  * @take:	the first table set aside is now in use at @level, with its first
  *		link: @slot of @parent

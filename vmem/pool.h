@@ -437,18 +437,23 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
  *
  * Return: 0; VMEM_PAUSE: call again; VMEM_LINKS: call again when as many
  * records were lent as it needs; -EAGAIN: there would be enough if the
- * quarantine were flushed; -ENOSPC. With an errno nothing changed.
+ * quarantine were flushed; -EBUSY: if other calls gave back besides what they
+ * have set aside; -ENOSPC. With an errno nothing changed.
  */
 static inline int vmem_pool_reserve(struct vmem_pool *pool,
 				    struct vmem_reservation *res, u64 nr,
 				    u64 links)
 {
-	u64 more = nr > res->nr ? nr - res->nr : 0, step;
+	u64 more = nr > res->nr ? nr - res->nr : 0, step, others;
 	u32 page;
 
-	if (more > pool->nr_free)
-		return more - pool->nr_free <= pool->nr_quarantined ?
-		       -EAGAIN : -ENOSPC;
+	if (more > pool->nr_free) {
+		more -= pool->nr_free;
+		others = pool->nr_reserved - res->nr;
+		if (more <= pool->nr_quarantined)
+			return -EAGAIN;
+		return more - pool->nr_quarantined <= others ? -EBUSY : -ENOSPC;
+	}
 	if (links > res->links) {
 		if (links - res->links > pool->store->nr)
 			return VMEM_LINKS;

@@ -27,7 +27,7 @@ static __always_inline u64 vmem_protect_entry(const struct vmem_env *e,
 /*
  * Protect, pass 2: an entry of the table in hand, which was @entry a while ago.
  * A and D, which a vCPU may set meanwhile, aren't lost. Return: 1: it was changed;
- * 0: it is as asked; -EEXIST.
+ * 0: it is as asked; -EBUSY.
  */
 static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
 					     struct vmem_change *change,
@@ -45,7 +45,7 @@ static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
 		if (vmem_change_entry(change, host, i, entry, new))
 			return 1;
 	}
-	return -EEXIST;
+	return -EBUSY;
 }
 
 /*

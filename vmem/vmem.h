@@ -676,9 +676,10 @@ static __always_inline void vmem_void(void)
  * page of ours), -ENOENT (no table to link to),
  * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a
  * table with more than one link; a table with VMEM_LINKS_MAX links), -ENXIO (a
- * table outside), -EROFS, -E2BIG (over the budget), -ENOSPC, -EAGAIN. The same
- * errnos from the second pass when tables were changed by others: then what is
- * done stays.
+ * table outside), -EROFS, -E2BIG (over the budget), -ENOSPC, -EAGAIN (what
+ * lacks is in quarantine), -EBUSY (other calls have it set aside). The same
+ * errnos from the second pass when tables were changed by others, -EBUSY where a
+ * vCPU doesn't cease to: then what is done stays.
  */
 static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,

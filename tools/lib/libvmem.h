@@ -218,7 +218,8 @@ int vmem_pool_stat(struct vmem_guest *guest, struct vmem_ioc_pool_stat *arg);
  * -EROFS: NEW, and the pool's memory can't be written; -EIO: it is poisoned;
  * -EOPNOTSUPP: unknown format or flag; -ENOENT, -EINVAL: the pool; -EMLINK: the
  * root has all the links that it may have; -E2BIG: too many spaces; -ENOSPC,
- * -EAGAIN: NEW, and the pool has no table; -ENOMEM; -E2BIG, -EFAULT, -EACCES.
+ * -EAGAIN, -EBUSY: NEW, and the pool has no table, as vmem_space_map(); -ENOMEM;
+ * -E2BIG, -EFAULT, -EACCES.
  */
 int vmem_space_create(struct vmem_guest *guest,
 		      struct vmem_ioc_space_create *arg);
@@ -251,7 +252,8 @@ int vmem_space_get(struct vmem_guest *guest, struct vmem_ioc_space_get *arg);
  * guest itself named a page of a pool; -ERANGE: part of a larger leaf; -EMLINK:
  * below a table with more than one link; -ENXIO: a table in no region;
  * -EROFS: in a frozen one; -ENOSPC; -EAGAIN: call it again after
- * vmem_guest_flushed(); -E2BIG: over the budget, or too many mappings;
+ * vmem_guest_flushed(); -EBUSY: other calls, or a vCPU, are in the way, call it
+ * again; -E2BIG: over the budget, or too many mappings;
  * -EOPNOTSUPP: the format, or this version, can't; -ENOMEM; -EIO, -EINTR,
  * -EFAULT, -EACCES.
  */

@@ -27,8 +27,8 @@ struct cell {
 #define CELL_READ_VIEW	(1 << 1) /* by a descriptor that may only read */
 #define CELL_BLIND_VIEW	(1 << 2) /* by a descriptor without a right */
 
-extern const struct cell cells[], change_cells[], odd_cells[];
-extern const size_t nr_cells, nr_change_cells, nr_odd_cells;
+extern const struct cell cells[], change_cells[], odd_cells[], busy_cells[];
+extern const size_t nr_cells, nr_change_cells, nr_odd_cells, nr_busy_cells;
 
 #define NO_ID		0xfffffff0U
 #define NON_CANONICAL	0x800000000000ULL

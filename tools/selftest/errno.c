@@ -56,13 +56,13 @@ static const struct row matrix[] = {
 	{ REGION_SET,	"n x x x a x x g w x m m m p p y d d g x k" },
 	{ POOL_CREATE,	"n x x x x x x x x h x m m p p f d d g x k" },
 	{ POOL_STAT,	"n x x x a x x g w x m m m p p y d d g u k" },
-	{ SPACE_CREATE,	"n x x x x x x x x x m m x x x f d d x u k" },
+	{ SPACE_CREATE,	"n x x x x x x x x x m m x x x f d d x x k" },
 	{ SPACE_GET,	"n x x x a x x g w x m m m p p y d d g u k" },
-	{ MAP,		"n x x x x x x x x x x x x x x f d d x u k" },
-	{ UNMAP,	"n x x x x x x x x x x x x x x f d d x u k" },
-	{ PROTECT,	"n x x x x x x x x x x x x x x f d d x u k" },
+	{ MAP,		"n x x x x x x x x x x x x x x f d d x x k" },
+	{ UNMAP,	"n x x x x x x x x x x x x x x f d d x x k" },
+	{ PROTECT,	"n x x x x x x x x x x x x x x f d d x x k" },
 	{ PROMOTE,	"n x x x i x x i i i i i i i i i i i i i i" },
-	{ LINK,		"n x x x x x x x x x x x x x x f d d x u k" },
+	{ LINK,		"n x x x x x x x x x x x x x x f d d x x k" },
 	{ TRANSLATE,	"n x x x a x x s w x m m m p p f d d s u k" },
 	{ WALK_CREATE,	"n x x x a x x s w x m m m p p f x x s u k" },
 	{ FLUSHED,	"n x x x a x x g w h m m m p p y d d g u k" },
@@ -94,7 +94,10 @@ static const struct cell *cell_nth(size_t n)
 	if (n < nr_change_cells)
 		return &change_cells[n];
 	n -= nr_change_cells;
-	return n < nr_odd_cells ? &odd_cells[n] : NULL;
+	if (n < nr_odd_cells)
+		return &odd_cells[n];
+	n -= nr_odd_cells;
+	return n < nr_busy_cells ? &busy_cells[n] : NULL;
 }
 
 static bool has_case(enum call call, int err)

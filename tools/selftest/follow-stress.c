@@ -92,7 +92,8 @@ static void *beside_map(void *arg)
 {
 	/* Its tables are thrown away under it: whatever it finds then. */
 	static const int errs[] = {
-		0, ENXIO, EROFS, EEXIST, ERANGE, ENOSPC, EAGAIN, EMLINK,
+		0, ENXIO, EROFS, EEXIST, ERANGE, ENOSPC, EAGAIN, EBUSY,
+		EMLINK,
 	};
 	struct vmem_ioc_change change;
 	struct beside *b = arg;

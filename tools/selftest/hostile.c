@@ -418,8 +418,8 @@ static int random_change(int fd, u32 space, u32 format, u64 va, u64 *seed,
 static void changes(u32 format)
 {
 	static const int errs[] = {
-		0, EEXIST, ERANGE, EMLINK, ENXIO, ENOSPC, EAGAIN, E2BIG, EINVAL,
-		ENOENT,
+		0, EEXIST, ERANGE, EMLINK, ENXIO, ENOSPC, EAGAIN, EBUSY, E2BIG,
+		EINVAL, ENOENT,
 	};
 	u64 seed = seed_pick(), sum, va, generation = 0;
 	struct vmem_ioc_pool_stat stat;

@@ -68,7 +68,7 @@ static bool documented(int ret)
 {
 	static const int errnos[] = {
 		EINVAL, E2BIG, EOVERFLOW, ENXIO, EROFS, ENOENT, EEXIST, ERANGE,
-		EMLINK, ENOSPC, EAGAIN,
+		EMLINK, ENOSPC, EAGAIN, EBUSY,
 	};
 	size_t i;
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * EBUSY of changing calls: the pool has what they need, but another call has set
+ * it aside. That one waits for memory that doesn't come.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "errno-cells.h"
+#include "ktap.h"
+#include "uffd.h"
+
+/*
+ * A mapping of @space, of the pool at FX_TINY, which takes three tables and hangs
+ * where it reaches the first of them. Return: who makes it.
+ */
+static pid_t hold(struct fixture *fx, u32 space)
+{
+	pid_t pid = fork();
+
+	ASSERT(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		map_one(fx->g.fd, space, FX_VA_FREE + GIB, FX_DATA, PAGE, R, 0,
+			NULL);
+		_exit(3);
+	}
+	ASSERT(wait_until(task_sleeps_at, &pid));
+	return pid;
+}
+
+/* Refused while @space is being mapped, and not when called again after that. */
+static void busy(struct fixture *fx, enum call call, struct args *args,
+		 u32 pool, u32 space)
+{
+	struct vmem_ioc_pool_stat stat;
+	int uffd, status;
+	u64 len;
+	u8 *mem;
+	pid_t pid;
+
+	ASSERT_OK(pool_stat(fx->g.fd, pool, &stat));
+	mem = tiny_host(fx) + stat.out_used * PAGE;
+	len = stat.out_free * PAGE;
+	uffd = uffd_register(mem, len);
+	/* a large page may be there */
+	ASSERT(!madvise(mem, len, MADV_DONTNEED));
+	pid = hold(fx, space);
+	ASSERT_OK(pool_stat(fx->g.fd, pool, &stat));
+	ASSERT_EQ(stat.out_reserved, 3);
+	without_memory(fx, call, args, EBUSY);
+
+	kill(pid, SIGKILL);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	close(uffd);
+	EXPECT_ERR(call_by(fx->g.fd, call, args), 0);
+}
+
+static u32 space_in(struct fixture *fx, u32 pool)
+{
+	return ASSERT_OK(space_new(fx->g.fd, FMT4, pool));
+}
+
+static void space_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 1 + 3);
+
+	args->flags = VMEM_IOC_SPACE_NEW;
+	args->space_create.root = 0;
+	args->space_create.pool = pool;
+	busy(fx, SPACE_CREATE, args, pool, space_in(fx, pool));
+}
+
+static void map_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 2 + 3);
+
+	args->map.space = space_in(fx, pool);
+	busy(fx, MAP, args, pool, space_in(fx, pool));
+}
+
+/* One that is free and the three aren't too few for the four that move. */
+static u32 movable(struct fixture *fx, u32 pool)
+{
+	return ASSERT_OK(space_movable(fx->g.fd, FMT4, pool, FX_MOVABLE));
+}
+
+static void unmap_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 1 + 1 + 3);
+
+	args->unmap.space = movable(fx, pool);
+	busy(fx, UNMAP, args, pool, space_in(fx, pool));
+}
+
+static void protect_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 1 + 1 + 3);
+
+	args->protect.space = movable(fx, pool);
+	busy(fx, PROTECT, args, pool, space_in(fx, pool));
+}
+
+static void link_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 4 + 3);
+
+	args->link.owner = args->link.space = space_in(fx, pool);
+	ASSERT_OK(map_one(fx->g.fd, args->link.owner, FX_VA, FX_DATA, PAGE,
+			  R | W, 0, NULL));
+	busy(fx, LINK, args, pool, args->link.space);
+}
+
+const struct cell busy_cells[] = {
+#define C(call, fn)	{ call, EBUSY, #fn, fn, CELL_RUNS }
+	C(SPACE_CREATE, space_held),
+	C(MAP, map_held),
+	C(UNMAP, unmap_held),
+	C(PROTECT, protect_held),
+	C(LINK, link_held),
+};
+
+const size_t nr_busy_cells = ARRAY_SIZE(busy_cells);
