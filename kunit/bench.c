@@ -110,11 +110,20 @@ void bench_share_root(struct bench *b, u32 nr, u32 other)
 	bench_set_root(b, nr, root);
 }
 
+/* A table is set aside. */
+static void reserve_one(struct bench *b)
+{
+	u64 lacking;
+
+	KUNIT_ASSERT_EQ(b->test, 0,
+			guest_reserve(&b->guest, 1, 0, &lacking));
+}
+
 void bench_new_space(struct bench *b, u32 nr)
 {
 	u64 root;
 
-	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
+	reserve_one(b);
 	bench_set_root(b, nr, vmem_table_gpa(guest_reserved(&b->guest, 0)));
 	vmem_pool_take_root(&b->guest.pool, &b->guest.reservation, bench_top(b),
 			    &b->guest.root_links[nr]);
@@ -154,7 +163,7 @@ u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 {
 	u64 table = model_take(&b->model, level, parent, slot);
 
-	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
+	reserve_one(b);
 	guest_take(&b->guest, level, vmem_table(parent), slot);
 	bench_write(b, parent, slot, bench_table_entry(b, table));
 	return table;
@@ -166,7 +175,7 @@ void bench_use_up(struct bench *b, u32 nr)
 
 	for (; nr; nr--) {
 		model_take(&b->model, 0, parent, nr);
-		KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
+		reserve_one(b);
 		guest_take(&b->guest, 0, vmem_table(parent), nr);
 	}
 }
@@ -189,9 +198,10 @@ void bench_add_link(struct bench *b, unsigned int level, u64 from,
 {
 	u64 entry = bench_read(b, from, from_slot);
 	struct decoded decoded;
+	u64 lacking;
 
 	b->rules->decode(&b->model.cpu, entry, level + 1, &decoded);
-	while (guest_reserve(&b->guest, 0, 1))
+	while (guest_reserve(&b->guest, 0, 1, &lacking))
 		;
 	guest_share(&b->guest, vmem_table(decoded.gpa), vmem_table(parent), slot);
 	model_add_link(&b->model, decoded.gpa, parent, slot);

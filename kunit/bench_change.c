@@ -309,6 +309,15 @@ static void check_result(struct bench *b, int ret)
 			   change->changes, expected->ret, expected->done,
 			   expected->pages, expected->flush, expected->changes);
 	}
+	if (change->overwritten != expected->overwritten ||
+	    change->lost_dirty != expected->lost_dirty ||
+	    (expected->lacking_known && change->lacking != expected->lacking)) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d overwritten %llu lost_dirty %llu lacking %llu, expected %llu %llu %llu",
+			   ret, change->overwritten, change->lost_dirty,
+			   change->lacking, expected->overwritten,
+			   expected->lost_dirty, expected->lacking);
+	}
 	if (ret && ret == expected->ret && expected->at_known &&
 	    (change->at_va != expected->at_va ||
 	     change->at_level != expected->at_level)) {

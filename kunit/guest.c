@@ -229,11 +229,12 @@ enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 }
 
 /* Records are lent one at a time, as long as there are some. */
-int guest_reserve(void *ctx, u64 nr, u64 links)
+int guest_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
 {
 	struct guest *guest = ctx;
 	int ret;
 
+	*lacking = vmem_pool_lacking(&guest->pool, &guest->reservation, nr);
 	ret = vmem_pool_reserve(&guest->pool, &guest->reservation, nr, links);
 	if (ret == VMEM_LINKS) {
 		if (guest->lent == guest->lend_most)

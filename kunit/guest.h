@@ -128,7 +128,7 @@ bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
 bool guest_pause(void *ctx, unsigned int nr);
 enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 			    vmem_table_t parent, unsigned int slot, u32 *links);
-int guest_reserve(void *ctx, u64 nr, u64 links);
+int guest_reserve(void *ctx, u64 nr, u64 links, u64 *lacking);
 vmem_table_t guest_reserved(void *ctx, u64 n);
 void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
 		unsigned int slot);

@@ -220,6 +220,10 @@ struct model_result {
 	u64 flush_first;
 	u64 flush_last;
 	u32 changes;
+	u64 overwritten;
+	u64 lacking;
+	bool lacking_known;
+	u64 lost_dirty;
 	u64 at_va;
 	unsigned int at_level;
 	bool at_known;
@@ -322,7 +326,10 @@ int model_check_path(const struct model *model, const struct vmem_mapping *m,
 		     unsigned int lowest);
 
 void model_begin(struct model *model);
-int model_reserve(struct model *model);
+int model_reserve(struct model *model, struct model_result *result);
+/* An entry that is no table's is written over: with a table, a leaf @attrs below it. */
+void model_over(struct model *model, u64 table, unsigned int level,
+		unsigned int index, u32 attrs, struct model_result *result);
 /* @replaced: the level of a table that a link is to replace, if there is one */
 int model_check_unmap(struct model *model, const struct vmem_mapping *m,
 		      unsigned int replaced, struct model_result *result);

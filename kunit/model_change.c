@@ -229,6 +229,21 @@ static int check_page(struct model *model, const struct vmem_mapping *m,
 	}
 }
 
+void model_over(struct model *model, u64 table, unsigned int level,
+		unsigned int index, u32 attrs, struct model_result *result)
+{
+	struct decoded decoded;
+
+	model_read_entry(model, table, level, index, &decoded);
+	if (decoded.kind == IS_HOLE &&
+	    guest_read(&model->guest, table, index))
+		result->overwritten++;
+	if (decoded.kind == IS_LEAF && model->rules->shadow(&model->cpu) &&
+	    attrs && !(attrs & VMEM_W) && decoded.attrs & VMEM_W &&
+	    decoded.attrs & VMEM_D)
+		result->lost_dirty++;
+}
+
 static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 		     struct model_result *result)
 {
@@ -250,6 +265,8 @@ static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 			model_flush(model, &path, level, va,
 				    level ? entry_span(model->rules, level) : page,
 				    result);
+		model_over(model, path.table[level], level, index,
+			   leaf_attrs(m), result);
 		if (!level)
 			break;
 		table = model_take(model, level - 1, path.table[level], index);
@@ -308,16 +325,18 @@ void model_begin(struct model *model)
 }
 
 /* All was checked: is there what it needs? */
-int model_reserve(struct model *model)
+int model_reserve(struct model *model, struct model_result *result)
 {
 	const struct model_needs *needs = &model->needs;
 	u32 nr = model_count(model, MODEL_FREE);
 
 	model->checking = false;
+	result->lacking_known = !needs->many;
 	if (needs->many)
 		return -ENOSPC;
 	if (needs->nr <= nr)
 		return 0;
+	result->lacking = needs->nr - nr;
 	nr += model_count(model, MODEL_WAITS);
 	if (needs->nr <= nr)
 		return -EAGAIN;
@@ -351,7 +370,7 @@ static int change_together(struct model *model, const struct vmem_mapping *list,
 		if (ret)
 			return ret;
 	}
-	ret = model_reserve(model);
+	ret = model_reserve(model, result);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr; i++)
@@ -393,6 +412,7 @@ void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
 	int ret = 0;
 
 	memset(result, 0, sizeof(*result));
+	result->lacking_known = true;
 	model->flags = flags;
 	if (flags & VMEM_CHANGE_ATOMIC) {
 		ret = change_atomic(model, list, nr, result);
@@ -407,7 +427,7 @@ void model_change(struct model *model, const struct vmem_mapping *list, u32 nr,
 			break;
 		}
 		model_begin(model);
-		ret = check(model, m, result) ?: model_reserve(model);
+		ret = check(model, m, result) ?: model_reserve(model, result);
 		if (ret)
 			break;
 		apply(model, m, model->rules->levels, result);
@@ -428,6 +448,7 @@ void model_change_range(struct model *model, u64 start, u64 last,
 	int ret = 0;
 
 	memset(result, 0, sizeof(*result));
+	result->lacking_known = true;
 	model->flags = flags;
 	if (start % page || (last + 1) % page || start > last ||
 	    start != sign_extend(model->rules, start) ||

@@ -101,6 +101,7 @@ static void apply_link(struct model *model, const struct vmem_mapping *m,
 			continue;
 		}
 		model_move(model, &path, level, va, result);
+		model_over(model, path.table[level], level, index, 0, result);
 		table = model_take(model, level - 1, path.table[level], index);
 		guest_write(&model->guest, path.table[level], index,
 			    model->rules->table(&model->cpu, table, model_perms(m, level)));
@@ -110,6 +111,7 @@ static void apply_link(struct model *model, const struct vmem_mapping *m,
 	if (decoded.kind == IS_TABLE &&
 	    model_enter(model, &path, decoded.gpa, level - 1, va, &links) != -EEXIST)
 		mine = model_page(model, decoded.gpa);
+	model_over(model, path.table[level], level, index, 0, result);
 	guest_write(&model->guest, path.table[level], index,
 		    model->rules->table(&model->cpu, target, model_perms(m, level)));
 	if (decoded.kind != IS_HOLE)
@@ -146,7 +148,8 @@ static int change(struct model *model, const struct model_reference *ref,
 	model_begin(model);
 	if (flags & VMEM_CHANGE_REPLACE)
 		ret = model_check_unmap(model, &m, ref->level, result);
-	ret = ret ?: check_link(model, &m, ref, result) ?: model_reserve(model);
+	ret = ret ?: check_link(model, &m, ref, result) ?:
+	      model_reserve(model, result);
 	if (ret)
 		return ret;
 	/* the table there goes too, those above are for the link */
@@ -161,6 +164,7 @@ void model_change_link(struct model *model, const struct model_reference *ref,
 		       u32 flags, struct model_result *result)
 {
 	memset(result, 0, sizeof(*result));
+	result->lacking_known = true;
 	model->flags = flags;
 	result->ret = change(model, ref, flags, result);
 	model->checking = false;

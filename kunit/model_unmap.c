@@ -286,6 +286,7 @@ static int protect(struct job *job, unsigned int level, u64 base)
 {
 	struct model *model = job->model;
 	struct model_path *path = &job->path;
+	struct decoded after;
 	struct spot spot;
 	unsigned int i;
 	u32 links;
@@ -335,6 +336,11 @@ static int protect(struct job *job, unsigned int level, u64 base)
 			continue;
 		}
 		model_write_entry(model, path, level, spot.va, entry, job->result);
+		model->rules->decode(&model->cpu, entry, level, &after);
+		if (model->rules->shadow(&model->cpu) &&
+		    spot.decoded.attrs & VMEM_W && spot.decoded.attrs & VMEM_D &&
+		    !(after.attrs & VMEM_W))
+			job->result->lost_dirty++;
 		model_flush(model, path, level, spot.va, spot.span, job->result);
 		job->result->pages += spot.span / entry_span(model->rules, 0);
 	}

@@ -243,6 +243,9 @@ static void vmem_change_answer(const struct vmem_change_work *work, int ret)
 	}
 	answer->out_changes = change->changes;
 	answer->out_pages = change->pages;
+	answer->out_overwritten = change->overwritten;
+	answer->out_missing = change->lacking;
+	answer->out_dirty = change->lost_dirty;
 	answer->out_done = change->done;
 	answer->out_done_len = change->done_len;
 	if (work->kind != VMEM_KIND_BASIC) {

@@ -63,7 +63,8 @@ static int vmem_ioctl_info(struct vmem_call *call, void *arg)
 			     VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
 			     VMEM_IOC_FEATURE_ALONE |
 			     VMEM_IOC_FEATURE_FACTS |
-			     VMEM_IOC_FEATURE_NONPRESENT;
+			     VMEM_IOC_FEATURE_NONPRESENT |
+			     VMEM_IOC_FEATURE_MISSING;
 	info->out_region_len_max = VMEM_REGION_LEN_MAX;
 	info->out_regions_max = VMEM_REGIONS_MAX;
 	info->out_pool_ranges_max = VMEM_POOL_RANGES_MAX;

@@ -93,10 +93,11 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 	return owner;
 }
 
-static noinline int vmem_ops_reserve(void *ctx, u64 nr, u64 links)
+static noinline int vmem_ops_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
 {
 	struct vmem_piece *piece = ctx;
 
+	*lacking = vmem_pool_lacking(piece->pool, &piece->reservation, nr);
 	return vmem_pool_reserve(piece->pool, &piece->reservation, nr, links);
 }
 

@@ -334,7 +334,7 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 	}
 
 	end = vmem_index(e->fmt, last, 0);
-	if (vmem_any(host, slot, end, e->fmt->present) ||
+	if (vmem_any(host, slot, end, U64_MAX) ||
 	    e->fmt->make_leaf(e->facts, attrs, 0, &leaf))
 		return false;
 	vmem_fill(host, slot, end, leaf + m->phys_base,
@@ -374,7 +374,8 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 			change->at_va = change->list[change->done].virt_base +
 					change->done_len;
 			change->at_level = 0;
-			ret = ops->reserve(ctx, change->need, change->need_links);
+			ret = ops->reserve(ctx, change->need, change->need_links,
+					   &change->lacking);
 			if (!ret)
 				change->phase = VMEM_PHASE_TOUCH;
 			break;

@@ -133,6 +133,62 @@ static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
 	       vmem_read(host, 6) | vmem_read(host, 7);
 }
 
+/* The bits that all eight have. */
+static __always_inline u64 vmem_eight_and(const vmem_pte_t *host, unsigned int i)
+{
+	host += i;
+	return vmem_read(host, 0) & vmem_read(host, 1) & vmem_read(host, 2) &
+	       vmem_read(host, 3) & vmem_read(host, 4) & vmem_read(host, 5) &
+	       vmem_read(host, 6) & vmem_read(host, 7);
+}
+
+/* Does any entry from @i up to @end, included, have one of @bits? */
+static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
+			    unsigned int end, u64 bits)
+{
+	u64 any = 0;
+
+	for (; i + 7 <= end; i += 8)
+		if (vmem_eight_or(host, i) & bits)
+			return true;
+	for (; i <= end; i++)
+		any |= vmem_read(host, i);
+	return any & bits;
+}
+
+/* Have all entries from @i up to @end, included, one of @bits in common? */
+static noinline bool vmem_all(const vmem_pte_t *host, unsigned int i,
+			      unsigned int end, u64 bits)
+{
+	u64 all = bits;
+
+	for (; i + 7 <= end && all; i += 8)
+		all &= vmem_eight_and(host, i);
+	for (; i <= end; i++)
+		all &= vmem_read(host, i);
+	return all;
+}
+
+/* Leaves from @i up to @end, included; unrolled, which compilers don't: once. */
+static noinline void vmem_fill(vmem_pte_t *host, unsigned int i,
+			       unsigned int end, u64 leaf, u64 page)
+{
+	vmem_pte_t *at = host + i, *behind = host + end + 1;
+
+	for (; behind - at >= 8; at += 8, leaf += 8 * page) {
+		WRITE_ONCE(at[0], cpu_to_le64(leaf));
+		WRITE_ONCE(at[1], cpu_to_le64(leaf + page));
+		WRITE_ONCE(at[2], cpu_to_le64(leaf + 2 * page));
+		WRITE_ONCE(at[3], cpu_to_le64(leaf + 3 * page));
+		WRITE_ONCE(at[4], cpu_to_le64(leaf + 4 * page));
+		WRITE_ONCE(at[5], cpu_to_le64(leaf + 5 * page));
+		WRITE_ONCE(at[6], cpu_to_le64(leaf + 6 * page));
+		WRITE_ONCE(at[7], cpu_to_le64(leaf + 7 * page));
+	}
+	for (; at < behind; at++, leaf += page)
+		WRITE_ONCE(*at, cpu_to_le64(leaf));
+}
+
 /*
  * What every function of the engine is handed. It is local to the outermost
  * one, and nothing of it is left once all of them are inlined into that.

@@ -129,6 +129,8 @@ static __always_inline int vmem_link_entry(const struct vmem_env *e,
 		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
 	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush_all(change);
+	else
+		change->overwritten += !!place->entry;
 	if (mine) {
 		e->ops->put(e->ctx, place->child, parent, slot);
 		change->changes |= links > 1 ? VMEM_CHANGED_UNSHARED :

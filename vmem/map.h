@@ -176,20 +176,6 @@ static __always_inline int vmem_change_enter(const struct vmem_env *e,
 	return 0;
 }
 
-/* Does any entry from @i up to @end, included, have one of @bits? */
-static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
-			    unsigned int end, u64 bits)
-{
-	u64 any = 0;
-
-	for (; i + 7 <= end; i += 8)
-		if (vmem_eight_or(host, i) & bits)
-			return true;
-	for (; i <= end; i++)
-		any |= vmem_read(host, i);
-	return any & bits;
-}
-
 /* What a table entry of @level that is made grants. */
 static __always_inline u32 vmem_place_perms(const struct vmem_place *place,
 					    unsigned int level)
@@ -240,26 +226,6 @@ vmem_change_missing(const struct vmem_format *fmt, struct vmem_change *change,
 	return 0;
 }
 
-/* Leaves from @i up to @end, included; unrolled, which compilers don't. */
-static inline void vmem_fill(vmem_pte_t *host, unsigned int i,
-			     unsigned int end, u64 leaf, u64 page)
-{
-	vmem_pte_t *at = host + i, *behind = host + end + 1;
-
-	for (; behind - at >= 8; at += 8, leaf += 8 * page) {
-		WRITE_ONCE(at[0], cpu_to_le64(leaf));
-		WRITE_ONCE(at[1], cpu_to_le64(leaf + page));
-		WRITE_ONCE(at[2], cpu_to_le64(leaf + 2 * page));
-		WRITE_ONCE(at[3], cpu_to_le64(leaf + 3 * page));
-		WRITE_ONCE(at[4], cpu_to_le64(leaf + 4 * page));
-		WRITE_ONCE(at[5], cpu_to_le64(leaf + 5 * page));
-		WRITE_ONCE(at[6], cpu_to_le64(leaf + 6 * page));
-		WRITE_ONCE(at[7], cpu_to_le64(leaf + 7 * page));
-	}
-	for (; at < behind; at++, leaf += page)
-		WRITE_ONCE(*at, cpu_to_le64(leaf));
-}
-
 /* What the page of place->va is to be mapped by. */
 static __always_inline u64 vmem_place_leaf(const struct vmem_place *place)
 {
@@ -267,20 +233,30 @@ static __always_inline u64 vmem_place_leaf(const struct vmem_place *place)
 	       (place->va - place->m->virt_base);
 }
 
-/* Map, both passes: a run of leaves in a table of level 0. */
-static __always_inline int vmem_map_leaves(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   struct vmem_place *place)
+/*
+ * Map, pass 2: what the entry was that something else is in place of: not present,
+ * but bits; a leaf that loses W, and so D, as none of a shadow stack is made.
+ */
+static noinline void vmem_map_over(struct vmem_change *change, u64 shadow,
+				   u64 writable, u64 entry, enum vmem_class class,
+				   u64 leaf)
 {
-	unsigned int i = vmem_index(e->fmt, place->va, 0);
-	unsigned int end = vmem_place_end(e->fmt, place);
-	u64 page = BIT_ULL(e->fmt->page_lg2);
-	vmem_pte_t *host = place->path.host[0];
-	int ret;
+	if (class == VMEM_CLASS_NONE)
+		change->overwritten += !!entry;
+	else if (class == VMEM_CLASS_LEAF && entry & shadow &&
+		 entry & ~leaf & writable)
+		change->lost_dirty++;
+}
 
-	ret = vmem_change_want(place, 0);
-	if (ret)
-		return ret;
+/* Map, both passes: something is there, or was, in a run of leaves. */
+static __always_inline int vmem_map_onto(const struct vmem_env *e,
+					 struct vmem_change *change,
+					 struct vmem_place *place,
+					 unsigned int i, unsigned int end)
+{
+	const vmem_pte_t *host = place->path.host[0];
+	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
+
 	if (vmem_any(host, i, end, e->fmt->present)) {
 		if (!(change->flags & VMEM_CHANGE_REPLACE)) {
 			while (i++ < end && !(vmem_read(host, i - 1) & e->fmt->present))
@@ -291,9 +267,36 @@ static __always_inline int vmem_map_leaves(const struct vmem_env *e,
 			vmem_change_flush(change, place, place->va,
 					  place->va + (end - i + 1) * page - 1);
 	}
-	if (!place->apply)
+	if (!place->apply ||
+	    (!e->facts->shadow && vmem_all(host, i, end, e->fmt->present)))
 		return 0;
-	vmem_fill(host, i, end, vmem_place_leaf(place), page);
+	for (; i <= end; i++) {
+		entry = vmem_read(host, i);
+		vmem_map_over(change, e->facts->shadow, e->fmt->writable, entry,
+			      vmem_classify(e, entry, 0), place->leaf);
+	}
+	return 0;
+}
+
+/* Map, both passes: a run of leaves in a table of level 0. */
+static __always_inline int vmem_map_leaves(const struct vmem_env *e,
+					   struct vmem_change *change,
+					   struct vmem_place *place)
+{
+	unsigned int i = vmem_index(e->fmt, place->va, 0);
+	unsigned int end = vmem_place_end(e->fmt, place);
+	vmem_pte_t *host = place->path.host[0];
+	int ret;
+
+	ret = vmem_change_want(place, 0);
+	if (ret)
+		return ret;
+	ret = vmem_any(host, i, end, U64_MAX) ?
+	      vmem_map_onto(e, change, place, i, end) : 0;
+	if (ret || !place->apply)
+		return ret;
+	vmem_fill(host, i, end, vmem_place_leaf(place),
+		  BIT_ULL(e->fmt->page_lg2));
 	change->pages += end - i + 1;
 	change->dirty = true;
 	return 0;
@@ -355,6 +358,9 @@ static __always_inline int vmem_map_table(const struct vmem_env *e,
 	place->tries = 0;
 	if (place->class != VMEM_CLASS_NONE)
 		vmem_change_flush(change, place, place->va, last);
+	if (unlikely(place->entry))
+		vmem_map_over(change, e->facts->shadow, e->fmt->writable,
+			      place->entry, place->class, place->leaf);
 	change->pages += end - first;
 	return fill ? 0 : VMEM_AGAIN;
 }

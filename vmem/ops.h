@@ -258,7 +258,8 @@ struct vmem_table_read_ops {
  * @reserve:	see that this call has @nr tables and @links records of links set
  *		aside: 0; VMEM_PAUSE: ask again; VMEM_LINKS: lend @links records;
  *		-EAGAIN: it would have, were the quarantine flushed; -EBUSY: had
- *		other calls none set aside; -ENOSPC
+ *		other calls none set aside; -ENOSPC. In @lacking how many free
+ *		tables lack.
  * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
  * @take:	the first table set aside is now in use at @level, with its first
  *		link: @slot of @parent
@@ -279,7 +280,7 @@ struct vmem_table_ops {
 	enum vmem_owner (*owner)(void *ctx, vmem_table_t table,
 				 unsigned int level, vmem_table_t parent,
 				 unsigned int slot, u32 *links);
-	int (*reserve)(void *ctx, u64 nr, u64 links);
+	int (*reserve)(void *ctx, u64 nr, u64 links, u64 *lacking);
 	vmem_table_t (*reserved)(void *ctx, u64 n);
 	void (*take)(void *ctx, unsigned int level, vmem_table_t parent,
 		     unsigned int slot);

@@ -427,6 +427,20 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
 }
 
 /**
+ * vmem_pool_lacking() - how many free pages lack to what a call needs
+ * @pool:	the pool
+ * @res:	the call's
+ * @nr:		how many it needs, those that it has included
+ */
+static inline u64 vmem_pool_lacking(const struct vmem_pool *pool,
+				    const struct vmem_reservation *res, u64 nr)
+{
+	u64 has = (u64)res->nr + pool->nr_free;
+
+	return nr > has ? nr - has : 0;
+}
+
+/**
  * vmem_pool_reserve() - see that a call has pages set aside
  * @pool:	the pool
  * @res:	the call's reservation
@@ -444,16 +458,14 @@ static inline int vmem_pool_reserve(struct vmem_pool *pool,
 				    struct vmem_reservation *res, u64 nr,
 				    u64 links)
 {
-	u64 more = nr > res->nr ? nr - res->nr : 0, step, others;
-	u32 page;
+	u64 more = nr > res->nr ? nr - res->nr : 0, step;
+	u64 lacking = vmem_pool_lacking(pool, res, nr);
+	u32 others = pool->nr_reserved - res->nr, page;
 
-	if (more > pool->nr_free) {
-		more -= pool->nr_free;
-		others = pool->nr_reserved - res->nr;
-		if (more <= pool->nr_quarantined)
-			return -EAGAIN;
-		return more - pool->nr_quarantined <= others ? -EBUSY : -ENOSPC;
-	}
+	if (lacking)
+		return lacking <= pool->nr_quarantined ? -EAGAIN :
+		       lacking - pool->nr_quarantined <= others ? -EBUSY :
+								  -ENOSPC;
 	if (links > res->links) {
 		if (links - res->links > pool->store->nr)
 			return VMEM_LINKS;

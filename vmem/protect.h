@@ -42,8 +42,11 @@ static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
 		new = vmem_protect_entry(e, place, entry, place->level);
 		if (new == entry)
 			return 0;
-		if (vmem_change_entry(change, host, i, entry, new))
-			return 1;
+		if (!vmem_change_entry(change, host, i, entry, new))
+			continue;
+		if (unlikely(entry & ~new & e->facts->shadow))
+			change->lost_dirty++;
+		return 1;
 	}
 	return -EBUSY;
 }
@@ -52,14 +55,15 @@ static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
  * Protect, pass 2: the entries of a table of level 0 from @i on, which is @entry
  * and translates @va, up to @end. The exchanges take the time: no load passes one,
  * and each waits for stores. So what an entry is to be is known before the one
- * ahead of it is exchanged, and the answer is written once.
+ * ahead of it is exchanged, and the answer is written once. @count, a constant: D may
+ * be lost with W, which isn't looked at else.
  */
 static __always_inline int vmem_protect_run(const struct vmem_env *e,
 					    struct vmem_change *change,
 					    const struct vmem_place *place,
 					    vmem_pte_t *host, unsigned int i,
 					    unsigned int end, u64 entry,
-					    vmem_virt_t va)
+					    vmem_virt_t va, bool count)
 {
 	u64 page = BIT_ULL(e->fmt->page_lg2), pages = 0;
 	u64 new = vmem_protect_entry(e, place, entry, 0), next, after;
@@ -71,7 +75,8 @@ static __always_inline int vmem_protect_run(const struct vmem_env *e,
 		after = vmem_protect_entry(e, place, next, 0);
 		if (new == entry)
 			continue;
-		if (unlikely(!vmem_change_entry(change, host, i, entry, new))) {
+		if (count || unlikely(!vmem_change_entry(change, host, i, entry,
+							 new))) {
 			ret = vmem_protect_leaf(e, change, place, host, i,
 						vmem_read(host, i));
 			if (ret < 0)
@@ -133,7 +138,10 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
 	ret = vmem_change_want(place, 0);
 	if (ret || !place->apply)
 		return ret;
-	return vmem_protect_run(e, change, place, host, i, end, entry, va);
+	if (unlikely(e->facts->shadow))
+		return vmem_protect_run(e, change, place, host, i, end, entry,
+					va, true);
+	return vmem_protect_run(e, change, place, host, i, end, entry, va, false);
 }
 
 /* Protect, both passes: the entry in hand, of a table above level 0. */

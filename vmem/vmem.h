@@ -560,6 +560,11 @@ enum vmem_phase {
  * @flush_first: of that range
  * @flush_last:	of that range, included
  * @changes:	VMEM_CHANGED_*
+ * @overwritten: entries that weren't present and held bits, where now something
+ *		is mapped or linked
+ * @lacking:	tables that lacked, when the ops last reserved
+ * @lost_dirty:	leaves that lost W and were dirty, which a vCPU with shadow stacks
+ *		has them lose too: protected, or mapped over
  * @dirty:	an entry was written since the caller last cleared this
  * @at_va:	where it stopped
  * @at_level:	of the entry where it stopped
@@ -582,6 +587,9 @@ struct vmem_change {
 	vmem_virt_t flush_first;
 	vmem_virt_t flush_last;
 	u32 changes;
+	u64 overwritten;
+	u64 lacking;
+	u64 lost_dirty;
 	bool dirty;
 	vmem_virt_t at_va;
 	u8 at_level;

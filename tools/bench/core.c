@@ -44,10 +44,11 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
 }
 
-static inline int ops_reserve(void *ctx, u64 nr, u64 links)
+static inline int ops_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
 {
 	struct guest *guest = ctx;
 
+	*lacking = vmem_pool_lacking(&guest->pool, &guest->reservation, nr);
 	return vmem_pool_reserve(&guest->pool, &guest->reservation, nr, links);
 }
 

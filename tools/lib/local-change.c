@@ -114,6 +114,9 @@ static int change_run(struct local_guest *lg, struct space *space,
 	out->out_done = change->done;
 	out->out_done_len = change->done_len;
 	out->out_pages = change->pages;
+	out->out_overwritten = change->overwritten;
+	out->out_missing = change->lacking;
+	out->out_dirty = change->lost_dirty;
 	if (ret) {
 		out->out_at_va = change->at_va;
 		out->out_at_level = change->at_level;

@@ -68,12 +68,13 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 								  owner;
 }
 
-static inline int ops_reserve(void *ctx, u64 nr, u64 links)
+static inline int ops_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
 {
 	struct local_guest *lg = ctx;
+	struct vmem_pool *pool = &lg->changing->pool->pool;
 
-	return vmem_pool_reserve(&lg->changing->pool->pool, &lg->reservation,
-				 nr, links);
+	*lacking = vmem_pool_lacking(pool, &lg->reservation, nr);
+	return vmem_pool_reserve(pool, &lg->reservation, nr, links);
 }
 
 static inline vmem_table_t ops_reserved(void *ctx, u64 n)

@@ -125,7 +125,8 @@ static int local_info(struct local_guest *lg, void *p)
 			    VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
 			    VMEM_IOC_FEATURE_ALONE |
 			    VMEM_IOC_FEATURE_FACTS |
-			    VMEM_IOC_FEATURE_NONPRESENT;
+			    VMEM_IOC_FEATURE_NONPRESENT |
+			    VMEM_IOC_FEATURE_MISSING;
 	arg->out_region_len_max = LOCAL_REGION_LEN_MAX;
 	arg->out_regions_max = LOCAL_REGIONS_MAX;
 	arg->out_pool_ranges_max = LOCAL_POOL_RANGES_MAX;
@@ -307,14 +308,14 @@ static const struct call calls[] = {
 	     OUT(vmem_ioc_space_create, out_root, out_root)),
 	CALL_GROWN(SPACE_GET, space_get, vmem_ioc_space_get, 40,
 		   OUT(vmem_ioc_space_get, out_links, out_enc_bit)),
-	CALL(MAP, space_map, vmem_ioc_map,
-	     OUT(vmem_ioc_map, change, change)),
-	CALL(UNMAP, space_unmap, vmem_ioc_unmap,
-	     OUT(vmem_ioc_unmap, change, change)),
-	CALL(PROTECT, space_protect, vmem_ioc_protect,
-	     OUT(vmem_ioc_protect, change, change)),
-	CALL(LINK, space_link, vmem_ioc_link,
-	     OUT(vmem_ioc_link, change, change)),
+	CALL_GROWN(MAP, space_map, vmem_ioc_map, 104,
+		   OUT(vmem_ioc_map, change, change)),
+	CALL_GROWN(UNMAP, space_unmap, vmem_ioc_unmap, 112,
+		   OUT(vmem_ioc_unmap, change, change)),
+	CALL_GROWN(PROTECT, space_protect, vmem_ioc_protect, 120,
+		   OUT(vmem_ioc_protect, change, change)),
+	CALL_GROWN(LINK, space_link, vmem_ioc_link, 128,
+		   OUT(vmem_ioc_link, change, change)),
 	CALL(TRANSLATE, space_translate, vmem_ioc_translate,
 	     OUT(vmem_ioc_translate, out_done, out_done)),
 	CALL(WALK_CREATE, no_walk, vmem_ioc_walk_create,

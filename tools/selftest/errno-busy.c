@@ -53,6 +53,8 @@ static void busy(struct fixture *fx, enum call call, struct args *args,
 	ASSERT_OK(pool_stat(fx->g.fd, pool, &stat));
 	ASSERT_EQ(stat.out_reserved, 3);
 	without_memory(fx, call, args, EBUSY);
+	if (call == MAP)
+		EXPECT_EQ(args->map.change.out_missing, 3);
 
 	kill(pid, SIGKILL);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);

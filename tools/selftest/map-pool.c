@@ -165,10 +165,12 @@ void quarantine_waits(void)
 	u64 freed;
 
 	pool_guest(&p, FMT4, 4);
-	EXPECT_ERR(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, NULL),
+	EXPECT_ERR(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, &change),
 		   ENOSPC);
+	EXPECT_EQ(change.out_missing, 1);
 	expect_pool(&p, 1, 0);
-	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, &change));
+	EXPECT_EQ(change.out_missing, 0);
 	expect_pool(&p, 4, 0);
 	ASSERT_OK(unmap(p.fd, p.space, 0, PAGE - 1, &change));
 	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
@@ -181,6 +183,7 @@ void quarantine_waits(void)
 	EXPECT_ERR(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, &change),
 		   EAGAIN);
 	EXPECT_EQ(change.out_generation, freed);
+	EXPECT_EQ(change.out_missing, 3);
 	/* More than there would be. */
 	EXPECT_ERR(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, NULL),
 		   ENOSPC);
@@ -193,6 +196,43 @@ void quarantine_waits(void)
 	expect_pool(&p, 1, 0);
 	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
 	expect_leaves(&p, 1);
+}
+
+/* What was there and is lost is counted: bits of a hole, and D where W went. */
+void lost_is_counted(void)
+{
+	struct vmem_ioc_space_create create = {
+		.flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_CET,
+		.format = FMT4,
+	};
+	struct vmem_ioc_change change;
+	u64 entries[VMEM_IOC_LEVELS_MAX];
+	struct pool_guest p;
+
+	pool_guest(&p, FMT4, 32);
+	ASSERT_OK(destroy(p.fd, p.space));
+	create.pool = p.pool;
+	p.space = ASSERT_OK(space_create(p.fd, &create));
+	p.g.root = space_root(p.fd, p.space);
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 2 * PAGE, R | W, 0,
+			  &change));
+	EXPECT_EQ(change.out_overwritten, 0);
+	EXPECT_EQ(change.out_dirty, 0);
+	entries_of(&p, 0, entries);
+	((u64 *)guest_host(&p.g, entries[1] & X86_ADDR))[2] = 0x1234000;
+
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 3 * PAGE, R,
+			  VMEM_IOC_MAP_REPLACE, &change));
+	EXPECT_EQ(change.out_overwritten, 1);
+	EXPECT_EQ(change.out_dirty, 2);
+	EXPECT_EQ(change.out_missing, 0);
+	ASSERT_OK(protect(p.fd, p.space, 0, 3 * PAGE - 1, W, 0, 0, &change));
+	ASSERT_OK(map_one(p.fd, p.space, PAGE, MAP_DATA, PAGE, R | W,
+			  VMEM_IOC_MAP_REPLACE, &change));
+	/* those that W was given to by PROTECT aren't dirty */
+	ASSERT_OK(protect(p.fd, p.space, 0, 3 * PAGE - 1, 0, W, 0, &change));
+	EXPECT_EQ(change.out_pages, 3);
+	EXPECT_EQ(change.out_dirty, 1);
 }
 
 /* Each freed table waits for its own generation. */

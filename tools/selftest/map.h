@@ -14,6 +14,7 @@ void list_longest(void);
 void list_refused_whole(void);
 void quarantine_waits(void);
 void quarantine_generations(void);
+void lost_is_counted(void);
 void lowest_first(void);
 void ranges_of_pool(void);
 void space_destroyed(void);
@@ -37,6 +38,7 @@ void refused_each_5level(void);
 	CASE(list_done), CASE(list_stopped), CASE(list_atomic),		\
 	CASE(list_longest), CASE(list_refused_whole),			\
 	CASE(quarantine_waits), CASE(quarantine_generations),		\
+	CASE(lost_is_counted),						\
 	CASE(lowest_first), CASE(ranges_of_pool), CASE(space_destroyed),	\
 	CASE(spaces_share_pool), CASE(spaces_share_table),		\
 	CASE(table_named_elsewhere), CASE(table_unnamed_by_guest),	\

@@ -95,6 +95,7 @@
 #define VMEM_IOC_FEATURE_ALONE	 (1 << 6)	/* ALONE in changing calls */
 #define VMEM_IOC_FEATURE_FACTS	 (1 << 7)	/* of a vCPU: flags of a space, ENC */
 #define VMEM_IOC_FEATURE_NONPRESENT (1 << 8)	/* walks list such entries */
+#define VMEM_IOC_FEATURE_MISSING (1 << 9)	/* out_missing and its neighbours */
 
 struct vmem_ioc_format {
 	__u32 id;
@@ -253,6 +254,9 @@ struct vmem_ioc_change {
 	__u64 out_done_len;		/* bytes of the next mapping, or of the range */
 	__u64 out_at_va;
 	__u64 out_pages;		/* smallest pages that were (un)mapped or changed */
+	__u64 out_overwritten;		/* entries not present that held bits */
+	__u64 out_missing;		/* tables, with ENOSPC, EAGAIN, EBUSY */
+	__u64 out_dirty;		/* with CET: leaves that lost W and had D */
 };
 
 /* MAP */
@@ -546,13 +550,13 @@ VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_create, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_stat, 72);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_create, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_get, 56);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_change, 72);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_change, 96);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_mapping, 48);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_map, 104);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_unmap, 112);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_protect, 120);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_promote, 112);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_link, 128);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_map, 128);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_unmap, 136);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_protect, 144);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_promote, 136);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_link, 152);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_result, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_translate, 56);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_walk_create, 56);

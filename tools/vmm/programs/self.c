@@ -73,11 +73,13 @@ static inline enum vmem_owner owner(void *ctx, vmem_table_t table,
 	return VMEM_FOREIGN;
 }
 
-static inline int reserve(void *ctx, u64 nr, u64 links)
+static inline int reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
 {
 	const struct self *self = ctx;
+	u64 left = TABLES - self->used;
 
-	return nr > TABLES - self->used ? -ENOSPC : 0;
+	*lacking = nr > left ? nr - left : 0;
+	return *lacking ? -ENOSPC : 0;
 }
 
 static inline vmem_table_t reserved(void *ctx, u64 n)
