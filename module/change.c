@@ -350,9 +350,11 @@ static int vmem_mapping_copy(struct vmem_mapping *to,
 
 #define VMEM_MAPPING_BATCH	(PAGE_SIZE / sizeof(struct vmem_ioc_mapping))
 
-/* The caller's list. None of it is done when any of it is malformed. */
-static int vmem_map_copy(const struct vmem_ioc_map *map,
-			 struct vmem_mapping *list)
+/*
+ * The caller's list. None of it is done when any of it is malformed, and the answer
+ * says which.
+ */
+static int vmem_map_copy(struct vmem_ioc_map *map, struct vmem_mapping *list)
 {
 	const struct vmem_ioc_mapping __user *user =
 		u64_to_user_ptr(map->mappings);
@@ -369,8 +371,11 @@ static int vmem_map_copy(const struct vmem_ioc_map *map,
 			ret = -EFAULT;
 			break;
 		}
-		for (i = 0; i < nr && !ret; i++)
+		for (i = 0; i < nr && !ret; i++) {
 			ret = vmem_mapping_copy(&list[done + i], &batch[i]);
+			if (ret)
+				map->change.out_at_va = batch[i].va;
+		}
 	}
 	vmem_scratch_free(batch, PAGE_SIZE);
 	return ret;

@@ -319,7 +319,7 @@ static void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
 }
 
 /* What may differ in an answer. */
-static void one_change(struct vmem_ioc_change *change, int ret)
+static void one_change(struct vmem_ioc_change *change)
 {
 	moved += !!(change->out_changes & VMEM_IOC_CHANGE_MOVED);
 	freed += !!(change->out_changes & VMEM_IOC_CHANGE_FREED);
@@ -327,17 +327,23 @@ static void one_change(struct vmem_ioc_change *change, int ret)
 
 	/* one that waits for a page raises the generation in each part */
 	change->out_generation = 0;
+}
 
-	/* decided by the list or by the pool, these have no place */
-	switch (ret) {
-	case -EAGAIN:
-	case -EINVAL:
-	case -ENOSPC:
-	case -EOPNOTSUPP:
-	case -EOVERFLOW:
-		change->out_at_level = 0;
-		change->out_at_va = 0;
-	}
+/* What a mapping of the list was refused for is in it. */
+static void at_mapping(const struct vmem_ioc_map *map,
+		       const struct vmem_ioc_mapping *list, int ret)
+{
+	__u64 va = map->change.out_at_va;
+	__u32 i;
+
+	/* by the list as a whole, or the space */
+	if (!ret || !map->nr || map->nr > 8 || ret == -ENOENT || !va)
+		return;
+	for (i = 0; i < map->nr; i++)
+		if (va == list[i].va || va - list[i].va < list[i].len)
+			return;
+	errx(1, "step %lu, %s: %d at 0x%llx, where there is no mapping", step,
+	     doing, ret, va);
 }
 
 static void do_map(void)
@@ -361,11 +367,12 @@ static void do_map(void)
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
 		ret[i] = vmem_space_map(sides[i].guest, &args[i]);
-		one_change(&args[i].change, ret[i]);
+		one_change(&args[i].change);
 		args[i].space = 0;
 	}
 	if (args[0].change.out_done)
 		mapped[at][chance(8)] = list[0].va;
+	at_mapping(&args[0], list, ret[0]);
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
@@ -385,7 +392,7 @@ static void do_unmap(void)
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
 		ret[i] = vmem_space_unmap(sides[i].guest, &args[i]);
-		one_change(&args[i].change, ret[i]);
+		one_change(&args[i].change);
 		args[i].space = 0;
 	}
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
@@ -413,7 +420,7 @@ static void do_protect(void)
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
 		ret[i] = vmem_space_protect(sides[i].guest, &args[i]);
-		one_change(&args[i].change, ret[i]);
+		one_change(&args[i].change);
 		args[i].space = 0;
 	}
 	protected += !ret[0] && args[0].change.out_pages;
@@ -468,7 +475,7 @@ static void do_link(void)
 		args[i].space = sides[i].spaces[at];
 		args[i].owner = sides[i].spaces[owner];
 		ret[i] = vmem_space_link(sides[i].guest, &args[i]);
-		one_change(&args[i].change, ret[i]);
+		one_change(&args[i].change);
 		args[i].space = args[i].owner = 0;
 	}
 	linked += !ret[0];

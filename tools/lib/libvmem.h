@@ -237,7 +237,8 @@ int vmem_space_get(struct vmem_guest *guest, struct vmem_ioc_space_get *arg);
 /**
  * vmem_space_map() - map and unmap a list of ranges
  * @guest:	the guest
- * @arg:	space and mappings; out: how far it came, what to flush
+ * @arg:	space and mappings; out: how far it came, what to flush; if it was
+ *		refused, where, and how many tables lack
  *
  * Each mapping is checked whole before any of it is changed, with
  * VMEM_IOC_MAP_ATOMIC the whole list.

@@ -214,8 +214,10 @@ int space_map(struct local_guest *lg, void *p)
 	}
 	for (i = 0; i < arg->nr; i++) {
 		ret = mapping_read(&asked[i], &list[i]);
-		if (ret)
+		if (ret) {
+			arg->change.out_at_va = asked[i].va;
 			goto out;
+		}
 		order[i] = i;
 	}
 	qsort_r(order, arg->nr, sizeof(*order), mapping_compare, list);

@@ -150,10 +150,56 @@ void list_refused_whole(void)
 	EXPECT_ERR(map_list(p.fd, p.space, list, 2, VMEM_IOC_MAP_ATOMIC,
 			    &change), EINVAL);
 	EXPECT_EQ(change.out_done, 0);
+	EXPECT_EQ(change.out_at_va, GIB + 1);
 	expect_leaves(&p, 0);
 	EXPECT_ERR(map_list(p.fd, p.space, list, 2, 0, &change), EINVAL);
 	EXPECT(change.out_done <= 1);
+	EXPECT_EQ(change.out_at_va, GIB + 1);
 	expect_leaves(&p, change.out_done);
+}
+
+/* Whichever mapping it is, and whoever looks at it, the answer names it. */
+void list_refusal_placed(void)
+{
+	const struct {
+		struct vmem_ioc_mapping m;
+		int err;
+	} wrong[] = {
+		{ basic(GIB, MAP_DATA + 1, PAGE), EINVAL },
+		{ basic(GIB, MAP_DATA, 0), EINVAL },
+		{ basic(BIT(47), MAP_DATA, PAGE), EINVAL },
+		{ basic(5 * PAGE, MAP_DATA, PAGE), EINVAL },	/* twice */
+		{ basic(-PAGE, MAP_DATA, 2 * PAGE), EOVERFLOW },
+		{ basic(GIB, BIT(52), PAGE), EOVERFLOW },
+		{ { .va = GIB, .gpa = MAP_DATA, .len = PAGE, .kind = 9 },
+		  EOPNOTSUPP },
+		{ { .va = GIB, .gpa = MAP_DATA, .len = PAGE,
+		    .kind = VMEM_IOC_KIND_BASIC }, EOPNOTSUPP },
+		{ basic(8 * PAGE, MAP_DATA, PAGE), EEXIST },
+	};
+	struct vmem_ioc_mapping list[3];
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	size_t i, at;
+
+	pool_guest(&p, FMT4, 32);
+	ASSERT_OK(map_one(p.fd, p.space, 8 * PAGE, MAP_DATA, PAGE, R, 0, NULL));
+	for (i = 0; i < ARRAY_SIZE(wrong) * 3; i++) {
+		for (at = 0; at < 3; at++)
+			list[at] = basic((at + 4) * PAGE, MAP_DATA, PAGE);
+		list[i % 3] = wrong[i / 3].m;
+		/* the one that it meets is gone */
+		if (wrong[i / 3].m.va == 5 * PAGE && i % 3 == 1)
+			continue;
+		EXPECT_ERR(map_list(p.fd, p.space, list, 3, VMEM_IOC_MAP_ATOMIC,
+				    &change), wrong[i / 3].err);
+		EXPECT_EQ(change.out_at_va, wrong[i / 3].m.va);
+		EXPECT_EQ(change.out_at_level, 0);
+		EXPECT_EQ(change.out_done, 0);
+		EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
+		EXPECT_EQ(change.out_pages, 0);
+		expect_leaves(&p, 1);
+	}
 }
 
 /* Pool empty but quarantine not: the answer says what is to be reached. */

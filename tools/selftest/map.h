@@ -12,6 +12,7 @@ void list_stopped(void);
 void list_atomic(void);
 void list_longest(void);
 void list_refused_whole(void);
+void list_refusal_placed(void);
 void quarantine_waits(void);
 void quarantine_generations(void);
 void lost_is_counted(void);
@@ -37,6 +38,7 @@ void refused_each_5level(void);
 #define MAP_POOL_CASES							\
 	CASE(list_done), CASE(list_stopped), CASE(list_atomic),		\
 	CASE(list_longest), CASE(list_refused_whole),			\
+	CASE(list_refusal_placed),					\
 	CASE(quarantine_waits), CASE(quarantine_generations),		\
 	CASE(lost_is_counted),						\
 	CASE(lowest_first), CASE(ranges_of_pool), CASE(space_destroyed),	\
