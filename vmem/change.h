@@ -26,10 +26,9 @@ static inline u32 vmem_mapping_attrs(const struct vmem_mapping *m)
 }
 
 /* Can table entries be made that grant just what was given? */
-static __always_inline int vmem_path_check(const struct vmem_format *fmt,
-					   const struct vmem_facts *facts,
-					   const struct vmem_mapping *m,
-					   unsigned int level)
+static __always_inline int
+vmem_path_check(const struct vmem_format *fmt, const struct vmem_facts *facts,
+		const struct vmem_mapping *m, unsigned int level)
 {
 	u32 all = GENMASK(4 * fmt->nr_levels - 1, 4 * level), perms;
 	u64 entry;
@@ -350,10 +349,12 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, struct vmem_space *space, struct vmem_change *change)
 {
 	const struct vmem_env e = { fmt, &ops->read, ctx, &space->facts, ops };
-	struct vmem_place place = { .space = space };
+	struct vmem_place place;
 	u64 *offset;
 	int ret = 0;
 
+	/* the rest when it is needed: not for what is short */
+	place.space = NULL;
 	while (!ret) {
 		switch (change->phase) {
 		case VMEM_PHASE_BEGIN:
@@ -391,6 +392,8 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 		case VMEM_PHASE_CHECK:
 		case VMEM_PHASE_APPLY:
 		case VMEM_PHASE_SWEEP:
+			if (!place.space)
+				place = (struct vmem_place){ .space = space };
 			offset = vmem_change_pick(&e, change, &place);
 			if (!offset) {
 				change->phase = place.sweep ? VMEM_PHASE_DONE :

@@ -133,15 +133,6 @@ static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
 	       vmem_read(host, 6) | vmem_read(host, 7);
 }
 
-/* The bits that all eight have. */
-static __always_inline u64 vmem_eight_and(const vmem_pte_t *host, unsigned int i)
-{
-	host += i;
-	return vmem_read(host, 0) & vmem_read(host, 1) & vmem_read(host, 2) &
-	       vmem_read(host, 3) & vmem_read(host, 4) & vmem_read(host, 5) &
-	       vmem_read(host, 6) & vmem_read(host, 7);
-}
-
 /* Does any entry from @i up to @end, included, have one of @bits? */
 static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 			    unsigned int end, u64 bits)
@@ -154,19 +145,6 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 	for (; i <= end; i++)
 		any |= vmem_read(host, i);
 	return any & bits;
-}
-
-/* Have all entries from @i up to @end, included, one of @bits in common? */
-static noinline bool vmem_all(const vmem_pte_t *host, unsigned int i,
-			      unsigned int end, u64 bits)
-{
-	u64 all = bits;
-
-	for (; i + 7 <= end && all; i += 8)
-		all &= vmem_eight_and(host, i);
-	for (; i <= end; i++)
-		all &= vmem_read(host, i);
-	return all;
 }
 
 /* Leaves from @i up to @end, included; unrolled, which compilers don't: once. */

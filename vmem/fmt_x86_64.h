@@ -248,9 +248,8 @@ vmem_x86_64_can_protect(const struct vmem_facts *facts, u32 set, u32 clear)
 	return clear & VMEM_X && facts->reserved[0] & X86_64_NX ? -EOPNOTSUPP : 0;
 }
 
-static __always_inline u64
-vmem_x86_64_protect(const struct vmem_facts *facts, u64 entry, u32 set,
-		    u32 clear)
+static __always_inline u64 vmem_x86_64_protect(const struct vmem_facts *facts,
+					       u64 entry, u32 set, u32 clear)
 {
 	u64 no = (clear & VMEM_W ? X86_64_RW : 0) | (set & VMEM_X ? X86_64_NX : 0);
 	u64 yes = (set & VMEM_W ? X86_64_RW : 0) | (clear & VMEM_X ? X86_64_NX : 0);

@@ -22,10 +22,9 @@
  * is, but the guest put it there; -EOVERFLOW; -EMLINK: it has all the links that
  * it may have.
  */
-static __always_inline int vmem_link_find(const struct vmem_env *e,
-					  const struct vmem_change *change,
-					  const struct vmem_place *place,
-					  vmem_table_t *table)
+static __always_inline int
+vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
+	       const struct vmem_place *place, vmem_table_t *table)
 {
 	const struct vmem_link_mapping *link = &place->m->link;
 	vmem_table_t at = link->owner->root, parent = VMEM_NO_TABLE;

@@ -71,11 +71,10 @@ vmem_change_owned(const struct vmem_env *e, const struct vmem_change *change,
  * that pass 2 will come to; so has a frozen table that moves, and stays as it
  * was. Return: VMEM_FROZEN: yes; 0; VMEM_ABSENT.
  */
-static __always_inline int vmem_unmap_unlinks(const struct vmem_env *e,
-					      const struct vmem_change *change,
-					      struct vmem_place *place,
-					      unsigned int level,
-					      unsigned int slot, u32 links)
+static __always_inline int
+vmem_unmap_unlinks(const struct vmem_env *e, const struct vmem_change *change,
+		   struct vmem_place *place, unsigned int level,
+		   unsigned int slot, u32 links)
 {
 	vmem_pte_t *host;
 	int ret;
@@ -105,11 +104,10 @@ static __always_inline int vmem_unmap_unlinks(const struct vmem_env *e,
  * Map, pass 1: a shared table that is come to by two of its links. What is a
  * hole now is mapped when pass 2 comes by the second.
  */
-static __always_inline int vmem_map_twice(const struct vmem_env *e,
-					  const struct vmem_change *change,
-					  const struct vmem_place *place,
-					  vmem_table_t parent, unsigned int slot,
-					  u32 links)
+static __always_inline int
+vmem_map_twice(const struct vmem_env *e, const struct vmem_change *change,
+	       const struct vmem_place *place, vmem_table_t parent,
+	       unsigned int slot, u32 links)
 {
 	if (links < 2 || place->apply || parent == VMEM_NO_TABLE ||
 	    (place->kind != VMEM_KIND_BASIC && place->kind != VMEM_KIND_COW) ||
@@ -249,13 +247,12 @@ static noinline void vmem_map_over(struct vmem_change *change, u64 shadow,
 }
 
 /* Map, both passes: something is there, or was, in a run of leaves. */
-static __always_inline int vmem_map_onto(const struct vmem_env *e,
-					 struct vmem_change *change,
-					 struct vmem_place *place,
-					 unsigned int i, unsigned int end)
+static __always_inline int
+vmem_map_onto(const struct vmem_env *e, struct vmem_change *change,
+	      struct vmem_place *place, unsigned int i, unsigned int end)
 {
 	const vmem_pte_t *host = place->path.host[0];
-	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
+	u64 page = BIT_ULL(e->fmt->page_lg2), shadow = e->facts->shadow, entry;
 
 	if (vmem_any(host, i, end, e->fmt->present)) {
 		if (!(change->flags & VMEM_CHANGE_REPLACE)) {
@@ -267,13 +264,11 @@ static __always_inline int vmem_map_onto(const struct vmem_env *e,
 			vmem_change_flush(change, place, place->va,
 					  place->va + (end - i + 1) * page - 1);
 	}
-	if (!place->apply ||
-	    (!e->facts->shadow && vmem_all(host, i, end, e->fmt->present)))
-		return 0;
-	for (; i <= end; i++) {
+	for (; place->apply && i <= end; i++) {
 		entry = vmem_read(host, i);
-		vmem_map_over(change, e->facts->shadow, e->fmt->writable, entry,
-			      vmem_classify(e, entry, 0), place->leaf);
+		if (!(entry & e->fmt->present) || shadow)
+			vmem_map_over(change, shadow, e->fmt->writable, entry,
+				      vmem_classify(e, entry, 0), place->leaf);
 	}
 	return 0;
 }
@@ -490,10 +485,9 @@ static __always_inline int vmem_unmap_clear(const struct vmem_env *e,
  * Unmap, both passes: the entry in hand can't be gone through, because of
  * @err; 0: there is nothing below it. It can only go whole.
  */
-static __always_inline int vmem_unmap_whole(const struct vmem_env *e,
-					    struct vmem_change *change,
-					    const struct vmem_place *place,
-					    int err)
+static __always_inline int
+vmem_unmap_whole(const struct vmem_env *e, struct vmem_change *change,
+		 const struct vmem_place *place, int err)
 {
 	if (place->sweep || !place->entry)
 		return 0;
@@ -535,10 +529,9 @@ static __always_inline void vmem_unmap_dropped(const struct vmem_env *e,
 }
 
 /* Unmap, pass 2: the entry above a table goes. */
-static __always_inline int vmem_unmap_table(const struct vmem_env *e,
-					    struct vmem_change *change,
-					    const struct vmem_place *place,
-					    unsigned int level)
+static __always_inline int
+vmem_unmap_table(const struct vmem_env *e, struct vmem_change *change,
+		 const struct vmem_place *place, unsigned int level)
 {
 	vmem_pte_t *host = place->path.host[level];
 	unsigned int slot = vmem_index(e->fmt, place->va, level), tries;
@@ -665,10 +658,9 @@ static __always_inline int vmem_change_look(const struct vmem_env *e,
 }
 
 /* The child can't be entered. */
-static __always_inline int vmem_change_no_entry(const struct vmem_env *e,
-						struct vmem_change *change,
-						const struct vmem_place *place,
-						int ret)
+static __always_inline int
+vmem_change_no_entry(const struct vmem_env *e, struct vmem_change *change,
+		     const struct vmem_place *place, int ret)
 {
 	if (ret == VMEM_OUTSIDE)
 		ret = -ENXIO;
@@ -721,10 +713,9 @@ static __always_inline int vmem_change_up(const struct vmem_env *e,
  * One pass over what is left of a mapping; *@offset is how far it came.
  * Return: 0: all of it.
  */
-static __always_inline int vmem_change_range(const struct vmem_env *e,
-					     struct vmem_change *change,
-					     struct vmem_place *place,
-					     u64 *offset)
+static __always_inline int
+vmem_change_range(const struct vmem_env *e, struct vmem_change *change,
+		  struct vmem_place *place, u64 *offset)
 {
 	int ret;
 

@@ -146,10 +146,9 @@ static __always_inline u64 vmem_place_span(const struct vmem_env *e,
 }
 
 /* Will the table in hand of @level move, as pass 1 counted? */
-static __always_inline bool vmem_move_counted(const struct vmem_env *e,
-					      const struct vmem_change *change,
-					      const struct vmem_place *place,
-					      unsigned int level)
+static __always_inline bool
+vmem_move_counted(const struct vmem_env *e, const struct vmem_change *change,
+		  const struct vmem_place *place, unsigned int level)
 {
 	return change->moving & BIT(level) &&
 	       change->moved[level] == vmem_place_span(e, place, level);
@@ -174,10 +173,9 @@ vmem_move_owner(const struct vmem_env *e, const vmem_pte_t *host,
  * ours. A copy has a link for each. That may be long lists of links to look
  * through, so it can stop between two entries.
  */
-static __always_inline int vmem_move_links(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   const struct vmem_place *place,
-					   unsigned int level)
+static __always_inline int
+vmem_move_links(const struct vmem_env *e, struct vmem_change *change,
+		const struct vmem_place *place, unsigned int level)
 {
 	unsigned int nr = level ? vmem_nr_entries(e->fmt) : 0, looked = 0;
 	vmem_table_t table = place->path.table[level], child;
@@ -216,10 +214,9 @@ static __always_inline int vmem_move_links(const struct vmem_env *e,
 }
 
 /* Pass 1: the table in hand of @level will move. */
-static __always_inline int vmem_move_count(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   const struct vmem_place *place,
-					   unsigned int level)
+static __always_inline int
+vmem_move_count(const struct vmem_env *e, struct vmem_change *change,
+		const struct vmem_place *place, unsigned int level)
 {
 	change->copying = VMEM_NO_TABLE;
 	change->need_links += change->nr_named;
@@ -233,12 +230,10 @@ static __always_inline int vmem_move_count(const struct vmem_env *e,
 }
 
 /* Make the entry above name the copy, if it still names the table. */
-static __always_inline int vmem_move_repair(const struct vmem_env *e,
-					    struct vmem_change *change,
-					    struct vmem_place *place,
-					    struct vmem_update_parent *path,
-					    unsigned int level,
-					    vmem_table_t copy)
+static __always_inline int
+vmem_move_repair(const struct vmem_env *e, struct vmem_change *change,
+		 struct vmem_place *place, struct vmem_update_parent *path,
+		 unsigned int level, vmem_table_t copy)
 {
 	unsigned int slot, tries;
 	u64 entry;
@@ -270,11 +265,10 @@ static __always_inline int vmem_move_repair(const struct vmem_env *e,
 }
 
 /* Pass 2: the table in hand of @level moves; the one above can be written. */
-static __always_inline int vmem_move_table(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   struct vmem_place *place,
-					   struct vmem_update_parent *path,
-					   unsigned int level)
+static __always_inline int
+vmem_move_table(const struct vmem_env *e, struct vmem_change *change,
+		struct vmem_place *place, struct vmem_update_parent *path,
+		unsigned int level)
 {
 	unsigned int i, nr = vmem_nr_entries(e->fmt), odd = 0;
 	vmem_table_t old = path->table[level], copy, child;
@@ -320,11 +314,10 @@ static __always_inline int vmem_move_table(const struct vmem_env *e,
  * Both passes: the frozen table in hand of @level moves, those above that have
  * to before it.
  */
-static __always_inline int vmem_move_tables(const struct vmem_env *e,
-					    struct vmem_change *change,
-					    struct vmem_place *place,
-					    struct vmem_update_parent *path,
-					    unsigned int level)
+static __always_inline int
+vmem_move_tables(const struct vmem_env *e, struct vmem_change *change,
+		 struct vmem_place *place, struct vmem_update_parent *path,
+		 unsigned int level)
 {
 	unsigned int at;
 	vmem_pte_t *host;

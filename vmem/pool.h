@@ -335,11 +335,9 @@ static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
  *
  * Return: VMEM_FOREIGN when it is no page of this pool.
  */
-static inline enum vmem_owner vmem_pool_owner(struct vmem_pool *pool,
-					      vmem_table_t table,
-					      unsigned int level,
-					      vmem_table_t parent, u32 slot,
-					      u32 *links)
+static inline enum vmem_owner
+vmem_pool_owner(struct vmem_pool *pool, vmem_table_t table, unsigned int level,
+		vmem_table_t parent, u32 slot, u32 *links)
 {
 	u32 page = vmem_pool_find(pool, table);
 	struct vmem_link **at, *link;
@@ -554,10 +552,9 @@ static inline u32 vmem_pool_use(struct vmem_pool *pool,
  * @parent:	the table that names it
  * @slot:	index of the entry
  */
-static inline void vmem_pool_take(struct vmem_pool *pool,
-				  struct vmem_reservation *res,
-				  unsigned int level, vmem_table_t parent,
-				  u32 slot)
+static inline void
+vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
+	       unsigned int level, vmem_table_t parent, u32 slot)
 {
 	u32 page = vmem_pool_use(pool, res, level);
 
@@ -572,10 +569,9 @@ static inline void vmem_pool_take(struct vmem_pool *pool,
  * @parent:	the table that names it
  * @slot:	index of the entry
  */
-static inline void vmem_pool_share(struct vmem_pool *pool,
-				   struct vmem_reservation *res,
-				   vmem_table_t table, vmem_table_t parent,
-				   u32 slot)
+static inline void
+vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
+		vmem_table_t table, vmem_table_t parent, u32 slot)
 {
 	u32 page = vmem_pool_find(pool, table);
 	struct vmem_link *link = pool->store->spare;

@@ -29,11 +29,10 @@ static __always_inline u64 vmem_protect_entry(const struct vmem_env *e,
  * A and D, which a vCPU may set meanwhile, aren't lost. Return: 1: it was changed;
  * 0: it is as asked; -EBUSY.
  */
-static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
-					     struct vmem_change *change,
-					     const struct vmem_place *place,
-					     vmem_pte_t *host, unsigned int i,
-					     u64 entry)
+static __always_inline int
+vmem_protect_leaf(const struct vmem_env *e, struct vmem_change *change,
+		  const struct vmem_place *place, vmem_pte_t *host,
+		  unsigned int i, u64 entry)
 {
 	unsigned int tries;
 	u64 new;
@@ -58,12 +57,11 @@ static __always_inline int vmem_protect_leaf(const struct vmem_env *e,
  * ahead of it is exchanged, and the answer is written once. @count, a constant: D may
  * be lost with W, which isn't looked at else.
  */
-static __always_inline int vmem_protect_run(const struct vmem_env *e,
-					    struct vmem_change *change,
-					    const struct vmem_place *place,
-					    vmem_pte_t *host, unsigned int i,
-					    unsigned int end, u64 entry,
-					    vmem_virt_t va, bool count)
+static __always_inline int
+vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
+		 const struct vmem_place *place, vmem_pte_t *host,
+		 unsigned int i, unsigned int end, u64 entry, vmem_virt_t va,
+		 bool count)
 {
 	u64 page = BIT_ULL(e->fmt->page_lg2), pages = 0;
 	u64 new = vmem_protect_entry(e, place, entry, 0), next, after;

@@ -18,10 +18,9 @@
  * @link:	storage for its link, which stays with the pool until
  *		vmem_pool_drop_root()
  */
-static inline void vmem_pool_take_root(struct vmem_pool *pool,
-				       struct vmem_reservation *res,
-				       unsigned int level,
-				       struct vmem_link *link)
+static inline void
+vmem_pool_take_root(struct vmem_pool *pool, struct vmem_reservation *res,
+		    unsigned int level, struct vmem_link *link)
 {
 	u32 page = vmem_pool_use(pool, res, level);
 

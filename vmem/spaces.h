@@ -72,10 +72,9 @@ static __always_inline u64 vmem_run_same(const struct vmem_env *e,
 }
 
 /* Give @len bytes of what was gathered. */
-static __always_inline void vmem_run_give(const struct vmem_format *fmt,
-					  struct vmem_walk *walk,
-					  struct vmem_sink *sink, u64 len,
-					  u8 flags)
+static __always_inline void
+vmem_run_give(const struct vmem_format *fmt, struct vmem_walk *walk,
+	      struct vmem_sink *sink, u64 len, u8 flags)
 {
 	struct vmem_space_aware_mapping *rec = &sink->out[sink->nr++];
 	struct vmem_run *run = &walk->run;
@@ -160,10 +159,9 @@ static __always_inline u64 vmem_entry_after(const struct vmem_env *e, u64 entry,
 }
 
 /* Does the run end where @va begins, in a table of this level and path? */
-static __always_inline bool vmem_run_adjoins(const struct vmem_run *run,
-					     vmem_virt_t va,
-					     const struct vmem_cursor *cursor,
-					     enum vmem_record_type type)
+static __always_inline bool
+vmem_run_adjoins(const struct vmem_run *run, vmem_virt_t va,
+		 const struct vmem_cursor *cursor, enum vmem_record_type type)
 {
 	return run->len && run->type == type && run->level == cursor->level &&
 	       run->path == cursor->path && run->va + run->len == va;
@@ -481,10 +479,9 @@ vmem_walk_entry(const struct vmem_env *e, struct vmem_walk *walk,
  * Will the walk cover the whole span of a table, which begins at @base? Not one
  * that replaced another while the walk was in the midst of it.
  */
-static __always_inline bool vmem_walk_covers(const struct vmem_format *fmt,
-					     const struct vmem_walk *walk,
-					     vmem_virt_t base,
-					     unsigned int level)
+static __always_inline bool
+vmem_walk_covers(const struct vmem_format *fmt, const struct vmem_walk *walk,
+		 vmem_virt_t base, unsigned int level)
 {
 	if (walk->va != base)
 		return false;
