@@ -697,10 +697,44 @@ static void map_atomic_over_budget(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, 0);
 }
 
+/* What a list unmaps comes by the tables that it makes itself. */
+static void map_atomic_over_budget_unmapped(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = (bench_last_index(b) + 1) * page, budget;
+	struct vmem_mapping list[] = {
+		{ .virt_base = 0, .len = page, .kind = VMEM_KIND_UNMAPPED },
+		bench_basic(page, 0, page, RWX),
+		bench_basic(span, 0, page, RWX),
+		{ .virt_base = span + page, .len = page,
+		  .kind = VMEM_KIND_UNMAPPED },
+	};
+	u32 refused = 0;
+	int ret;
+
+	bench_save(b);
+	for (budget = 1; budget < 60; budget++) {
+		ret = bench_run(b, list, ARRAY_SIZE(list), VMEM_CHANGE_ATOMIC,
+				budget);
+		if (ret) {
+			KUNIT_EXPECT_EQ(test, ret, -E2BIG);
+			KUNIT_EXPECT_EQ(test, b->change.done, 0);
+			bench_check_same(b, "over the budget");
+			refused++;
+		} else {
+			KUNIT_EXPECT_EQ(test, b->change.done, ARRAY_SIZE(list));
+		}
+		bench_restore(b);
+	}
+	KUNIT_EXPECT_GT(test, refused, 2);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+}
+
 static struct kunit_case map_cases[] = {
 	EACH_FORMAT(map_asks_at_every_table),
 	EACH_FORMAT(map_checked_after_a_pause),
 	EACH_FORMAT(map_atomic_over_budget),
+	EACH_FORMAT(map_atomic_over_budget_unmapped),
 	EACH_FORMAT(map_one_page),
 	EACH_FORMAT(map_default_bits),
 	EACH_FORMAT(map_nothing),

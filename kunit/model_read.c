@@ -42,8 +42,7 @@ void model_translate(const struct rules *rules, const struct cpu *cpu,
 	memset(out, 0, sizeof(*out));
 	memset(entries, 0, VMEM_LEVELS_MAX * sizeof(*entries));
 	out->level = level;
-	if (va != sign_extend(rules, va))
-		va = rules->untag(cpu, rules->levels, va);
+	va = rules->untag(cpu, rules->levels, va);
 	if (va != sign_extend(rules, va)) {
 		out->status = VMEM_NON_CANONICAL;
 		return;

@@ -210,8 +210,11 @@ static u64 x86_64_untag(const struct cpu *cpu, unsigned int levels, u64 va)
 	} else {
 		nr = cpu->lam57 ? 56 : cpu->lam48 ? 47 : 0;
 	}
-	if (!nr || bit(va, nr) != bit(va, 63))
+	if (!nr)
 		return va;
+	/* LAM's own check: these bits are the same, or it isn't canonical */
+	if (bit(va, nr) != bit(va, 63))
+		return extend(va, nr) ^ 1ULL << 62;
 	return extend(va, nr);
 }
 

@@ -488,6 +488,32 @@ static void walk_table_at_two_levels(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->out[b->nr_out].len, 0);
 }
 
+/* A table that another vCPU reads in another way is walked for each. */
+static void walk_apart_by_facts(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u32 bits = b->space.facts.vcpu.phys_bits;
+	const struct cpu narrow = { .phys_bits = bits - 1 };
+	struct vmem_space spaces[3] = { b->space, b->space, b->space };
+	u64 page = bench_page(b);
+	u32 nr;
+
+	KUNIT_ASSERT_EQ(test, 0, engine_cpu_facts(b->e, &spaces[1].facts, &narrow));
+	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, BIT_ULL(bits - 2)));
+	bench_put(b, bench_root(b), page, 0, bench_leaf(b, BIT_ULL(bits - 1)));
+	bench_walk(b, spaces, 3, WHOLE, 0, U64_MAX);
+	nr = b->nr_out;
+	KUNIT_ASSERT_EQ(test, nr, 5);
+	KUNIT_EXPECT_EQ(test, b->out[0].type, VMEM_REC_MAPPING);
+	KUNIT_EXPECT_EQ(test, b->out[1].type, VMEM_REC_MAPPING);
+	KUNIT_EXPECT_EQ(test, b->out[2].type, VMEM_REC_MAPPING);
+	KUNIT_EXPECT_EQ(test, b->out[2].space, 1);
+	KUNIT_EXPECT_EQ(test, b->out[3].type, VMEM_REC_BAD);
+	KUNIT_EXPECT_EQ(test, b->out[3].space, 1);
+	KUNIT_EXPECT_EQ(test, b->out[4].type, VMEM_REC_REFERENCE);
+	KUNIT_EXPECT_EQ(test, b->out[4].ref.owner, 0);
+}
+
 /* Stopped anywhere, by an absent table or a pause: the same records. */
 static void walk_stopped_everywhere(struct kunit *test)
 {
@@ -569,6 +595,7 @@ static struct kunit_case walk_cases[] = {
 	EACH_FORMAT(walk_cycles_over_levels),
 	EACH_FORMAT(walk_random_bytes),
 	EACH_FORMAT(walk_table_at_two_levels),
+	EACH_FORMAT(walk_apart_by_facts),
 	EACH_FORMAT(walk_stopped_everywhere),
 	{}
 };

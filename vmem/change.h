@@ -228,8 +228,21 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 						   &change->offset;
 }
 
+/*
+ * One pass more begins. An atomic list has made tables by then, or will; what it
+ * unmaps comes by each of them, and by as many more as there are mappings, a level.
+ */
+static inline void vmem_change_again(const struct vmem_format *fmt,
+				     struct vmem_change *change)
+{
+	change->visited = 0;
+	change->spare = change->flags & VMEM_CHANGE_ATOMIC ?
+			change->need + (u64)change->nr * fmt->nr_levels : 0;
+}
+
 /* A range is done, in the phase in hand. */
-static __always_inline void vmem_change_passed(struct vmem_change *change)
+static __always_inline void vmem_change_passed(const struct vmem_format *fmt,
+					       struct vmem_change *change)
 {
 	change->keeps = 0;
 	if (change->phase != VMEM_PHASE_APPLY) {
@@ -246,7 +259,7 @@ static __always_inline void vmem_change_passed(struct vmem_change *change)
 							     VMEM_PHASE_DONE;
 		change->item = 0;
 		change->offset = 0;
-		change->visited = 0;
+		vmem_change_again(fmt, change);
 	}
 }
 
@@ -287,6 +300,7 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change)
 	change->need_links = 0;
 	change->touched = 0;
 	change->visited = 0;
+	change->spare = 0;
 	change->counting = 0;
 	change->moving = 0;
 	change->copying = VMEM_NO_TABLE;
@@ -385,7 +399,7 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 			if (ret)
 				break;
 			change->phase = VMEM_PHASE_APPLY;
-			change->visited = 0;
+			vmem_change_again(fmt, change);
 			break;
 		case VMEM_PHASE_DONE:
 			return 0;
@@ -402,7 +416,7 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 			}
 			ret = vmem_change_range(&e, change, &place, offset);
 			if (!ret)
-				vmem_change_passed(change);
+				vmem_change_passed(fmt, change);
 			break;
 		}
 	}

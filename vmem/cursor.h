@@ -77,10 +77,7 @@ vmem_is_canonical(const struct vmem_format *fmt, vmem_virt_t va)
 	return vmem_canonical(fmt, va) == va;
 }
 
-/*
- * Take the tag out of a data address that isn't canonical. Return: whether one
- * was.
- */
+/* Take the tag out of a data address. Return: whether it is canonical then. */
 static __always_inline bool
 vmem_untag(const struct vmem_format *fmt, const struct vmem_facts *facts,
 	   vmem_virt_t *va)

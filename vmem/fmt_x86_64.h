@@ -48,6 +48,9 @@
 #define X86_64_LAM48		47	/* the bit that is sign-extended */
 #define X86_64_LAM57		56
 #define X86_64_UAI		56
+/* What of a vCPU says how tables are read, beside two numbers. */
+#define X86_64_ALIKE		(VMEM_VCPU_NXE_OFF | VMEM_VCPU_AMD | \
+				 VMEM_VCPU_NO_1G | VMEM_VCPU_CET)
 
 /* Addresses with tags: a later one of CR3's flags wins. */
 static __always_inline void
@@ -57,6 +60,9 @@ vmem_x86_64_tags(const struct vmem_format *fmt, struct vmem_facts *facts,
 	facts->tag_user = 0;
 	facts->tag_super = 0;
 	facts->tag_sign = false;
+	facts->tag_inside = fmt->nr_levels > 4 &&
+			    (flags & (VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57)) ==
+			    VMEM_VCPU_LAM48;
 	if (flags & VMEM_VCPU_LAM48)
 		facts->tag_user = X86_64_LAM48;
 	if (flags & VMEM_VCPU_LAM57)
@@ -104,6 +110,8 @@ static __always_inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	facts->cow = cow ? FIELD_PREP(X86_64_AVL, (u64)cow) : U64_MAX;
 	facts->shadow = flags & VMEM_VCPU_CET ? X86_64_D : 0;
 	facts->special = facts->enc | facts->shadow;
+	facts->alike = (u64)(phys_bits - X86_64_PHYS_BITS_MIN) << 52 |
+		       (u64)vcpu->enc_bit << 57 | (flags & X86_64_ALIKE) << 4;
 	wide = X86_64_ADDR & ~(facts->addr | facts->enc);
 	if (flags & VMEM_VCPU_NXE_OFF)
 		wide |= X86_64_NX;

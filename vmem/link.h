@@ -156,16 +156,13 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 	change->nr = 0;
 	if (change->flags & VMEM_CHANGE_REPLACE) {
 		m[change->nr++] = (struct vmem_mapping){
-			.virt_base	= our_va,
-			.len		= mask + 1,
-			.kind		= VMEM_KIND_UNMAPPED,
+			.virt_base = our_va, .len = mask + 1,
+			.kind = VMEM_KIND_UNMAPPED,
 		};
 	}
 	m[change->nr++] = (struct vmem_mapping){
-		.virt_base	= our_va,
-		.len		= mask + 1,
-		.kind		= VMEM_KIND_LINK,
-		.link		= *link,
+		.virt_base = our_va, .len = mask + 1,
+		.kind = VMEM_KIND_LINK, .link = *link,
 	};
 	vmem_change_own(change);
 	return 0;

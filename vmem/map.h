@@ -32,10 +32,13 @@ static inline int vmem_change_visit(struct vmem_change *change,
 {
 	if (change->low <= level)
 		return 0;
-	if (nr > change->budget - change->visited)
-		return -E2BIG;
-	change->visited += nr;
 	change->low = level;
+	if (nr <= change->budget - change->visited)
+		change->visited += nr;
+	else if (nr <= change->spare)
+		change->spare -= nr;
+	else
+		return -E2BIG;
 	return 0;
 }
 

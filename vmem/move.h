@@ -281,8 +281,7 @@ vmem_move_table(const struct vmem_env *e, struct vmem_change *change,
 	place->begun = true;
 	change->copying = VMEM_NO_TABLE;
 	copy = e->ops->reserved(e->ctx, 0);
-	if (copy == VMEM_NO_TABLE ||
-	    change->nr_named > e->ops->shares(e->ctx))
+	if (copy == VMEM_NO_TABLE || change->nr_named > e->ops->shares(e->ctx))
 		return vmem_change_recount(change);
 	ret = vmem_change_reach(e, copy, &host);
 	if (ret)

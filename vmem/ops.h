@@ -121,6 +121,10 @@ struct vmem_vcpu {
  *		0: they have no tags
  * @tag_super:	and those with bit 63 set
  * @tag_sign:	bit 63 belongs to the tag
+ * @tag_inside:	a data address that is canonical can have a tag, too, if bit 63 is
+ *		clear
+ * @alike:	the same of vCPUs that read tables alike, in bits that no table's
+ *		address has, nor bits 2:0
  * @vcpu:	as it was told, with what is so where 0 was said
  */
 struct vmem_facts {
@@ -134,7 +138,9 @@ struct vmem_facts {
 	u8 tag_user;
 	u8 tag_super;
 	bool tag_sign;
+	bool tag_inside;
 	bool special;
+	u64 alike;
 	struct vmem_vcpu vcpu;
 };
 

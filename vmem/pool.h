@@ -268,9 +268,7 @@ static inline void vmem_pool_add_link(struct vmem_pool *pool, u32 page,
 	struct vmem_pool_page *desc = &pool->pages[page];
 
 	*link = (struct vmem_link){
-		.next	= desc->links,
-		.parent	= parent,
-		.slot	= slot,
+		.next = desc->links, .parent = parent, .slot = slot,
 	};
 	desc->links = link;
 	if (++desc->nr_links == 2)
@@ -664,8 +662,7 @@ static inline bool vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
  */
 static inline u64 vmem_pool_oldest_generation(const struct vmem_pool *pool)
 {
-	return pool->nr_quarantined ?
-	       pool->pages[pool->oldest].generation : 0;
+	return pool->nr_quarantined ? pool->pages[pool->oldest].generation : 0;
 }
 
 #endif /* _VMEM_POOL_H */

@@ -43,8 +43,7 @@ vmem_protect_leaf(const struct vmem_env *e, struct vmem_change *change,
 			return 0;
 		if (!vmem_change_entry(change, host, i, entry, new))
 			continue;
-		if (unlikely(entry & ~new & e->facts->shadow))
-			change->lost_dirty++;
+		change->lost_dirty += !!(entry & ~new & e->facts->shadow);
 		return 1;
 	}
 	return -EBUSY;

@@ -16,8 +16,8 @@
 #define VMEM_SEEN_STEP		4096U	/* slots moved in one go */
 
 /*
- * A slot: @key is the table's address with its level + 1 in the low bits, 0
- * when the slot is free; @value the base of its span and the space's index.
+ * A slot: @key is the table's address with its level + 1 in the low bits, and in
+ * others how a vCPU reads it (vmem_facts.alike), 0 when the slot is free; @value the base of its span and the space's index.
  * Tables are aligned to 8 bytes and spans to VMEM_SEEN_SPACES_LG2 at least.
  */
 struct vmem_seen_slot {

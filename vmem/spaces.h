@@ -73,12 +73,10 @@ static __always_inline u64 vmem_run_same(const struct vmem_env *e,
 
 /* Give @len bytes of what was gathered. */
 static __always_inline void
-vmem_run_give(const struct vmem_format *fmt, struct vmem_walk *walk,
-	      struct vmem_sink *sink, u64 len, u8 flags)
+vmem_run_give(const struct vmem_format *fmt, struct vmem_run *run,
+	      vmem_space_id_t space, struct vmem_sink *sink, u64 len, u8 flags)
 {
 	struct vmem_space_aware_mapping *rec = &sink->out[sink->nr++];
-	struct vmem_run *run = &walk->run;
-
 	enum vmem_record_type type = run->type;
 	unsigned int level = run->level;
 
@@ -86,7 +84,7 @@ vmem_run_give(const struct vmem_format *fmt, struct vmem_walk *walk,
 	rec->level = level;
 	rec->detail = type == VMEM_REC_MAPPING ? vmem_entry_lg2(fmt, level) : 0;
 	rec->flags = flags;
-	rec->space = walk->space;
+	rec->space = space;
 	rec->va = run->va;
 	rec->gpa = run->gpa;
 	rec->len = len;
@@ -110,14 +108,14 @@ static __always_inline bool vmem_run_quick(const struct vmem_env *e,
 	bool inside;
 	u64 same;
 
-	if (!run->len)
+	if (unlikely(!run->len))
 		return true;
 	if (run->type != VMEM_REC_MAPPING || sink->nr == sink->max)
 		return false;
 	inside = e->read->in_memory(e->ctx, run->gpa, run->len, &same);
 	if (same < run->len)
 		return false;
-	vmem_run_give(e->fmt, walk, sink, run->len,
+	vmem_run_give(e->fmt, run, walk->space, sink, run->len,
 		      inside ? 0 : VMEM_FRAME_OUTSIDE);
 	return true;
 }
@@ -137,7 +135,7 @@ static __always_inline bool vmem_run_flush(const struct vmem_env *e,
 			return false;
 		len = run->type == VMEM_REC_MAPPING ?
 		      vmem_run_same(e, run, &flags) : run->len;
-		vmem_run_give(e->fmt, walk, sink, len, flags);
+		vmem_run_give(e->fmt, run, walk->space, sink, len, flags);
 		run->part = false;
 		if (!run->len)
 			break;
@@ -174,6 +172,8 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	      u64 len)
 {
 	u64 mask = vmem_entry_mask(e->fmt, cursor->level);
+	vmem_phys_t gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
+	u64 expect = vmem_entry_after(e, entry, mask + 1);
 	struct vmem_run *run = &walk->run;
 	u32 effective;
 
@@ -193,9 +193,9 @@ vmem_run_leaf(const struct vmem_env *e, struct vmem_walk *walk,
 	}
 	run->va = va;
 	run->len = len;
-	run->gpa = vmem_leaf_phys(e, entry, cursor->level) | (va & mask);
+	run->gpa = gpa;
 	run->entry = entry;
-	run->expect = vmem_entry_after(e, entry, mask + 1);
+	run->expect = expect;
 	if (unlikely(walk->flags & VMEM_WALK_LEAVES))
 		run->expect = 0;
 	walk->leaves++;
@@ -228,12 +228,8 @@ vmem_run_hole(struct vmem_walk *walk, const struct vmem_cursor *cursor,
 	if (run->len)
 		return VMEM_STEP_FLUSH;
 	*run = (struct vmem_run){
-		.va	= va,
-		.len	= len,
-		.entry	= held,
-		.path	= cursor->path,
-		.level	= cursor->level,
-		.type	= type,
+		.va = va, .len = len, .entry = held, .type = type,
+		.path = cursor->path, .level = cursor->level,
 	};
 	return VMEM_STEP_BEHIND;
 }
@@ -316,7 +312,7 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_walk *walk,
 	while (i < end) {
 		entry = vmem_read(host, i);
 		from = i;
-		if (expect && !((entry ^ expect) & cmp)) {
+		if (likely(expect && !((entry ^ expect) & cmp))) {
 			i++;
 			/* looked at only after a match, and where none can wrap */
 			if (vmem_entry_after(e, expect, (end - from) * page)) {
@@ -378,16 +374,15 @@ static __always_inline bool
 vmem_walk_each(const struct vmem_env *e, struct vmem_walk *walk,
 	       struct vmem_sink *sink, const struct vmem_cursor *cursor)
 {
-	u64 page = BIT_ULL(e->fmt->page_lg2), entry, before = 0, same;
+	struct vmem_run run = { .type = VMEM_REC_MAPPING, .path = cursor->path };
+	u64 page = BIT_ULL(e->fmt->page_lg2), entry, same;
+	vmem_virt_t va = walk->va & ~(page - 1);
 	u64 skips = walk->flags & (VMEM_WALK_HOLES | VMEM_WALK_NONPRESENT) ?
 		    0 : e->fmt->present;
 	vmem_virt_t last = min(walk->last, walk->va | vmem_table_mask(e->fmt, 0));
 	unsigned int i = vmem_index(e->fmt, walk->va, 0);
 	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
-	vmem_virt_t va = walk->va & ~(page - 1);
-	struct vmem_space_aware_mapping *rec;
-	u32 leaf = 0, effective = 0;
-	vmem_phys_t gpa;
+	u32 effective;
 	bool inside;
 
 	for (; i < end; i++, va += page) {
@@ -397,28 +392,20 @@ vmem_walk_each(const struct vmem_env *e, struct vmem_walk *walk,
 		if (vmem_classify(e, entry, 0) != VMEM_CLASS_LEAF ||
 		    sink->nr == sink->max)
 			break;
-		gpa = vmem_leaf_phys(e, entry, 0);
-		inside = e->read->in_memory(e->ctx, gpa, page, &same);
+		run.gpa = vmem_leaf_phys(e, entry, 0);
+		inside = e->read->in_memory(e->ctx, run.gpa, page, &same);
 		if (same < page)
 			break;
 		/* attributes are mostly those of the leaf before */
-		if ((entry ^ before) & ~e->facts->addr)
-			leaf = vmem_leaf_attrs(e, entry, 0, cursor->granted[0],
-					       &effective);
-		before = entry;
-		rec = &sink->out[sink->nr++];
-		rec->type = VMEM_REC_MAPPING;
-		rec->level = 0;
-		rec->detail = e->fmt->page_lg2;
-		rec->flags = inside ? 0 : VMEM_FRAME_OUTSIDE;
-		rec->space = walk->space;
-		rec->va = va;
-		rec->gpa = gpa;
-		rec->len = page;
-		rec->entry = entry;
-		rec->leaf = leaf;
-		rec->effective = effective;
-		rec->path = cursor->path;
+		if ((entry ^ run.entry) & ~e->facts->addr) {
+			run.leaf = vmem_leaf_attrs(e, entry, 0, cursor->granted[0],
+						   &effective);
+			run.effective = effective;
+		}
+		run.entry = entry;
+		run.va = va;
+		vmem_run_give(e->fmt, &run, walk->space, sink, page,
+			      inside ? 0 : VMEM_FRAME_OUTSIDE);
 		walk->leaves++;
 	}
 	walk->va = i < end ? va : va - page;
@@ -503,6 +490,8 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 	vmem_virt_t base = level == vmem_top(e->fmt) ? 0 :
 			   walk->va & ~vmem_table_mask(e->fmt, level);
 	vmem_table_t table = vmem_table(rec->gpa);
+	/* what is seen by a vCPU that reads it alike */
+	vmem_table_t seen = vmem_table(rec->gpa | e->facts->alike);
 	bool known = walk->low <= level && walk->tables[level] == table;
 	vmem_space_id_t owner;
 	vmem_virt_t their_va;
@@ -513,7 +502,7 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 		*ret = VMEM_PAUSE;
 		return VMEM_STEP_STOP;
 	}
-	if (remember && vmem_seen_find(walk->seen, table, level, &owner,
+	if (remember && vmem_seen_find(walk->seen, seen, level, &owner,
 				       &their_va)) {
 		rec->type = VMEM_REC_REFERENCE;
 		rec->detail = vmem_top(e->fmt) - level;
@@ -540,7 +529,7 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 		return VMEM_STEP_REPORT;
 	}
 	if (!*ret && remember)
-		*ret = vmem_seen_add(walk->seen, table, level, walk->space,
+		*ret = vmem_seen_add(walk->seen, seen, level, walk->space,
 				     base);
 	if (*ret)
 		return VMEM_STEP_STOP;
@@ -628,10 +617,8 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 		}
 
 		rec = (struct vmem_space_aware_mapping){
-			.level	= cursor.level,
-			.space	= walk->space,
-			.va	= walk->va,
-			.path	= cursor.path,
+			.va = walk->va, .space = walk->space,
+			.path = cursor.path, .level = cursor.level,
 		};
 		granted = cursor.level == e->fmt->nr_levels ?
 			  VMEM_RWXU : cursor.granted[cursor.level];
@@ -689,9 +676,7 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 	*walk = (struct vmem_walk){
 		.first	= first <= last ? first & ~page : U64_MAX,
 		.last	= first <= last ? last | page : 0,
-		.flags	= flags,
-		.budget	= budget,
-		.seen	= seen,
+		.flags = flags, .budget = budget, .seen = seen,
 	};
 	vmem_walk_begin(fmt, walk);
 }
@@ -734,10 +719,8 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *o
 	walk->ending = true;
 	if (vmem_run_flush(&e, walk, &sink) && sink.nr < max) {
 		out[sink.nr] = (struct vmem_space_aware_mapping){
-			.type	= VMEM_REC_END,
-			.detail	= walk->end,
-			.space	= walk->space,
-			.va	= walk->va,
+			.type = VMEM_REC_END, .detail = walk->end,
+			.space = walk->space, .va = walk->va,
 		};
 		out[sink.nr].gpa = walk->leaves;
 		out[sink.nr].len = walk->refs;

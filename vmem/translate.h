@@ -134,9 +134,10 @@ vmem_translate_can(const struct vmem_env *e, vmem_virt_t *va,
 {
 	bool canonical = vmem_is_canonical(e->fmt, *va);
 
-	if (likely(canonical && d->host))
+	if (likely(canonical && d->host && !e->facts->tag_inside))
 		return true;
-	canonical = canonical || vmem_untag(e->fmt, e->facts, va);
+	if (!canonical || (e->facts->tag_inside && !(*va >> 63)))
+		canonical = vmem_untag(e->fmt, e->facts, va);
 	if (canonical && d->host)
 		return true;
 	*out = (struct vmem_translation){
@@ -286,7 +287,9 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	for (; *done < nr; *done += n) {
 		u64 (*to)[VMEM_LEVELS_MAX] = entries ? &entries[*done] : NULL;
 
-		n = vmem_translate_together(fmt, &vas[*done], root ? nr - *done : 1);
+		n = vmem_translate_together(fmt, &vas[*done],
+					    root && !space->facts.tag_inside ?
+					    nr - *done : 1);
 		if (ops->pause(ctx, n * (fmt->nr_levels - 1) + 1) && moved)
 			return VMEM_PAUSE;
 		for (i = 0; to && i < n; i++)

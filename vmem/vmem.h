@@ -603,6 +603,7 @@ struct vmem_change {
 	u64 need_links;		/* records of links, likewise */
 	u64 touched;		/* of the tables */
 	u64 visited;		/* tables, by this pass */
+	u64 spare;		/* it may visit beside the budget */
 	u64 counted[VMEM_LEVELS_MAX]; /* last span counted a level: missing */
 	u32 counted_path;	/* permissions of the entries that name them */
 	u64 moved[VMEM_LEVELS_MAX];   /* and the last one whose table moves */
