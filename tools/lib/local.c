@@ -384,8 +384,11 @@ static int local_call(struct vmem_guest *guest, unsigned int request, void *arg)
 	u32 size = *(u32 *)arg;
 	int ret;
 
-	if (request == VMEM_IOC_VIEW)
+	if (request == VMEM_IOC_VIEW) {
+		if (size >= sizeof(struct vmem_ioc_view))
+			((struct vmem_ioc_view *)arg)->out_fd = 0;
 		return -EOPNOTSUPP;
+	}
 	if (_IOC_NR(request) >= ARRAY_SIZE(calls) ||
 	    !calls[_IOC_NR(request)].run)
 		return -ENOTTY;
