@@ -49,7 +49,8 @@ static __always_inline int toy_facts(const struct vmem_format *fmt,
 		.cow = cow ? FIELD_PREP(TOY_COW, (u64)cow) : U64_MAX,
 		.shadow = vcpu->flags & VMEM_VCPU_CET ? TOY_D : 0,
 		.special = vcpu->flags & VMEM_VCPU_CET,
-		.alike = (u64)(phys_bits << 1 | !!(vcpu->flags & VMEM_VCPU_CET)) << 52,
+		.alike = (u64)phys_bits << 53 |
+			 (vcpu->flags & VMEM_VCPU_CET ? BIT_ULL(52) : 0),
 	};
 	for (level = 0; level < TOY_LEVELS; level++)
 		facts->reserved[level] = TOY_RESERVED | (TOY_ADDR & ~facts->addr);
