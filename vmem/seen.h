@@ -17,8 +17,9 @@
 
 /*
  * A slot: @key is the table's address with its level + 1 in the low bits, and in
- * others how a vCPU reads it (vmem_facts.alike), 0 when the slot is free; @value the base of its span and the space's index.
- * Tables are aligned to 8 bytes and spans to VMEM_SEEN_SPACES_LG2 at least.
+ * others how a vCPU reads it (vmem_facts.alike), 0 when the slot is free; @value
+ * the base of its span and the space's index. Tables are aligned to 8 bytes and
+ * spans to VMEM_SEEN_SPACES_LG2 at least.
  */
 struct vmem_seen_slot {
 	u64 key;
