@@ -417,9 +417,9 @@ vmem_walk_end(const struct vmem_format *fmt,
  * @max:	how many, at least 1
  * @nr:		in and out: how many there are
  *
- * A table met before at the same level, in this or an earlier space, gives a
- * reference to the place where it was met, and is not entered again. It is
- * remembered, and referred to, only where the range covers its whole span.
+ * A table met before at the same level, in this or an earlier space that reads it
+ * alike, gives a reference to the place where it was met, and is not entered again.
+ * It is remembered, and referred to, only where the range covers its whole span.
  *
  * Context: a piece.
  * Return: 0: @out is full, or walk->finished; else as vmem_walk_space().
@@ -548,7 +548,8 @@ enum vmem_phase {
  * @flags:	VMEM_CHANGE_*
  * @order:	with VMEM_CHANGE_ATOMIC: the indices of @list, by ascending
  *		virt_base
- * @budget:	tables that each pass may visit
+ * @budget:	tables that each pass may visit, beside those that an atomic list
+ *		makes itself
  * @done:	mappings that are done
  * @done_len:	bytes of the next one that are done
  * @pages:	smallest pages mapped, unmapped and protected (a hole counts
