@@ -113,6 +113,11 @@ def facts(cases):
            "0x00aa000000400000", "0x00aa800000400000", "--cpu=lam48")
     lookup("tags: not for lam57", "13-tagged.img", [out],
            "0x00aa000000400000", "--cpu=lam57")
+    cases.file("tagged5.img", image((0x5000, 0x1063), *path(0x8063)))
+    lookup("tags: with 5 levels bits 55:48 too", "tagged5.img",
+           [one, one, one, ("non-canonical", 5, None)], tag[0],
+           "0x00aa000000400000", VA, "0x800000400000", "--cpu=lam48", "-f",
+           "x86_64-5level", root="0x5000")
     cases.hint("tags: told, no hint", "13-tagged.img", [], "translate", tag[0],
                "--cpu=lam57")
 
