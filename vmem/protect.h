@@ -53,8 +53,8 @@ vmem_protect_leaf(const struct vmem_env *e, struct vmem_change *change,
  * Protect, pass 2: the entries of a table of level 0 from @i on, which is @entry
  * and translates @va, up to @end. The exchanges take the time: no load passes one,
  * and each waits for stores. So what an entry is to be is known before the one
- * ahead of it is exchanged, and the answer is written once. @count, a constant: D may
- * be lost with W, which isn't looked at else.
+ * ahead of it is exchanged, and the answer is written once. With @count, which is a
+ * constant, leaves that lose D with W are counted.
  */
 static __always_inline int
 vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
