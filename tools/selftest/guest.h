@@ -209,8 +209,9 @@ u64 checksum(const void *mem, u64 len);
 /*
  * What a refused change leaves, see kunit/refused.h. From refused_watch() on it
  * is looked at after each change by the guest's descriptor, by the thread that
- * said so, that is refused; of a list of which a part was done, the rest is
- * given once more, and refused with nothing done.
+ * said so, that is refused; where there are many, after the first of them and
+ * some of the others. Of a list of which a part was done, the rest is given once
+ * more, and refused with nothing done.
  */
 void refused_watch(const struct guest *g);
 /* Memory with tables in it beside the guest's. */
