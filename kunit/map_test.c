@@ -668,40 +668,48 @@ static void map_checked_after_a_pause(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, bench_change_stopped(b, list, 2, 0));
 }
 
-/* Neighbours of a list share the tables made for them: all or nothing is done. */
+/* With each budget up to one that is enough, all of a list is done or nothing. */
+static void all_or_nothing(struct bench *b, const struct vmem_mapping *list,
+			   u32 nr)
+{
+	u32 refused = 0;
+	u64 budget;
+	int ret;
+
+	bench_save(b);
+	for (budget = 1; budget < 60; budget++) {
+		ret = bench_run(b, list, nr, VMEM_CHANGE_ATOMIC, budget);
+		if (ret) {
+			KUNIT_EXPECT_EQ(b->test, ret, -E2BIG);
+			KUNIT_EXPECT_EQ(b->test, b->change.done, 0);
+			bench_check_same(b, "over the budget");
+			refused++;
+		} else {
+			KUNIT_EXPECT_EQ(b->test, b->change.done, nr);
+		}
+		bench_restore(b);
+	}
+	KUNIT_EXPECT_GT(b->test, refused, 2);
+	KUNIT_EXPECT_EQ(b->test, ret, 0);
+}
+
+/* Neighbours of a list share the tables made for them. */
 static void map_atomic_over_budget(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	struct vmem_mapping list[4];
-	u32 i, refused = 0;
-	u64 budget;
-	int ret;
+	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(list); i++)
 		list[i] = bench_basic(i * bench_page(b), 0, bench_page(b), RWX);
-	bench_save(b);
-	for (budget = 1; budget < 40; budget++) {
-		ret = bench_run(b, list, ARRAY_SIZE(list), VMEM_CHANGE_ATOMIC,
-				budget);
-		if (ret) {
-			KUNIT_EXPECT_EQ(test, ret, -E2BIG);
-			KUNIT_EXPECT_EQ(test, b->change.done, 0);
-			bench_check_same(b, "over the budget");
-			refused++;
-		} else {
-			KUNIT_EXPECT_EQ(test, b->change.done, ARRAY_SIZE(list));
-		}
-		bench_restore(b);
-	}
-	KUNIT_EXPECT_GT(test, refused, 2);
-	KUNIT_EXPECT_EQ(test, ret, 0);
+	all_or_nothing(b, list, ARRAY_SIZE(list));
 }
 
 /* What a list unmaps comes by the tables that it makes itself. */
 static void map_atomic_over_budget_unmapped(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), span = (bench_last_index(b) + 1) * page, budget;
+	u64 page = bench_page(b), span = (bench_last_index(b) + 1) * page;
 	struct vmem_mapping list[] = {
 		{ .virt_base = 0, .len = page, .kind = VMEM_KIND_UNMAPPED },
 		bench_basic(page, 0, page, RWX),
@@ -709,25 +717,8 @@ static void map_atomic_over_budget_unmapped(struct kunit *test)
 		{ .virt_base = span + page, .len = page,
 		  .kind = VMEM_KIND_UNMAPPED },
 	};
-	u32 refused = 0;
-	int ret;
 
-	bench_save(b);
-	for (budget = 1; budget < 60; budget++) {
-		ret = bench_run(b, list, ARRAY_SIZE(list), VMEM_CHANGE_ATOMIC,
-				budget);
-		if (ret) {
-			KUNIT_EXPECT_EQ(test, ret, -E2BIG);
-			KUNIT_EXPECT_EQ(test, b->change.done, 0);
-			bench_check_same(b, "over the budget");
-			refused++;
-		} else {
-			KUNIT_EXPECT_EQ(test, b->change.done, ARRAY_SIZE(list));
-		}
-		bench_restore(b);
-	}
-	KUNIT_EXPECT_GT(test, refused, 2);
-	KUNIT_EXPECT_EQ(test, ret, 0);
+	all_or_nothing(b, list, ARRAY_SIZE(list));
 }
 
 static struct kunit_case map_cases[] = {

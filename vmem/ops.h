@@ -173,7 +173,6 @@ struct vmem_facts {
  * @protect:	a leaf with @set and @clear done. It is not writable if it is
  *		Cow, as far as either was asked for.
  *
- *
  * All members are compile-time constants to the engine, so that no call of
  * them is left. Virtual addresses have page_lg2 + nr_levels * index_lg2 bits
  * and are sign-extended from the highest.
