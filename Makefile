@@ -38,7 +38,7 @@ run:
 	@tools/deps run
 	@$(MAKE) -s tools
 	@guest=$$(tools/vm/guest 4level) && \
-	tools/vm/run stock-6.1 --emulate --memory 2G \
+	tools/vm/run stock-6.12 --emulate --memory 2G \
 		--module irqbypass --module kvm-amd \
 		--disk "$$guest/memory" --file "$$guest/cr3" \
 		--file $(BUILD)/story:bin/story \
@@ -48,7 +48,7 @@ run:
 shell:
 	@tools/deps run
 	@$(MAKE) -s tools selftests
-	@tools/vm/run stock-6.1 --memory 2G --timeout 86400 --shell tools/vm/insert
+	@tools/vm/run stock-6.12 --memory 2G --timeout 86400 --shell tools/vm/insert
 
 #: Check
 #:   make deps         install what the other commands need (Debian, root)

@@ -10,9 +10,9 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/rbtree.h>
-#include <linux/rwlock.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 

@@ -21,11 +21,35 @@ die()
 	exit 1
 }
 
-# cached DIR COMMAND...: unless DIR is there, let COMMAND fill it. COMMAND is
-# given the name of the directory to fill; what it prints goes to DIR.log.
+# key FUNCTION TEXT...: what is made by FUNCTION from TEXT, as a short name
+key()
+{
+	declare -f "$1" | cat - <(echo "$@") | sha256sum | cut -c1-12
+}
+
+# progress DIR STEPS: every few seconds, how far it is; a step is a line
+progress()
+{
+	local start=$SECONDS lines
+
+	while sleep 5; do
+		lines=$(wc -l < "$1.log")
+		echo "# ${1##*/}: $lines${2:+ of about $2} steps, $((SECONDS - start)) s"
+	done
+}
+
+# cached [--steps N] DIR COMMAND...: unless DIR is there, let COMMAND fill it.
+# COMMAND is given the name of the directory to fill; what it prints goes to
+# DIR.log, N lines or so.
 cached()
 {
-	local dir=$1
+	local dir steps='' telling
+
+	if [ "$1" = --steps ]; then
+		steps=$2
+		shift 2
+	fi
+	dir=$1
 	shift
 
 	[ ! -e "$dir" ] || return 0
@@ -37,13 +61,82 @@ cached()
 		new=$dir.new
 		rm -rf "$new"
 		mkdir "$new"
+		echo "# making $dir"
+		: > "$dir.log"
+		progress "$dir" "$steps" 9>&- &
+		telling=$!
+		# shellcheck disable=SC2064
+		trap "kill $telling" EXIT
 		"$@" "$new" > "$dir.log" 2>&1
 		mv "$new" "$dir"
-	) 9> "$dir.lock" < /dev/null &
+	) 9> "$dir.lock" < /dev/null >&2 &
 	wait $! || {
 		tail -n 20 "$dir.log" >&2
 		die "cannot make $dir, see $dir.log"
 	}
+}
+
+# mirror SUITE-PART DEFAULT: where this machine has Debian's packages from
+mirror()
+{
+	# shellcheck disable=SC2016
+	{
+		apt-get indextargets --format '$(REPO_URI)' "Label: $1" 2> /dev/null
+		echo "$2"
+	} | grep -m 1 .
+}
+
+# tree_sources SUITE: lines of a sources.list
+tree_sources()
+{
+	local debian suite
+
+	debian=$(mirror Debian http://deb.debian.org/debian)
+	for suite in "$1" "$1-updates" "$1-backports"; do
+		echo "deb [signed-by=$keyring] $debian $suite main"
+	done
+	echo "deb [signed-by=$keyring] $(mirror Debian-Security \
+		http://deb.debian.org/debian-security) $1-security main"
+}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# tree_apt SUITE DIR APT-COMMAND...: apt-get or apt-cache, of that release, with
+# what apt keeps in DIR
+tree_apt()
+{
+	local suite=$1 dir=$2/apt command=$3
+	shift 3
+
+	if [ ! -e "$dir" ]; then
+		mkdir -p "$dir/lists/partial" "$dir/archives/partial"
+		touch "$dir/status"
+		tree_sources "$suite" > "$dir/sources.list"
+		tree_apt "$suite" "${dir%/apt}" apt-get -qq update >&2
+	fi
+	"$command" -o Dir::Etc::SourceList="$dir/sources.list" \
+		-o Dir::Etc::SourceParts=/dev/null -o Dir::State="$dir" \
+		-o Dir::State::status="$dir/status" -o Dir::Cache="$dir" \
+		-o APT::Architecture=amd64 -o APT::Sandbox::User=root "$@"
+}
+
+# in_tree NAME COMMAND...: run COMMAND in a tree of the cache, with this checkout
+# and the cache at their places.
+in_tree()
+{
+	local tree dir
+	local links=()
+
+	tree=$("$top/tools/vm/tree" "$1")
+	shift
+	for dir in bin sbin lib lib64; do
+		links+=(--symlink "usr/$dir" "/$dir")
+	done
+	bwrap --die-with-parent --unshare-pid --tmpfs / "${links[@]}" \
+		--ro-bind "$tree/usr" /usr --ro-bind "$tree/etc" /etc \
+		--dev /dev --proc /proc --tmpfs /tmp --tmpfs /dev/shm \
+		--bind "$top" "$top" --bind "$cache" "$cache" \
+		--chdir "$PWD" --clearenv --setenv HOME /tmp \
+		--setenv PATH /usr/sbin:/usr/bin --setenv LC_ALL C "$@"
 }
 
 # initramfs DIR FILE: pack DIR, the same bytes for the same content.

@@ -5,6 +5,12 @@
 
 . /ktap.sh
 
+# told_kernel: a line for the summary of the check
+told_kernel()
+{
+	echo "# kernel: $(uname -sr)"
+}
+
 module_insert()
 {
 	insmod /vmem.ko

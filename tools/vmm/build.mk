@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# The example VMM, build/vmem-run, which needs libelf, its manual page, and
-# programs for it in build/programs/. Included by the Makefile at the top.
+# The example VMM, build/vmem-run, its manual page, and programs for it in
+# build/programs/. Included by the Makefile at the top.
 
 vmm_programs := $(patsubst tools/vmm/programs/%.c,$(BUILD)/programs/%.elf,\
 	$(wildcard tools/vmm/programs/*.c))
@@ -20,7 +20,7 @@ vmm_headers := $(wildcard tools/vmm/*.h tools/vmm/programs/*.h) tools/lib/libvme
 $(BUILD)/vmem-run: tools/vmm/vmem-run.c tools/vmm/show.c $(vmm_sources) \
 		$(BUILD)/libvmem.a $(vmm_headers)
 	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) -static -o $@ \
-		$(filter-out %.h %.mk,$^) -lelf -lz
+		$(filter-out %.h %.mk,$^)
 
 $(BUILD)/vmem-run.1: Documentation/man/vmem-run.1.scd
 	@mkdir -p $(@D)
@@ -50,7 +50,7 @@ build/selftest/$(1): $(call selftest_sources,$(1)) tools/selftest/ktap.c \
 		tools/selftest/judge.c $(vmm_sources) $(BUILD)/libvmem.a $(selftest_headers) $(vmm_headers)
 	@mkdir -p $$(@D)
 	$$(CC) $(selftest_cflags) -D__SANE_USERSPACE_TYPES__ -Itools/lib $$(CFLAGS) \
-		-o $$@ $$(filter %.c %.S %.a,$$^) -lelf -lz
+		-o $$@ $$(filter %.c %.S %.a,$$^)
 endef
 $(foreach t,vcpu live,$(eval $(call judge_rule,$(t))))
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A freestanding program, read by libelf and loaded. See program.h.
+ * A freestanding program, read and loaded. See program.h.
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,7 +17,7 @@
 /* The lower half: what lies above is the VMM's. */
 #define VA_LAST		0x00007effffffffffULL
 
-static const char *add_segment(struct program *program, const GElf_Phdr *phdr)
+static const char *add_segment(struct program *program, const Elf64_Phdr *phdr)
 {
 	struct segment *segment = &program->segments[program->nr];
 	const struct segment *before = segment - 1;
@@ -48,25 +47,32 @@ static const char *add_segment(struct program *program, const GElf_Phdr *phdr)
 	return NULL;
 }
 
-static const char *read_segments(struct program *program, Elf *elf)
+/* "ELF-64 Object File Format", chapters "ELF Header" and "Program Header Table" */
+static const char *read_segments(struct program *program)
 {
-	const char *why = NULL;
-	GElf_Phdr phdr;
-	GElf_Ehdr ehdr;
-	size_t i, nr;
+	const char *file = program->file, *why = NULL;
+	Elf64_Ehdr ehdr;
+	Elf64_Phdr phdr;
+	unsigned int i;
 
-	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &ehdr))
+	if (program->file_len < SELFMAG || memcmp(file, ELFMAG, SELFMAG))
 		return "it is no ELF file";
-	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_machine != EM_X86_64)
+	if (program->file_len < sizeof(ehdr))
+		return "it ends within its header";
+	memcpy(&ehdr, file, sizeof(ehdr));
+	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    ehdr.e_ident[EI_DATA] != ELFDATA2LSB || ehdr.e_machine != EM_X86_64)
 		return "it is not for x86-64";
 	if (ehdr.e_type != ET_EXEC)
 		return "it is not linked to fixed addresses: -static -no-pie";
-	if (elf_getphdrnum(elf, &nr))
-		return elf_errmsg(-1);
+	if (ehdr.e_phnum && ehdr.e_phentsize != sizeof(phdr))
+		return "its program headers have another size than those of x86-64";
+	if (ehdr.e_phoff > program->file_len ||
+	    ehdr.e_phnum > (program->file_len - ehdr.e_phoff) / sizeof(phdr))
+		return "its program headers go beyond the end of the file";
 	program->entry = ehdr.e_entry;
-	for (i = 0; !why && i < nr; i++) {
-		if (!gelf_getphdr(elf, i, &phdr))
-			return elf_errmsg(-1);
+	for (i = 0; !why && i < ehdr.e_phnum; i++) {
+		memcpy(&phdr, file + ehdr.e_phoff + i * sizeof(phdr), sizeof(phdr));
 		if (phdr.p_type == PT_INTERP)
 			why = "it wants a dynamic linker: -static -no-pie";
 		else if (phdr.p_type == PT_LOAD)
@@ -102,17 +108,12 @@ static const char *map_file(struct program *program, const char *path)
 const char *program_open(struct program *program, const char *path)
 {
 	const char *why;
-	Elf *elf;
 
 	memset(program, 0, sizeof(*program));
-	if (elf_version(EV_CURRENT) == EV_NONE)
-		return elf_errmsg(-1);
 	why = map_file(program, path);
 	if (why)
 		return why;
-	elf = elf_memory(program->file, program->file_len);
-	why = elf ? read_segments(program, elf) : elf_errmsg(-1);
-	elf_end(elf);
+	why = read_segments(program);
 	if (why)
 		program_close(program);
 	return why;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * A freestanding program, read by libelf: where it begins, and the segments
+ * A freestanding program, read from its file: where it begins, and the segments
  * that it wants in memory.
  */
 #ifndef _VMM_PROGRAM_H
