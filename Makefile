@@ -52,14 +52,18 @@ shell:
 
 #: Check
 #:   make deps         install what the other commands need (Debian, root)
-#:   make check        everything; one stage: tools/check/run NAME
-#:   make check-fresh  make run and make check in a new, minimal Debian
+#:   make check        what each change has to pass; one stage: tools/check/run NAME
+#:   make check-full   that, more kernels, and what takes long
+#:   make check-fresh  make run and make check in a new, minimal Debian 12 and 13
 #:   make bench        ratios to plain loops over the same memory
 deps:
 	@tools/deps
 
 check: deps
 	@tools/check/run
+
+check-full: deps
+	@tools/check/run --full
 
 check-fresh:
 	@tools/check/fresh
@@ -101,6 +105,6 @@ print-%:
 	@echo $($*)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run shell deps check check-fresh bench tools usertests \
+.PHONY: help demo run shell deps check check-full check-fresh bench tools usertests \
 	selftests modules modules_install kernel-tree load unload \
 	clean

@@ -32,7 +32,7 @@ progress()
 {
 	local start=$SECONDS lines
 
-	while sleep 5; do
+	while sleep 10; do
 		lines=$(wc -l < "$1.log")
 		echo "# ${1##*/}: $lines${2:+ of about $2} steps, $((SECONDS - start)) s"
 	done
@@ -136,7 +136,8 @@ in_tree()
 		--dev /dev --proc /proc --tmpfs /tmp --tmpfs /dev/shm \
 		--bind "$top" "$top" --bind "$cache" "$cache" \
 		--chdir "$PWD" --clearenv --setenv HOME /tmp \
-		--setenv PATH /usr/sbin:/usr/bin --setenv LC_ALL C "$@"
+		--setenv PATH /usr/sbin:/usr/bin --setenv LC_ALL C \
+		--setenv KBUILD_BUILD_USER vmem --setenv KBUILD_BUILD_HOST vmem "$@"
 }
 
 # initramfs DIR FILE: pack DIR, the same bytes for the same content.
