@@ -5,11 +5,14 @@
  * libvmem answer as the test says, once, before they do what they do. (By the
  * linker's --wrap.)
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "../vmm/guest.h"
 #include "../vmm/program.h"
@@ -37,10 +40,10 @@ static void result(const char *name)
 
 /* The machine */
 
-static unsigned int flushes, replaced, slots;
+static unsigned int flushes, replaced, slots, file_slots;
 static unsigned int replaced_before;	/* the last flush */
 static __u64 replaced_by;
-static int flush_answer;
+static int flush_answer, memfd_answer, slot_answer;
 
 int machine_open(struct machine *m)
 {
@@ -59,6 +62,24 @@ int machine_memory(struct machine *m, __u64 gpa, void *host, __u64 len,
 {
 	slots++;
 	return 0;
+}
+
+/* A memfd stands in for it. */
+int machine_guest_memfd(struct machine *m, __u64 len)
+{
+	int fd;
+
+	if (memfd_answer)
+		return memfd_answer;
+	fd = memfd_create("guest_memfd", MFD_CLOEXEC);
+	EXPECT(fd >= 0 && !ftruncate(fd, len));
+	return fd;
+}
+
+int machine_memory_of(struct machine *m, __u64 gpa, void *host, __u64 len, int fd)
+{
+	file_slots++;
+	return slot_answer;
 }
 
 int machine_flush(struct machine *m)
@@ -404,6 +425,41 @@ static void flush_fails(void)
 	guest_close(&g);
 }
 
+/* The slot of memory is of the guest_memfd, that of frozen memory can't be. */
+static void guest_memfd(void)
+{
+	struct guest_options options = {
+		.local = true, .guest_memfd = true, .levels = 4, .nr_spaces = 1,
+		.memory_len = 16 * MIB,
+	};
+	char byte = 1;
+	struct guest g;
+
+	slots = file_slots = 0;
+	EXPECT(!guest_open(&g, &options));
+	EXPECT(file_slots == 1 && !slots);
+	*(char *)guest_host(&g, 16 * MIB - 1, 1) = 77;
+	EXPECT(pread(g.memory.fd, &byte, 1, 16 * MIB - 1) == 1 && byte == 77);
+	EXPECT(!guest_freeze(&g, PAGE));
+	EXPECT(file_slots == 1 && slots == 1);
+	guest_close(&g);
+
+	memfd_answer = -EOPNOTSUPP;
+	EXPECT(guest_open(&g, &options) == -EOPNOTSUPP);
+	EXPECT(failed_call(&g, "a guest_memfd that can be mapped (Linux 6.18)"));
+	guest_close(&g);
+	memfd_answer = 0;
+	slot_answer = -EINVAL;
+	EXPECT(guest_open(&g, &options) == -EINVAL);
+	EXPECT(failed_call(&g, "KVM_SET_USER_MEMORY_REGION2"));
+	guest_close(&g);
+	slot_answer = 0;
+	options.owned = true;
+	EXPECT(guest_open(&g, &options) == -EINVAL);
+	EXPECT(failed_call(&g, "memory of vmem's own and of a guest_memfd"));
+	guest_close(&g);
+}
+
 static void refused(__u64 memory_len, __u32 nr_spaces, unsigned int levels)
 {
 	const struct guest_options options = {
@@ -478,6 +534,8 @@ int main(void)
 	result("a call isn't made again for ever");
 	flush_fails();
 	result("a flush that fails is told");
+	guest_memfd();
+	result("memory of a guest_memfd");
 	sizes();
 	result("sizes that can't be are refused");
 	printf("1..%u\n", number);

@@ -2,9 +2,12 @@
 /*
  * Which KVM it is that judges, and what it can do.
  */
+#define _GNU_SOURCE
 #include <cpuid.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../vmm/vcpu.h"
@@ -19,7 +22,7 @@
 static struct machine idle;
 static bool five;
 
-bool local;
+bool local, of_guest_memfd;
 
 bool five_levels(void)
 {
@@ -33,6 +36,42 @@ bool nested(void)
 	__cpuid(0x40000000, eax, name[0], name[1], name[2]);
 	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name)) &&
 	       !access("/sys/module/kvm_amd", F_OK);
+}
+
+bool since_linux(unsigned int major, unsigned int minor)
+{
+	unsigned int is_major, is_minor;
+	struct utsname name;
+
+	ASSERT(!uname(&name));
+	ASSERT_EQ(sscanf(name.release, "%u.%u", &is_major, &is_minor), 2);
+	return is_major > major || (is_major == major && is_minor >= minor);
+}
+
+bool guest_memfd_here(void)
+{
+	struct machine m;
+	int fd;
+
+	/* a machine answers only the process that made it */
+	ASSERT_OK(machine_open(&m));
+	fd = machine_guest_memfd(&m, 4096);
+	machine_close(&m);
+	if (fd == -EOPNOTSUPP)
+		return false;
+	ASSERT_OK(fd);
+	close(fd);
+	return true;
+}
+
+void want_guest_memfd(void)
+{
+	of_guest_memfd = guest_memfd_here();
+	if (of_guest_memfd)
+		return;
+	/* so that no case vanishes unseen */
+	ASSERT(!(nested() && since_linux(6, 18)));
+	ktap_skip("no guest_memfd that can be mapped (Linux 6.18)");
 }
 
 static int idle_open(void)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,8 +15,11 @@
 
 #include "ktap.h"
 
+#define SKIPPED_LEN	256
+
 static bool failed;
-static size_t number, nr_failed, planned;
+static size_t number, nr_failed, nr_skipped, planned;
+static char *skipped;		/* why: told by the child that has the case */
 
 void ktap_msg(const char *fmt, ...)
 {
@@ -46,6 +50,13 @@ void ktap_fail(const char *file, int line, const char *fmt, ...)
 void ktap_give_up(void)
 {
 	_exit(1);
+}
+
+void ktap_skip(const char *reason)
+{
+	if (!ktap_failed())
+		snprintf(skipped, SKIPPED_LEN, "%s", reason);
+	_exit(ktap_failed());
 }
 
 bool ktap_failed(void)
@@ -145,8 +156,8 @@ void ktap_result(bool ok, const char *fmt, ...)
 
 int ktap_end(void)
 {
-	dprintf(STDOUT_FILENO, "# Totals: pass:%zu fail:%zu skip:0\n",
-		number - nr_failed, nr_failed);
+	dprintf(STDOUT_FILENO, "# Totals: pass:%zu fail:%zu skip:%zu\n",
+		number - nr_failed - nr_skipped, nr_failed, nr_skipped);
 	return nr_failed || number != planned;
 }
 
@@ -163,17 +174,32 @@ static bool chosen(const struct ktap_case *c, int argc, char **argv)
 	return argc < 2;
 }
 
+static void tell(const struct ktap_case *c, bool ok)
+{
+	if (ok && *skipped) {
+		nr_skipped++;
+		ktap_result(ok, "%s # SKIP %s", c->name, skipped);
+	} else {
+		ktap_result(ok, "%s", c->name);
+	}
+	*skipped = 0;
+}
+
 int ktap_main(const struct ktap_case *cases, size_t nr, int argc, char **argv)
 {
 	size_t i, plan = 0;
 
 	signal(SIGPIPE, SIG_IGN);
+	skipped = mmap(NULL, SKIPPED_LEN, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (skipped == MAP_FAILED)
+		return 1;
 	for (i = 0; i < nr; i++)
 		plan += chosen(&cases[i], argc, argv);
 	ktap_begin(plan);
 	for (i = 0; i < nr; i++) {
 		if (chosen(&cases[i], argc, argv))
-			ktap_result(run_case(&cases[i]), "%s", cases[i].name);
+			tell(&cases[i], run_case(&cases[i]));
 	}
 	return ktap_end();
 }

@@ -48,6 +48,8 @@ void ktap_msg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void ktap_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void ktap_give_up(void) __attribute__((noreturn));
+/* What the case is about isn't here: it ends, skipped if nothing failed so far. */
+void ktap_skip(const char *reason) __attribute__((noreturn));
 bool ktap_failed(void);
 void ktap_forget_failure(void);
 

@@ -117,8 +117,8 @@ void probes_open(struct guest *g, unsigned int levels, struct probe *probes,
 		 unsigned int nr)
 {
 	const struct guest_options options = {
-		.local = local, .levels = levels, .nr_spaces = 1,
-		.memory_len = 16 << 20,
+		.local = local, .guest_memfd = of_guest_memfd, .levels = levels,
+		.nr_spaces = 1, .memory_len = 16 << 20,
 	};
 	unsigned int n;
 	__u64 code;

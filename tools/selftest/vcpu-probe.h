@@ -84,10 +84,16 @@ void programs_5level(void);
 void walk_while_running_4level(void);
 void walk_while_running_5level(void);
 
+/* vcpu-memfd.c */
+void guest_memfd_holes_4level(void);
+void guest_memfd_holes_5level(void);
+void guest_memfd_private(void);
+
 /* vcpu-run.c */
 void program_corrupted(void);
 void vmem_run(void);
 void vmem_run_5level(void);
+void guest_memfd_run(void);
 /* Of a program of tools/vmm/programs. */
 const char *program_path(const char *name);
 

@@ -64,8 +64,8 @@ struct running {
 static void begin(struct running *run, const struct expected *e, unsigned int levels)
 {
 	const struct guest_options options = {
-		.local = local, .window = e->window, .levels = levels,
-		.nr_spaces = e->nr_spaces, .memory_len = 16 << 20,
+		.local = local, .guest_memfd = of_guest_memfd, .window = e->window,
+		.levels = levels, .nr_spaces = e->nr_spaces, .memory_len = 16 << 20,
 	};
 	const char *why;
 

@@ -121,6 +121,7 @@ static const struct use uses[] = {
 	{ { "nowhere" }, 125, "No such file or directory" },
 	{ { NULL }, 125, "no program" },
 	{ { "hello", "hello" }, 125, "one argument too many" },
+	{ { "--guest-memfd", "--owned", "hello" }, 125, "either vmem's own or a guest_memfd" },
 	{ { "--levels=3", "hello" }, 125, "4 or 5 levels" },
 	{ { "--spaces=0", "hello" }, 125, "1 to 4 spaces" },
 	{ { "--spaces=5", "hello" }, 125, "1 to 4 spaces" },
@@ -192,6 +193,29 @@ void vmem_run_5level(void)
 	for (i = 0; i < ARRAY_SIZE(five); i++)
 		expect_use(&five[i]);
 	protect("--levels=5");
+}
+
+/* Where KVM has none, it says so. */
+void guest_memfd_run(void)
+{
+	static const struct use has[] = {
+		{ { "--guest-memfd", "hello" }, 0, "hello through 4 levels\n" },
+		{ { "--guest-memfd", "--memory=2G", "hello" }, 0, "hello through 4 levels\n" },
+		{ { "--guest-memfd", "-v", "--cow", "cow" }, 0, "4 pages copied, 4 flushes\n" },
+		{ { "--guest-memfd", "--spaces=4", "spaces" }, 0, "each space has its own\n" },
+		{ { "--guest-memfd", "--window", "ad" }, 0, "come and go\n" },
+	};
+	static const struct use lacks = {
+		{ "--guest-memfd", "hello" }, 125,
+		"a guest_memfd that can be mapped (Linux 6.18): Operation not supported\n",
+	};
+	size_t i;
+
+	if (!guest_memfd_here())
+		expect_use(&lacks);
+	want_guest_memfd();
+	for (i = 0; i < ARRAY_SIZE(has); i++)
+		expect_use(&has[i]);
 }
 
 /* A file cut short and with bytes changed is refused, or is a program. */

@@ -8,11 +8,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include "ktap.h"
@@ -513,12 +511,7 @@ static __u64 flushes_since(struct guest *g, struct probe *probe, __u64 *before)
  */
 static bool counts_resets(void)
 {
-	unsigned int major, minor;
-	struct utsname name;
-
-	ASSERT(!uname(&name));
-	ASSERT_EQ(sscanf(name.release, "%u.%u", &major, &minor), 2);
-	return major > 6 || (major == 6 && minor >= 12);
+	return since_linux(6, 12);
 }
 
 /* By KVM's own count: the same CR3 flushes nothing, machine_flush() each vCPU. */
@@ -666,6 +659,27 @@ static void flush_5level(void)
 	flush_levels(5);
 }
 
+/* The same, where memory is of a guest_memfd. */
+#define GUEST_MEMFD(fn)							\
+	static void guest_memfd_##fn(void)				\
+	{								\
+		want_guest_memfd();					\
+		fn();							\
+	}
+
+GUEST_MEMFD(access_4level)
+GUEST_MEMFD(access_5level)
+GUEST_MEMFD(agreement_4level)
+GUEST_MEMFD(agreement_5level)
+GUEST_MEMFD(cow_4level)
+GUEST_MEMFD(cow_5level)
+GUEST_MEMFD(moved_4level)
+GUEST_MEMFD(moved_5level)
+GUEST_MEMFD(flush_4level)
+GUEST_MEMFD(flush_5level)
+GUEST_MEMFD(programs_4level)
+GUEST_MEMFD(programs_5level)
+
 static const struct ktap_case cases[] = {
 	BOTH(access),
 	BOTH(non_canonical),
@@ -678,9 +692,18 @@ static const struct ktap_case cases[] = {
 	BOTH(flush_asked),
 	BOTH(programs),
 	BOTH(walk_while_running),
+	BOTH(guest_memfd_access),
+	BOTH(guest_memfd_agreement),
+	BOTH(guest_memfd_cow),
+	BOTH(guest_memfd_moved),
+	BOTH(guest_memfd_flush),
+	BOTH(guest_memfd_programs),
+	BOTH(guest_memfd_holes),
+	CASE(guest_memfd_private),
 	CASE(program_corrupted),
 	CASE(vmem_run),
 	CASE_IF(vmem_run_5level, five_levels),
+	CASE(guest_memfd_run),
 };
 
 int main(int argc, char **argv)

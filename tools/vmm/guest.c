@@ -47,26 +47,49 @@ static bool size_good(__u64 len, __u64 min)
 	return len >= min && len <= GUEST_MEMORY_MAX && !(len % PAGE_SIZE);
 }
 
-/* Memory of ours: pages of a memfd, so that others can be given it too. */
-static int memory_of_memfd(struct guest *g, struct guest_region *region, __u64 len)
+/* Pages of a memfd, so that others can be given them too. */
+static int memfd(struct guest *g, struct guest_region *region, __u64 len)
 {
-	void *host;
-	int fd, ret;
-
-	fd = memfd_create("guest", MFD_CLOEXEC);
-	if (fd < 0)
+	region->fd = memfd_create("guest", MFD_CLOEXEC);
+	if (region->fd < 0)
 		return failed(g, "memfd_create", -errno);
-	ret = ftruncate(fd, len) ? -errno : 0;
-	if (!ret) {
-		host = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		ret = host == MAP_FAILED ? -errno : 0;
-	}
-	close(fd);
+	return failed(g, "memory of a memfd", ftruncate(region->fd, len) ? -errno : 0);
+}
+
+static int guest_memfd(struct guest *g, struct guest_region *region, __u64 len)
+{
+	region->fd = machine_guest_memfd(&g->machine, len);
+	return failed(g, "a guest_memfd that can be mapped (Linux 6.18)",
+		      region->fd < 0 ? region->fd : 0);
+}
+
+/* Memory of ours, of a file that is mapped. */
+static int memory_of_file(struct guest *g, struct guest_region *region, __u64 len,
+			  bool of_kvm)
+{
+	int ret = of_kvm ? guest_memfd(g, region, len) : memfd(g, region, len);
+	void *host;
+
 	if (ret)
-		return failed(g, "memory of a memfd", ret);
+		return ret;
+	host = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+	if (host == MAP_FAILED)
+		return failed(g, "mmap of memory", -errno);
 	region->host = host;
 	region->len = len;
 	return 0;
+}
+
+static int add_slot(struct guest *g, const struct guest_region *region, __u32 flags,
+		    bool of_kvm)
+{
+	if (of_kvm)
+		return failed(g, "KVM_SET_USER_MEMORY_REGION2",
+			      machine_memory_of(&g->machine, region->gpa, region->host,
+						region->len, region->fd));
+	return failed(g, "KVM_SET_USER_MEMORY_REGION",
+		      machine_memory(&g->machine, region->gpa, region->host, region->len,
+				     flags & VMEM_IOC_REGION_FROZEN));
 }
 
 static int add_region(struct guest *g, struct guest_region *region, __u64 gpa,
@@ -80,11 +103,12 @@ static int add_region(struct guest *g, struct guest_region *region, __u64 gpa,
 		.gpa	= gpa,
 		.len	= len,
 	};
+	bool of_kvm = g->options.guest_memfd && !(flags & VMEM_IOC_REGION_FROZEN);
 	void *host;
 	int ret;
 
 	if (!g->options.owned) {
-		ret = memory_of_memfd(g, region, len);
+		ret = memory_of_file(g, region, len, of_kvm);
 		if (ret)
 			return ret;
 		create.user_addr = (unsigned long)region->host;
@@ -102,9 +126,7 @@ static int add_region(struct guest *g, struct guest_region *region, __u64 gpa,
 		region->host = host;
 		region->len = len;
 	}
-	return failed(g, "KVM_SET_USER_MEMORY_REGION",
-		      machine_memory(&g->machine, gpa, region->host, len,
-				     flags & VMEM_IOC_REGION_FROZEN));
+	return add_slot(g, region, flags, of_kvm);
 }
 
 static int add_space(struct guest *g, __u32 index)
@@ -184,6 +206,8 @@ static int check_options(struct guest *g)
 		return failed(g, "the number of spaces", -EINVAL);
 	if (options->levels != 4 && options->levels != 5)
 		return failed(g, "tables of 4 or 5 levels", -EINVAL);
+	if (options->owned && options->guest_memfd)
+		return failed(g, "memory of vmem's own and of a guest_memfd", -EINVAL);
 	return 0;
 }
 
@@ -203,6 +227,7 @@ int guest_open(struct guest *g, const struct guest_options *options)
 	memset(g, 0, sizeof(*g));
 	g->options = *options;
 	g->next = GUEST_FREE_GPA;
+	g->memory.fd = g->frozen.fd = -1;
 	ret = machine_open(&g->machine);
 	if (ret)
 		return failed(g, "/dev/kvm", ret);
@@ -229,15 +254,21 @@ int guest_open(struct guest *g, const struct guest_options *options)
 	return ret;
 }
 
+static void close_region(struct guest_region *region)
+{
+	if (region->len)
+		munmap(region->host, region->len);
+	if (region->fd >= 0)
+		close(region->fd);
+}
+
 void guest_close(struct guest *g)
 {
 	/* the vCPU first: its memory is still there while it can run */
 	machine_close(&g->machine);
 	vmem_close(g->vmem);
-	if (g->memory.len)
-		munmap(g->memory.host, g->memory.len);
-	if (g->frozen.len)
-		munmap(g->frozen.host, g->frozen.len);
+	close_region(&g->memory);
+	close_region(&g->frozen);
 }
 
 int guest_freeze(struct guest *g, __u64 len)

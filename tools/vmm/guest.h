@@ -30,6 +30,8 @@
  * struct guest_options - what kind of guest
  * @local:	libvmem in this process, not the module
  * @owned:	memory of vmem's own, not a memfd of ours
+ * @guest_memfd: memory of a guest_memfd of KVM's; frozen memory isn't, since its
+ *		slot is read-only
  * @window:	the program sees all of its memory at GUEST_WINDOW_VA
  * @levels:	of tables, 4 or 5
  * @nr_spaces:	address spaces
@@ -38,15 +40,20 @@
 struct guest_options {
 	bool local;
 	bool owned;
+	bool guest_memfd;
 	bool window;
 	unsigned int levels;
 	__u32 nr_spaces;
 	__u64 memory_len;
 };
 
-/* A region of vmem, which is a memory slot of the machine. */
+/*
+ * A region of vmem, which is a memory slot of the machine. Holes are punched in it
+ * by its descriptor, -1 where it has none.
+ */
 struct guest_region {
 	__u32 id;
+	int fd;
 	__u64 gpa;
 	__u64 len;
 	char *host;

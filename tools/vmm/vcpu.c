@@ -154,6 +154,40 @@ int machine_memory(struct machine *m, __u64 gpa, void *host, __u64 len,
 	return ret;
 }
 
+int machine_guest_memfd(struct machine *m, __u64 len)
+{
+	struct kvm_create_guest_memfd create = {
+		.size	= len,
+		.flags	= GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED,
+	};
+	/* of this machine: what is offered depends on its type */
+	int flags = call(m->vm, KVM_CHECK_EXTENSION,
+			 (void *)(unsigned long)KVM_CAP_GUEST_MEMFD_FLAGS);
+
+	if (flags < 0)
+		return flags;
+	if (create.flags & ~(__u64)flags)
+		return -EOPNOTSUPP;
+	return call(m->vm, KVM_CREATE_GUEST_MEMFD, &create);
+}
+
+int machine_memory_of(struct machine *m, __u64 gpa, void *host, __u64 len, int fd)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot			= m->nr_slots,
+		.flags			= KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr	= gpa,
+		.memory_size		= len,
+		.userspace_addr		= (unsigned long)host,
+		.guest_memfd		= fd,
+	};
+	int ret = call(m->vm, KVM_SET_USER_MEMORY_REGION2, &region);
+
+	if (!ret)
+		m->nr_slots++;
+	return ret;
+}
+
 /*
  * KVM_SET_SREGS flushes nothing when CR0, CR3, CR4 and EFER are what they were:
  * to write the same CR3 again is no flush. When one of them changes, it resets

@@ -9,10 +9,11 @@
 #ifndef _VMM_VCPU_H
 #define _VMM_VCPU_H
 
-#include <linux/kvm.h>
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "kvm-compat.h"
 
 #define VCPU_MAX	4
 
@@ -130,6 +131,34 @@ void machine_close(struct machine *m);
  */
 int machine_memory(struct machine *m, __u64 gpa, void *host, __u64 len,
 		   bool readonly);
+
+/**
+ * machine_guest_memfd() - a guest_memfd that can be mapped
+ * @m:		the machine, which alone can be given it
+ * @len:	bytes
+ *
+ * All of it is shared with this process: once it is mapped, it is memory like any
+ * other's.
+ *
+ * Return: its descriptor; -EOPNOTSUPP: KVM has none (before Linux 6.18, or the
+ * machine is of a type with private memory); what KVM answers.
+ */
+int machine_guest_memfd(struct machine *m, __u64 len);
+
+/**
+ * machine_memory_of() - give the machine memory of a guest_memfd
+ * @m:		the machine
+ * @gpa:	where the guest sees it
+ * @host:	where all of it is mapped in this process
+ * @len:	bytes
+ * @fd:		the guest_memfd
+ *
+ * KVM takes pages from the file; it is by @host that it reads the tables of
+ * vCPUs. There is no read-only memory of this kind, and no log of dirty pages.
+ *
+ * Return: 0; what KVM answers.
+ */
+int machine_memory_of(struct machine *m, __u64 gpa, void *host, __u64 len, int fd);
 
 /**
  * machine_flush() - have every vCPU forget all that it caches of tables

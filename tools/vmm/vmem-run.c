@@ -44,13 +44,14 @@ struct options {
 };
 
 enum {
-	KEY_LOCAL = 256, KEY_OWNED, KEY_LEVELS, KEY_MEMORY, KEY_SPACES, KEY_WINDOW,
-	KEY_COW, KEY_PROTECT, KEY_TRANSLATE, KEY_DUMP,
+	KEY_LOCAL = 256, KEY_OWNED, KEY_GUEST_MEMFD, KEY_LEVELS, KEY_MEMORY,
+	KEY_SPACES, KEY_WINDOW, KEY_COW, KEY_PROTECT, KEY_TRANSLATE, KEY_DUMP,
 };
 
 static const struct argp_option argp_options[] = {
 	{ "local", KEY_LOCAL, NULL, 0, "Tables by libvmem in this process: no module is needed", 1 },
 	{ "owned", KEY_OWNED, NULL, 0, "Memory of vmem's own; else a memfd's", 1 },
+	{ "guest-memfd", KEY_GUEST_MEMFD, NULL, 0, "Memory of a guest_memfd of KVM's (Linux 6.18)", 1 },
 	{ "memory", KEY_MEMORY, "SIZE", 0, "Guest memory, at least 4M (16M)", 1 },
 	{ "levels", KEY_LEVELS, "4|5", 0, "Levels of tables (4)", 1 },
 	{ "spaces", KEY_SPACES, "N", 0, "Address spaces that the program can switch between (1)", 1 },
@@ -178,6 +179,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_OWNED:
 		guest->owned = true;
 		return 0;
+	case KEY_GUEST_MEMFD:
+		guest->guest_memfd = true;
+		return 0;
 	case KEY_WINDOW:
 		guest->window = true;
 		return 0;
@@ -221,6 +225,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->path)
 			argp_error(state, "no program");
+		if (guest->owned && guest->guest_memfd)
+			argp_error(state, "memory is either vmem's own or a guest_memfd");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
