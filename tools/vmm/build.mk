@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# The example VMM, build/vmem-run, which needs libelf, its manual page, and
-# programs for it in build/programs/. Included by the Makefile at the top.
+# The example VMM, build/vmem-run, which needs libelf, and programs for it in
+# build/programs/. Included by the Makefile at the top.
 
 vmm_programs := $(patsubst tools/vmm/programs/%.c,$(BUILD)/programs/%.elf,\
 	$(wildcard tools/vmm/programs/*.c))
 TOOLS += $(BUILD)/vmem-run $(vmm_programs)
-TOOLS += $(if $(shell command -v scdoc),$(BUILD)/vmem-run.1)
 
 vmm_cflags := $(tools_cflags) -D__SANE_USERSPACE_TYPES__ -Iinclude/uapi \
 	-Itools/lib
@@ -16,15 +15,10 @@ vmm_sources := tools/vmm/vcpu.c tools/vmm/vectors.S tools/vmm/guest.c \
 vmm_headers := $(wildcard tools/vmm/*.h tools/vmm/programs/*.h) tools/lib/libvmem.h \
 	include/uapi/linux/vmem.h tools/vmm/build.mk
 
-# Static, to run where there are no libraries: in a VM's initramfs.
 $(BUILD)/vmem-run: tools/vmm/vmem-run.c tools/vmm/show.c $(vmm_sources) \
-		$(BUILD)/libvmem.a $(vmm_headers)
-	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) -static -o $@ \
+		$(LIBVMEM) $(vmm_headers)
+	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ \
 		$(filter-out %.h %.mk,$^) -lelf -lz
-
-$(BUILD)/vmem-run.1: Documentation/man/vmem-run.1.scd
-	@mkdir -p $(@D)
-	scdoc < $< > $@
 
 # Nothing of the C library, and no registers but the general ones. Each segment
 # begins on a page of its own, so that it can have its own permissions.
