@@ -103,6 +103,10 @@ clean:
 #:   make modules_install
 #:                     the module, for the running kernel or KDIR=
 #:   make uninstall    takes out what make install put there
+#:   make deb          packages for Debian 12 and 13, into build/deb/: vmem-dkms,
+#:                     vmem-tools, libvmem0, libvmem-dev
+deb:
+	@tools/deb
 
 print-%:
 	@echo $($*)
@@ -111,4 +115,4 @@ print-%:
 .DELETE_ON_ERROR:
 .PHONY: help demo run shell deps check check-fresh bench tools usertests \
 	selftests modules modules_install kernel-tree load unload \
-	install uninstall clean
+	install uninstall deb clean
