@@ -15,6 +15,8 @@ MAKEFLAGS += --no-print-directory
 
 BUILD := build
 KDIR ?= /lib/modules/$(shell uname -r)/build
+# What vmem and vmem-run are linked with.
+LIBVMEM := $(BUILD)/libvmem.a
 
 TOOLS :=
 USERTESTS :=

@@ -9,11 +9,6 @@ LIBVMEM_SOVERSION := 0
 libvmem_so := $(BUILD)/libvmem.so.$(LIBVMEM_SOVERSION)
 TOOLS += $(BUILD)/libvmem.a $(libvmem_so) $(BUILD)/libvmem.so
 
-# What vmem and vmem-run are linked with, and how vmem-run is: static, to run where
-# there are no libraries, as in a VM's initramfs.
-LIBVMEM := $(BUILD)/libvmem.a
-STATIC := -static
-
 cc_option = $(shell $(CC) -Werror $(1) -c -xc -o /dev/null /dev/null 2> /dev/null && echo $(1))
 tools_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Wstrict-prototypes \
 	-Wmissing-prototypes -Wdeclaration-after-statement -Wvla

@@ -15,6 +15,12 @@ vmm_sources := tools/vmm/vcpu.c tools/vmm/vectors.S tools/vmm/guest.c \
 vmm_headers := $(wildcard tools/vmm/*.h tools/vmm/programs/*.h) tools/lib/libvmem.h \
 	include/uapi/linux/vmem.h tools/vmm/build.mk
 
+# Static, to run where there are no libraries: in a VM's initramfs. Not where libelf
+# is no whole static library, as on Debian 13.
+STATIC = $(shell echo 'void *elf_begin(); int elf_end(); \
+	int main() { return elf_end(elf_begin()); }' | $(CC) -w -static -xc \
+	-o /dev/null - -lelf -lz 2> /dev/null && echo -static)
+
 $(BUILD)/vmem-run: tools/vmm/vmem-run.c tools/vmm/show.c $(vmm_sources) \
 		$(LIBVMEM) $(vmm_headers)
 	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ \
