@@ -8,13 +8,15 @@
 #   SELFTESTS, SELFTESTS_DEBUG
 #               tests that run in a VM, the latter only on the debug kernel
 #
-# What is built goes to $(BUILD).
+# What is built goes to $(BUILD); tools/install/build.mk says what is installed.
 
 # Scripts read what make prints.
 MAKEFLAGS += --no-print-directory
 
 BUILD := build
 KDIR ?= /lib/modules/$(shell uname -r)/build
+# What vmem and vmem-run are linked with.
+LIBVMEM := $(BUILD)/libvmem.a
 
 TOOLS :=
 USERTESTS :=
@@ -62,7 +64,8 @@ deps:
 check: deps
 	@tools/check/run
 
-check-full: deps
+check-full:
+	@tools/deps full
 	@tools/check/run --full
 
 check-fresh:
@@ -74,13 +77,13 @@ bench: tools
 #: Build
 #:   make tools        the library and the programs, into build/
 #:   make modules      the module, for the running kernel or KDIR=
-#:   make modules_install, make load, make unload, make clean
+#:   make load, make unload, make clean
 #:   make kernel-tree  drivers/vmem in the kernel source at KDIR=, to build and
 #:                     test it there; REMOVE=1 takes it out again
 tools: $(TOOLS)
 usertests: $(USERTESTS)
 
-modules modules_install:
+modules:
 	@[ -e '$(KDIR)/Makefile' ] || { \
 		echo 'no kernel headers in $(KDIR): install them, or give KDIR=' >&2; \
 		exit 2; }
@@ -101,10 +104,22 @@ clean:
 	rm -rf $(BUILD)
 	@[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) $@
 
+#: Install
+#:   make install      the library, the programs, their manual pages, the udev rule:
+#:                     into PREFIX= (/usr/local), below DESTDIR= if given
+#:   make modules_install
+#:                     the module, for the running kernel or KDIR=
+#:   make uninstall    takes out what make install put there
+#:   make deb          packages for Debian 12 and 13, into build/deb/: vmem-dkms,
+#:                     vmem-tools, libvmem0, libvmem-dev
+deb:
+	@tools/deb
+
 print-%:
 	@echo $($*)
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help demo run shell deps check check-full check-fresh bench tools usertests \
 	selftests modules modules_install kernel-tree load unload \
-	clean
+	install uninstall deb clean

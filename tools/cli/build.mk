@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# vmem(1): build/vmem, which needs libc only, and its manual page. Included by
-# the Makefile at the top.
+# vmem(1): build/vmem, which needs libc only. Included by the Makefile at the
+# top.
 
-TOOLS += $(BUILD)/vmem $(if $(shell command -v scdoc),$(BUILD)/vmem.1)
+TOOLS += $(BUILD)/vmem
 
 # libvmem has no use yet for the table of how files begin.
 cli_sources := $(wildcard tools/cli/*.c) tools/lib/magic.c
 
 $(BUILD)/vmem: $(cli_sources) tools/cli/cli.h tools/lib/libvmem.h \
 		tools/lib/magic.h \
-		include/uapi/linux/vmem.h tools/cli/build.mk $(BUILD)/libvmem.a
+		include/uapi/linux/vmem.h tools/cli/build.mk $(LIBVMEM)
 	$(CC) $(tools_cflags) -D_GNU_SOURCE -D__SANE_USERSPACE_TYPES__ \
 		-Iinclude/uapi -Itools/lib $(CFLAGS) $(LDFLAGS) -o $@ \
-		$(cli_sources) $(BUILD)/libvmem.a
-
-$(BUILD)/vmem.1: Documentation/man/vmem.1.scd
-	@mkdir -p $(@D)
-	scdoc < $< > $@
+		$(cli_sources) $(LIBVMEM)

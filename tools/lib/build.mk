@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# libvmem: build/libvmem.a, build/libvmem.so and build/libvmem.pc. Included by
-# the Makefile at the top.
+# libvmem: build/libvmem.a and build/libvmem.so. Included by the Makefile at the
+# top.
 
 VERSION := $(shell sed -n 's/^.define VMEM_RELEASE.*"\(.*\)"/\1/p' module/main.c)
 LIBVMEM_SOVERSION := 0
-PREFIX ?= /usr/local
 
 libvmem_so := $(BUILD)/libvmem.so.$(LIBVMEM_SOVERSION)
-TOOLS += $(BUILD)/libvmem.a $(libvmem_so) $(BUILD)/libvmem.so $(BUILD)/libvmem.pc
+TOOLS += $(BUILD)/libvmem.a $(libvmem_so) $(BUILD)/libvmem.so
 
 cc_option = $(shell $(CC) -Werror $(1) -c -xc -o /dev/null /dev/null 2> /dev/null && echo $(1))
 tools_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Wstrict-prototypes \
@@ -45,7 +44,3 @@ $(libvmem_so): $(lib_objects) tools/lib/libvmem.map
 
 $(BUILD)/libvmem.so: $(libvmem_so)
 	ln -sf $(<F) $@
-
-$(BUILD)/libvmem.pc: tools/lib/libvmem.pc.in tools/lib/build.mk
-	@mkdir -p $(@D)
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@

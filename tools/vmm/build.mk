@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# The example VMM, build/vmem-run, its manual page, and programs for it in
-# build/programs/. Included by the Makefile at the top.
+# The example VMM, build/vmem-run, and programs for it in build/programs/. Included
+# by the Makefile at the top.
 
 vmm_programs := $(patsubst tools/vmm/programs/%.c,$(BUILD)/programs/%.elf,\
 	$(wildcard tools/vmm/programs/*.c))
 TOOLS += $(BUILD)/vmem-run $(vmm_programs)
-TOOLS += $(if $(shell command -v scdoc),$(BUILD)/vmem-run.1)
 
 vmm_cflags := $(tools_cflags) -D__SANE_USERSPACE_TYPES__ -Iinclude/uapi \
 	-Itools/lib
@@ -17,14 +16,11 @@ vmm_headers := $(wildcard tools/vmm/*.h tools/vmm/programs/*.h) tools/lib/libvme
 	include/uapi/linux/vmem.h tools/vmm/build.mk
 
 # Static, to run where there are no libraries: in a VM's initramfs.
+STATIC := -static
 $(BUILD)/vmem-run: tools/vmm/vmem-run.c tools/vmm/show.c $(vmm_sources) \
-		$(BUILD)/libvmem.a $(vmm_headers)
-	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) -static -o $@ \
+		$(LIBVMEM) $(vmm_headers)
+	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ \
 		$(filter-out %.h %.mk,$^)
-
-$(BUILD)/vmem-run.1: Documentation/man/vmem-run.1.scd
-	@mkdir -p $(@D)
-	scdoc < $< > $@
 
 # Nothing of the C library, and no registers but the general ones. Each segment
 # begins on a page of its own, so that it can have its own permissions.

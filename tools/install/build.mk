@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What `make install` puts where, and `make uninstall` takes out again; the manual
+# pages. Included by the Makefile at the top.
+#
+# A program with a manual page is for users, and installed. Nothing is built that
+# `make tools` has built already, and nothing else is written to $(BUILD), so that
+# another user can install.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+UDEVDIR ?= $(PREFIX)/lib/udev
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+SCDOC ?= scdoc
+
+PROGRAMS := $(patsubst Documentation/man/%.1.scd,%,$(wildcard Documentation/man/*.1.scd))
+MANPAGES := $(PROGRAMS:%=%.1)
+TOOLS += $(if $(shell command -v $(SCDOC)),$(MANPAGES:%=$(BUILD)/%))
+
+$(BUILD)/%.1: Documentation/man/%.1.scd
+	@mkdir -p $(@D)
+	@command -v $(SCDOC) > /dev/null || { \
+		echo 'no scdoc, which makes manual pages: install it, or give' \
+			'MANPAGES= to install none' >&2; exit 2; }
+	$(SCDOC) < $< > $@
+
+# Paths below PREFIX are said by it in libvmem.pc, as pkg-config expects.
+below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+libvmem_so_file = libvmem.so.$(VERSION)
+
+# With DESTDIR there is nobody yet who could link to the library, or be in a group.
+if_here = [ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] ||
+
+.PHONY: install-files
+install-files: $(BUILD)/libvmem.a $(BUILD)/libvmem.so \
+	$(addprefix $(BUILD)/,$(PROGRAMS) $(MANPAGES))
+
+install: install-files
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR) $(INCLUDEDIR)/linux \
+		$(PKGCONFIGDIR) $(UDEVDIR)/rules.d $(SYSUSERSDIR))
+	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(BINDIR)
+	install -m 644 $(BUILD)/libvmem.a $(DESTDIR)$(LIBDIR)
+	install -m 755 $(libvmem_so) $(DESTDIR)$(LIBDIR)/$(libvmem_so_file)
+	ln -sf $(libvmem_so_file) $(DESTDIR)$(LIBDIR)/$(notdir $(libvmem_so))
+	ln -sf $(notdir $(libvmem_so)) $(DESTDIR)$(LIBDIR)/libvmem.so
+	install -m 644 tools/lib/libvmem.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 include/uapi/linux/vmem.h $(DESTDIR)$(INCLUDEDIR)/linux
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBDIR@|$(call below_prefix,$(LIBDIR))|; s|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' \
+		tools/lib/libvmem.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/libvmem.pc
+	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/libvmem.pc
+	install -m 644 tools/install/60-vmem.rules $(DESTDIR)$(UDEVDIR)/rules.d
+	install -m 644 tools/install/vmem.conf $(DESTDIR)$(SYSUSERSDIR)
+ifneq ($(MANPAGES),)
+	install -d $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(MANPAGES:%=$(BUILD)/%) $(DESTDIR)$(MANDIR)/man1
+endif
+	@$(if_here) PATH=$$PATH:/usr/sbin:/sbin ldconfig
+	@$(if_here) getent group vmem > /dev/null || \
+		echo 'There is no group vmem yet, which may use /dev/vmem. To make it:' \
+			'systemd-sysusers && udevadm control --reload'
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR), \
+		$(PROGRAMS:%=$(BINDIR)/%) $(MANPAGES:%=$(MANDIR)/man1/%) \
+		$(addprefix $(LIBDIR)/,libvmem.a libvmem.so \
+			$(notdir $(libvmem_so)) $(libvmem_so_file)) \
+		$(INCLUDEDIR)/libvmem.h $(INCLUDEDIR)/linux/vmem.h \
+		$(PKGCONFIGDIR)/libvmem.pc $(UDEVDIR)/rules.d/60-vmem.rules \
+		$(SYSUSERSDIR)/vmem.conf)
+	@$(if_here) PATH=$$PATH:/usr/sbin:/sbin ldconfig
+
+# A kernel's headers have no System.map, without which its own rule runs no depmod.
+modules_install: modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) \
+		$(if $(DESTDIR),INSTALL_MOD_PATH='$(abspath $(DESTDIR))') $@
+	$(if $(DESTDIR)$(INSTALL_MOD_PATH),,PATH=$$PATH:/usr/sbin:/sbin; \
+		depmod "$$(modinfo -F vermagic ./vmem.ko | cut -d' ' -f1)")
