@@ -131,7 +131,7 @@ in_tree()
 	for dir in bin sbin lib lib64; do
 		links+=(--symlink "usr/$dir" "/$dir")
 	done
-	bwrap --die-with-parent --unshare-pid --tmpfs / "${links[@]}" \
+	bwrap --die-with-parent --unshare-pid --as-pid-1 --tmpfs / "${links[@]}" \
 		--ro-bind "$tree/usr" /usr --ro-bind "$tree/etc" /etc \
 		--dev /dev --proc /proc --tmpfs /tmp --tmpfs /dev/shm \
 		--bind "$top" "$top" --bind "$cache" "$cache" \
