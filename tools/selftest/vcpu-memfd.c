@@ -193,7 +193,7 @@ static unsigned int nr_walked(struct holes *h)
 static void expect_spare(struct holes *h, __u64 va, bool present, unsigned int level,
 			 __u64 gpa)
 {
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = {};
 	struct vmem_ioc_translate translate = {
 		.size = sizeof(translate), .space = h->space, .nr = 1,
 		.vas = (unsigned long)&va, .results = (unsigned long)&result,
@@ -432,7 +432,7 @@ static void private_open(struct private *p)
 static struct vmem_ioc_result private_translate(struct private *p, __u32 space,
 						__u64 va)
 {
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = {};
 	struct vmem_ioc_translate translate = {
 		.size = sizeof(translate), .space = space, .nr = 1,
 		.vas = (unsigned long)&va, .results = (unsigned long)&result,
