@@ -44,6 +44,7 @@
  * @content:	what they hold
  * @gpa:	what HOLED_VA translates to
  * @whole:	what WHOLE_VA translates to
+ * @nr:		holes punched
  * @seed:	of chance()
  */
 struct holes {
@@ -56,6 +57,7 @@ struct holes {
 	__u64 content[LEVELS_MAX][PAGE / 8];
 	__u64 gpa;
 	__u64 whole;
+	__u64 nr;
 	__u64 seed;
 };
 
@@ -71,6 +73,7 @@ static void punch(struct holes *h, __u64 gpa)
 {
 	ASSERT(!fallocate(h->g.memory.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			  gpa, PAGE));
+	h->nr++;
 }
 
 static unsigned int index_at(__u64 va, unsigned int level)
@@ -190,7 +193,7 @@ static unsigned int nr_walked(struct holes *h)
 static void expect_spare(struct holes *h, __u64 va, bool present, unsigned int level,
 			 __u64 gpa)
 {
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = {};
 	struct vmem_ioc_translate translate = {
 		.size = sizeof(translate), .space = h->space, .nr = 1,
 		.vas = (unsigned long)&va, .results = (unsigned long)&result,
@@ -284,9 +287,10 @@ static void hole_in_data(struct holes *h, __u64 value)
 static void *run_busy(void *arg)
 {
 	struct holes *h = arg;
-	struct outcome outcome = probe_access(&h->g, &h->probes[0], ACCESS_AWAIT,
-					      BUSY_VA, 0, false);
+	struct outcome outcome;
 
+	stay_on(1);
+	outcome = probe_access(&h->g, &h->probes[0], ACCESS_AWAIT, BUSY_VA, 0, false);
 	EXPECT_EQ(outcome.vector, NO_FAULT);
 	EXPECT_EQ(outcome.value, BUSY_VALUE);
 	return NULL;
@@ -310,12 +314,14 @@ static void holes_levels(unsigned int levels)
 	want_guest_memfd();
 	holes_open(&h, levels);
 	expect_agreement(&h.g, 4000, levels);
-	h.probes[0].box->rounds = 0;
+	stay_on(0);
 	ASSERT(!pthread_create(&thread, NULL, run_busy, &h));
 	await_busy(&h, &busy);
 	for (round = 0; round < ROUNDS; round++) {
-		hole_in_data(&h, round + 1);
-		holes_in_tables(&h);
+		if (chance(&h.seed) % 2)
+			hole_in_data(&h, round + 1);
+		else
+			holes_in_tables(&h);
 		if (round % 50 == 0)
 			await_busy(&h, &busy);
 	}
@@ -323,7 +329,8 @@ static void holes_levels(unsigned int levels)
 	h.probes[0].box->go = 1;
 	ASSERT(!pthread_join(thread, NULL));
 	expect_agreement(&h.g, 4000, levels);
-	ktap_msg("%llu rounds, beside a vCPU that read %llu times", round, busy);
+	ktap_msg("%llu rounds, %llu holes, beside a vCPU that read %llu times", round,
+		 h.nr, busy);
 	guest_close(&h.g);
 }
 
@@ -425,7 +432,7 @@ static void private_open(struct private *p)
 static struct vmem_ioc_result private_translate(struct private *p, __u32 space,
 						__u64 va)
 {
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = {};
 	struct vmem_ioc_translate translate = {
 		.size = sizeof(translate), .space = space, .nr = 1,
 		.vas = (unsigned long)&va, .results = (unsigned long)&result,

@@ -3,6 +3,7 @@
  * A vCPU as a judge, see vcpu-probe.h.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,6 +51,15 @@ __asm__(".pushsection .rodata\n"
 extern const char probe_code[128];
 _Static_assert(PORT_CALL == 0xf6, "the port");
 
+
+void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
 
 __u64 chance(__u64 *state)
 {

@@ -76,6 +76,9 @@ void expect_agreement(struct guest *g, unsigned int nr, __u64 seed);
  */
 bool nr_flushes(const struct machine *m, const struct vcpu *vcpu, __u64 *nr);
 
+/* So that two threads run at once, where there are two CPUs. */
+void stay_on(int cpu);
+
 __u64 chance(__u64 *state);
 
 /* vcpu-programs.c */

@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -428,16 +427,6 @@ static void set_same(struct vcpu *vcpu)
 #define FLUSH_VA	0x7e0000000000ULL
 #define FLUSH_ROUNDS	32
 #define FLUSH_ROUNDS_MAX 1000
-
-/* So that the reader and the writer run at once, where there are two CPUs. */
-static void stay_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
 
 /* A probe that reads FLUSH_VA all the time, on a thread of its own. */
 struct reader {
