@@ -61,7 +61,7 @@ endif
 	@$(if_here) PATH=$$PATH:/usr/sbin:/sbin ldconfig
 	@$(if_here) getent group vmem > /dev/null || \
 		echo 'There is no group vmem yet, which may use /dev/vmem. To make it:' \
-			'systemd-sysusers && udevadm control --reload'
+			systemd-sysusers
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR), \
