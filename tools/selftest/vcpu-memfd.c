@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -17,7 +18,9 @@
 #include "ktap.h"
 #include "vcpu-probe.h"
 
-#define ROUNDS		2000
+/* of holes; the latter with FULL=1 in the environment */
+#define ROUNDS		300
+#define ROUNDS_FULL	2000
 #define NR_DATA		8
 #define NR_SPARE	16ULL		/* tables of the spare space's pool */
 #define LEVELS_MAX	5
@@ -307,8 +310,9 @@ static void await_busy(struct holes *h, __u64 *rounds)
 
 static void holes_levels(unsigned int levels)
 {
+	const char *full = getenv("FULL");
+	__u64 round, busy = 0, rounds = full && *full ? ROUNDS_FULL : ROUNDS;
 	static struct holes h;
-	__u64 round, busy = 0;
 	pthread_t thread;
 
 	want_guest_memfd();
@@ -317,7 +321,7 @@ static void holes_levels(unsigned int levels)
 	stay_on(0);
 	ASSERT(!pthread_create(&thread, NULL, run_busy, &h));
 	await_busy(&h, &busy);
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < rounds; round++) {
 		if (chance(&h.seed) % 2)
 			hole_in_data(&h, round + 1);
 		else
