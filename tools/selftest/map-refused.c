@@ -5,6 +5,7 @@
  * at it, see guest.h, isn't blind.
  */
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "map.h"
@@ -318,9 +319,11 @@ static void list_refused_one(u32 format, enum bad bad, u32 nr, u32 flags)
 static void list_refused_part(u32 format)
 {
 	const u32 flags[] = { 0, VMEM_IOC_MAP_REPLACE };
+	/* on a slow kernel a few of them */
+	u32 step = getenv("SLOW") ? 7 : 1;
 	u32 bad, nr, i;
 
-	for (i = 0; i < 2 * NR_BAD * NR_GOOD && !ktap_failed(); i++) {
+	for (i = 0; i < 2 * NR_BAD * NR_GOOD && !ktap_failed(); i += step) {
 		u32 replace = flags[i % 2];
 
 		bad = i / 2 % NR_BAD;
