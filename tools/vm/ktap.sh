@@ -22,6 +22,19 @@ check()
 	fi
 }
 
+# quiet COMMAND...: what it prints goes to the log, and its status counts
+quiet()
+{
+	"$@" >&2
+}
+
+# indented COMMAND...: its list of tests, below one of this list
+indented()
+(
+	set -o pipefail
+	"$@" | sed -u 's/^/    /'
+)
+
 # plan: the end of the list; false if a case failed
 plan()
 {
