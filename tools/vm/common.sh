@@ -76,27 +76,26 @@ cached()
 	}
 }
 
-# mirror SUITE-PART DEFAULT: where this machine has Debian's packages from
-mirror()
+# archive LABEL: where this machine has Debian's packages of this label from
+archive()
 {
 	# shellcheck disable=SC2016
-	{
-		apt-get indextargets --format '$(REPO_URI)' "Label: $1" 2> /dev/null
-		echo "$2"
-	} | grep -m 1 .
+	apt-get indextargets --format '$(REPO_URI)' "Label: $1" | sed -n 1p
 }
 
 # tree_sources SUITE: lines of a sources.list
 tree_sources()
 {
-	local debian suite
+	local debian security suite
 
-	debian=$(mirror Debian http://deb.debian.org/debian)
+	debian=$(archive Debian)
+	[ -n "$debian" ] || die "apt knows no archive of Debian's: apt-get update"
 	for suite in "$1" "$1-updates" "$1-backports"; do
 		echo "deb [signed-by=$keyring] $debian $suite main"
 	done
-	echo "deb [signed-by=$keyring] $(mirror Debian-Security \
-		http://deb.debian.org/debian-security) $1-security main"
+	security=$(archive Debian-Security)
+	[ -z "$security" ] ||
+		echo "deb [signed-by=$keyring] $security $1-security main"
 }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
