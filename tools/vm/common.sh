@@ -89,6 +89,10 @@ tree_sources()
 	local debian security suite
 
 	debian=$(archive Debian)
+	if [ -z "$debian" ] && [ "$(id -u)" = 0 ]; then
+		apt-get -qq update >&2
+		debian=$(archive Debian)
+	fi
 	[ -n "$debian" ] || die "apt knows no archive of Debian's: apt-get update"
 	for suite in "$1" "$1-updates" "$1-backports"; do
 		echo "deb [signed-by=$keyring] $debian $suite main"
