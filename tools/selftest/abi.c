@@ -499,7 +499,7 @@ static const struct ktap_case cases[] = {
 	CASE(info_formats_in_part),
 	CASE(device_mode),
 	CASE(list_resumed),
-	CASE_IF(compat_calls, compat_here),
+	CASE_IF(compat_calls, compat_here, "32-bit system calls"),
 };
 
 int main(int argc, char **argv)

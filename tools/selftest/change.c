@@ -711,7 +711,7 @@ static const struct ktap_case leaf_cases[] = {
 	CASE_FORMATS(protect_range_flush),
 	CASE_FORMATS(flush_of_guests_tables),
 	CASE_FORMATS(protect_large_part),
-	CASE_IF(protect_beside_vcpu, two_cpus),
+	CASE_IF(protect_beside_vcpu, two_cpus, "a second CPU"),
 	CASE_FORMATS(path_given),
 	CASE_FORMATS(path_that_suffices),
 	CASE_FORMATS(path_in_list),

@@ -674,7 +674,7 @@ static const struct ktap_case cases[] = {
 	CASE(modes),
 	CASE(files_come_and_go),
 	CASE(reader_outlives_guest),
-	CASE_IF(summary_at_end, two_cpus),
+	CASE_IF(summary_at_end, two_cpus, "a second CPU"),
 	CASE(reader_killed),
 	CASE(reader_hangs),
 };

@@ -55,7 +55,7 @@ void stress_writeback(void);
 	CASE(stress_dontneed), CASE(stress_punch),			\
 	CASE(stress_munmap), CASE(stress_mremap),			\
 	CASE(stress_fork), CASE(stress_mprotect), CASE(stress_exit),	\
-	CASE_IF(stress_writeback, zram_here)
+	CASE_IF(stress_writeback, zram_here, "zram")
 
 void device_mapping_same_guest(void);
 void device_mapping_other_guest(void);
@@ -77,7 +77,8 @@ void gone_in_call(void);
 void registrant_executes(void);
 
 #define FOLLOW_PROCESS_CASES						\
-	CASE_IF(gone_in_call, two_cpus), CASE(registrant_executes)
+	CASE_IF(gone_in_call, two_cpus, "a second CPU"),		\
+	CASE(registrant_executes)
 
 void discard_create(void);
 void discard_create_first(void);
@@ -94,6 +95,7 @@ void merged(void);
 void written_back(void);
 
 #define FOLLOW_KERNEL_CASES						\
-	CASE_IF(merged, ksm_here), CASE_IF(written_back, zram_here)
+	CASE_IF(merged, ksm_here, "KSM"),				\
+	CASE_IF(written_back, zram_here, "zram")
 
 #endif

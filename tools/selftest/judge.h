@@ -7,7 +7,9 @@
 
 #include "ktap.h"
 
-#define BOTH(fn)	CASE(fn##_4level), CASE_IF(fn##_5level, five_levels)
+#define BOTH(fn)							\
+	CASE(fn##_4level),						\
+	CASE_IF(fn##_5level, five_levels, "vCPUs with 5 levels")
 
 extern bool local;		/* libvmem in this process, not the module */
 extern bool of_guest_memfd;	/* memory of guests, not of a memfd */

@@ -165,8 +165,6 @@ static bool chosen(const struct ktap_case *c, int argc, char **argv)
 {
 	int i;
 
-	if (c->wanted && !c->wanted())
-		return false;
 	for (i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], c->name))
 			return true;
@@ -198,8 +196,14 @@ int ktap_main(const struct ktap_case *cases, size_t nr, int argc, char **argv)
 		plan += chosen(&cases[i], argc, argv);
 	ktap_begin(plan);
 	for (i = 0; i < nr; i++) {
-		if (chosen(&cases[i], argc, argv))
+		if (!chosen(&cases[i], argc, argv))
+			continue;
+		if (cases[i].here && !cases[i].here()) {
+			snprintf(skipped, SKIPPED_LEN, "needs %s", cases[i].needs);
+			tell(&cases[i], true);
+		} else {
 			tell(&cases[i], run_case(&cases[i]));
+		}
 	}
 	return ktap_end();
 }

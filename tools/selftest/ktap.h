@@ -21,17 +21,19 @@
  * struct ktap_case - a case
  * @name:	<what>_<condition>
  * @run:	called in a child; returns, or ends the process with status 0
- * @wanted:	NULL, or says whether this machine has what the case is about;
- *		a case that isn't wanted isn't part of the plan
+ * @here:	NULL, or says whether this machine has what the case needs; where
+ *		it hasn't, the case is skipped
+ * @needs:	what that is, for the reader of the result
  */
 struct ktap_case {
 	const char *name;
 	void (*run)(void);
-	bool (*wanted)(void);
+	bool (*here)(void);
+	const char *needs;
 };
 
-#define CASE(fn)		{ #fn, fn, NULL }
-#define CASE_IF(fn, cond)	{ #fn, fn, cond }
+#define CASE(fn)		{ #fn, fn, NULL, NULL }
+#define CASE_IF(fn, here, needs)	{ #fn, fn, here, needs }
 
 int ktap_main(const struct ktap_case *cases, size_t nr, int argc, char **argv);
 

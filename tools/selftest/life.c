@@ -361,7 +361,7 @@ static const struct ktap_case cases[] = {
 	CASE(kill_when_busy),
 	CASE(two_processes),
 	CASE(ids_vanish),
-	CASE_IF(module_held, is_module),
+	CASE_IF(module_held, is_module, "vmem as a module"),
 	CASE(open_many),
 };
 

@@ -691,7 +691,7 @@ static const struct ktap_case cases[] = {
 	CASE(guest_memfd_private),
 	CASE(program_corrupted),
 	CASE(vmem_run),
-	CASE_IF(vmem_run_5level, five_levels),
+	CASE_IF(vmem_run_5level, five_levels, "vCPUs with 5 levels"),
 	CASE(guest_memfd_run),
 };
 
