@@ -126,7 +126,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = { NULL, parse, "COMMAND [OPTION...]",
 					  doc, NULL, NULL, NULL };
 	struct choice choice = { NULL, 0 };
-	char name[32];
+	static char name[32];
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice);

@@ -58,7 +58,7 @@ static __u32 example_map(struct vmem_guest *guest, void *memory)
 /* What an address translates to. */
 static void example_translate(struct vmem_guest *guest, __u32 space, __u64 va)
 {
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = { 0 };
 	struct vmem_ioc_translate arg = {
 		.size = sizeof(arg), .space = space, .nr = 1,
 		.vas = pointer(&va), .results = pointer(&result) };

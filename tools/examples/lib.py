@@ -20,7 +20,8 @@ def preprocessed(text, *flags):
     """C, without what cffi does not know. It needs no alignment said: on x86-64
     each field has its natural one."""
     command = ["cc", "-E", "-P", "-D__attribute__(x)=", "-D__extension__=",
-               "-D__signed__=signed", "-D_LINUX_POSIX_TYPES_H", *flags, "-"]
+               "-D__signed__=signed", "-D_LINUX_POSIX_TYPES_H",
+               "-U__SIZEOF_INT128__", *flags, "-"]
     return subprocess.run(command, input=f"#include <libvmem.h>\n{text}",
                           check=True, stdout=subprocess.PIPE, text=True).stdout
 

@@ -308,6 +308,12 @@ static void modes(void)
 			path = path_usual(n & 4 ? 1 : 0);
 			path.entry[path.leaf] &= ~(ENTRY_W | ENTRY_U);
 			path.entry[path.leaf] |= n * ENTRY_W & (ENTRY_W | ENTRY_U);
+			/*
+			 * One with CET sets no D where W is clear (Intel SDM
+			 * volume 3A, "Accessed and Dirty Flags").
+			 */
+			if (settings[i] == RIG_WP_OFF)
+				path.entry[path.leaf] |= ENTRY_D;
 			for (j = 0; j < ARRAY_SIZE(all_accesses); j++)
 				add(&path, all_accesses[j] | settings[i],
 				    "leaf %u: %llx, access %x", path.leaf,

@@ -89,8 +89,7 @@ static int idle_open(void)
 static void tell_judge(void)
 {
 	ktap_msg("judge: %s%s", nested() ? "nested KVM (kvm-amd in QEMU's emulation)" :
-		 access("/sys/module/kvm_pvm", F_OK) ? "the host's /dev/kvm" :
-		 "the host's /dev/kvm (kvm-pvm)",
+		 "the host's /dev/kvm",
 		 idle.shadowed ? ", which shadows the guest's tables" : "");
 	ktap_msg("tables by %s", local ? "libvmem in this process" : "/dev/vmem");
 	if (!five)

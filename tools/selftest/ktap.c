@@ -183,9 +183,28 @@ static void tell(const struct ktap_case *c, bool ok)
 	*skipped = 0;
 }
 
+static bool is_case(const char *name, const struct ktap_case *cases, size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		if (!strcmp(name, cases[i].name))
+			return true;
+	}
+	return false;
+}
+
 int ktap_main(const struct ktap_case *cases, size_t nr, int argc, char **argv)
 {
 	size_t i, plan = 0;
+	int arg;
+
+	for (arg = 1; arg < argc; arg++) {
+		if (!is_case(argv[arg], cases, nr)) {
+			fprintf(stderr, "no case %s\n", argv[arg]);
+			return 2;
+		}
+	}
 
 	signal(SIGPIPE, SIG_IGN);
 	skipped = mmap(NULL, SKIPPED_LEN, PROT_READ | PROT_WRITE,

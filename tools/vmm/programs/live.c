@@ -40,10 +40,9 @@ __asm__(".text\n"
 static void probe(volatile struct live_box *box, unsigned int n)
 {
 	volatile struct live_probe *p = &box->probes[n];
-	unsigned long cr3, value = 0;
+	unsigned long value = 0;
 
-	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-	if (p->cr3 && p->cr3 != cr3)
+	if (p->cr3 && p->cr3 != read_cr3())
 		__asm__ volatile("mov %0, %%cr3" : : "r"(p->cr3) : "memory");
 	box->probing = (unsigned long)p;
 	if (p->access == LIVE_READ)
@@ -74,7 +73,7 @@ static void write_page(volatile struct live_box *box,
 		       const struct program_info *info, unsigned int n,
 		       unsigned long value)
 {
-	unsigned long va = box->pages[n], *leaf = leaf_of(info, va), have;
+	unsigned long va = box->pages[n], *leaf = leaf_of(info, read_cr3(), va), have;
 
 	if ((value >> 8) & 1) {
 		box->dirty[n] = 0;

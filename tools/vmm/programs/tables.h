@@ -10,14 +10,13 @@
 #define ENTRY_D		(1UL << 6)
 #define ENTRY_ADDR	0x000ffffffffff000UL
 
-/* The leaf of a page that is mapped by one of 4 KiB. */
+/* The leaf of a page that is mapped by one of 4 KiB, below a root. */
 static inline unsigned long *leaf_of(const struct program_info *info,
-				     unsigned long va)
+				     unsigned long table, unsigned long va)
 {
-	unsigned long table, *entry;
+	unsigned long *entry;
 	int level;
 
-	__asm__("mov %%cr3, %0" : "=r"(table));
 	for (level = info->levels - 1;; level--) {
 		entry = (unsigned long *)(info->window_va + (table & ENTRY_ADDR)) +
 			(va >> (12 + 9 * level) & 511);
@@ -25,6 +24,14 @@ static inline unsigned long *leaf_of(const struct program_info *info,
 			return entry;
 		table = *entry;
 	}
+}
+
+static inline unsigned long read_cr3(void)
+{
+	unsigned long cr3;
+
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	return cr3;
 }
 
 static inline void forget(unsigned long va)
