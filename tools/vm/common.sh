@@ -43,7 +43,7 @@ progress()
 # DIR.log, N lines or so.
 cached()
 {
-	local dir steps='' telling
+	local dir steps='' telling status
 
 	if [ "$1" = --steps ]; then
 		steps=$2
@@ -54,8 +54,9 @@ cached()
 
 	[ ! -e "$dir" ] || return 0
 	mkdir -p "${dir%/*}"
-	# In the background, because set -e does not hold left of a ||.
+	set +e
 	(
+		set -e
 		flock 9
 		[ ! -e "$dir" ] || exit 0
 		new=$dir.new
@@ -69,8 +70,10 @@ cached()
 		trap "kill $telling" EXIT
 		"$@" "$new" > "$dir.log" 2>&1
 		mv "$new" "$dir"
-	) 9> "$dir.lock" < /dev/null >&2 &
-	wait $! || {
+	) 9> "$dir.lock" < /dev/null >&2
+	status=$?
+	set -e
+	[ $status = 0 ] || {
 		tail -n 20 "$dir.log" >&2
 		die "cannot make $dir, see $dir.log"
 	}
@@ -102,6 +105,16 @@ tree_sources()
 		echo "deb [signed-by=$keyring] $security $1-security main"
 }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# new_debian SUITE DIR OPTION...: a tree of that release, by mmdebstrap with these
+# options
+new_debian()
+{
+	apt-config dump --format '%F "%v";%n' Acquire > "$2.apt"
+	tree_sources "$1" > "$2.list"
+	mmdebstrap --aptopt="$2.apt" "${@:3}" "$1" "$2" "$2.list"
+	rm "$2.apt" "$2.list"
+}
 
 # tree_apt SUITE DIR APT-COMMAND...: apt-get or apt-cache, of that release, with
 # what apt keeps in DIR

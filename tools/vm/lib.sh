@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# For scripts that run in a VM of run: `. /lib.sh`.
+# For scripts that run in a VM of run or debian: `. /lib.sh`.
 
 . /ktap.sh
 
@@ -43,9 +43,22 @@ selftest()
 # nothing. /dev/kmsg has all from the first record on, whoever cleared dmesg.
 splats()
 {
-	cat /dev/kmsg > /tmp/kmsg &
+	local mark reader
+
+	mark="the end $(cat /proc/sys/kernel/random/uuid)"
 	sleep "${1:-1}"
-	kill $!
+	echo "$mark" > /dev/kmsg
+	cat /dev/kmsg > /tmp/kmsg &
+	reader=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		! grep -qF "$mark" /tmp/kmsg || break
+		sleep 1
+	done
+	kill $reader
+	grep -qF "$mark" /tmp/kmsg || {
+		echo "the kernel's log has no end"
+		return 0
+	}
 	grep -qE '^[0-9]+,0,' /tmp/kmsg || {
 		echo "the first records of the kernel's log are lost"
 		return 0
@@ -67,4 +80,28 @@ kmemleak_found()
 
 	echo scan > $file && sleep 6 && echo scan > $file || return 0
 	grep . $file
+}
+
+# For init, which has the key, and end() to end the VM.
+
+# begin: what is printed goes to the second serial line from now on. What a kernel
+# does that was broken before anything of ours ran proves nothing: without "begun" it
+# is booted again.
+# shellcheck disable=SC2154  # init's key
+begin()
+{
+	stty -F /dev/ttyS1 raw -echo
+	stty -F /dev/ttyS2 raw -echo
+	exec < /dev/null > /dev/ttyS1 2>&1
+	! splats 0.3 > /tmp/early || end
+	echo "$key begun" > /dev/ttyS2
+}
+
+# verdict pass|fail [REASON]: ends the VM
+verdict()
+{
+	echo "$key $*" > /dev/ttyS2
+	# which waits until all of it has gone out
+	stty -F /dev/ttyS2 raw -echo
+	end
 }
