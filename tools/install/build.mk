@@ -32,6 +32,13 @@ $(BUILD)/%.1: Documentation/man/%.1.scd
 below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 libvmem_so_file = libvmem.so.$(VERSION)
 
+# What make can't quote, and a libvmem.pc can't say.
+paths = $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(MANDIR) $(PKGCONFIGDIR) $(UDEVDIR) \
+	$(SYSUSERSDIR)
+check_paths = $(if $(word 2,$(DESTDIR)),$(error a space in DESTDIR))$(if \
+	$(filter-out 7,$(words $(paths)))$(filter-out /%,$(paths)),$(error \
+	PREFIX and directories have to be absolute, and without spaces))
+
 # With DESTDIR there is nobody yet who could link to the library, or be in a group.
 if_here = [ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] ||
 
@@ -40,6 +47,8 @@ install-files: $(BUILD)/libvmem.a $(BUILD)/libvmem.so \
 	$(addprefix $(BUILD)/,$(PROGRAMS) $(MANPAGES))
 
 install: install-files
+	$(check_paths)
+	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(libvmem_so)).*
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR) $(INCLUDEDIR)/linux \
 		$(PKGCONFIGDIR) $(UDEVDIR)/rules.d $(SYSUSERSDIR))
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(BINDIR)
@@ -59,15 +68,21 @@ ifneq ($(MANPAGES),)
 	install -m 644 $(MANPAGES:%=$(BUILD)/%) $(DESTDIR)$(MANDIR)/man1
 endif
 	@$(if_here) PATH=$$PATH:/usr/sbin:/sbin ldconfig
+	@$(if_here) ! command -v udevadm > /dev/null || { udevadm control --reload; \
+		udevadm trigger --action=change --sysname-match=vmem; }
 	@$(if_here) getent group vmem > /dev/null || \
 		echo 'There is no group vmem yet, which may use /dev/vmem. To make it:' \
-			systemd-sysusers
+			systemd-sysusers $(SYSUSERSDIR)/vmem.conf
+	@$(if_here) [ -n '$(filter /etc/% /usr/lib/% /usr/local/lib/%,$(UDEVDIR))' ] || \
+		echo 'udev reads no rules there. To make it:' \
+			cp $(UDEVDIR)/rules.d/60-vmem.rules /etc/udev/rules.d
 
 uninstall:
+	$(check_paths)
 	rm -f $(addprefix $(DESTDIR), \
 		$(PROGRAMS:%=$(BINDIR)/%) $(MANPAGES:%=$(MANDIR)/man1/%) \
 		$(addprefix $(LIBDIR)/,libvmem.a libvmem.so \
-			$(notdir $(libvmem_so)) $(libvmem_so_file)) \
+			$(notdir $(libvmem_so)) $(notdir $(libvmem_so)).*) \
 		$(INCLUDEDIR)/libvmem.h $(INCLUDEDIR)/linux/vmem.h \
 		$(PKGCONFIGDIR)/libvmem.pc $(UDEVDIR)/rules.d/60-vmem.rules \
 		$(SYSUSERSDIR)/vmem.conf)
@@ -76,6 +91,6 @@ uninstall:
 # A kernel's headers have no System.map, without which its own rule runs no depmod.
 modules_install: modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR) \
-		$(if $(DESTDIR),INSTALL_MOD_PATH='$(abspath $(DESTDIR))') $@
+		INSTALL_MOD_PATH='$(abspath $(or $(DESTDIR),$(INSTALL_MOD_PATH)))' $@
 	$(if $(DESTDIR)$(INSTALL_MOD_PATH),,PATH=$$PATH:/usr/sbin:/sbin; \
 		depmod "$$(modinfo -F vermagic ./vmem.ko | cut -d' ' -f1)")

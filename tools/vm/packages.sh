@@ -10,7 +10,7 @@
 
 old=$(uname -r)
 new=$(cat new)
-version=$(cat version)
+package_version=$(cat package_version)
 
 # The newer kernel isn't there until it comes.
 kernel_goes()
@@ -42,7 +42,7 @@ dkms_has()
 	local release
 
 	same "dkms status" dkms status < <(for release; do
-		echo "vmem/$version, $release, x86_64: installed"
+		echo "vmem/$package_version, $release, x86_64: installed"
 	done)
 }
 
@@ -53,7 +53,7 @@ module_for()
 
 	file=$(modinfo -k "$1" -F filename vmem)
 	[ "${file%/*}" = "/lib/modules/$1/updates/dkms" ] &&
-		[ "$(modinfo -F version "$file")" = "$version" ] &&
+		[ "$(modinfo -F version "$file")" = "$(cat version)" ] &&
 		[ "$(modinfo -F vermagic "$file" | cut -d' ' -f1)" = "$1" ]
 }
 
@@ -63,6 +63,15 @@ group()
 
 	id=$(getent group vmem | cut -d: -f3)
 	[ "$id" -gt 0 ] && [ "$id" -lt 1000 ]
+}
+
+# As one that was inserted before the package came; the script is what dpkg runs
+# when it configures the package.
+device_was_there()
+{
+	chown root:root /dev/vmem && chmod 600 /dev/vmem &&
+		DPKG_MAINTSCRIPT_PACKAGE=vmem-dkms /var/lib/dpkg/info/vmem-dkms.postinst \
+			configure "$package_version" && device
 }
 
 pages()
@@ -106,6 +115,7 @@ usermod -aG vmem member
 check "manual pages" pages
 check "the module is inserted" modprobe vmem
 check "/dev/vmem is root's and the group's" device
+check "a device that was there gets the group" device_was_there
 check "a member builds a program by pkg-config" program_built
 used
 check "the module is removed" modprobe -r vmem
