@@ -52,6 +52,7 @@ class Stage:
         self.name = path.name
         self.number = path.name.partition("-")[0]
         self.alone = path.name.startswith("0")
+        self.full = path.parent.name == "full"
         self.ktap = Ktap(path.name)
         self.process = None
         self.tails = ()
