@@ -39,7 +39,8 @@ check_paths = $(if $(word 2,$(DESTDIR)),$(error a space in DESTDIR))$(if \
 	$(filter-out 7,$(words $(paths)))$(filter-out /%,$(paths)),$(error \
 	PREFIX and directories have to be absolute, and without spaces))
 
-# With DESTDIR there is nobody yet who could link to the library, or be in a group.
+# With DESTDIR there is nobody yet who could link to the library, be in a group, or
+# have a /dev/vmem that was there before.
 if_here = [ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] ||
 
 .PHONY: install-files
@@ -68,8 +69,8 @@ ifneq ($(MANPAGES),)
 	install -m 644 $(MANPAGES:%=$(BUILD)/%) $(DESTDIR)$(MANDIR)/man1
 endif
 	@$(if_here) PATH=$$PATH:/usr/sbin:/sbin ldconfig
-	@$(if_here) ! command -v udevadm > /dev/null || { udevadm control --reload; \
-		udevadm trigger --action=change --sysname-match=vmem; }
+	@$(if_here) ! command -v udevadm > /dev/null || { udevadm control --reload && \
+		udevadm trigger --action=change --sysname-match=vmem || :; }
 	@$(if_here) getent group vmem > /dev/null || \
 		echo 'There is no group vmem yet, which may use /dev/vmem. To make it:' \
 			systemd-sysusers $(SYSUSERSDIR)/vmem.conf
