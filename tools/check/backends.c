@@ -515,26 +515,33 @@ static void do_translate(void)
 		differ("results");
 }
 
-/* All records, read in pieces of any size. Return: how many. */
-static int read_walk(struct vmem_walker *walker, struct vmem_ioc_record *records)
+/* All records, read in pieces of any size. */
+static int walk(const struct side *side, struct vmem_ioc_walk_create *args,
+		struct vmem_ioc_record *records, int *nr)
 {
-	int nr = 0, got;
+	struct vmem_walker *walker = (void *)sides;
+	int ret = vmem_walk_create(side->guest, args, &walker), got;
 
+	if (!ret != !!walker)
+		differ("a walker");
+	*nr = 0;
+	if (ret)
+		return ret;
 	do {
-		got = vmem_walk_read(walker, &records[nr], 1 + rand() % 200);
+		got = vmem_walk_read(walker, &records[*nr], 1 + rand() % 200);
 		if (got < 0)
 			errx(1, "step %lu: reading a walk: %d", step, got);
-		nr += got;
-	} while (got && nr <= NR_RECORDS - 200);
-	return nr;
+		*nr += got;
+	} while (got && *nr <= NR_RECORDS - 200);
+	vmem_walk_close(walker);
+	return 0;
 }
 
 static void do_walk(void)
 {
 	static struct vmem_ioc_record records[2][NR_RECORDS];
-	struct vmem_ioc_walk_create args[2] = { { .size = sizeof(args[0]) } };
+	struct vmem_ioc_walk_create look, args[2] = { { .size = sizeof(look) } };
 	int i, j, at[3], ret[2], nr[2];
-	struct vmem_walker *walker;
 	__u32 ids[3];
 
 	doing = "a walk";
@@ -548,20 +555,16 @@ static void do_walk(void)
 	args[0].budget = 1 + chance(200);
 	args[0].seen_max = chance(3) ? 0 : 1 + chance(50);
 	args[1] = args[0];
-	memset(records, 0, sizeof(records));
 	for (i = 0; i < 2; i++) {
 		for (j = 0; j < 3; j++)
 			ids[j] = sides[i].spaces[at[j]];
 		args[i].spaces = (__u64)(unsigned long)ids;
-		walker = (void *)sides;
-		ret[i] = vmem_walk_create(sides[i].guest, &args[i], &walker);
-		if (!ret[i] != !!walker)
-			differ("a walker");
-		nr[i] = 0;
-		if (!ret[i]) {
-			nr[i] = read_walk(walker, records[i]);
-			vmem_walk_close(walker);
-		}
+		/* to the library all is resident, to the module what it has seen */
+		look = args[i];
+		look.flags &= ~VMEM_IOC_WALK_RESIDENT_ONLY;
+		if (look.flags != args[i].flags)
+			walk(&sides[i], &look, records[i], &nr[i]);
+		ret[i] = walk(&sides[i], &args[i], records[i], &nr[i]);
 		args[i].spaces = 0;
 		args[i].out_fd = 0;
 	}
