@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In a VM of debian, on the disk that packages.sh has left, with the newer kernel:
+# In a VM of debian, on the disk that packages.sh has left, with the newest kernel:
 # what DKMS built for it is used, and then all is purged. The group stays, as Debian
 # would have it: files may belong to it.
 
@@ -33,7 +33,7 @@ no_module()
 }
 
 echo KTAP version 1
-check "the newer kernel runs" test "$(uname -r)" = "$(cat new)"
+check "the newest kernel runs" test "$(uname -r)" = "$(cat new)"
 check "the module is not inserted unasked" test ! -e /sys/module/vmem
 check "the module is inserted" modprobe vmem
 check "/dev/vmem is root's and the group's" device
