@@ -18,6 +18,13 @@ kernel_goes()
 	mkdir /root/later && mv "/usr/lib/modules/$new" /root/later/
 }
 
+# by who built the module and loaded it
+device_before()
+{
+	insmod ./vmem.ko && udevadm settle &&
+		same /dev/vmem stat -c '%U:%G %a' /dev/vmem <<< "root:root 600"
+}
+
 # After they are unpacked udev reads the rule, and there is no group yet.
 install_packages()
 {
@@ -65,15 +72,6 @@ group()
 	[ "$id" -gt 0 ] && [ "$id" -lt 1000 ]
 }
 
-# As one that was inserted before the package came; the script is what dpkg runs
-# when it configures the package.
-device_was_there()
-{
-	chown root:root /dev/vmem && chmod 600 /dev/vmem &&
-		DPKG_MAINTSCRIPT_PACKAGE=vmem-dkms /var/lib/dpkg/info/vmem-dkms.postinst \
-			configure "$package_version" && device
-}
-
 pages()
 {
 	local page
@@ -100,10 +98,13 @@ chgrp member /usr/local/bin && chmod g+w /usr/local/bin
 check "there is no vmem yet" no_vmem
 listed > /root/before
 [ "$old" = "$new" ] || kernel_goes
+check "a module is there before" device_before
 start=$(date +%s)
 check "the packages install" install_packages
 echo "# $(($(date +%s) - start)) s, with DKMS for $old"
 check "DKMS has built for $old" dkms_has "$old"
+check "the device that was there is the group's now" device
+check "the module that was there is removed" rmmod vmem
 check "the module for $old" module_for "$old"
 if [ "$old" != "$new" ]; then
 	start=$(date +%s)
@@ -117,7 +118,6 @@ usermod -aG vmem member
 check "manual pages" pages
 check "the module is inserted" modprobe vmem
 check "/dev/vmem is root's and the group's" device
-check "a device that was there gets the group" device_was_there
 check "a member builds a program by pkg-config" program_built
 used
 check "the module is removed" modprobe -r vmem
