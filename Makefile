@@ -53,7 +53,7 @@ shell:
 	@tools/vm/run stock-6.12 --memory 2G --timeout 86400 --shell tools/vm/insert
 
 #: Check
-#:   make deps         install what the other commands need (Debian, root)
+#:   make deps         install what `make run` and `make check` need (Debian, root)
 #:   make check        what each change has to pass; one stage: tools/check/run NAME
 #:   make check-full   that, more kernels, and what takes long
 #:   make check-fresh  make run and make check in a new, minimal Debian 12 and 13

@@ -58,20 +58,26 @@ MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("probe");
 END
 
-# calls RELEASE: which of UBSAN's functions the module calls
-calls()
+# inside COMMAND...: in the Debian that was made
+inside()
 {
-	bwrap --bind "$tmp/root" / --dev /dev --proc /proc sh -c '
-		make -s -C "/usr/src/linux-headers-$1" M=/module modules >&2 &&
-		nm -u /module/probe.o && make -s -C "/usr/src/linux-headers-$1" \
-			M=/module clean' sh "$1" |
-		sed -n 's/.*\(__ubsan_[a-z_]*\).*/\1/p' | sort | tr '\n' ' '
+	bwrap --bind "$tmp/root" / --dev /dev --proc /proc "$@"
 }
 
-echo "$old: $(calls "$old")"
-echo "$new: $(calls "$new")"
-[ -z "$(calls "$old")" ]
-[ "$(calls "$new")" = \
+# build RELEASE: the module, and in $calls which of UBSAN's functions it calls
+build()
+{
+	inside make -s -C "/usr/src/linux-headers-$1" M=/module clean modules >&2
+	inside nm -u /module/probe.o > "$tmp/undefined"
+	calls=$(sed -n 's/.*\(__ubsan_[a-z_]*\).*/\1/p' "$tmp/undefined" | sort |
+		tr '\n' ' ')
+	echo "$1: $calls"
+}
+
+build "$old"
+[ -z "$calls" ]
+build "$new"
+[ "$calls" = \
 	"__ubsan_handle_out_of_bounds __ubsan_handle_shift_out_of_bounds " ]
 [ "$(grep -c "^CONFIG_UBSAN" "$tmp/root/usr/src/linux-headers-$old/.config")" = 0 ]
 grep -x 'CONFIG_UBSAN_\(BOUNDS\|SHIFT\)=y' "$tmp/root/usr/src/linux-headers-$new/.config"

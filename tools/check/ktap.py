@@ -10,6 +10,7 @@ PLAN = re.compile(r"( *)1\.\.(\d+)\s*(?:# *(.*))?$")
 START = re.compile(r"( *)K?TAP version \d+$")
 KERNEL = re.compile(r" *# kernel: +(.+)$")
 SKIP = re.compile(r"SKIP\b[: ]*(.*)", re.IGNORECASE)
+ODD = re.compile(r" *(?:not )?ok\b(?! *\d+\b)")
 NOTES = 8       # of the lines before a failed test
 
 
@@ -37,8 +38,9 @@ class Count:
 class List:
     """The lines of one list of tests, which may be the cases of a test."""
 
-    def __init__(self, indent):
+    def __init__(self, indent, headed):
         self.indent = indent
+        self.headed = headed
         self.tests = 0
         self.plan = None
         self.count = Count()
@@ -59,6 +61,7 @@ class Ktap:
     def __init__(self, name):
         self.name = name
         self.lists = []
+        self.heading = None
         self.count = Count()
         self.seen = Count()
         self.failed = []
@@ -78,6 +81,8 @@ class Ktap:
                 return
         if match := KERNEL.match(line):
             self.kernels[match[1]] = True
+        elif ODD.match(line):
+            self.problem(f"no number: {line.strip()}")
         if line.lstrip().startswith("# "):
             self.last = line.strip()
         self.notes.append(line.strip())
@@ -98,9 +103,11 @@ class Ktap:
         """Ends the innermost list and returns the count of its cases."""
         ended = self.lists.pop()
         if ended.plan is None:
-            # KUnit prints none for the parameters of a case.
-            if ended.indent == 0:
+            # KUnit prints none, but a heading, for the parameters of a case.
+            if ended.indent == 0 or not ended.headed:
                 self.problem("a list without a plan")
+        elif ended.indent and ended.plan == 0 and not ended.count.skipped:
+            self.problem(f"an empty list at depth {ended.indent}")
         elif ended.plan != ended.tests:
             self.problem(f"{ended.tests} of {ended.plan} tests at depth "
                          f"{ended.indent}")
@@ -114,13 +121,15 @@ class Ktap:
         while self.lists and self.lists[-1].indent > indent:
             below.add(self.close())
         if not self.lists and indent:
-            self.lists.append(List(0))
+            self.lists.append(List(0, False))
         if not self.lists or self.lists[-1].indent < indent:
-            self.lists.append(List(indent))
+            self.lists.append(List(indent, self.heading == indent))
+            self.heading = None
         return self.lists[-1], below
 
     def start(self, match):
         """A list begins."""
+        self.heading = len(match[1])
         # Only the outermost list can follow another at its indent.
         if not match[1]:
             while self.lists:

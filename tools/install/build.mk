@@ -73,7 +73,8 @@ endif
 		udevadm trigger --action=change --sysname-match=vmem || :; }
 	@$(if_here) getent group vmem > /dev/null || \
 		echo 'There is no group vmem yet, which may use /dev/vmem. To make it:' \
-			systemd-sysusers $(SYSUSERSDIR)/vmem.conf
+			'systemd-sysusers $(SYSUSERSDIR)/vmem.conf &&' \
+			udevadm trigger --action=change --sysname-match=vmem
 	@$(if_here) [ -n '$(filter /etc/% /usr/lib/% /usr/local/lib/%,$(UDEVDIR))' ] || \
 		echo 'udev reads no rules there. To make it:' \
 			cp $(UDEVDIR)/rules.d/60-vmem.rules /etc/udev/rules.d

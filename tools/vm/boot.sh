@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 #
 # Sourced by what boots VMs. A VM has three serial lines: the kernel's console, the
-# scripts' output, and the verdict. The last is written by init alone (lib.sh has
-# its words), with a key that isn't there any more when scripts run; without it the
-# run has failed.
+# scripts' output, and the verdict. The last is believed with a key only, which init
+# has (lib.sh has its words), and which isn't there any more when scripts run;
+# without it the run has failed.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -41,12 +41,13 @@ try_kvm()
 }
 
 # accelerator: KVM, where it is and QEMU boots Debian's kernel with it, or emulation;
-# tried once for each kernel of this machine
+# tried once for each kernel of this machine and each QEMU
 accelerator()
 {
 	local dir
 
-	dir=$cache/accelerator-$(uname -r)
+	dir=$cache/accelerator-$(uname -r)-$(qemu-system-x86_64 --version |
+		sed -n '1s/[^0-9]*\([0-9.]*\).*/\1/p')
 	if { : <> /dev/kvm; } 2> /dev/null; then
 		cached "$dir" try_kvm
 		cat "$dir/name"

@@ -142,7 +142,12 @@ in_tree()
 	local tree dir
 	local links=()
 
-	tree=$("$top/tools/vm/tree" "$1")
+	tree=$("$top/tools/vm/tree" "$1") || return
+	case $top/:$cache/ in
+	/usr/*|*:/usr/*)
+		die "a checkout or a cache below /usr can't be shown there"
+		;;
+	esac
 	shift
 	for dir in bin sbin lib lib64; do
 		links+=(--symlink "usr/$dir" "/$dir")

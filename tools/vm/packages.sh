@@ -18,7 +18,7 @@ kernel_goes()
 	mkdir /root/later && mv "/usr/lib/modules/$new" /root/later/
 }
 
-# by who built the module and loaded it
+# as one who built the module by hand finds it
 device_before()
 {
 	insmod ./vmem.ko && udevadm settle &&
@@ -30,6 +30,7 @@ install_packages()
 {
 	dpkg --unpack ./*.deb > /tmp/apt 2>&1 || { cat /tmp/apt; return 1; }
 	! getent group vmem || return 1
+	# after as long udev looks again whether its rules have changed
 	sleep 4
 	udevadm trigger --sysname-match=null && udevadm settle || return 1
 	apt-get install -y ./*.deb > /tmp/apt 2>&1 || { cat /tmp/apt; return 1; }
@@ -91,6 +92,15 @@ program_built()
 		install lib raw /usr/local/bin/' 2>&1
 }
 
+# By the command that stands in it.
+program_for_vmm()
+{
+	as member sh -c 'cd && cp -r /usr/share/doc/vmem-tools/examples vmm &&
+		cd vmm/programs && eval "$(sed -n "/^ \* cc/,/^ \*\//{/\*\//d;s/^ \*//p}" \
+			hello.c | tr "\n" " ")" && vmem-run --help > /dev/null &&
+		od -An -c -N4 hello.elf | grep -q "E   L   F"' 2>&1
+}
+
 echo KTAP version 1
 useradd -m member
 useradd -m other
@@ -119,6 +129,7 @@ check "manual pages" pages
 check "the module is inserted" modprobe vmem
 check "/dev/vmem is root's and the group's" device
 check "a member builds a program by pkg-config" program_built
+check "and one for vmem-run" program_for_vmm
 used
 check "the module is removed" modprobe -r vmem
 plan

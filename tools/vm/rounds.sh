@@ -14,9 +14,10 @@ rounds=${ROUNDS:-20}
 group=/sys/fs/cgroup/rounds
 
 # charged TRIES MOST: in pages, the least that was seen while all that can be
-# reclaimed was, until there are MOST or fewer. Compaction has each CPU let go of pages on their way to a
-# list of the LRU, on Linux 6.1 too. Lowering memory.high also takes back what each
-# CPU has charged in advance. With PREEMPT_RT pages are freed later.
+# reclaimed was, until there are MOST or fewer. Compaction has each CPU let go of
+# pages on their way to a list of the LRU, on Linux 6.1 too. Lowering memory.high
+# also takes back what each CPU has charged in advance. With PREEMPT_RT pages are
+# freed later.
 charged()
 {
 	local least=-1 now i
