@@ -84,6 +84,9 @@ tools: $(TOOLS)
 usertests: $(USERTESTS)
 
 modules:
+	@case '$(CURDIR)' in *[[:space:],:%]*) \
+		echo '$(CURDIR): kbuild takes no path with a space, comma, colon or %' \
+			>&2; exit 2 ;; esac
 	@[ -e '$(KDIR)/Makefile' ] || { \
 		echo 'no kernel headers in $(KDIR): install them, or give KDIR=' >&2; \
 		exit 2; }

@@ -5,12 +5,14 @@ wrote, and the line that says what runs."""
 import contextlib
 import heapq
 import json
+import math
 import os
 import re
 import sys
 import time
 
 LINE = 4000     # bytes of a line that are read
+PIECE = 1 << 18 # bytes of a file that are read in one go
 TEXT = 300      # characters of one that are shown
 TURN = 3        # seconds that a stage is shown in full where not all can be
 
@@ -54,8 +56,9 @@ class Durations:
         try:
             with open(self.path, encoding="utf-8") as file:
                 return {name: (float(wall), int(cases)) for name, (wall, cases)
-                        in json.load(file).items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+                        in json.load(file).items() if math.isfinite(wall)}
+        except (OSError, ValueError, TypeError, AttributeError,
+                OverflowError, RecursionError):
             return {}
 
     def wall(self, stage):
@@ -83,17 +86,18 @@ class Tail:
         self.file = open(path, "rb")  # pylint: disable=consider-using-with
         self.rest = b""
 
+    def behind(self):
+        """Is there more?"""
+        return os.fstat(self.file.fileno()).st_size > self.file.tell()
+
     def lines(self):
-        """Those that are there and weren't yet."""
-        left = os.fstat(self.file.fileno()).st_size - self.file.tell()
-        while left > 0 and (piece := self.file.read(min(left, 1 << 16))):
-            left -= len(piece)
-            *whole, self.rest = (self.rest + piece).split(b"\n")
-            self.rest = self.rest[:LINE]
-            yield from map(self.text, whole)
+        """Those that are there and weren't yet, or some of them."""
+        *whole, self.rest = (self.rest + self.file.read(PIECE)).split(b"\n")
+        self.rest = self.rest[:LINE]
+        yield from map(self.text, whole)
 
     def end(self):
-        """All that is left, with a last line that has no end."""
+        """No more is written: those, and a last line that has no end."""
         yield from self.lines()
         if self.rest:
             yield self.text(self.rest)

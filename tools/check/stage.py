@@ -89,6 +89,10 @@ class Stage:
         if self.ktap.last is not before:
             self.sign = self.ktap.last.removeprefix("# ")
 
+    def behind(self):
+        """Did it print more than was read?"""
+        return any(tail.behind() for tail in self.tails)
+
     def ended(self):
         """Has it?"""
         return not self.process or os.waitid(

@@ -91,6 +91,8 @@ struct source {
 };
 
 /* vmem.c */
+void refuse(const char *format, ...)
+	__attribute__((__noreturn__, __format__(__printf__, 1, 2)));
 void fail(const char *format, ...)
 	__attribute__((__noreturn__, __format__(__printf__, 1, 2)));
 void note(const char *format, ...)

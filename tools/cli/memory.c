@@ -87,7 +87,7 @@ static void *memory_copy(const struct memory *memory, int fd)
 	char *host;
 
 	host = mmap(NULL, memory->host_len, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (host == MAP_FAILED)
 		fail("%s: no memory for a copy of 0x%llx bytes, which begin at no whole page of the file: %s",
 		     memory->path, memory->host_len, strerror(errno));

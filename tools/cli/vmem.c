@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -42,6 +43,9 @@ static void print_version(FILE *stream, struct argp_state *state)
 void (*argp_program_version_hook)(FILE *stream,
 				  struct argp_state *state) = print_version;
 
+/* It was said why. */
+static bool failed;
+
 /* Say something on stderr, after what was printed so far. */
 static void say(const char *format, va_list args)
 {
@@ -64,10 +68,22 @@ void fail(const char *format, ...)
 {
 	va_list args;
 
+	failed = true;
 	va_start(args, format);
 	say(format, args);
 	va_end(args);
 	exit(EXIT_FAILED);
+}
+
+/* As for what argp refuses. */
+void refuse(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+	exit(EXIT_USAGE);
 }
 
 /* Room for @nr things of @size, with what was in @old. */
@@ -83,10 +99,21 @@ void *allocate(void *old, size_t nr, size_t size)
 /* Nothing more is printed: did all of it get out? */
 void end_output(void)
 {
-	int failed = ferror(stdout);
+	int error = ferror(stdout);
 
-	if (fflush(stdout) || failed)
+	if (fflush(stdout) || error)
 		fail("cannot write the output: %s", strerror(errno));
+}
+
+/* What argp printed got out, or it isn't a success. */
+static void end_help(void)
+{
+	int error = ferror(stdout);
+
+	if ((!fflush(stdout) && !error) || failed)
+		return;
+	note("cannot write the output: %s", strerror(errno));
+	_exit(EXIT_FAILED);
 }
 
 /* The command, and where in argv its name is. */
@@ -129,6 +156,8 @@ int main(int argc, char **argv)
 	static char name[32];
 
 	argp_err_exit_status = EXIT_USAGE;
+	if (atexit(end_help))
+		fail("%s", strerror(ENOMEM));
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice);
 	if (!choice.command)
 		return EXIT_USAGE;

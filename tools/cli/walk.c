@@ -155,11 +155,11 @@ static void walk_open(struct source *source, struct vmem_ioc_walk_create *walk,
 	walk->nr = source->nr_roots;
 	ret = vmem_walk_create(source->guest, walk, walker);
 	if (ret == -E2BIG && walk->nr > source->info.out_walk_spaces_max)
-		fail("--root: a walk goes over at most %u spaces",
-		     source->info.out_walk_spaces_max);
+		refuse("--root: a walk goes over at most %u spaces",
+		       source->info.out_walk_spaces_max);
 	if (ret == -E2BIG)
-		fail("--cap: at most %llu tables are remembered",
-		     source->info.out_seen_max);
+		refuse("--cap: at most %llu tables are remembered",
+		       source->info.out_seen_max);
 	if (ret == -EOPNOTSUPP && walk->flags & VMEM_IOC_WALK_NONPRESENT)
 		fail("--nonpresent: the module is of version %.*s and can't",
 		     (int)sizeof(source->info.out_release),

@@ -32,10 +32,13 @@ $(BUILD)/%.1: Documentation/man/%.1.scd
 below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 libvmem_so_file = libvmem.so.$(VERSION)
 
-# What make can't quote, and a libvmem.pc can't say.
+# What make and sed can't be given, and a libvmem.pc can't say.
 paths = $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(MANDIR) $(PKGCONFIGDIR) $(UDEVDIR) \
 	$(SYSUSERSDIR)
-check_paths = $(if $(word 2,$(DESTDIR)),$(error a space in DESTDIR))$(if \
+odd = $(strip $(foreach char,' " & ` \ ; | < > * ?,$(findstring \
+	$(char),$(DESTDIR) $(paths))))
+check_paths = $(if $(odd),$(error $(odd) in PREFIX, DESTDIR or another \
+	directory))$(if $(word 2,$(DESTDIR)),$(error a space in DESTDIR))$(if \
 	$(filter-out 7,$(words $(paths)))$(filter-out /%,$(paths)),$(error \
 	PREFIX and directories have to be absolute, and without spaces))
 

@@ -13,8 +13,19 @@ place()
 {
 	mkdir -p "$top/build/vm"
 	work=$(mktemp -d "$top/build/vm/${0##*/}.XXXXXX")
+	vm=
 	trap 'rm -rf "$work"' EXIT
+	trap 'stop 130' INT
+	trap 'stop 143' TERM HUP
 	key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+}
+
+# stop STATUS: end with it, and without a VM that runs on
+stop()
+{
+	# both have a status of their own
+	[ -z "$vm" ] || { kill "$vm"; wait "$vm"; } || true
+	exit "$1"
 }
 
 try_kvm()
@@ -84,7 +95,10 @@ boot()
 			-append "$words$append" \
 			-serial "file:$work/console" \
 			-chardev stdio,id=output,signal=off -serial chardev:output \
-			-serial "file:$work/verdict" "$@" || status=$?
+			-serial "file:$work/verdict" "$@" <&0 &
+		vm=$!
+		wait "$vm" || status=$?
+		vm=
 		verdict=$(cat "$work/verdict")
 		cp "$work/console" "$log"
 		case $status-$verdict in

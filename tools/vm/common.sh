@@ -8,6 +8,8 @@
 # made under a lock in a directory of its own name, and moved into place whole.
 
 set -eu
+# or cd may go elsewhere, and prints where
+unset CDPATH
 
 # For depmod and modprobe, which need no root for what is done here.
 PATH=$PATH:/usr/sbin:/sbin
@@ -20,6 +22,13 @@ die()
 	echo "${0##*/}: $*" >&2
 	exit 1
 }
+
+# What kbuild and QEMU's options can't be given.
+case $top in
+*[[:space:],:%]*)
+	die "$top: a checkout whose path has a space, comma, colon or % can't be used"
+	;;
+esac
 
 # key FUNCTION TEXT...: what is made by FUNCTION from TEXT, as a short name
 key()
