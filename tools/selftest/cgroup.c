@@ -3,7 +3,6 @@
  * Memory cgroups, for the tests that say that nothing is kept.
  */
 #define _GNU_SOURCE
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,19 +76,46 @@ static long cgroup_current(const char *name)
 	return strtol(buf, NULL, 10) / (long)PAGE;
 }
 
-#define PATIENCE	250	/* rounds, against hanging */
+/* What a process that is measured is told by the other, and its answer. */
+enum order { STIR, GO_ON };
+
+static int up[2], down[2];
+static bool measuring;
+
+static void order(enum order order)
+{
+	char byte = (char)order;
+
+	ASSERT_EQ(write(down[1], &byte, 1), 1);
+}
+
+static void answered(void)
+{
+	char byte;
+
+	ASSERT_EQ(read(up[0], &byte, 1), 1);
+}
 
 /*
  * Lowering memory.high takes back what each CPU has charged in advance, and
- * reclaims what can be reclaimed. The group must not be the caller's. Where there
- * are more than @most, what the kernel's workers are still to free is waited for.
+ * reclaims what can be reclaimed. The group must not be the caller's.
+ *
+ * What each CPU has charged for parts of pages can't be had where a task was
+ * preempted while it used that, as it may be with PREEMPT_RT. A whole page is charged
+ * then, and the group notes the rest of it, which may become many pages: they are
+ * uncharged when a process of the group allocates the next time
+ * (refill_obj_stock() in mm/memcontrol.c, Linux 7.3).
  */
-long cgroup_pages(const char *name, long most)
+long cgroup_pages(const char *name)
 {
-	unsigned int same = 0, rounds;
 	long now, least = -1;
+	unsigned int same = 0;
 
-	for (rounds = 0; same < 3 || (least > most && rounds < PATIENCE); rounds++) {
+	while (same < 3) {
+		if (measuring) {
+			order(STIR);
+			answered();
+		}
 		/*
 		 * A CPU holds up to 15 pages on their way to a list of the
 		 * LRU, freed or not. Compaction has all of them let go; on
@@ -117,21 +143,24 @@ long cgroup_slack(void)
 	return get_nprocs();
 }
 
-/* From the process that is measured, and to it. */
-static int up[2], down[2];
-
+/* By the process that is measured, now. */
 void cgroup_measured(void)
 {
-	char byte = 0;
+	char byte = STIR;
+	int fds[2];
 
-	ASSERT_EQ(write(up[1], &byte, 1), 1);
-	ASSERT_EQ(read(down[0], &byte, 1), 1);
+	while (byte == STIR) {
+		ASSERT_EQ(write(up[1], &byte, 1), 1);
+		ASSERT_EQ(read(down[0], &byte, 1), 1);
+		ASSERT(!pipe(fds));
+		close(fds[0]);
+		close(fds[1]);
+	}
 }
 
 void cgroup_measure(const char *name, void (*fn)(void *), void *arg, long *pages,
 		    u32 nr)
 {
-	char byte = 0;
 	int status;
 	pid_t pid;
 	u32 i;
@@ -150,15 +179,16 @@ void cgroup_measure(const char *name, void (*fn)(void *), void *arg, long *pages
 	}
 	close(up[1]);
 	close(down[0]);
-	ASSERT_EQ(read(up[0], &byte, 1), 1);
+	answered();
 	ASSERT(cgroup_enter(name, pid));
 	for (i = 0; i < nr; i++) {
-		ASSERT_EQ(write(down[1], &byte, 1), 1);
-		ASSERT_EQ(read(up[0], &byte, 1), 1);
-		pages[i] = cgroup_pages(name, i ? pages[0] + cgroup_slack() :
-						  LONG_MAX);
+		order(GO_ON);
+		answered();
+		measuring = true;
+		pages[i] = cgroup_pages(name);
+		measuring = false;
 	}
-	ASSERT_EQ(write(down[1], &byte, 1), 1);
+	order(GO_ON);
 	waitpid(pid, &status, 0);
 	EXPECT_EQ(status, 0);
 	cgroup_remove(name);

@@ -235,8 +235,7 @@ void refused_behind(int fd, unsigned long cmd, const void *arg, int ret);
 
 bool cgroup_make(const char *name);
 bool cgroup_enter(const char *name, pid_t pid);
-/* Once all that can go has gone; longer, if there are more than @most. */
-long cgroup_pages(const char *name, long most);
+long cgroup_pages(const char *name);	/* once all that can go has gone */
 long cgroup_slack(void);		/* a page a CPU */
 void cgroup_remove(const char *name);
 

@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -401,10 +400,10 @@ static void charged_and_returned(void)
 	u64 i;
 
 	ASSERT(cgroup_make(GROUP));
-	before = cgroup_pages(GROUP, LONG_MAX);
+	before = cgroup_pages(GROUP);
 	ASSERT(before >= 0);
 	o = owned_by_group(&c);
-	empty = cgroup_pages(GROUP, LONG_MAX);
+	empty = cgroup_pages(GROUP);
 	/* Nothing was touched: far less than the region. */
 	EXPECT(empty - before < 512);
 
@@ -427,7 +426,7 @@ static void charged_and_returned(void)
 			ASSERT_OK(destroy(o.fd, id));
 		}
 		ASSERT_OK(destroy(o.fd, space));
-		half = cgroup_pages(GROUP, LONG_MAX);
+		half = cgroup_pages(GROUP);
 		EXPECT(half - empty < 256);
 	}
 
@@ -436,12 +435,12 @@ static void charged_and_returned(void)
 	ASSERT(mem != MAP_FAILED);
 	for (i = 0; i < c.len; i += PAGE)
 		mem[i] = 1;
-	full = cgroup_pages(GROUP, LONG_MAX);
+	full = cgroup_pages(GROUP);
 	EXPECT(full - empty >= 4096);
 	EXPECT(full - empty < 4096 + 512);
 	munmap(mem, c.len);
 	close(o.fd);
-	half = cgroup_pages(GROUP, before + cgroup_slack() + 64);
+	half = cgroup_pages(GROUP);
 	EXPECT(half - before <= cgroup_slack() + 64);
 	cgroup_remove(GROUP);
 }
@@ -471,9 +470,9 @@ static void nothing_kept(void)
 		close(c.go[0]);
 		close(c.go[1]);
 		if (n == 0)
-			first = cgroup_pages(GROUP, LONG_MAX);
+			first = cgroup_pages(GROUP);
 	}
-	now = cgroup_pages(GROUP, first + cgroup_slack());
+	now = cgroup_pages(GROUP);
 	if (!EXPECT(now <= first + cgroup_slack()))
 		ktap_msg("%ld pages after the first round, %ld after the last",
 			 first, now);
