@@ -4,6 +4,12 @@
  * in the same run. Both are measured alternately, and the least of many rounds
  * counts: machines change their speed, ratios don't.
  *
+ * A loop that a compiler made a bad job of would make the core look good. So each
+ * round also times a chain of additions, of which each needs the one before. What
+ * the loop costs is told in such additions, beside what it cost where it was
+ * compiled well: by gcc 12 for a Zen 4, where an addition takes 0.27 ns. Other
+ * processors may differ by half, and other memory by more.
+ *
  * bench [WORD]: all, or what has WORD in its name.
  */
 #include <sched.h>
@@ -15,18 +21,40 @@
 #include "bench.h"
 
 #define ROUNDS		41
+#define ADDS		65536
 #define PAGES		262144ULL	/* 1 GiB */
 #define BASE		0x7f0000000000ULL
-#define NR_VAS		8192U
+#define UPPER		0xffff800000000000ULL
+#define NR_VAS_MAX	1048576U
+#define COLD_TABLES	130560ULL	/* 510 MiB */
+#define ADDR		GENMASK_ULL(51, 12)
 
+/**
+ * struct work - what is worked on
+ * @guest:	memory with tables
+ * @tables:	of leaves, in the order of what they translate
+ * @nr_tables:	of them
+ * @distinct:	all tables that a walk reads
+ * @nr_distinct: of them
+ * @vas:	addresses to be translated
+ * @nr_vas:	of them
+ * @batch:	so many at a time
+ * @spaces:	to be walked
+ * @nr_spaces:	of them
+ * @flags:	of the walk
+ */
 struct work {
 	struct guest guest;
-	vmem_pte_t **tables;	/* of leaves, in order */
+	vmem_pte_t **tables;
 	u64 nr_tables;
+	vmem_pte_t **distinct;
+	u64 nr_distinct;
 	vmem_virt_t *vas;
 	u32 nr_vas;
-	u32 flags;		/* of a walk */
 	u32 batch;
+	struct vmem_space *spaces;
+	u32 nr_spaces;
+	u32 flags;
 };
 
 static volatile u64 sink;
@@ -47,6 +75,8 @@ static double now(void)
  * @core:	the core does it
  * @loop:	the loop does it
  * @per:	of what a round does, one costs
+ * @adds:	what one costs the loop, in additions, if it was compiled well; 0: it
+ *		is the core itself
  */
 struct subject {
 	const char *name;
@@ -54,6 +84,7 @@ struct subject {
 	void (*core)(struct work *work);
 	void (*loop)(struct work *work);
 	u64 per;
+	double adds;
 };
 
 static double once(void (*run)(struct work *work), struct work *work)
@@ -64,29 +95,53 @@ static double once(void (*run)(struct work *work), struct work *work)
 	return now() - start;
 }
 
+static double add(void)
+{
+	double start = now();
+
+	sink = loop_adds(ADDS);
+	return (now() - start) / ADDS;
+}
+
+static double least(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static bool wanted(const char *name)
+{
+	return !only || strstr(name, only);
+}
+
 static void measure(const struct subject *subject, struct work *work)
 {
-	double core = 1e18, loop = 1e18, t;
+	double core = 1e18, loop = 1e18, adds = 1e18;
 	int i;
 
-	if (only && !strstr(subject->name, only))
+	if (!wanted(subject->name))
 		return;
 	for (i = 0; i < ROUNDS; i++) {
 		if (subject->prepare)
 			subject->prepare(work);
-		t = once(subject->core, work);
-		core = t < core ? t : core;
-		t = once(subject->loop, work);
-		loop = t < loop ? t : loop;
+		core = least(core, once(subject->core, work));
+		loop = least(loop, once(subject->loop, work));
+		adds = least(adds, add());
 	}
 	core /= (double)subject->per;
 	loop /= (double)subject->per;
-	printf("%-50s %8.3f %8.3f %7.2f\n", subject->name, core, loop,
-	       core / loop);
+	printf("%-48s %9.3f %9.3f %7.2f", subject->name, core, loop, core / loop);
+	if (subject->adds > 0)
+		printf(" %9.2f %9.2f", loop / adds, subject->adds);
+	puts("");
 	fflush(stdout);
 }
 
-/* What is measured */
+/* Changes */
+
+static u64 all(const struct work *work)
+{
+	return work->nr_tables * ENTRIES * PAGE;
+}
 
 static void map_prepare(struct work *work)
 {
@@ -95,7 +150,7 @@ static void map_prepare(struct work *work)
 
 static void map_core(struct work *work)
 {
-	if (core_map(&work->guest, BASE, 0, work->nr_tables * ENTRIES * PAGE))
+	if (core_map(&work->guest, BASE, 0, all(work)))
 		abort();
 }
 
@@ -104,6 +159,36 @@ static void map_loop(struct work *work)
 	loop_store(work->tables, work->nr_tables, 0x63);
 }
 
+static void unmap_prepare(struct work *work)
+{
+	map_prepare(work);
+	map_core(work);
+}
+
+static void unmap_core(struct work *work)
+{
+	if (core_unmap(&work->guest, BASE, all(work)))
+		abort();
+}
+
+static void unmap_loop(struct work *work)
+{
+	sink = loop_zero(work->tables, work->nr_tables);
+}
+
+/* The loop turns back what the core did. */
+static void protect_core(struct work *work)
+{
+	if (core_protect(&work->guest, BASE, all(work), false))
+		abort();
+}
+
+static void protect_loop(struct work *work)
+{
+	sink = loop_flip(work->tables, work->nr_tables, 0x2);
+}
+
+/* The table of one page, and all of its pages but that one. */
 static void map_one_prepare(struct work *work)
 {
 	guest_reset(&work->guest);
@@ -116,38 +201,47 @@ static void map_one_core(struct work *work)
 	u64 i;
 
 	for (i = 0; i < ENTRIES - 1; i++)
-		if (core_map(&work->guest, BASE + i * PAGE, i * 3 * PAGE, PAGE))
+		if (core_map(&work->guest, work->vas[i], i * 3 * PAGE, PAGE))
 			abort();
 }
 
-static void map_one_loop(struct work *work)
+static void unmap_one_prepare(struct work *work)
 {
-	static vmem_virt_t vas[ENTRIES - 1];
+	map_one_prepare(work);
+	map_one_core(work);
+}
+
+static void unmap_one_core(struct work *work)
+{
 	u64 i;
 
 	for (i = 0; i < ENTRIES - 1; i++)
-		vas[i] = BASE + i * PAGE;
-	sink = loop_loads(work->guest.memory,
-			  vmem_table_gpa(work->guest.space.root), vas,
-			  ENTRIES - 1);
+		if (core_unmap(&work->guest, work->vas[i], PAGE))
+			abort();
 }
 
-/* The loop turns back what the core did. */
-static void protect_core(struct work *work)
+static u64 root_of(const struct work *work)
 {
-	if (core_protect(&work->guest, BASE, work->nr_tables * ENTRIES * PAGE,
-			 false))
-		abort();
+	return vmem_table_gpa(work->guest.space.root);
 }
 
-static void protect_loop(struct work *work)
+static void loads_loop(struct work *work)
 {
-	loop_flip(work->tables, work->nr_tables, 0x2);
+	sink = loop_loads(work->guest.memory, root_of(work), work->vas,
+			  work->nr_vas);
 }
+
+/* Walks */
 
 static void walk_core(struct work *work)
 {
-	sink = core_walk(&work->guest, work->flags);
+	sink = core_walk(&work->guest, work->spaces, work->nr_spaces,
+			 work->flags);
+}
+
+static void walk_one_loop(struct work *work)
+{
+	sink = core_walk(&work->guest, work->spaces, 1, work->flags);
 }
 
 static void merge_loop(struct work *work)
@@ -155,10 +249,22 @@ static void merge_loop(struct work *work)
 	sink = loop_merge(work->tables, work->nr_tables);
 }
 
-static void records_loop(struct work *work)
+static void merge_each_loop(struct work *work)
 {
-	sink = loop_records(work->tables, work->nr_tables);
+	sink = loop_merge_each(work->tables, work->nr_tables);
 }
+
+static void leaves_loop(struct work *work)
+{
+	sink = loop_leaves(work->tables, work->nr_tables);
+}
+
+static void read_loop(struct work *work)
+{
+	sink = loop_read(work->distinct, work->nr_distinct);
+}
+
+/* Translations */
 
 static void translate_core(struct work *work)
 {
@@ -166,136 +272,280 @@ static void translate_core(struct work *work)
 			      work->batch);
 }
 
-static void translate_loop(struct work *work)
+static void chain_core(struct work *work)
 {
-	sink = loop_loads(work->guest.memory,
-			  vmem_table_gpa(work->guest.space.root), work->vas,
+	sink = core_chain(&work->guest, work->vas, work->nr_vas);
+}
+
+static void chain_loop(struct work *work)
+{
+	sink = loop_chain(work->guest.memory, root_of(work), work->vas,
 			  work->nr_vas);
 }
 
-/* Where the tables of leaves lie. */
-static void find_tables(struct work *work)
+static void abreast_loop(struct work *work)
 {
-	u64 i, root = vmem_table_gpa(work->guest.space.root);
-	int shift;
-
-	for (i = 0; i < work->nr_tables; i++) {
-		u64 va = BASE + i * ENTRIES * PAGE, entry = root;
-
-		for (shift = 39; shift > 12; shift -= 9)
-			entry = *(u64 *)(work->guest.memory +
-					 (entry & GENMASK_ULL(51, 12)) +
-					 ((va >> shift) & (ENTRIES - 1)) * 8);
-		work->tables[i] = (vmem_pte_t *)(work->guest.memory +
-						 (entry & GENMASK_ULL(51, 12)));
-	}
+	sink = loop_abreast(work->guest.memory, root_of(work), work->vas,
+			    work->nr_vas);
 }
 
-/* A guest with so many pages mapped; scattered: no two of them adjoin. */
-static void work_init(struct work *work, u64 pages, bool scattered)
-{
-	u64 i, j;
+/* What is worked on */
 
-	*work = (struct work){ .nr_tables = pages / ENTRIES };
-	guest_init(&work->guest,
-		   (work->nr_tables + work->nr_tables / ENTRIES + 64) * PAGE);
-	work->tables = calloc(work->nr_tables, sizeof(*work->tables));
-	work->vas = calloc(NR_VAS, sizeof(*work->vas));
-	if (!work->tables || !work->vas)
+/* The entry of level 1 for @va. */
+static u64 *entry_of(const struct work *work, u64 va)
+{
+	u64 table = root_of(work), *entry = NULL;
+	int shift;
+
+	for (shift = 39; shift > 12; shift -= 9) {
+		entry = (u64 *)(work->guest.memory + table) +
+			((va >> shift) & (ENTRIES - 1));
+		table = *entry & ADDR;
+	}
+	return entry;
+}
+
+static void *host(const struct work *work, u64 gpa)
+{
+	return work->guest.memory + (gpa & ADDR);
+}
+
+static void *allocate(u64 nr, size_t size)
+{
+	void *bytes = calloc(nr, size);
+
+	if (!bytes)
 		abort();
+	return bytes;
+}
+
+/* A guest with so many tables of leaves, all mapped, and pages for others. */
+static void work_init(struct work *work, u64 nr_tables, u64 kept)
+{
+	u64 i;
+
+	*work = (struct work){ .nr_tables = nr_tables };
+	guest_init(&work->guest, nr_tables + nr_tables / ENTRIES + 64, kept);
+	work->tables = allocate(nr_tables, sizeof(*work->tables));
+	work->vas = allocate(NR_VAS_MAX, sizeof(*work->vas));
 	map_core(work);
-	find_tables(work);
-	for (i = 0; scattered && i < work->nr_tables; i++)
-		for (j = 0; j < ENTRIES; j++)
-			work->tables[i][j] ^= cpu_to_le64((j & 1) << 32);
+	for (i = 0; i < nr_tables; i++)
+		work->tables[i] = host(work, *entry_of(work, BASE + i * ENTRIES *
+								     PAGE));
+	work->distinct = work->tables;
+	work->nr_distinct = nr_tables;
+	work->spaces = &work->guest.space;
+	work->nr_spaces = 1;
 }
 
 static void work_free(struct work *work)
 {
 	guest_free(&work->guest);
+	if (work->distinct != work->tables)
+		free(work->distinct);
+	if (work->spaces != &work->guest.space)
+		free(work->spaces);
 	free(work->tables);
 	free(work->vas);
 }
 
-/* Addresses anywhere in what is mapped, or one of them again and again. */
-static void work_addresses(struct work *work, bool hot)
+/* Xorshift64 */
+static u64 random_next(u64 *state)
 {
-	u64 state = 88172645463325252ULL;
-	u32 i;
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
 
-	work->nr_vas = NR_VAS;
-	for (i = 0; i < NR_VAS; i++) {
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
-		work->vas[i] = BASE + (hot ? (u64)(i % 8) * 8 * PAGE :
-				       state % (work->nr_tables * ENTRIES * PAGE));
+/* No two pages adjoin. */
+static void work_scatter(struct work *work)
+{
+	u64 i, j;
+
+	for (i = 0; i < work->nr_tables; i++)
+		for (j = 0; j < ENTRIES; j++)
+			work->tables[i][j] ^= cpu_to_le64((j & 1) << 32);
+}
+
+/* Tables of leaves lie anywhere; what is read in order is read so still. */
+static void work_shuffle(struct work *work)
+{
+	u64 i, j, swap, *a, *b, state = 88172645463325252ULL;
+
+	for (i = work->nr_tables - 1; i; i--) {
+		j = random_next(&state) % (i + 1);
+		a = entry_of(work, BASE + i * ENTRIES * PAGE);
+		b = entry_of(work, BASE + j * ENTRIES * PAGE);
+		swap = *a;
+		*a = *b;
+		*b = swap;
 	}
 }
 
-static void bench_map(void)
+/* Addresses anywhere in what is mapped, or a few of them again and again. */
+static void work_addresses(struct work *work, bool hot)
 {
-	const struct subject all = {
-		"map 1 GiB, a page", map_prepare, map_core, map_loop, PAGES
-	};
-	const struct subject one = {
-		"map one page a call (loop: four loads)", map_one_prepare,
-		map_one_core, map_one_loop, ENTRIES - 1
-	};
-	const struct subject protect = {
-		"protect 1 GiB, a page", NULL, protect_core, protect_loop, PAGES
+	u64 state = 88172645463325252ULL, last = all(work);
+	u32 i;
+
+	work->nr_vas = hot ? 8192 : least(128 * (double)work->nr_tables,
+					  NR_VAS_MAX);
+	for (i = 0; i < work->nr_vas; i++)
+		work->vas[i] = BASE + (hot ? (u64)(i % 8) * 8 * PAGE :
+				       random_next(&state) % last);
+}
+
+/*
+ * Spaces that have the first space's @nr_slots upper entries from @slot on, and
+ * roots of their own.
+ */
+static void work_roots(struct work *work, u32 nr, u32 slot, u32 nr_slots)
+{
+	const u64 *from = host(work, root_of(work));
+	u64 used = work->guest.pool.nr_used, gpa, i;
+
+	work->spaces = allocate(nr, sizeof(*work->spaces));
+	work->nr_spaces = nr;
+	work->nr_distinct = nr + used - 1;
+	work->distinct = allocate(work->nr_distinct, sizeof(*work->distinct));
+	for (i = 1; i < used; i++)
+		work->distinct[i - 1] = host(work, i * PAGE);
+	for (i = 0; i < nr; i++) {
+		gpa = work->guest.size - (i + 1) * PAGE;
+		memcpy((u64 *)host(work, gpa) + slot, from + slot,
+		       nr_slots * sizeof(*from));
+		work->spaces[i] = work->guest.space;
+		work->spaces[i].root = vmem_table(gpa);
+		work->distinct[used - 1 + i] = host(work, gpa);
+	}
+}
+
+static void bench_change(void)
+{
+	static const struct subject subjects[] = {
+		{ "protect 1 GiB, a page", NULL, protect_core, protect_loop,
+		  PAGES, 8.6 },
+		{ "map 1 GiB, a page", map_prepare, map_core, map_loop,
+		  PAGES, 0.5 },
+		{ "unmap 1 GiB, a page", unmap_prepare, unmap_core, unmap_loop,
+		  PAGES, 0.8 },
+		{ "map one page a call", map_one_prepare, map_one_core,
+		  loads_loop, ENTRIES - 1, 6.8 },
+		{ "unmap one page a call", unmap_one_prepare, unmap_one_core,
+		  loads_loop, ENTRIES - 1, 6.8 },
 	};
 	struct work work;
+	size_t i;
 
-	work_init(&work, PAGES, false);
-	measure(&protect, &work);
-	measure(&all, &work);
-	measure(&one, &work);
+	work_init(&work, PAGES / ENTRIES, 0);
+	for (i = 0; i < ENTRIES - 1; i++)
+		work.vas[i] = BASE + i * PAGE;
+	work.nr_vas = ENTRIES - 1;
+	for (i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
+		measure(&subjects[i], &work);
 	work_free(&work);
 }
 
 static void bench_walk(void)
 {
-	static const struct {
-		struct subject subject;
-		bool scattered;
-		u32 flags;
-	} walks[] = {
-		{ { "walk to extents, all merge, a page", NULL, walk_core,
-		    merge_loop, PAGES }, false, 0 },
-		{ { "walk to extents, none merges, a page", NULL, walk_core,
-		    merge_loop, PAGES }, true, 0 },
-		{ { "walk to leaves, a page", NULL, walk_core, records_loop,
-		    PAGES }, false, VMEM_WALK_LEAVES },
+	static const struct subject merge = {
+		"walk to extents, all merge, a page", NULL, walk_core,
+		merge_loop, PAGES, 1
+	}, each = {
+		"walk to extents, none merges, a page", NULL, walk_core,
+		merge_each_loop, PAGES, 4.3
+	}, leaves = {
+		"walk to leaves, a page", NULL, walk_core, leaves_loop, PAGES, 3.8
 	};
 	struct work work;
-	size_t i;
 
-	for (i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
-		work_init(&work, PAGES, walks[i].scattered);
-		work.flags = walks[i].flags | VMEM_WALK_FOLLOW;
-		measure(&walks[i].subject, &work);
-		work_free(&work);
-	}
+	work_init(&work, PAGES / ENTRIES, 0);
+	work.flags = VMEM_WALK_FOLLOW;
+	measure(&merge, &work);
+	work.flags = VMEM_WALK_FOLLOW | VMEM_WALK_LEAVES;
+	measure(&leaves, &work);
+	work.flags = VMEM_WALK_FOLLOW;
+	work_scatter(&work);
+	measure(&each, &work);
+	work_free(&work);
 }
 
-static void bench_translate(u64 pages, const char *where, bool hot)
+static void bench_cold(void)
 {
-	static const u32 batches[] = { 1, 32 };
+	static const struct subject in_order = {
+		"walk cold tables, 510 MiB, in order, a page", NULL, walk_core,
+		read_loop, COLD_TABLES * ENTRIES, 0.9
+	}, shuffled = {
+		"walk cold tables, 510 MiB, shuffled, a page", NULL, walk_core,
+		read_loop, COLD_TABLES * ENTRIES, 0.9
+	};
+	struct work work;
+
+	if (!wanted(in_order.name) && !wanted(shuffled.name))
+		return;
+	work_init(&work, COLD_TABLES, 0);
+	work.flags = VMEM_WALK_FOLLOW;
+	measure(&in_order, &work);
+	work_shuffle(&work);
+	measure(&shuffled, &work);
+	work_free(&work);
+}
+
+static void bench_roots(void)
+{
+	static const struct subject one = {
+		"walk 64 roots, one table shared (loop: one root)", NULL,
+		walk_core, walk_one_loop, 1, 0
+	}, eight = {
+		"walk 1,024 roots, 8 slots shared, a table", NULL, walk_core,
+		read_loop, 1024 + 24, 370
+	};
+	struct work work;
+	u64 i;
+
+	work_init(&work, 128, 64);
+	work_roots(&work, 64, 254, 1);
+	measure(&one, &work);
+	work_free(&work);
+
+	work_init(&work, 1, 1024);
+	guest_reset(&work.guest);
+	for (i = 0; i < 8; i++)
+		if (core_map(&work.guest, UPPER + (i << 39), 0, ENTRIES * PAGE))
+			abort();
+	work_roots(&work, 1024, 256, 8);
+	measure(&eight, &work);
+	work_free(&work);
+}
+
+static void bench_translate(u64 nr_tables, const char *where, const double *adds)
+{
+	static const struct {
+		const char *how;
+		u32 batch;
+		void (*core)(struct work *work);
+		void (*loop)(struct work *work);
+	} ways[] = {
+		{ "one a call", 1, translate_core, loads_loop },
+		{ "one after the other", 1, chain_core, chain_loop },
+		{ "32 a call", 32, translate_core, abreast_loop },
+	};
 	struct work work;
 	char name[64];
 	size_t i;
 
-	work_init(&work, pages, false);
-	work_addresses(&work, hot);
-	for (i = 0; i < 2; i++) {
+	work_init(&work, nr_tables, 0);
+	work_addresses(&work, !strcmp(where, "hot"));
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		const struct subject subject = {
-			name, NULL, translate_core, translate_loop, NR_VAS
+			name, NULL, ways[i].core, ways[i].loop, work.nr_vas,
+			adds[i]
 		};
 
 		snprintf(name, sizeof(name), "translate, %s, %s", where,
-			 batches[i] == 1 ? "one a call" : "32 a call");
-		work.batch = batches[i];
+			 ways[i].how);
+		work.batch = ways[i].batch;
 		measure(&subject, &work);
 	}
 	work_free(&work);
@@ -310,13 +560,19 @@ int main(int argc, char **argv)
 	CPU_SET(sched_getcpu(), &cpus);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 
-	printf("least of %d rounds, core and loop in turn\n", ROUNDS);
-	printf("%-50s %8s %8s %7s\n", "", "ns", "loop ns", "ratio");
-	bench_map();
+	printf("least of %d rounds: core, loop and a chain of additions in turn\n",
+	       ROUNDS);
+	printf("%-48s %9s %9s %7s %9s %9s\n", "", "ns", "loop ns", "ratio",
+	       "loop adds", "should be");
+	bench_change();
 	bench_walk();
-	bench_translate(PAGES, "in the first-level cache", true);
-	bench_translate(PAGES, "2 MiB of tables", false);
-	bench_translate(16 * PAGES, "32 MiB of tables", false);
-	bench_translate(128 * PAGES, "256 MiB of tables", false);
+	bench_cold();
+	bench_roots();
+	bench_translate(512, "hot", (const double[]){ 6.7, 32, 10 });
+	bench_translate(512, "2 MiB of tables", (const double[]){ 13, 71, 14 });
+	bench_translate(8192, "32 MiB of tables",
+			(const double[]){ 80, 800, 64 });
+	bench_translate(65536, "256 MiB of tables",
+			(const double[]){ 96, 1400, 70 });
 	return 0;
 }

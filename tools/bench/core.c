@@ -10,7 +10,9 @@
 #include "../../vmem/fmt_x86_64.h"
 #include "bench.h"
 
-#define NR_RECORDS	1024	/* 48 KiB, as a reader may take them */
+#define HUGE		(2ULL << 20)
+#define ALIGN_UP(x, to)	(((x) + (to) - 1) / (to) * (to))
+#define SEEN_LG2	12	/* slots for tables that a walk has met */
 
 static inline int ops_from_phys(void *ctx, vmem_table_t table,
 				enum vmem_intent intent, vmem_pte_t **host)
@@ -94,8 +96,10 @@ static const struct vmem_format *const fmt = &vmem_fmt_x86_64_4level;
 /* An empty space again; what lies in the memory stays. */
 void guest_reset(struct guest *guest)
 {
-	memset(guest->storage, 0, vmem_pool_bytes(guest->size / PAGE));
-	guest->range = (struct vmem_pool_range){ .len = guest->size };
+	u64 len = guest->size - guest->kept;
+
+	memset(guest->storage, 0, vmem_pool_bytes(len / PAGE));
+	guest->range = (struct vmem_pool_range){ .len = len };
 	vmem_pool_init(&guest->pool, &guest->range, 1, 12, &guest->store,
 		       guest->storage);
 	vmem_reservation_init(&guest->reservation);
@@ -108,36 +112,30 @@ void guest_reset(struct guest *guest)
 	memset(guest->memory + vmem_table_gpa(guest->space.root), 0, PAGE);
 }
 
-void guest_init(struct guest *guest, u64 size)
+/* Memory for so many tables, and for those that are made by hand: huge pages. */
+void guest_init(struct guest *guest, u64 tables, u64 kept)
 {
-	guest->size = size;
-	guest->memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	guest->storage = malloc(vmem_pool_bytes(size / PAGE));
-	if (guest->memory == MAP_FAILED || !guest->storage)
+	guest->kept = kept * PAGE;
+	guest->size = ALIGN_UP((tables + kept) * PAGE, HUGE);
+	guest->memory = aligned_alloc(HUGE, guest->size);
+	guest->storage = malloc(vmem_pool_bytes(guest->size / PAGE));
+	if (!guest->memory || !guest->storage)
 		abort();
-	madvise(guest->memory, size, MADV_HUGEPAGE);
-	memset(guest->memory, 0, size);
+	madvise(guest->memory, guest->size, MADV_HUGEPAGE);
+	memset(guest->memory, 0, guest->size);
 	guest_reset(guest);
 }
 
 void guest_free(struct guest *guest)
 {
-	munmap(guest->memory, guest->size);
+	free(guest->memory);
 	free(guest->storage);
 }
 
-int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
 {
-	const struct vmem_mapping mapping = {
-		.virt_base	= va,
-		.phys_base	= gpa,
-		.len		= len,
-		.kind		= VMEM_KIND_BASIC,
-		.basic.attrs	= VMEM_R | VMEM_W,
-	};
 	struct vmem_change change = {
-		.list = &mapping, .nr = 1, .budget = U64_MAX,
+		.list = mapping, .nr = 1, .budget = U64_MAX,
 	};
 	int ret;
 
@@ -150,6 +148,30 @@ int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
 	return ret;
 }
 
+int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+{
+	const struct vmem_mapping mapping = {
+		.virt_base	= va,
+		.phys_base	= gpa,
+		.len		= len,
+		.kind		= VMEM_KIND_BASIC,
+		.basic.attrs	= VMEM_R | VMEM_W,
+	};
+
+	return core_change(guest, &mapping);
+}
+
+int core_unmap(struct guest *guest, vmem_virt_t va, u64 len)
+{
+	const struct vmem_mapping mapping = {
+		.virt_base	= va,
+		.len		= len,
+		.kind		= VMEM_KIND_UNMAPPED,
+	};
+
+	return core_change(guest, &mapping);
+}
+
 int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable)
 {
 	const struct vmem_mapping mapping = {
@@ -159,56 +181,71 @@ int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable)
 		.protect.set	= writable ? VMEM_W : 0,
 		.protect.clear	= writable ? 0 : VMEM_W,
 	};
-	struct vmem_change change = {
-		.list = &mapping, .nr = 1, .budget = U64_MAX,
-	};
-	int ret;
 
-	do
-		ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest,
-			       &guest->space, &change);
-	while (ret > 0);
-	return ret;
+	return core_change(guest, &mapping);
 }
 
-u64 core_walk(struct guest *guest, u32 flags)
+/* Return: leaves and references, so that nothing can be left out. */
+u64 core_walk(struct guest *guest, const struct vmem_space *spaces, u32 nr_spaces,
+	      u32 flags)
 {
 	static struct vmem_space_aware_mapping records[NR_RECORDS];
-	static struct vmem_seen_slot slots[1 << 16];
+	static struct vmem_seen_slot slots[1 << SEEN_LG2];
 	struct vmem_seen seen;
 	struct vmem_walk walk;
 	u32 nr;
 
 	if (!(flags & VMEM_WALK_FOLLOW))
 		memset(slots, 0, sizeof(slots));
-	vmem_seen_init(&seen, slots, 16);
+	vmem_seen_init(&seen, slots, SEEN_LG2);
 	vmem_walk_init(&vmem_fmt_x86_64_4level, &walk, 0, U64_MAX, flags,
 		       U64_MAX, &seen);
 	do {
 		nr = 0;
 		if (vmem_walk_va_spaces(&vmem_fmt_x86_64_4level, &ops.read, guest,
-					&guest->space, 1, &walk, records,
+					spaces, nr_spaces, &walk, records,
 					NR_RECORDS, &nr))
 			abort();
 	} while (!walk.finished);
-	return walk.leaves;
+	return walk.leaves + walk.refs;
 }
 
-/* Return: a sum, so that nothing can be left out. */
+static __always_inline void translate(struct guest *guest,
+				      const vmem_virt_t *vas, u32 nr,
+				      struct vmem_translation *out)
+{
+	u32 done = 0;
+
+	if (vmem_translate(&vmem_fmt_x86_64_4level, &ops.read, guest,
+			   &guest->space, vas, nr, out, NULL, &done))
+		abort();
+}
+
+/* Return: a sum, likewise. */
 u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
 		   u32 batch)
 {
 	struct vmem_translation out[64];
 	u64 sum = 0;
-	u32 i, done;
+	u32 i;
 
 	for (i = 0; i < nr; i += batch) {
-		done = 0;
-		if (vmem_translate(&vmem_fmt_x86_64_4level, &ops.read, guest,
-				   &guest->space, &vas[i], batch, out, NULL,
-				   &done))
-			abort();
+		translate(guest, &vas[i], batch, out);
 		sum += out[0].gpa;
 	}
 	return sum;
+}
+
+/* One a call, and each address needs the answer of the one before. */
+u64 core_chain(struct guest *guest, const vmem_virt_t *vas, u32 nr)
+{
+	struct vmem_translation out = { .gpa = 0 };
+	vmem_virt_t va;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		va = vas[i] ^ chain(out.gpa);
+		translate(guest, &va, 1, &out);
+	}
+	return out.gpa;
 }

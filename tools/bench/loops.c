@@ -1,11 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Plain loops over tables whose addresses are known: no descent, no check.
- * Unrolled by hand, as gcc -O2 doesn't.
+ * Plain loops over tables whose addresses are known: no descent, no check. They
+ * read, write and store what the core has to for the same answer. Unrolled by
+ * hand, as gcc -O2 doesn't.
  */
 #include "bench.h"
 
 #define ADDR	GENMASK_ULL(51, 12)
+#define ABREAST	16U	/* addresses that go down together */
+
+/* A record of a walk, as six words. */
+struct record {
+	u64 word[6];
+};
+
+/* A reader takes so many at a time. */
+static struct record records[NR_RECORDS];
+
+static __always_inline void give(u64 n, u64 va, u64 entry, u64 len)
+{
+	volatile u64 *word = records[n % NR_RECORDS].word;
+
+	word[0] = VMEM_REC_MAPPING;
+	word[1] = va;
+	word[2] = entry & ADDR;
+	word[3] = len;
+	word[4] = entry;
+	word[5] = entry & ~ADDR;
+}
+
+/* Each addition needs the one before: what a processor's clock is. */
+u64 loop_adds(u64 nr)
+{
+	u64 i, sum = 0, one = 1;
+
+	for (i = 0; i < nr; i += 8) {
+		/* hidden from the compiler, which would multiply */
+		asm volatile("" : "+r" (one));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+		sum += one;
+		asm volatile("" : "+r" (sum));
+	}
+	return sum;
+}
 
 void loop_store(vmem_pte_t **tables, u64 nr, u64 entry)
 {
@@ -27,21 +77,65 @@ void loop_store(vmem_pte_t **tables, u64 nr, u64 entry)
 	}
 }
 
-/* As a vCPU may set bits meanwhile, one atomic operation an entry. */
-void loop_flip(vmem_pte_t **tables, u64 nr, u64 bits)
+/* Return: what was there, so that it is read. */
+u64 loop_zero(vmem_pte_t **tables, u64 nr)
 {
-	u64 t, i;
+	u64 t, i, any = 0;
 
-	for (t = 0; t < nr; t++)
-		for (i = 0; i < ENTRIES; i++)
-			__atomic_xor_fetch((u64 *)&tables[t][i], bits,
-					   __ATOMIC_SEQ_CST);
+	for (t = 0; t < nr; t++) {
+		volatile u64 *e = (volatile u64 *)tables[t];
+
+		for (i = 0; i < ENTRIES; i += 8, e += 8) {
+			any |= e[0] | e[1] | e[2] | e[3] |
+			       e[4] | e[5] | e[6] | e[7];
+			e[0] = 0;
+			e[1] = 0;
+			e[2] = 0;
+			e[3] = 0;
+			e[4] = 0;
+			e[5] = 0;
+			e[6] = 0;
+			e[7] = 0;
+		}
+	}
+	return any;
 }
 
-/* Return: how many runs, and in the upper half where they began. */
+/* As a vCPU may set bits meanwhile: a load and a locked exchange an entry. */
+u64 loop_flip(vmem_pte_t **tables, u64 nr, u64 bits)
+{
+	u64 t, i, n = 0;
+
+	for (t = 0; t < nr; t++) {
+		for (i = 0; i < ENTRIES; i++) {
+			u64 *e = (u64 *)&tables[t][i];
+			u64 entry = *(volatile u64 *)e;
+
+			n += __sync_bool_compare_and_swap(e, entry, entry ^ bits);
+		}
+	}
+	return n;
+}
+
+/* Return: a sum of all entries. */
+u64 loop_read(vmem_pte_t **tables, u64 nr)
+{
+	u64 t, i, sum = 0;
+
+	for (t = 0; t < nr; t++) {
+		const volatile u64 *e = (const volatile u64 *)tables[t];
+
+		for (i = 0; i < ENTRIES; i += 8, e += 8)
+			sum += (e[0] ^ e[1] ^ e[2] ^ e[3]) +
+			       (e[4] ^ e[5] ^ e[6] ^ e[7]);
+	}
+	return sum;
+}
+
+/* Runs of leaves, eight at a time where they go on. Return: how many. */
 u64 loop_merge(vmem_pte_t **tables, u64 nr)
 {
-	u64 t, i, expect = 0, runs = 0, sum = 0;
+	u64 t, i, va = 0, first = 0, from = 0, expect = 0, runs = 0;
 
 	for (t = 0; t < nr; t++) {
 		const volatile u64 *e = (const volatile u64 *)tables[t];
@@ -59,28 +153,29 @@ u64 loop_merge(vmem_pte_t **tables, u64 nr)
 
 			if (!diff) {
 				expect += 8 * PAGE;
+				va += 8 * PAGE;
 				continue;
 			}
-			for (j = 0; j < 8; j++) {
+			for (j = 0; j < 8; j++, va += PAGE) {
 				u64 entry = e[j];
 
 				if (entry != expect) {
-					runs++;
-					sum += entry;
+					give(runs++, from, first, va - from);
+					first = entry;
+					from = va;
 				}
 				expect = entry + PAGE;
 			}
 		}
 	}
-	return sum << 32 | runs;
+	give(runs++, from, first, va - from);
+	return runs;
 }
 
-/* A record of 48 bytes for each leaf, in a buffer that is used again. */
-u64 loop_records(vmem_pte_t **tables, u64 nr)
+/* The same for leaves that don't go on: one at a time. */
+u64 loop_merge_each(vmem_pte_t **tables, u64 nr)
 {
-	static struct vmem_space_aware_mapping records[1024];
-	volatile struct vmem_space_aware_mapping *rec = records;
-	u64 t, i, va = 0, n = 0;
+	u64 t, i, va = 0, first = 0, from = 0, expect = 0, runs = 0;
 
 	for (t = 0; t < nr; t++) {
 		const volatile u64 *e = (const volatile u64 *)tables[t];
@@ -88,41 +183,85 @@ u64 loop_records(vmem_pte_t **tables, u64 nr)
 		for (i = 0; i < ENTRIES; i++, va += PAGE) {
 			u64 entry = e[i];
 
-			rec = &records[n++ % 1024];
-			rec->type = VMEM_REC_MAPPING;
-			rec->level = 0;
-			rec->detail = 12;
-			rec->flags = 0;
-			rec->space = 0;
-			rec->va = va;
-			rec->gpa = entry & ADDR;
-			rec->len = PAGE;
-			rec->entry = entry;
-			rec->leaf = entry;
-			rec->effective = entry;
-			rec->path = 0;
+			if (entry != expect) {
+				give(runs++, from, first, va - from);
+				first = entry;
+				from = va;
+			}
+			expect = entry + PAGE;
 		}
+	}
+	give(runs++, from, first, va - from);
+	return runs;
+}
+
+/* A record a leaf. */
+u64 loop_leaves(vmem_pte_t **tables, u64 nr)
+{
+	u64 t, i, va = 0, n = 0;
+
+	for (t = 0; t < nr; t++) {
+		const volatile u64 *e = (const volatile u64 *)tables[t];
+
+		for (i = 0; i < ENTRIES; i++, va += PAGE)
+			give(n++, va, e[i], PAGE);
 	}
 	return n;
 }
 
-static inline u64 load(const char *memory, u64 entry, u64 va, int shift)
+static __always_inline u64 load(const char *memory, u64 entry, u64 va, int shift)
 {
 	return *(const volatile u64 *)(memory + (entry & ADDR) +
 				       ((va >> shift) & (ENTRIES - 1)) * 8);
 }
 
-/* Four loads, each of which needs the one before. */
+static __always_inline u64 loads(const char *memory, u64 root, u64 va)
+{
+	u64 entry = load(memory, root, va, 39);
+
+	entry = load(memory, entry, va, 30);
+	entry = load(memory, entry, va, 21);
+	return load(memory, entry, va, 12);
+}
+
+/* Four loads an address, each of which needs the one before. */
 u64 loop_loads(const char *memory, u64 root, const vmem_virt_t *vas, u32 nr)
 {
-	u64 entry, sum = 0;
+	u64 sum = 0;
 	u32 i;
 
-	for (i = 0; i < nr; i++) {
-		entry = load(memory, root, vas[i], 39);
-		entry = load(memory, entry, vas[i], 30);
-		entry = load(memory, entry, vas[i], 21);
-		sum += load(memory, entry, vas[i], 12);
+	for (i = 0; i < nr; i++)
+		sum += loads(memory, root, vas[i]);
+	return sum;
+}
+
+/* Each address needs the answer of the one before. */
+u64 loop_chain(const char *memory, u64 root, const vmem_virt_t *vas, u32 nr)
+{
+	u64 entry = 0;
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		entry = loads(memory, root, vas[i] ^ chain(entry & ADDR));
+	return entry;
+}
+
+/* Addresses go down a level at a time, several together. */
+u64 loop_abreast(const char *memory, u64 root, const vmem_virt_t *vas, u32 nr)
+{
+	u64 entry[ABREAST], sum = 0;
+	u32 i, j;
+	int shift;
+
+	for (i = 0; i + ABREAST <= nr; i += ABREAST) {
+		for (j = 0; j < ABREAST; j++)
+			entry[j] = load(memory, root, vas[i + j], 39);
+		for (shift = 30; shift >= 12; shift -= 9)
+			for (j = 0; j < ABREAST; j++)
+				entry[j] = load(memory, entry[j], vas[i + j],
+						shift);
+		for (j = 0; j < ABREAST; j++)
+			sum += entry[j];
 	}
 	return sum;
 }
