@@ -86,9 +86,9 @@ void bench_reset(struct bench *b)
 	bench_new_space(b, 0);
 }
 
-void bench_set_root(struct bench *b, u32 nr, u64 root)
+static void set_root(struct bench *b, u32 nr, u64 root)
 {
-	if (nr == b->guest.root_link) {
+	if (nr == b->guest.space) {
 		b->space.root = vmem_table(root);
 		b->model.kept.root = root;
 	} else {
@@ -97,52 +97,59 @@ void bench_set_root(struct bench *b, u32 nr, u64 root)
 	}
 }
 
-void bench_share_root(struct bench *b, u32 nr, u32 other)
+void bench_join_root(struct bench *b, u32 nr, u64 root, unsigned int level)
 {
-	u64 root = vmem_table_gpa(bench_space_nr(b, other)->root);
+	struct vmem_pool *pool = model_page(&b->model, root) ? &b->guest.pool : NULL;
 
 	KUNIT_ASSERT_EQ(b->test, 0,
-			vmem_pool_link_root(&b->guest.pool, vmem_table(root),
-					    bench_top(b),
-					    &b->guest.root_links[nr]));
-	if (model_page(&b->model, root))
+			vmem_root_adopt(&b->guest.store, pool, vmem_table(root),
+					level, &b->guest.roots[nr]));
+	if (pool)
 		model_add_link(&b->model, root, MODEL_NO_PARENT, 0);
-	bench_set_root(b, nr, root);
+}
+
+void bench_set_root(struct bench *b, u32 nr, u64 root)
+{
+	bench_join_root(b, nr, root, bench_top(b));
+	set_root(b, nr, root);
+}
+
+void bench_share_root(struct bench *b, u32 nr, u32 other)
+{
+	bench_set_root(b, nr, vmem_table_gpa(bench_space_nr(b, other)->root));
 }
 
 /* A table is set aside. */
 static void reserve_one(struct bench *b)
 {
-	u64 lacking;
-
-	KUNIT_ASSERT_EQ(b->test, 0,
-			guest_reserve(&b->guest, 1, 0, &lacking));
+	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 1, 0));
 }
 
 void bench_new_space(struct bench *b, u32 nr)
 {
+	struct guest *guest = &b->guest;
 	u64 root;
 
 	reserve_one(b);
-	bench_set_root(b, nr, vmem_table_gpa(guest_reserved(&b->guest, 0)));
-	vmem_pool_take_root(&b->guest.pool, &b->guest.reservation, bench_top(b),
-			    &b->guest.root_links[nr]);
-	root = model_take(&b->model, bench_top(b), MODEL_NO_PARENT, 0);
+	guest->roots[nr] = vmem_root_make(&guest->pool, &guest->pages.res,
+					  bench_top(b));
+	set_root(b, nr, vmem_table_gpa(guest->roots[nr]->table));
+	root = model_take(&b->model, bench_top(b), MODEL_NO_PARENT, 0, &b->result);
 	KUNIT_ASSERT_EQ(b->test, root, vmem_table_gpa(bench_space_nr(b, nr)->root));
 	memset(guest_host(&b->guest, root), 0, nr_entries(b->rules) * sizeof(u64));
 }
 
 void bench_use(struct bench *b, u32 nr)
 {
-	b->spaces[b->guest.root_link] = b->space;
+	b->spaces[b->guest.space] = b->space;
 	b->space = b->spaces[nr];
-	b->guest.root_link = nr;
+	b->guest.space = nr;
 	b->model.kept.root = bench_root(b);
 }
 
 const struct vmem_space *bench_space_nr(struct bench *b, u32 nr)
 {
-	return nr == b->guest.root_link ? &b->space : &b->spaces[nr];
+	return nr == b->guest.space ? &b->space : &b->spaces[nr];
 }
 
 void bench_drop_space(struct bench *b, u32 nr)
@@ -151,20 +158,19 @@ void bench_drop_space(struct bench *b, u32 nr)
 
 	b->model.generation = ++b->guest.pool.generation;
 	model_drop_root(&b->model, vmem_table_gpa(space->root));
-	if (vmem_pool_drop_root(&b->guest.pool, space->root, bench_top(b),
-				&b->guest.root_links[nr]))
-		while (vmem_pool_drop_below(&b->guest.pool))
-			;
+	vmem_root_leave(&b->guest.store, b->guest.roots[nr]);
+	guest_unreserve(&b->guest);
 	bench_check_same(b, "a space that is gone");
 }
 
 u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 	       unsigned int slot)
 {
-	u64 table = model_take(&b->model, level, parent, slot);
+	u64 table = model_take(&b->model, level, parent, slot, &b->result);
 
 	reserve_one(b);
-	guest_take(&b->guest, level, vmem_table(parent), slot);
+	vmem_pool_take(&b->guest.pool, &b->guest.pages.res, level,
+		       vmem_table(parent), slot);
 	bench_write(b, parent, slot, bench_table_entry(b, table));
 	return table;
 }
@@ -174,9 +180,10 @@ void bench_use_up(struct bench *b, u32 nr)
 	u64 parent = bench_outside(b);
 
 	for (; nr; nr--) {
-		model_take(&b->model, 0, parent, nr);
+		model_take(&b->model, 0, parent, nr, &b->result);
 		reserve_one(b);
-		guest_take(&b->guest, 0, vmem_table(parent), nr);
+		vmem_pool_take(&b->guest.pool, &b->guest.pages.res, 0,
+			       vmem_table(parent), nr);
 	}
 }
 
@@ -198,12 +205,11 @@ void bench_add_link(struct bench *b, unsigned int level, u64 from,
 {
 	u64 entry = bench_read(b, from, from_slot);
 	struct decoded decoded;
-	u64 lacking;
 
 	b->rules->decode(&b->model.cpu, entry, level + 1, &decoded);
-	while (guest_reserve(&b->guest, 0, 1, &lacking))
-		;
-	guest_share(&b->guest, vmem_table(decoded.gpa), vmem_table(parent), slot);
+	KUNIT_ASSERT_EQ(b->test, 0, guest_reserve(&b->guest, 0, 1));
+	vmem_pool_share(&b->guest.pool, &b->guest.pages.res,
+			vmem_table(decoded.gpa), vmem_table(parent), slot);
 	model_add_link(&b->model, decoded.gpa, parent, slot);
 	bench_write(b, parent, slot, entry);
 }
@@ -213,13 +219,13 @@ void bench_adopt(struct bench *b, u64 root)
 	struct model_table *mine = model_page(&b->model, bench_root(b));
 
 	if (mine) {
-		vmem_pool_untake_root(&b->guest.pool, b->space.root,
-				      &b->guest.root_links[b->guest.root_link]);
+		vmem_root_unmake(b->guest.roots[b->guest.space]);
 		model_drop_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
 		mine->state = MODEL_FREE;
+	} else {
+		vmem_root_leave(&b->guest.store, b->guest.roots[b->guest.space]);
 	}
-	b->space.root = vmem_table(root);
-	b->model.kept.root = root;
+	bench_set_root(b, b->guest.space, root);
 }
 
 u64 bench_data(const struct bench *b, u32 page)

@@ -38,7 +38,7 @@ struct bench {
 	struct guest guest;
 	struct model model;
 	struct vmem_space space;
-	struct vmem_space spaces[NR_ROOT_LINKS];
+	struct vmem_space spaces[NR_SPACES];
 	u32 used;
 	u32 used_frozen;
 	u32 slices;
@@ -180,9 +180,11 @@ void bench_add_link(struct bench *b, unsigned int level, u64 from,
 		    unsigned int from_slot, u64 parent, unsigned int slot);
 /* The space's root is from now on this one, of the guest's own. */
 void bench_adopt(struct bench *b, u64 root);
-/* A space has this root, which isn't ours or has its link; one of ours, linked. */
+/* A space that has none has this root; that of another space. */
 void bench_set_root(struct bench *b, u32 nr, u64 root);
 void bench_share_root(struct bench *b, u32 nr, u32 other);
+/* A space has this one of @level, without being told of it. */
+void bench_join_root(struct bench *b, u32 nr, u64 root, unsigned int level);
 /* A space more, or one that was dropped again, with a new root of ours. */
 void bench_new_space(struct bench *b, u32 nr);
 /* From now on this one is in hand. */

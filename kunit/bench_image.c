@@ -24,6 +24,8 @@ static struct piece piece(struct bench *b, u32 i)
 	size_t touched = (size_t)b->model.touched << guest->table_lg2;
 	size_t foreign = (size_t)b->used << guest->table_lg2;
 	size_t frozen = (size_t)b->used_frozen << guest->table_lg2;
+	size_t behind_pages = guest->pool_bytes -
+			      POOL_TABLES * sizeof(*guest->pool.pages);
 	struct model_kept *kept = &b->model.kept;
 
 	switch (i) {
@@ -42,7 +44,7 @@ static struct piece piece(struct bench *b, u32 i)
 				       b->model.touched *
 				       sizeof(*guest->pool.pages) };
 	case 4:
-		return (struct piece){ guest->pool.free, sizeof(u64), sizeof(u64) };
+		return (struct piece){ guest->pool.free, behind_pages, behind_pages };
 	case 5:
 		return (struct piece){ guest->links,
 				       NR_LINKS * sizeof(*guest->links),
@@ -200,14 +202,14 @@ static void answer_of(const struct vmem_change *change,
 {
 	*answer = (struct refused_answer){
 		.root		= vmem_table_gpa(space->root),
-		.generation	= change->dirty,
-		.flush		= change->flush,
-		.flush_first	= change->flush_first,
-		.flush_last	= change->flush_last,
-		.changes	= change->changes,
-		.done		= change->done,
-		.done_len	= change->done_len,
-		.pages		= change->pages,
+		.generation	= change->answer.dirty,
+		.flush		= change->answer.flush,
+		.flush_first	= change->answer.flush_first,
+		.flush_last	= change->answer.flush_last,
+		.changes	= change->answer.changes,
+		.done		= change->answer.done,
+		.done_len	= change->answer.done_len,
+		.pages		= change->answer.pages,
 	};
 }
 
@@ -224,18 +226,16 @@ static void twin(struct bench *b, struct refused_state *state,
 	b->guest.pause_at = 0;
 	b->guest.absent_one_in = 0;
 	b->guest.pause_one_in = 0;
-	*change = (struct vmem_change){
-		.list	= b->change.list,
-		.nr	= b->change.done,
-		.flags	= b->change.flags,
-		.budget	= b->change.budget,
-	};
+	*change = (struct vmem_change){ .asked = b->change.asked };
+	change->asked.nr = b->change.answer.done;
 	do {
 		ret = b->e->map(&b->guest, &b->space, change);
+		if (ret == VMEM_LINKS)
+			ret = guest_lend(&b->guest) ?: VMEM_LINKS;
 	} while (ret > 0 && ++tries < 1000);
 	KUNIT_EXPECT_EQ(b->test, ret, 0);
 	guest_unreserve(&b->guest);
-	state_of(b, &b->space, change->dirty, NULL, state);
+	state_of(b, &b->space, change->answer.dirty, NULL, state);
 	answer_of(change, &b->space, answer);
 }
 
@@ -260,19 +260,19 @@ void bench_watched(struct bench *b, const struct vmem_space *space, int ret)
 	if (!watching || ret >= 0)
 		return;
 	/* pass 2 only refuses where a table is come to twice unforeseen */
-	if (change->phase >= VMEM_PHASE_APPLY || (b->aliased && change->dirty)) {
+	if (change->pass.phase >= VMEM_PHASE_APPLY || (b->aliased && change->answer.dirty)) {
 		KUNIT_EXPECT_TRUE(b->test, b->aliased);
 		return;
 	}
 	b->refused++;
 	answer_of(change, space, &answer);
-	if (!change->done || change->flags & VMEM_CHANGE_ATOMIC) {
-		state_of(b, space, change->dirty, NULL, &b->after);
+	if (!change->answer.done || change->asked.flags & VMEM_CHANGE_ATOMIC) {
+		state_of(b, space, change->answer.dirty, NULL, &b->after);
 		refused_whole(&d, &b->before, &b->after, &answer);
 	} else {
 		b->refused_after++;
 		keep(b, b->kept[1]);
-		state_of(b, space, change->dirty, b->kept[1], &b->after);
+		state_of(b, space, change->answer.dirty, b->kept[1], &b->after);
 		twin(b, &b->before, &done);
 		refused_after(&d, &b->after, &answer, &b->before, &done);
 		put_back(b, b->kept[1]);
@@ -281,5 +281,5 @@ void bench_watched(struct bench *b, const struct vmem_space *space, int ret)
 		return;
 	b->differs = true;
 	KUNIT_FAIL(b->test, "refused with %d, %u mappings done: %s (%llu) %llx, expected %llx",
-		   ret, change->done, d.what, d.where, d.is, d.wanted);
+		   ret, change->answer.done, d.what, d.where, d.is, d.wanted);
 }

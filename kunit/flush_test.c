@@ -12,7 +12,7 @@ DEFINE_ENGINE_PARAMS
 static enum vmem_flush flush_of(struct bench *b, struct vmem_mapping m, u32 flags)
 {
 	KUNIT_EXPECT_EQ(b->test, 0, bench_change_stopped(b, &m, 1, flags));
-	return b->change.flush;
+	return b->change.answer.flush;
 }
 
 /*
@@ -43,7 +43,7 @@ static void expect_flush(struct bench *b, u64 va, u32 flags,
 	list[0] = bench_basic(va + page, 0, page, RWX);
 	list[1] = bench_protected(at, page, 0, VMEM_X);
 	KUNIT_EXPECT_EQ(b->test, 0, bench_change(b, list, 2, flags));
-	KUNIT_EXPECT_EQ(b->test, flush, b->change.flush);
+	KUNIT_EXPECT_EQ(b->test, flush, b->change.answer.flush);
 	KUNIT_EXPECT_EQ(b->test, 0, bench_unmap(b, va + page, page));
 	KUNIT_EXPECT_EQ(b->test, flush,
 			flush_of(b, bench_protected(at, page, VMEM_X, 0), flags));
@@ -66,8 +66,8 @@ static void flush_below_tables_of_ours(struct kunit *test)
 
 	populate(b, 0);
 	expect_flush(b, 0, 0, VMEM_FLUSH_RANGE);
-	KUNIT_EXPECT_EQ(test, b->change.flush_first, 2 * bench_page(b));
-	KUNIT_EXPECT_EQ(test, b->change.flush_last, 3 * bench_page(b) - 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, 2 * bench_page(b));
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, 3 * bench_page(b) - 1);
 	expect_flush(b, 0, VMEM_CHANGE_ALONE, VMEM_FLUSH_RANGE);
 }
 
@@ -126,14 +126,14 @@ static void flush_beside_tables_of_the_guest(struct kunit *test)
 	list[0] = bench_protected(0, page, 0, VMEM_W);
 	list[1] = bench_protected(second, page, 0, VMEM_W);
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2, 0));
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
 	list[0].protect = list[1].protect = (struct vmem_protect_mapping){
 		.clear = VMEM_X,
 	};
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2, VMEM_CHANGE_ALONE));
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
-	KUNIT_EXPECT_EQ(test, b->change.flush_first, 0);
-	KUNIT_EXPECT_EQ(test, b->change.flush_last, second + page - 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, second + page - 1);
 }
 
 /* What vmem knows of its own tables, the caller can't say otherwise. */
@@ -150,7 +150,7 @@ static void flush_alone_that_is_not(struct kunit *test)
 		va = link_second(b, level);
 		link = link_of(level, va);
 		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, VMEM_CHANGE_ALONE));
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
 		KUNIT_EXPECT_EQ(test, VMEM_FLUSH_ALL,
 				flush_of(b, bench_protected(va, page, 0, VMEM_W),
 					 VMEM_CHANGE_ALONE |

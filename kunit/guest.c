@@ -71,15 +71,18 @@ void guest_reset(struct guest *guest)
 		.len	= guest->parts[PART_POOL].len,
 	};
 	guest->store = (struct vmem_link_store){};
+	for (i = 0; i < NR_SPACES; i++)
+		vmem_root_lend(&guest->store, &guest->root_storage[i]);
 	guest->lent = 0;
 	guest->lend_most = NR_LINKS;
-	guest->root_link = 0;
+	guest->space = 0;
 	guest->movable = false;
 	guest->foreign_frozen = false;
 	vmem_pool_init(&guest->pool, &guest->pool_range, 1, guest->table_lg2,
-		       &guest->store, guest->pool_storage);
+		       &guest->store, guest->pool_storage, 0x5eed);
 	guest->pool.generation = 1;
-	vmem_reservation_init(&guest->reservation);
+	guest->pages.pool = &guest->pool;
+	vmem_reservation_init(&guest->pages.res);
 	vmem_reservation_init(&guest->held);
 	guest_calm(guest);
 }
@@ -88,7 +91,7 @@ void guest_calm(struct guest *guest)
 {
 	guest->calls = 0;
 	guest->pauses = 0;
-	guest->made = 0;
+	guest->made = guest->pool.nr_used + guest->pool.nr_quarantined;
 	guest->made_most = 0;
 	guest->absent_at = 0;
 	guest->pause_at = 0;
@@ -207,12 +210,21 @@ bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
 	return false;
 }
 
+/* Tables come into use by being made only; a flush is no part of a change. */
+static void count_made(struct guest *guest)
+{
+	u32 made = guest->pool.nr_used + guest->pool.nr_quarantined;
+
+	guest->made_most = max(guest->made_most, made - guest->made);
+	guest->made = made;
+}
+
 bool guest_pause(void *ctx, unsigned int nr)
 {
 	struct guest *guest = ctx;
 
 	guest->pauses++;
-	guest->made = 0;
+	count_made(guest);
 	return guest->pauses == guest->pause_at ||
 	       (guest->pause_one_in &&
 		!vt_random_below(&guest->random, guest->pause_one_in));
@@ -228,81 +240,44 @@ enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 	return owner == VMEM_MINE && table == guest->others ? VMEM_OTHERS : owner;
 }
 
-/* Records are lent one at a time, as long as there are some. */
-int guest_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
+struct vmem_pages *guest_pages(void *ctx)
 {
 	struct guest *guest = ctx;
+
+	return &guest->pages;
+}
+
+int guest_lend(struct guest *guest)
+{
+	if (guest->lent == guest->lend_most)
+		return -ENOMEM;
+	vmem_link_lend(&guest->store, &guest->links[guest->lent++]);
+	return 0;
+}
+
+int guest_reserve(struct guest *guest, u64 nr, u64 links)
+{
 	int ret;
 
-	*lacking = vmem_pool_lacking(&guest->pool, &guest->reservation, nr);
-	ret = vmem_pool_reserve(&guest->pool, &guest->reservation, nr, links);
-	if (ret == VMEM_LINKS) {
-		if (guest->lent == guest->lend_most)
-			return -ENOMEM;
-		vmem_link_lend(&guest->store, &guest->links[guest->lent++]);
-	}
+	do
+		ret = vmem_pool_reserve(&guest->pool, &guest->pages.res, nr, links);
+	while (ret == VMEM_PAUSE || (ret == VMEM_LINKS && !guest_lend(guest)));
 	return ret;
-}
-
-vmem_table_t guest_reserved(void *ctx, u64 n)
-{
-	struct guest *guest = ctx;
-
-	return vmem_pool_reserved(&guest->pool, &guest->reservation, n);
-}
-
-void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
-		unsigned int slot)
-{
-	struct guest *guest = ctx;
-
-	vmem_pool_take(&guest->pool, &guest->reservation, level, parent, slot);
-	guest->made++;
-	guest->made_most = max(guest->made_most, guest->made);
-}
-
-void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
-	       unsigned int slot)
-{
-	struct guest *guest = ctx;
-
-	vmem_pool_put(&guest->pool, table, parent, slot);
-}
-
-void guest_share(void *ctx, vmem_table_t table, vmem_table_t parent,
-		 unsigned int slot)
-{
-	struct guest *guest = ctx;
-
-	vmem_pool_share(&guest->pool, &guest->reservation, table, parent, slot);
-}
-
-u64 guest_shares(void *ctx)
-{
-	struct guest *guest = ctx;
-
-	return guest->reservation.links;
-}
-
-u32 guest_mark(void *ctx, vmem_table_t table, vmem_table_t parent,
-	       unsigned int slot, enum vmem_mark mark, u32 check)
-{
-	struct guest *guest = ctx;
-
-	return vmem_link_mark(&guest->pool, &guest->reservation, table, parent,
-			      slot, mark, check);
 }
 
 void guest_update_root(void *ctx, unsigned int level)
 {
 	struct guest *guest = ctx;
+	struct vmem_root **root = &guest->roots[guest->space];
 
-	vmem_pool_take_root(&guest->pool, &guest->reservation, level,
-			    &guest->root_links[guest->root_link]);
+	vmem_root_leave(&guest->store, *root);
+	*root = vmem_root_make(&guest->pool, &guest->pages.res, level);
 }
 
 void guest_unreserve(struct guest *guest)
 {
-	while (vmem_pool_unreserve(&guest->pool, &guest->reservation))
+	count_made(guest);
+	while (vmem_pool_unreserve(&guest->pool, &guest->pages.res) ||
+	       vmem_pool_drop_below(&guest->pool))
 		;
 }

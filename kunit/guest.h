@@ -12,7 +12,7 @@
 #include <kunit/test.h>
 
 #include "../vmem/vmem.h"
-#include "../vmem/root.h"
+#include "../vmem/records.h"
 
 enum guest_part {
 	PART_POOL,		/* tables that vmem makes */
@@ -28,7 +28,7 @@ enum guest_part {
 #define DATA_PAGES	32
 #define DATA_FIRST	512	/* the number of the first of these pages */
 #define OUTSIDE_PAGE	240	/* and of one that isn't memory */
-#define NR_ROOT_LINKS	9
+#define NR_SPACES	9
 #define NR_LINKS	64	/* records that are lent, at most */
 
 /* Numbers that look random and are the same for a seed everywhere. */
@@ -53,7 +53,7 @@ struct guest_range {
  * @table_lg2:	of a table
  * @calls:	how often a table was asked for
  * @pauses:	how often it was asked for a pause
- * @made:	tables made since then
+ * @made:	tables that were made before the last one
  * @made_most:	tables ever made between two such questions
  * @absent_at:	the call, counted from 1, that finds its page absent; 0: none
  * @pause_at:	the question for a pause, counted from 1, that gets a yes
@@ -66,7 +66,8 @@ struct guest_range {
  * @lend_most:	and will be
  * @movable:	frozen tables may move
  * @foreign_frozen: the guest's own are frozen by now
- * @root_link:	of @root_links: that of the space that is changed
+ * @space:	the space that is changed
+ * @roots:	of the spaces
  * @change:	called in each call: a vCPU that writes
  */
 struct guest {
@@ -76,10 +77,11 @@ struct guest {
 
 	struct vmem_pool pool;
 	struct vmem_pool_range pool_range;
-	struct vmem_reservation reservation;
+	struct vmem_pages pages;
 	struct vmem_reservation held;
 	struct vmem_link_store store;
-	struct vmem_link root_links[NR_ROOT_LINKS];
+	struct vmem_root *roots[NR_SPACES];
+	struct vmem_root root_storage[NR_SPACES];
 	struct vmem_link *links;
 	u32 lent;
 	u32 lend_most;
@@ -99,7 +101,7 @@ struct guest {
 	vmem_table_t others;
 	bool movable;
 	bool foreign_frozen;
-	u32 root_link;
+	u32 space;
 	void (*change)(struct guest *guest);
 	void *private;
 };
@@ -128,18 +130,13 @@ bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
 bool guest_pause(void *ctx, unsigned int nr);
 enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 			    vmem_table_t parent, unsigned int slot, u32 *links);
-int guest_reserve(void *ctx, u64 nr, u64 links, u64 *lacking);
-vmem_table_t guest_reserved(void *ctx, u64 n);
-void guest_take(void *ctx, unsigned int level, vmem_table_t parent,
-		unsigned int slot);
-void guest_put(void *ctx, vmem_table_t table, vmem_table_t parent,
-	       unsigned int slot);
-void guest_share(void *ctx, vmem_table_t table, vmem_table_t parent,
-		 unsigned int slot);
-u64 guest_shares(void *ctx);
-u32 guest_mark(void *ctx, vmem_table_t table, vmem_table_t parent,
-	       unsigned int slot, enum vmem_mark mark, u32 check);
+struct vmem_pages *guest_pages(void *ctx);
 void guest_update_root(void *ctx, unsigned int level);
+/* One record more is lent, as long as there are some. */
+int guest_lend(struct guest *guest);
+/* So many pages and records are set aside: 0, or why not. */
+int guest_reserve(struct guest *guest, u64 nr, u64 links);
+/* A change is over. */
 void guest_unreserve(struct guest *guest);
 
 /* The engine is handed them as a constant. */
@@ -151,13 +148,7 @@ static const struct vmem_table_ops guest_ops __maybe_unused = {
 	},
 	.movability	= VMEM_MAY_MOVE_TABLE,
 	.owner		= guest_owner,
-	.reserve	= guest_reserve,
-	.reserved	= guest_reserved,
-	.take		= guest_take,
-	.put		= guest_put,
-	.share		= guest_share,
-	.shares		= guest_shares,
-	.mark		= guest_mark,
+	.pages		= guest_pages,
 	.update_root	= guest_update_root,
 };
 

@@ -308,7 +308,7 @@ static void expect_steps(struct bench *b, unsigned int first, unsigned int nr)
 
 	for (i = 0; i < VMEM_PAGE_TABLE_ENTRIES_PER_TABLE; i++)
 		KUNIT_EXPECT_EQ(b->test, !!entry_of(b, 3, i), i - first < nr);
-	KUNIT_EXPECT_EQ(b->test, b->change.pages, nr);
+	KUNIT_EXPECT_EQ(b->test, b->change.answer.pages, nr);
 }
 
 static void test_modify_pte_iterator_single_page(struct kunit *test)

@@ -35,10 +35,10 @@ static void link_at_each_depth(struct kunit *test)
 					bench_use(b, !own);
 					KUNIT_EXPECT_EQ(test, 0,
 						bench_link_stopped(b, &link, 0));
-					KUNIT_EXPECT_EQ(test, b->change.flush,
+					KUNIT_EXPECT_EQ(test, b->change.answer.flush,
 							VMEM_FLUSH_NONE);
-					KUNIT_EXPECT_EQ(test, b->change.changes, 0);
-					KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+					KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
+					KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 					KUNIT_EXPECT_EQ(test, b->guest.pool.nr_shared,
 							1);
 					KUNIT_EXPECT_EQ(test, 2,
@@ -68,7 +68,7 @@ static void link_many_times(struct kunit *test)
 	}
 	for (i = 0; i < nr; i++) {
 		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, i * span, span));
-		KUNIT_EXPECT_TRUE(test, b->change.changes & VMEM_CHANGED_UNSHARED);
+		KUNIT_EXPECT_TRUE(test, b->change.answer.changes & VMEM_CHANGED_UNSHARED);
 		KUNIT_EXPECT_EQ(test, link_page(b, 0, 0, 0)->nr_links, nr - i);
 	}
 	/* the first of its links went last: any of them does */
@@ -92,9 +92,9 @@ static void link_outlives_its_owner(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
 		bench_use(b, 0);
 		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_span(b, level + 1)));
-		KUNIT_EXPECT_TRUE(test, b->change.changes & VMEM_CHANGED_UNSHARED);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-		KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+		KUNIT_EXPECT_TRUE(test, b->change.answer.changes & VMEM_CHANGED_UNSHARED);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_shared, 0);
 		/* with one link it is a table like any other */
 		bench_use(b, 1);
@@ -133,45 +133,65 @@ static void link_then_drop_space(struct kunit *test)
 }
 
 /*
- * A guest takes the entry of a table away before the one that held it is freed;
- * that one's page is taken again for another level. What was linked from it goes
- * with the space all the same, whichever of the two is looked at first.
+ * A guest takes the entry of a table away before the one that held it is freed:
+ * what hung below goes with that one, in the same call.
  */
-static void link_from_a_page_used_again(struct kunit *test)
+static void link_hidden_then_freed(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), parent, first;
-	struct vmem_pool_page *again, *left;
+	u64 page = bench_page(b), parent;
+	struct vmem_pool_page *left;
+	struct vmem_mapping m;
 	unsigned int level;
 
 	for (level = 0; level + 1 < bench_top(b); level++) {
 		u64 va = bench_span(b, level + 1);
 
-		/* the table has a lower page than the one that names it */
 		bench_reset(b);
-		KUNIT_ASSERT_EQ(test, 0, bench_map(b, bench_upper(b), 0, page,
-						   RWX, 0));
 		KUNIT_ASSERT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
-		KUNIT_ASSERT_EQ(test, 0, bench_unmap(b, bench_upper(b), page));
-		bench_flushed(b);
 		KUNIT_ASSERT_EQ(test, 0, bench_map(b, va, 0, page, RWX, 0));
 		left = link_page(b, 0, va, level);
-		again = link_page(b, 0, 0, level + 1);
-		KUNIT_ASSERT_TRUE(test, left < again);
-
 		parent = bench_path(b, bench_root(b), va, level + 1);
 		bench_write(b, parent, 1, 0);
-		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_span(b, level + 2)));
-		bench_flushed(b);
-		KUNIT_ASSERT_EQ(test, again->state, VMEM_POOL_FREE);
-		for (first = 0; again->state != VMEM_POOL_USED; first += bench_span(b, 1))
-			KUNIT_ASSERT_EQ(test, 0, bench_map(b, first, 0, page, RWX, 0));
-		KUNIT_EXPECT_LE(test, again->level, level);
-		KUNIT_EXPECT_EQ(test, left->state, VMEM_POOL_USED);
-		KUNIT_EXPECT_EQ(test, vmem_table_gpa(left->links->parent), parent);
+		m = bench_unmapped(0, bench_span(b, level + 2));
+		KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+		KUNIT_EXPECT_EQ(test, left->state, VMEM_POOL_QUARANTINED);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
+		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
+	}
+}
 
-		bench_drop_space(b, 0);
-		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 0);
+/* Or it is freed when the entry names another table; but not one with a link more. */
+static void link_hidden_then_made_again(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), parent;
+	struct bench_link link;
+	struct vmem_pool_page *left;
+	struct vmem_mapping m;
+	unsigned int level, shared;
+
+	for (level = 0; level < bench_top(b); level++) {
+		for (shared = 0; shared < 2; shared++) {
+			link_begin(b, 0);
+			left = link_page(b, 0, 0, level);
+			parent = bench_path(b, bench_root(b), 0, level + 1);
+			if (shared) {
+				link = link_of(level, link_second(b, level));
+				bench_use(b, 1);
+				KUNIT_ASSERT_EQ(test, 0, bench_link(b, &link, 0));
+				bench_use(b, 0);
+			}
+			bench_write(b, parent, 0, 0);
+			m = bench_basic(0, 0, page, RWX);
+			KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+			KUNIT_EXPECT_EQ(test, left->state, shared ?
+					VMEM_POOL_USED : VMEM_POOL_QUARANTINED);
+			KUNIT_EXPECT_EQ(test, b->change.answer.changes, shared ?
+					VMEM_CHANGED_UNSHARED : VMEM_CHANGED_FREED);
+			KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+			KUNIT_EXPECT_EQ(test, b->guest.pool.nr_shared, 0);
+		}
 	}
 }
 
@@ -219,7 +239,7 @@ static void link_to_nothing(struct kunit *test)
 			bench_use(b, 1);
 			bench_put(b, vmem_table_gpa(b->spaces[0].root), 0, at, 0);
 			KUNIT_EXPECT_EQ(test, -ENOENT, bench_link(b, &link, 0));
-			KUNIT_EXPECT_FALSE(test, b->change.dirty);
+			KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 			bench_put(b, vmem_table_gpa(b->spaces[0].root), 0, at,
 				  bench_junk(b));
 			KUNIT_EXPECT_EQ(test, -ENOENT, bench_link(b, &link, 0));
@@ -274,7 +294,7 @@ static void link_to_what_isnt_ours(struct kunit *test)
 			  bench_table_entry(b, guest_gpa(&b->guest, PART_POOL,
 							 POOL_TABLES - 1)));
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		KUNIT_EXPECT_FALSE(test, b->change.dirty);
+		KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	}
 }
 
@@ -338,7 +358,7 @@ static void link_onto_entries(struct kunit *test)
 		bench_put(b, bench_root(b), va, level + 1, bench_junk(b));
 		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		KUNIT_EXPECT_EQ(test, b->change.at_level, level + 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level + 1);
 
 		link_begin(b, 0);
 		bench_use(b, 1);
@@ -348,13 +368,13 @@ static void link_onto_entries(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
 							VMEM_CHANGE_REPLACE |
 							VMEM_CHANGE_ALONE));
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
 
 		link_begin(b, 0);
 		bench_use(b, 1);
 		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, bench_page(b), RWX, 0));
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		KUNIT_EXPECT_FALSE(test, b->change.dirty);
+		KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	}
 }
 
@@ -378,7 +398,7 @@ static void link_replaces(struct kunit *test)
 				  bench_large(b, bench_frame(b, level + 1)));
 			KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
 							VMEM_CHANGE_REPLACE));
-			KUNIT_EXPECT_EQ(test, b->change.pages,
+			KUNIT_EXPECT_EQ(test, b->change.answer.pages,
 					bench_span(b, level + 1) / page);
 		}
 		/* ours, with all below it */
@@ -388,9 +408,9 @@ static void link_replaces(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, 2 * page, RWX, 0));
 		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
 							VMEM_CHANGE_REPLACE));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 2);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-		KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_FREED);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used,
 				used + bench_top(b) - level - 1);
 		link_expect_same(b, va, 0, bench_span(b, level + 1));
@@ -404,7 +424,7 @@ static void link_replaces(struct kunit *test)
 		link.their_va = va;
 		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
 							VMEM_CHANGE_REPLACE));
-		KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED);
 		/* the guest's own */
 		link_begin(b, 0);
 		bench_use(b, 1);
@@ -412,8 +432,8 @@ static void link_replaces(struct kunit *test)
 		link.their_va = 0;
 		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
 							VMEM_CHANGE_REPLACE));
-		KUNIT_EXPECT_EQ(test, b->change.changes, 0);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
 	}
 }
 
@@ -432,7 +452,7 @@ static void link_replaces_what_cant_go(struct kunit *test)
 	bench_write(b, table, 1, bench_table_entry(b, bench_table(b)));
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_link_stopped(b, &link,
 							  VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 }
 
 /* By itself: it would be gone before it is looked for. */
@@ -448,7 +468,7 @@ static void link_replaces_itself(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, -EINVAL,
 				bench_link(b, &link, VMEM_CHANGE_REPLACE));
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		KUNIT_EXPECT_FALSE(test, b->change.dirty);
+		KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 		/* shared, it is no other */
 		bench_use(b, 1);
 		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
@@ -473,7 +493,7 @@ static void link_below_no_table(struct kunit *test)
 			bench_put(b, bench_root(b), link.our_va, at,
 				  bench_large(b, bench_frame(b, at)));
 			KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-			KUNIT_EXPECT_EQ(test, b->change.at_level, at);
+			KUNIT_EXPECT_EQ(test, b->change.answer.at_level, at);
 			KUNIT_EXPECT_EQ(test, -ERANGE,
 					bench_link(b, &link, VMEM_CHANGE_REPLACE));
 			bench_put(b, bench_root(b), link.our_va, at,
@@ -524,7 +544,7 @@ static void link_permissions(struct kunit *test)
 			bench_write(b, path, 0,
 				    bench_read_only(b, bench_read(b, path, 0)));
 			KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-			KUNIT_EXPECT_EQ(test, b->change.at_level, at);
+			KUNIT_EXPECT_EQ(test, b->change.answer.at_level, at);
 			link = with_path(b, link, RWX);
 			KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
 			link.path &= ~(VMEM_W << (4 * at));
@@ -545,7 +565,7 @@ static void link_too_often(struct kunit *test)
 	desc = link_page(b, 0, 0, 0);
 	desc->nr_links = VMEM_LINKS_MAX;
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_run_link(b, &link, 0, U64_MAX));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	desc->nr_links = VMEM_LINKS_MAX - 1;
 	KUNIT_EXPECT_EQ(test, 0, bench_run_link(b, &link, 0, U64_MAX));
 	KUNIT_EXPECT_EQ(test, desc->nr_links, VMEM_LINKS_MAX);
@@ -556,7 +576,7 @@ static void link_too_often(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
 	link.our_va = 0;
 	KUNIT_EXPECT_EQ(test, -ENOMEM, bench_run_link(b, &link, 0, U64_MAX));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	bench_check_same(b, "no record of a link");
 	/* one that comes back is lent again */
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, link_second(b, 0), bench_span(b, 1)));
@@ -613,7 +633,8 @@ static struct kunit_case link_cases[] = {
 	EACH_FORMAT(link_many_times),
 	EACH_FORMAT(link_outlives_its_owner),
 	EACH_FORMAT(link_then_drop_space),
-	EACH_FORMAT(link_from_a_page_used_again),
+	EACH_FORMAT(link_hidden_then_freed),
+	EACH_FORMAT(link_hidden_then_made_again),
 	EACH_FORMAT(link_refused),
 	EACH_FORMAT(link_to_nothing),
 	EACH_FORMAT(link_to_what_isnt_ours),

@@ -25,7 +25,7 @@ static void map_one_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, bench_data(b, 3),
 					   bench_page(b), RWX, 0));
 	KUNIT_EXPECT_EQ(test, nr_used(b), b->rules->levels);
-	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 	bench_translate(b, &b->space, 1, &t);
 	KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
 	KUNIT_EXPECT_EQ(test, t.gpa, bench_data(b, 3) + 1);
@@ -67,7 +67,7 @@ static void map_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_used(b), 1);
 	KUNIT_EXPECT_EQ(test, 0, bench_run(b, NULL, 0, 0, U64_MAX));
 	KUNIT_EXPECT_EQ(test, 0, bench_run(b, NULL, 0, VMEM_CHANGE_ATOMIC, U64_MAX));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 }
 
 /* 6 */
@@ -118,7 +118,7 @@ static void map_table_too_high(struct kunit *test)
 	bench_adopt(b, bench_table(b));
 	b->guest.pool_range.gpa = 1ULL << b->model.cpu.phys_bits;
 	KUNIT_EXPECT_EQ(test, -EOVERFLOW, bench_run(b, &m, 1, 0, U64_MAX));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	bench_check_same(b, "a pool that is too high");
 }
 
@@ -159,7 +159,7 @@ static void map_below_read_only_table(struct kunit *test)
 		bench_write(b, table, 0,
 			    bench_read_only(b, bench_read(b, table, 0)));
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, page, RWX, 0));
-		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 		KUNIT_EXPECT_EQ(test, 0,
 				bench_map(b, 0, 0, page, VMEM_R | VMEM_X, 0));
 	}
@@ -181,7 +181,7 @@ static void map_onto_leaf_of_each_level(struct kunit *test)
 			  level ? bench_large(b, bench_frame(b, level)) :
 				  bench_leaf(b, bench_data(b, 0)));
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, page, RWX, 0));
-		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 		KUNIT_EXPECT_EQ(test, nr_used(b), 1);
 		if (level)
 			KUNIT_EXPECT_EQ(test, -ERANGE,
@@ -193,9 +193,9 @@ static void map_onto_leaf_of_each_level(struct kunit *test)
 						   VMEM_CHANGE_REPLACE |
 						   VMEM_CHANGE_ALONE));
 		/* 18: what was there has to be flushed */
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
-		KUNIT_EXPECT_EQ(test, b->change.flush_first, 0);
-		KUNIT_EXPECT_EQ(test, b->change.flush_last, span - 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, span - 1);
 	}
 }
 
@@ -205,9 +205,9 @@ static void map_holes_flushes_nothing(struct kunit *test)
 	struct bench *b = bench_begin(test);
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
-	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
-	KUNIT_EXPECT_TRUE(test, b->change.dirty);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
+	KUNIT_EXPECT_TRUE(test, b->change.answer.dirty);
 }
 
 static void map_onto_malformed_entry(struct kunit *test)
@@ -238,7 +238,7 @@ static void map_onto_junk(struct kunit *test)
 		bench_put(b, bench_root(b), 0, level, bench_junk(b));
 		KUNIT_EXPECT_EQ(test, 0,
 				bench_map(b, 0, 0, bench_page(b), RWX, 0));
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
 	}
 }
 
@@ -285,7 +285,7 @@ static void map_table_outside(struct kunit *test)
 			  bench_table_entry(b, bench_outside(b)));
 		KUNIT_EXPECT_EQ(test, -ENXIO,
 				bench_map(b, 0, 0, bench_page(b), RWX, 0));
-		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 	}
 	bench_reset(b);
 	bench_adopt(b, bench_outside(b));
@@ -338,17 +338,12 @@ static void map_shared_root(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_link_root(&b->guest.pool, b->space.root,
-						     bench_top(b),
-						     &b->guest.root_links[1]));
-	model_add_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
+	bench_join_root(b, 1, bench_root(b), bench_top(b));
 	KUNIT_EXPECT_EQ(test, -EMLINK,
 			bench_map(b, 0, 0, bench_page(b), RWX, 0));
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_unmap(b, 0, bench_page(b)));
-	KUNIT_EXPECT_FALSE(test,
-			   vmem_pool_drop_root(&b->guest.pool, b->space.root,
-					       bench_top(b),
-					       &b->guest.root_links[0]));
+	KUNIT_EXPECT_FALSE(test, vmem_root_leave(&b->guest.store,
+						 b->guest.roots[1]));
 	model_drop_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
 }
@@ -448,8 +443,8 @@ static void map_quarantine_full(struct kunit *test)
 			again++;
 		}
 		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, page));
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-		KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_FREED);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
 	}
 	KUNIT_EXPECT_GE(test, again, 1);
 }
@@ -467,9 +462,9 @@ static void map_list_stops_where_refused(struct kunit *test)
 	};
 
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 4, 0));
-	KUNIT_EXPECT_EQ(test, b->change.done, 2);
-	KUNIT_EXPECT_EQ(test, b->change.at_va, 0);
-	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, b->change.answer.done, 2);
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_va, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &list[3], 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 4, VMEM_CHANGE_REPLACE));
 }
@@ -490,14 +485,14 @@ static void map_atomic_list(struct kunit *test)
 			bench_change_stopped(b, list, 5, VMEM_CHANGE_ATOMIC));
 	KUNIT_EXPECT_EQ(test, -EEXIST,
 			bench_change(b, list, 5, VMEM_CHANGE_ATOMIC));
-	KUNIT_EXPECT_EQ(test, b->change.done, 0);
-	KUNIT_EXPECT_EQ(test, b->change.at_va, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.done, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_va, 0);
 	/* the last one only is bad: nothing of the others is done */
 	list[4].len = 1;
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			bench_change(b, list, 5, VMEM_CHANGE_ATOMIC |
 				     VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 }
 
 static void map_atomic_list_overlaps(struct kunit *test)
@@ -625,7 +620,7 @@ static void map_fills_whole_tables(struct kunit *test)
 	u64 span = bench_span(b, 1);
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, span, 8 * span, span, RWX, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, nr_entries(b->rules));
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, nr_entries(b->rules));
 	bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
 	KUNIT_EXPECT_EQ(test, b->nr_out, 1);
 }
@@ -681,12 +676,13 @@ static void all_or_nothing(struct bench *b, const struct vmem_mapping *list,
 		ret = bench_run(b, list, nr, VMEM_CHANGE_ATOMIC, budget);
 		if (ret) {
 			KUNIT_EXPECT_EQ(b->test, ret, -E2BIG);
-			KUNIT_EXPECT_EQ(b->test, b->change.done, 0);
+			KUNIT_EXPECT_EQ(b->test, b->change.answer.done, 0);
 			bench_check_same(b, "over the budget");
 			refused++;
 		} else {
-			KUNIT_EXPECT_EQ(b->test, b->change.done, nr);
+			KUNIT_EXPECT_EQ(b->test, b->change.answer.done, nr);
 		}
+		bench_touched(b);
 		bench_restore(b);
 	}
 	KUNIT_EXPECT_GT(b->test, refused, 2);

@@ -258,7 +258,8 @@ bool model_aliased(struct model *model, u32 flags);
 
 /* Take the lowest free page, zeroed; a root has no parent. */
 u64 model_take(struct model *model, unsigned int level, u64 parent,
-	       unsigned int slot);
+	       unsigned int slot, struct model_result *result);
+void model_linked(struct model_result *result, u32 changes);
 u32 model_count(const struct model *model, enum model_state state);
 /* Another call sets the lowest free ones aside, and gives all of them back. */
 void model_hold(struct model *model, u32 nr);
@@ -268,7 +269,10 @@ void model_flushed(struct model *model, u64 generation);
 struct model_table *model_page(struct model *model, u64 table);
 /* How often does it name this table? */
 u32 model_count_links(const struct model *model, u32 page, u64 parent, u32 slot);
-void model_add_link(struct model *model, u64 table, u64 parent, u32 slot);
+/* Links that are no space's. */
+u32 model_links(const struct model *model);
+/* Return: VMEM_CHANGED_*, as the entry named another one, which a guest hid. */
+u32 model_add_link(struct model *model, u64 table, u64 parent, u32 slot);
 /* With its last link a table goes into quarantine. */
 void model_drop_link(struct model *model, u64 table, u64 parent, u32 slot);
 /* A space leaves its root, and what only it has goes. */

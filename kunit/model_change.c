@@ -269,7 +269,8 @@ static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
 			   leaf_attrs(m), result);
 		if (!level)
 			break;
-		table = model_take(model, level - 1, path.table[level], index);
+		table = model_take(model, level - 1, path.table[level], index,
+				   result);
 		guest_write(&model->guest, path.table[level], index,
 			    model->rules->table(&model->cpu, table, model_perms(m, level)));
 	}

@@ -13,7 +13,14 @@ static int find(struct model *model, const struct model_reference *ref, u64 *tab
 	struct decoded decoded;
 
 	*table = ref->same_space ? model->kept.root : ref->owner;
-	for (; level > ref->level; level--) {
+	for (;; level--) {
+		mine = model_page(model, *table);
+		if (mine && (mine->state != MODEL_USED ||
+			     !model_count_links(model, mine - model->kept.tables,
+						parent, slot)))
+			return -EEXIST;
+		if (level == ref->level)
+			break;
 		if (!guest_host(&model->guest, *table))
 			return -ENXIO;
 		slot = entry_index(model->rules, ref->their_va, level);
@@ -23,12 +30,8 @@ static int find(struct model *model, const struct model_reference *ref, u64 *tab
 		parent = *table;
 		*table = decoded.gpa;
 	}
-	mine = model_page(model, *table);
 	if (!mine)
 		return -EINVAL;
-	if (mine->state != MODEL_USED ||
-	    !model_count_links(model, mine - model->kept.tables, parent, slot))
-		return -EEXIST;
 	if (mine->level != ref->level)
 		return -EINVAL;
 	return mine->links < VMEM_LINKS_MAX ? 0 : -EMLINK;
@@ -102,7 +105,8 @@ static void apply_link(struct model *model, const struct vmem_mapping *m,
 		}
 		model_move(model, &path, level, va, result);
 		model_over(model, path.table[level], level, index, 0, result);
-		table = model_take(model, level - 1, path.table[level], index);
+		table = model_take(model, level - 1, path.table[level], index,
+				   result);
 		guest_write(&model->guest, path.table[level], index,
 			    model->rules->table(&model->cpu, table, model_perms(m, level)));
 	}
@@ -121,7 +125,8 @@ static void apply_link(struct model *model, const struct vmem_mapping *m,
 						     VMEM_CHANGED_FREED;
 		model_drop_link(model, decoded.gpa, path.table[level], index);
 	}
-	model_add_link(model, target, path.table[level], index);
+	model_linked(result, model_add_link(model, target, path.table[level],
+					    index));
 }
 
 static int change(struct model *model, const struct model_reference *ref,

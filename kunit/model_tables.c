@@ -19,8 +19,17 @@ struct model_table *model_page(struct model *model, u64 table)
 	return &model->kept.tables[page_number(model, table)];
 }
 
+/* An entry names a table now; what it had named may be gone with that. */
+void model_linked(struct model_result *result, u32 changes)
+{
+	if (!changes)
+		return;
+	result->changes |= changes;
+	model_flush_all(result);
+}
+
 u64 model_take(struct model *model, unsigned int level, u64 parent,
-	       unsigned int slot)
+	       unsigned int slot, struct model_result *result)
 {
 	u64 table;
 	u32 i;
@@ -32,7 +41,7 @@ u64 model_take(struct model *model, unsigned int level, u64 parent,
 		.state = MODEL_USED, .level = level,
 	};
 	table = guest_gpa(&model->guest, PART_POOL, i);
-	model_add_link(model, table, parent, slot);
+	model_linked(result, model_add_link(model, table, parent, slot));
 	memset(guest_host(&model->guest, table), 0,
 	       nr_entries(model->rules) * sizeof(u64));
 	return table;
@@ -91,26 +100,73 @@ u32 model_count_links(const struct model *model, u32 page, u64 parent, u32 slot)
 	return nr;
 }
 
-void model_add_link(struct model *model, u64 table, u64 parent, u32 slot)
+u32 model_links(const struct model *model)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < model->kept.nr_links; i++)
+		nr += model->kept.links[i].parent != MODEL_NO_PARENT;
+	return nr;
+}
+
+/* The i-th link is no more. With its last one a table goes, and its links with it. */
+static void cut_link(struct model *model, u32 i)
 {
 	struct model_kept *kept = &model->kept;
+	struct model_table *mine = &kept->tables[kept->links[i].page];
+	u64 gone = guest_gpa(&model->guest, PART_POOL, kept->links[i].page);
 
-	/* the suites make no more: what is behind is not looked at */
-	if (kept->nr_links == MODEL_LINKS_MAX ||
-	    (parent != MODEL_NO_PARENT &&
-	     model_count_links(model, page_number(model, table), parent, slot)))
+	kept->links[i] = kept->links[--kept->nr_links];
+	if (--mine->links)
 		return;
+	mine->state = MODEL_WAITS;
+	mine->generation = model->generation;
+	for (i = kept->nr_links; i--; i = min(i, kept->nr_links))
+		if (kept->links[i].parent == gone)
+			cut_link(model, i);
+}
+
+/* The link that this entry has, of whatever table; where there is none, behind all. */
+static u32 find_link(const struct model *model, u64 parent, u32 slot)
+{
+	const struct model_kept *kept = &model->kept;
+	u32 i;
+
+	for (i = 0; i < kept->nr_links; i++)
+		if (kept->links[i].parent == parent && kept->links[i].slot == slot)
+			break;
+	return i;
+}
+
+u32 model_add_link(struct model *model, u64 table, u64 parent, u32 slot)
+{
+	struct model_kept *kept = &model->kept;
+	u32 page = page_number(model, table), i, changes = 0;
+	struct model_table *hidden;
+
+	i = parent == MODEL_NO_PARENT ? kept->nr_links :
+	    find_link(model, parent, slot);
+	/* what a guest hid from it, but what it is again */
+	if (i < kept->nr_links) {
+		if (kept->links[i].page == page)
+			return 0;
+		hidden = &kept->tables[kept->links[i].page];
+		cut_link(model, i);
+		changes = hidden->links ? VMEM_CHANGED_UNSHARED : VMEM_CHANGED_FREED;
+	}
+	/* the suites make no more: what is behind is not looked at */
+	if (kept->nr_links == MODEL_LINKS_MAX)
+		return changes;
 	kept->links[kept->nr_links++] = (struct model_link){
-		.parent = parent, .slot = slot,
-		.page = page_number(model, table),
+		.parent = parent, .slot = slot, .page = page,
 	};
 	model->linked = max(model->linked, kept->nr_links);
 	model_page(model, table)->links++;
+	return changes;
 }
 
 void model_drop_link(struct model *model, u64 table, u64 parent, u32 slot)
 {
-	struct model_table *mine = model_page(model, table);
 	struct model_kept *kept = &model->kept;
 	u32 i;
 
@@ -118,44 +174,14 @@ void model_drop_link(struct model *model, u64 table, u64 parent, u32 slot)
 		if (kept->links[i].page == page_number(model, table) &&
 		    kept->links[i].parent == parent && kept->links[i].slot == slot)
 			break;
-	if (i == kept->nr_links)
-		return;
-	kept->links[i] = kept->links[--kept->nr_links];
-	if (--mine->links)
-		return;
-	mine->state = MODEL_WAITS;
-	mine->generation = model->generation;
+	if (i < kept->nr_links)
+		cut_link(model, i);
 }
 
 void model_drop_root(struct model *model, u64 root)
 {
-	struct model_kept *kept = &model->kept;
-	struct model_table *mine = model_page(model, root);
-	bool again = true;
-	u32 i;
-
-	if (!mine)
-		return;
-	model_drop_link(model, root, MODEL_NO_PARENT, 0);
-	if (mine->state == MODEL_USED)
-		return;
-	/* links from tables that are no more, or others now, until there is none */
-	while (again) {
-		again = false;
-		for (i = 0; i < kept->nr_links && !again; i++) {
-			struct model_link link = kept->links[i];
-
-			mine = link.parent == MODEL_NO_PARENT ? NULL :
-			       model_page(model, link.parent);
-			again = mine && (mine->state != MODEL_USED ||
-					 mine->level != 1 +
-					 kept->tables[link.page].level);
-			if (again)
-				model_drop_link(model, guest_gpa(&model->guest,
-								 PART_POOL, link.page),
-						link.parent, link.slot);
-		}
-	}
+	if (model_page(model, root))
+		model_drop_link(model, root, MODEL_NO_PARENT, 0);
 }
 
 void model_read_entry(struct model *model, u64 table, unsigned int level,
@@ -322,7 +348,7 @@ void model_move(struct model *model, struct model_path *path,
 		model_move(model, path, level + 1, va, result);
 	i = root ? 0 : entry_index(model->rules, va, level + 1);
 	copy = model_take(model, level, root ? MODEL_NO_PARENT :
-			  path->table[level + 1], i);
+			  path->table[level + 1], i, result);
 	if (root) {
 		model->kept.root = copy;
 	} else {

@@ -92,9 +92,9 @@ static void move_frozen_path(struct kunit *test)
 		root = bench_root(b);
 		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, bench_data(b, 1), page,
 						   RWX, 0));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 1);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-		KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_MOVED);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_MOVED);
 		KUNIT_EXPECT_EQ(test, bench_root(b) != root,
 				highest == bench_top(b));
 		/* with a root of ours, where that is another one */
@@ -113,8 +113,8 @@ static void move_frozen_path(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, page, RWX,
 						   VMEM_CHANGE_REPLACE |
 						   VMEM_CHANGE_ALONE));
-		KUNIT_EXPECT_EQ(test, b->change.changes, 0);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
 	}
 }
 
@@ -210,7 +210,7 @@ static void move_below_one_that_stays(struct kunit *test)
 	bench_write(b, frozen, 0, odd_entry(b, table));
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
 	KUNIT_EXPECT_EQ(test, bench_root(b), frozen);
-	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
 }
 
 /* A frozen table in two places, of one level: it moves where it is changed. */
@@ -246,7 +246,7 @@ static void move_one_of_two_spaces(struct kunit *test)
 	struct vmem_translation t;
 
 	put_frozen(b, bench_top(b), 0);
-	b->spaces[1] = b->space;
+	bench_share_root(b, 1, 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, bench_data(b, 1), page, RWX, 0));
 	KUNIT_EXPECT_NE(test, bench_root(b), vmem_table_gpa(b->spaces[1].root));
 	bench_use(b, 1);
@@ -271,27 +271,27 @@ static void move_unmap_whole_leaves(struct kunit *test)
 	put_frozen(b, 0, 0);
 	bench_write(b, bench_frozen(b, 0), 0, bench_leaf(b, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 	KUNIT_EXPECT_EQ(test, entry_at(b, 1, 0), 0);
 	/* but for a part of it */
 	reset(b);
 	put_frozen(b, 0, 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, page, span - page));
-	KUNIT_EXPECT_EQ(test, b->change.changes,
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes,
 			VMEM_CHANGED_MOVED | VMEM_CHANGED_FREED);
 	reset(b);
 	put_frozen(b, 0, 0);
 	bench_write(b, bench_frozen(b, 0), 0, bench_leaf(b, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, page, span - page));
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_MOVED);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_MOVED);
 	/* one that is empty has nothing to lose */
 	reset(b);
 	bench_put(b, bench_root(b), 0, 1, odd_entry(b, bench_frozen_table(b)));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 }
 
 /* Higher ones are, and then go if they are empty, but for a root. */
@@ -305,7 +305,7 @@ static void move_unmap_whole_tree(struct kunit *test)
 		reset(b);
 		put_frozen(b, highest, 0);
 		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, -bench_upper(b)));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 		/* in a list that is done together, at its end */
 		reset(b);
@@ -327,12 +327,12 @@ static void move_protect(struct kunit *test)
 
 	put_frozen(b, bench_top(b), 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 0);
 	m = bench_protected(0, span, 0, VMEM_W);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
 	KUNIT_EXPECT_EQ(test, entry_at(b, 0, bench_last_index(b) * bench_page(b)),
 			bench_read_only(b, leaf));
 	/* a larger leaf, in a frozen table of level 1 */
@@ -342,7 +342,7 @@ static void move_protect(struct kunit *test)
 		    bench_large(b, bench_frame(b, 1)));
 	m = bench_protected(span, span, 0, VMEM_W);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, span / bench_page(b));
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, span / bench_page(b));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels - 1);
 }
 
@@ -358,15 +358,15 @@ static void move_refused(struct kunit *test)
 	put_frozen(b, bench_top(b), 0);
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 2, VMEM_CHANGE_ATOMIC));
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, last + page, RWX, 0));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	KUNIT_EXPECT_EQ(test, bench_root(b), bench_frozen(b, 0));
 	/* and where they may not, they are read-only */
 	bench_movable(b, false);
 	KUNIT_EXPECT_EQ(test, -EROFS, bench_map(b, 0, 0, page, RWX, 0));
 	bench_movable(b, true);
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 2, 0));
-	KUNIT_EXPECT_EQ(test, b->change.done, 1);
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_MOVED);
+	KUNIT_EXPECT_EQ(test, b->change.answer.done, 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_MOVED);
 }
 
 /* 16: with each number of tables left, as it was or done */
@@ -541,7 +541,7 @@ static void move_what_names_ours(struct kunit *test)
 	ours = freeze_above_ours(b);
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, page));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, page, page));
-	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, nr_links(b, ours), 1);
 
@@ -554,18 +554,18 @@ static void move_what_names_ours(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_unmap(b, 0, page));
 	list[0] = bench_unmapped(0, page);
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 1, VMEM_CHANGE_SHARED_OK));
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED);
 	KUNIT_EXPECT_EQ(test, nr_links(b, ours), 1);
 
 	/* as a whole: the frozen table keeps it as it is */
 	ours = freeze_above_ours(b);
 	list[0] = bench_unmapped(0, span);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 	/* the copy is empty then, and is freed */
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_MOVED |
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_MOVED |
 			VMEM_CHANGED_UNSHARED | VMEM_CHANGED_FREED);
 	KUNIT_EXPECT_EQ(test, nr_links(b, ours), 1);
 	KUNIT_EXPECT_EQ(test, bench_read(b, ours, 1), bench_leaf(b, bench_data(b, 1)));
@@ -603,7 +603,7 @@ static void move_many_links(struct kunit *test)
 	}
 	bench_freeze(b, true);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_MOVED |
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_MOVED |
 			VMEM_CHANGED_UNSHARED);
 	/* those of the frozen table, and of the copy but for one */
 	KUNIT_EXPECT_EQ(test, nr_links(b, ours), 2 * nr - 1);
@@ -629,7 +629,7 @@ static void move_what_names_ours_before(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, flags ? 0 : -EMLINK,
 				bench_change_stopped(b, list, 1, flags));
 		if (!flags)
-			KUNIT_EXPECT_FALSE(test, b->change.dirty);
+			KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 		list[0] = bench_unmapped(0, span);
 		list[1] = bench_basic(span + page, 0, page, RWX);
 		if (flags)
@@ -639,7 +639,7 @@ static void move_what_names_ours_before(struct kunit *test)
 						     VMEM_CHANGE_ATOMIC));
 		/* one by one the first is done */
 		KUNIT_EXPECT_EQ(test, -EMLINK, bench_change_stopped(b, list, 2, 0));
-		KUNIT_EXPECT_EQ(test, b->change.done, 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.done, 1);
 	}
 }
 
@@ -674,7 +674,7 @@ static void move_links_run_out(struct kunit *test)
 	ours = freeze_above_ours(b);
 	b->guest.lend_most = 0;
 	KUNIT_EXPECT_EQ(test, -ENOMEM, bench_run(b, &m, 1, 0, U64_MAX));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	bench_check_same(b, "no record of a link");
 	b->guest.lend_most = 1;
 	desc = &b->guest.pool.pages[vmem_pool_find(&b->guest.pool,

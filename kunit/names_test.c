@@ -2,7 +2,7 @@
 /*
  * The names of the reference: each has its counterpart here, which is used, so
  * that one that is missing doesn't compile. And an engine over ops that never
- * move a table, and give each of them one link.
+ * move a table.
  *
  * Points of the behaviour's description that have a case here: 2 (tables are
  * reached by callbacks only).
@@ -21,10 +21,7 @@ static const struct vmem_table_ops plain_ops = {
 	},
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= guest_owner,
-	.reserve	= guest_reserve,
-	.reserved	= guest_reserved,
-	.take		= guest_take,
-	.put		= guest_put,
+	.pages		= guest_pages,
 };
 
 static noinline int plain_map(struct guest *guest, struct vmem_space *space,
@@ -170,24 +167,6 @@ static void plain_never_moves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EROFS, bench_unmap(b, 0, bench_span(b, 1)));
 }
 
-/* Nor do they give a table a second link. */
-static void plain_never_shares(struct kunit *test)
-{
-	struct bench *b = begin_plain(test);
-	struct bench_link link = { .our_va = bench_upper(b) };
-	u32 used;
-
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
-	used = b->guest.pool.nr_used;
-	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, bench_run_link(b, &link, 0, U64_MAX));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
-	link.path_given = true;
-	link.path = bench_same_path(b, 1, RWX);
-	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
-			bench_run_link(b, &link, VMEM_CHANGE_REPLACE, U64_MAX));
-	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, used);
-}
-
 /* 2: what the ops told of a table holds up to the next stop, and no longer. */
 static void plain_asks_again_after_a_stop(struct kunit *test)
 {
@@ -210,7 +189,6 @@ static struct kunit_case names_cases[] = {
 	KUNIT_CASE(names_of_the_reference),
 	KUNIT_CASE(names_are_of_functions),
 	KUNIT_CASE(plain_never_moves),
-	KUNIT_CASE(plain_never_shares),
 	KUNIT_CASE(plain_asks_again_after_a_stop),
 	{}
 };

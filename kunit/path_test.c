@@ -113,7 +113,7 @@ static void cow_onto_leaves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EEXIST, map(b, bench_cow(0, len, len, RX), 0));
 	KUNIT_EXPECT_EQ(test, 0, map(b, bench_cow(0, len, len, RX),
 				     VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, len, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, len, RWX, VMEM_CHANGE_REPLACE));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, len));
@@ -195,7 +195,7 @@ static void path_existing(struct kunit *test)
 					map(b, bench_with_path(bench_basic(page, 0,
 							page, VMEM_R), path), 0));
 			if (perms != RWX)
-				KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+				KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 			/* not for what is there only is it given */
 			KUNIT_EXPECT_EQ(test, perms == RWX ? 0 : -EEXIST,
 					map(b, bench_with_path(bench_cow(page, 0,
@@ -220,7 +220,7 @@ static void path_existing_grants_more(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, map(b, bench_with_path(bench_basic(0, 0, page, RWX),
 							path), 0));
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, page, 0, page, RWX, 0));
-	KUNIT_EXPECT_EQ(test, b->change.at_level, bench_top(b));
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_level, bench_top(b));
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, page, 0, page, RX, 0));
 }
 
@@ -306,11 +306,11 @@ static void path_of_neighbours(struct kunit *test)
 		list[0].path_given = false;
 		KUNIT_EXPECT_EQ(test, -EEXIST,
 				bench_change(b, list, 3, VMEM_CHANGE_ATOMIC));
-		KUNIT_EXPECT_FALSE(test, b->change.dirty);
+		KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 		/* one by one, the first is done */
 		KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 3, 0));
-		KUNIT_EXPECT_EQ(test, b->change.done, 2);
+		KUNIT_EXPECT_EQ(test, b->change.answer.done, 2);
 		/* equal ones, and others beside them */
 		bench_reset(b);
 		list[2].path = bench_same_path(b, 1, RWX);

@@ -15,30 +15,28 @@ static void put_one_of_two(struct kunit *test)
 	u64 table = pool_take(test, f, 2, 0x5000, 9);
 	u32 links = 0;
 
-	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_link_root(&f->pool, vmem_table(table), 2,
-					    &f->links[0]));
+	KUNIT_EXPECT_EQ(test, 0, vmem_root_adopt(&f->store, &f->pool,
+						 vmem_table(table), 2, &f->roots[0]));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, table, 2, 9, &links));
 	KUNIT_EXPECT_EQ(test, links, 2);
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, pool_owner(f, table, 2, 8, &links));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_put(&f->pool, vmem_table(table),
-					       vmem_table(0x5000), 9));
+	KUNIT_EXPECT_FALSE(test, pool_put(f, 9));
 	pool_expect(test, f, NR_PAGES - 1, 0, 1, 0);
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, pool_owner(f, table, 2, 9, &links));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE,
 			vmem_pool_owner(&f->pool, vmem_table(table), 2,
 					VMEM_NO_TABLE, 0, &links));
-	KUNIT_EXPECT_TRUE(test, pool_put(f, table));
+	KUNIT_EXPECT_TRUE(test, pool_leave_root(f, 0));
 	pool_expect(test, f, NR_PAGES - 1, 0, 0, 1);
 }
 
 /* One more link of a table: 0; else what reserving the record said. */
 static int share(struct pool_bench *f, u64 table, u64 parent, u32 slot)
 {
-	int ret = vmem_pool_reserve(&f->pool, &f->res, 0, 1);
+	int ret = vmem_pool_reserve(&f->pool, &f->pages.res, 0, 1);
 
 	if (!ret)
-		vmem_pool_share(&f->pool, &f->res, vmem_table(table),
+		vmem_pool_share(&f->pool, &f->pages.res, vmem_table(table),
 				vmem_table(parent), slot);
 	return ret;
 }
@@ -55,16 +53,16 @@ static void reserve_links(struct kunit *test)
 	struct pool_bench *f = pool_begin(test);
 
 	KUNIT_EXPECT_EQ(test, VMEM_LINKS,
-			vmem_pool_reserve(&f->pool, &f->res, 2, 3));
+			vmem_pool_reserve(&f->pool, &f->pages.res, 2, 3));
 	pool_expect(test, f, NR_PAGES, 0, 0, 0);
 	lend(f, 2);
 	KUNIT_EXPECT_EQ(test, VMEM_LINKS,
-			vmem_pool_reserve(&f->pool, &f->res, 2, 3));
+			vmem_pool_reserve(&f->pool, &f->pages.res, 2, 3));
 	KUNIT_EXPECT_EQ(test, f->store.nr, 2);
 	lend(f, 1);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2, 3));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 2, 3));
 	KUNIT_EXPECT_EQ(test, f->store.nr, 0);
-	KUNIT_EXPECT_EQ(test, f->res.links, 3);
+	KUNIT_EXPECT_EQ(test, f->pages.res.links, 3);
 	pool_expect(test, f, NR_PAGES - 2, 2, 0, 0);
 	/* what is set aside for one isn't for another */
 	KUNIT_EXPECT_EQ(test, VMEM_LINKS,
@@ -72,7 +70,7 @@ static void reserve_links(struct kunit *test)
 	/* for want of pages no record is taken */
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES + 1, 0));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_unreserve(&f->pool, &f->res));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_unreserve(&f->pool, &f->pages.res));
 	KUNIT_EXPECT_EQ(test, f->store.nr, 3);
 }
 
@@ -102,9 +100,7 @@ static void share_in_any_order(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 1);
 		for (i = 0; i < 3; i++) {
 			KUNIT_EXPECT_EQ(test, i == 2,
-					vmem_pool_put(&f->pool, vmem_table(table),
-						      vmem_table(0x5000),
-						      slots[i]));
+					vmem_pool_put(&f->pool, vmem_table(0x5000), slots[i]));
 			KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 					pool_owner(f, table, 1, slots[i], &links));
 			KUNIT_EXPECT_EQ(test, f->pool.nr_shared, i < 1);
@@ -123,8 +119,8 @@ static void share_after_a_flush(struct kunit *test)
 
 	lend(f, 1);
 	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x6000, 7));
-	vmem_pool_put(&f->pool, vmem_table(table), vmem_table(0x5000), 0);
-	vmem_pool_put(&f->pool, vmem_table(table), vmem_table(0x6000), 7);
+	vmem_pool_put(&f->pool, vmem_table(0x5000), 0);
+	vmem_pool_put(&f->pool, vmem_table(0x6000), 7);
 	vmem_pool_flushed(&f->pool, U64_MAX);
 	KUNIT_EXPECT_EQ(test, table, pool_take(test, f, 1, 0x5000, 1));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, table, 1, 1, &links));
@@ -154,7 +150,7 @@ static void share_again(struct kunit *test)
 static u32 mark(struct pool_bench *f, u64 table, u32 slot, enum vmem_mark what,
 		u32 check)
 {
-	return vmem_link_mark(&f->pool, &f->res, vmem_table(table),
+	return vmem_link_mark(&f->pages, vmem_table(table),
 			      vmem_table(0x5000), slot, what, check);
 }
 
@@ -176,7 +172,7 @@ static void marks_of_a_pass(struct kunit *test)
 	/* the next pass of the call; another call */
 	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 1, VMEM_MARK_LEAVES, 2));
 	KUNIT_EXPECT_EQ(test, 1, mark(f, a, 2, VMEM_MARK_LEAVES, 2));
-	vmem_pool_unreserve(&f->pool, &f->res);
+	vmem_pool_unreserve(&f->pool, &f->pages.res);
 	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 0, VMEM_MARK_LEAVES, 2));
 	/* the other sort */
 	KUNIT_EXPECT_EQ(test, 0, mark(f, a, 1, VMEM_MARK_ENTERED, 2));
@@ -208,10 +204,9 @@ static void drop_root_that_shares(struct kunit *test)
 	u32 links = 0;
 
 	lend(f, 4);
-	pool_take_root(test, f, 3);
-	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
-	second = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
-	vmem_pool_take_root(&f->pool, &f->res, 3, &f->links[1]);
+	pool_make_root(test, f, 0, 3);
+	pool_make_root(test, f, 1, 3);
+	second = vmem_table_gpa(f->roots[1]->table);
 	mine = pool_take(test, f, 2, first, 0);
 	low = pool_take(test, f, 1, mine, 3);
 	shared = pool_take(test, f, 1, mine, 0);
@@ -225,7 +220,7 @@ static void drop_root_that_shares(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 2);
 	KUNIT_EXPECT_EQ(test, f->store.nr, 1);
 
-	pool_drop_root(test, f, first, 3);
+	KUNIT_EXPECT_TRUE(test, pool_leave_root(f, 0));
 	pool_expect(test, f, NR_PAGES - 7, 0, 4, 3);
 	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
 	/* two records came back; the third is in use, for all that it was last */
@@ -238,10 +233,7 @@ static void drop_root_that_shares(struct kunit *test)
 			vmem_pool_owner(&f->pool, vmem_table(below), 0,
 					vmem_table(shared), 0, &links));
 	KUNIT_EXPECT_EQ(test, links, 1);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(second),
-						    3, &f->links[1]));
-	while (vmem_pool_drop_below(&f->pool))
-		;
+	KUNIT_EXPECT_TRUE(test, pool_leave_root(f, 1));
 	pool_expect(test, f, NR_PAGES - 7, 0, 0, 7);
 	KUNIT_EXPECT_EQ(test, f->store.nr, 4);
 }
@@ -253,13 +245,13 @@ static void store_of_two_pools(struct kunit *test)
 	u64 a, b;
 
 	vmem_pool_init(&g->pool, g->ranges, NR_RANGES, TABLE_LG2, &f->store,
-		       g->pool.pages);
+		       g->pool.pages, 8);
 	lend(f, 1);
 	a = pool_take(test, f, 1, 0x5000, 0);
 	b = pool_take(test, g, 1, 0x5000, 0);
 	KUNIT_EXPECT_EQ(test, 0, share(f, a, 0x5000, 1));
 	KUNIT_EXPECT_EQ(test, VMEM_LINKS, share(g, b, 0x5000, 1));
-	vmem_pool_put(&f->pool, vmem_table(a), vmem_table(0x5000), 1);
+	vmem_pool_put(&f->pool, vmem_table(0x5000), 1);
 	KUNIT_EXPECT_EQ(test, 0, share(g, b, 0x5000, 1));
 	KUNIT_EXPECT_EQ(test, VMEM_LINKS, share(f, a, 0x5000, 1));
 	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
@@ -293,20 +285,20 @@ static void random_links(struct kunit *test)
 						       100 + round));
 		} else if (*nr > 1) {
 			KUNIT_EXPECT_FALSE(test,
-				vmem_pool_put(&f->pool, vmem_table(table),
-					      vmem_table(0x5000), slots[at]));
+				vmem_pool_put(&f->pool, vmem_table(0x5000), slots[at]));
 			slots[at] = slots[--*nr];
 		}
 		for (i = 0; i < *nr; i++)
 			KUNIT_ASSERT_EQ(test, VMEM_MINE,
 					pool_owner(f, table, 1, slots[i], &links));
 		KUNIT_ASSERT_EQ(test, links, *nr);
-		for (i = 0, all = 0, links = 0; i < NR_LINKED; i++) {
-			const struct vmem_link *link = f->pool.pages[i].links;
-
+		for (i = 0, all = 0; i < NR_LINKED; i++)
 			all += f->linked[i].nr > 1;
+		for (i = 0, links = 0; i <= f->pool.mask; i++) {
+			const struct vmem_link *link = f->pool.buckets[i];
+
 			for (; link; link = link->next)
-				links += link != &f->pool.pages[i].first;
+				links += link != &f->pool.pages[link->page].first;
 		}
 		KUNIT_ASSERT_EQ(test, f->pool.nr_shared, all);
 		KUNIT_ASSERT_EQ(test, f->store.nr + links, NR_RECORDS);

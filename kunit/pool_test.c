@@ -21,18 +21,18 @@ static void reserve_gives_the_lowest(struct kunit *test)
 	struct pool_bench *f = pool_begin(test);
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 	pool_expect(test, f, 0, NR_PAGES, 0, 0);
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
 				vmem_table_gpa(vmem_pool_reserved(&f->pool,
-								  &f->res, i)));
+								  &f->pages.res, i)));
 	/* in any order */
 	for (i = NR_PAGES; i--;)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
 				vmem_table_gpa(vmem_pool_reserved(&f->pool,
-								  &f->res, i)));
-	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->res, NR_PAGES) ==
+								  &f->pages.res, i)));
+	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->pages.res, NR_PAGES) ==
 			  VMEM_NO_TABLE);
 }
 
@@ -41,15 +41,15 @@ static void reserve_adds_what_lacks(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2, 0));
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 5, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 2, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 5, 0));
 	pool_expect(test, f, NR_PAGES - 5, 5, 0, 0);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 0, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 0, 0));
 	pool_expect(test, f, NR_PAGES - 5, 5, 0, 0);
-	vmem_pool_unreserve(&f->pool, &f->res);
+	vmem_pool_unreserve(&f->pool, &f->pages.res);
 	pool_expect(test, f, NR_PAGES, 0, 0, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->res, 0) ==
+	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->pages.res, 0) ==
 			  VMEM_NO_TABLE);
 }
 
@@ -59,19 +59,19 @@ static void reserve_after_release(struct kunit *test)
 	struct pool_bench *f = pool_begin(test);
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 2, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 2, 0));
 	KUNIT_EXPECT_EQ(test, 0,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2, 0));
-	vmem_pool_unreserve(&f->pool, &f->res);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
+	vmem_pool_unreserve(&f->pool, &f->pages.res);
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
 	KUNIT_EXPECT_EQ(test, pool_gpa(0),
-			vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0)));
+			vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->pages.res, 0)));
 	vmem_pool_unreserve(&f->pool, &f->other);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
 				vmem_table_gpa(vmem_pool_reserved(&f->pool,
-								  &f->res, i)));
+								  &f->pages.res, i)));
 }
 
 /* 16 */
@@ -79,22 +79,22 @@ static void reserve_too_many(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 3, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 3, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES + 1, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, U64_MAX, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, U64_MAX, 0));
 	/* the others' pages would do, but not its own once more */
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES, 0));
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 2, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES + 1, 0));
 	pool_expect(test, f, NR_PAGES - 3, 3, 0, 0);
 	KUNIT_EXPECT_EQ(test, 0,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES - 3, 0));
-	vmem_pool_unreserve(&f->pool, &f->res);
+	vmem_pool_unreserve(&f->pool, &f->pages.res);
 	KUNIT_EXPECT_EQ(test, 0,
 			vmem_pool_reserve(&f->pool, &f->other, NR_PAGES, 0));
 	vmem_pool_unreserve(&f->pool, &f->other);
@@ -105,39 +105,38 @@ static void reserve_too_many(struct kunit *test)
 static void reserve_quarantined(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
-	u64 gpa;
 	u32 i;
 
 	f->pool.generation = 7;
 	for (i = 0; i < 3; i++) {
-		gpa = pool_take(test, f, 0, 0x5000, i);
-		pool_put(f, gpa);
+		pool_take(test, f, 0, 0x5000, i);
+		pool_put(f, i);
 	}
 	pool_expect(test, f, NR_PAGES - 3, 0, 0, 3);
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 2, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES - 2, 0));
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES + 1, 0));
 	pool_expect(test, f, NR_PAGES - 3, 0, 0, 3);
 	/* the generation before is not enough */
 	vmem_pool_flushed(&f->pool, 6);
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 	/* what others hold is asked for behind it */
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->other, 2, 0));
 	KUNIT_EXPECT_EQ(test, -EAGAIN,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 2, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES - 2, 0));
 	KUNIT_EXPECT_EQ(test, -EBUSY,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES - 1, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES - 1, 0));
 	KUNIT_EXPECT_EQ(test, -EBUSY,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, NR_PAGES + 1, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES + 1, 0));
 	vmem_pool_unreserve(&f->pool, &f->other);
 	vmem_pool_flushed(&f->pool, 7);
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_PAGES, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 }
 
 static void flushed_by_generation(struct kunit *test)
@@ -150,7 +149,7 @@ static void flushed_by_generation(struct kunit *test)
 		tables[i] = pool_take(test, f, 0, 0x5000, i);
 	for (i = 0; i < 4; i++) {
 		f->pool.generation = 10 + i / 2;
-		pool_put(f, tables[3 - i]);
+		pool_put(f, 3 - i);
 	}
 	KUNIT_EXPECT_EQ(test, 10, vmem_pool_oldest_generation(&f->pool));
 	vmem_pool_flushed(&f->pool, 9);
@@ -163,9 +162,9 @@ static void flushed_by_generation(struct kunit *test)
 	vmem_pool_flushed(&f->pool, U64_MAX);
 	pool_expect(test, f, NR_PAGES - 1, 0, 1, 0);
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_oldest_generation(&f->pool));
-	KUNIT_EXPECT_EQ(test, tables[0], pool_take(test, f, 1, 0x5000, 0));
+	KUNIT_EXPECT_EQ(test, tables[0], pool_take(test, f, 1, 0x5000, 1));
 	/* an empty quarantine fills again */
-	pool_put(f, tables[0]);
+	pool_put(f, 1);
 	KUNIT_EXPECT_EQ(test, 11, vmem_pool_oldest_generation(&f->pool));
 }
 
@@ -207,75 +206,98 @@ static void owner_by_its_link(struct kunit *test)
 			vmem_pool_owner(&f->pool, vmem_table(table), 0,
 					vmem_table(0x6000), 9, &links));
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
-			vmem_pool_owner(&f->pool, vmem_table(table), 0,
-					VMEM_NO_TABLE, 0, &links));
-	pool_put(f, table);
+			pool_owner(f, pool_gpa(1), 0, 9, &links));
+	pool_put(f, 9);
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, pool_owner(f, table, 0, 9, &links));
 }
 
-static void link_root_twice(struct kunit *test)
+static int adopt(struct pool_bench *f, u64 table, unsigned int level, u32 nr)
+{
+	u32 page = vmem_pool_find(&f->pool, vmem_table(table));
+
+	return vmem_root_adopt(&f->store, page == VMEM_POOL_NONE ? NULL : &f->pool,
+			       vmem_table(table), level, &f->roots[nr]);
+}
+
+static void adopt_root_twice(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
-	vmem_table_t root = vmem_table(pool_gpa(0));
 	u32 links = 0;
 
-	pool_take_root(test, f, 3);
-	KUNIT_EXPECT_EQ(test, -EINVAL,
-			vmem_pool_link_root(&f->pool, root, 2, &f->links[1]));
-	KUNIT_EXPECT_EQ(test, -EINVAL,
-			vmem_pool_link_root(&f->pool, vmem_table(pool_gpa(1)), 3,
-					    &f->links[1]));
+	pool_make_root(test, f, 0, 3);
+	KUNIT_EXPECT_EQ(test, -EINVAL, adopt(f, pool_gpa(0), 2, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, adopt(f, pool_gpa(1), 3, 1));
 	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
-	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_link_root(&f->pool, root, 3, &f->links[1]));
+	KUNIT_EXPECT_EQ(test, 0, adopt(f, pool_gpa(0), 3, 1));
 	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 1);
 	KUNIT_EXPECT_EQ(test, VMEM_MINE,
-			vmem_pool_owner(&f->pool, root, 3, VMEM_NO_TABLE, 0,
-					&links));
+			vmem_pool_owner(&f->pool, vmem_table(pool_gpa(0)), 3,
+					VMEM_NO_TABLE, 0, &links));
 	KUNIT_EXPECT_EQ(test, links, 2);
-	/* the first goes first, then the other: it dies with the last */
-	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_root(&f->pool, root, 3,
-						     &f->links[0]));
+	KUNIT_EXPECT_EQ(test, vmem_root_links(f->roots[1]), 2);
+	/* whichever goes first: it dies with the last */
+	KUNIT_EXPECT_FALSE(test, pool_leave_root(f, 0));
 	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, root, 3,
-						    &f->links[1]));
+	KUNIT_EXPECT_EQ(test, vmem_root_links(f->roots[1]), 1);
+	KUNIT_EXPECT_TRUE(test, pool_leave_root(f, 1));
 	pool_expect(test, f, NR_PAGES - 1, 0, 0, 1);
 }
 
-static void link_root_foreign(struct kunit *test)
+/* Of what is no page of a pool the spaces are counted, too. */
+static void adopt_root_foreign(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
 	u64 table = pool_take(test, f, 2, 0x5000, 0);
+	struct vmem_root *root;
 	u32 links;
 
-	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_link_root(&f->pool, vmem_table(0x5000), 3,
-					    &f->links[0]));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_root(&f->pool, vmem_table(0x5000),
-						     3, &f->links[0]));
+	KUNIT_EXPECT_EQ(test, 0, adopt(f, 0x5000, 3, 0));
+	root = f->roots[0];
+	KUNIT_EXPECT_EQ(test, vmem_root_links(root), 1);
+	KUNIT_EXPECT_EQ(test, 0, adopt(f, 0x5000, 3, 1));
+	KUNIT_EXPECT_TRUE(test, root == f->roots[1]);
+	KUNIT_EXPECT_EQ(test, vmem_root_links(root), 2);
+	KUNIT_EXPECT_FALSE(test, pool_leave_root(f, 0));
+	KUNIT_EXPECT_EQ(test, vmem_root_links(root), 1);
+	/* another one beside it */
+	KUNIT_EXPECT_EQ(test, 0, adopt(f, 0x6000, 3, 0));
+	KUNIT_EXPECT_TRUE(test, root != f->roots[0]);
+	KUNIT_EXPECT_FALSE(test, pool_leave_root(f, 1));
+	KUNIT_EXPECT_FALSE(test, pool_leave_root(f, 0));
+	KUNIT_EXPECT_FALSE(test, f->store.roots);
 	/* what hangs below it stays */
 	pool_expect(test, f, NR_PAGES - 1, 0, 1, 0);
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, table, 2, 0, &links));
 }
 
-/* A root is adopted as often as a table may have links. */
-static void link_root_too_often(struct kunit *test)
+/* No entry names a root, not the one of which nothing was ever recorded either. */
+static void owner_of_a_root(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
-	struct vmem_link *links;
+	vmem_table_t root = vmem_table(pool_gpa(0));
+	u32 links;
+
+	pool_make_root(test, f, 0, 3);
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+			vmem_pool_owner(&f->pool, root, 3, vmem_table(0), 0, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, root, 3, VMEM_NO_TABLE, 0,
+					&links));
+	KUNIT_EXPECT_EQ(test, VMEM_OTHERS,
+			vmem_pool_owner(&f->pool, root, 2, VMEM_NO_TABLE, 0,
+					&links));
+}
+
+/* A root is adopted as often as a table may have links. */
+static void adopt_root_too_often(struct kunit *test)
+{
+	struct pool_bench *f = pool_begin(test);
 	u32 i;
 
-	links = kunit_kzalloc(test, VMEM_LINKS_MAX * sizeof(*links), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, links);
-	pool_take_root(test, f, 3);
+	pool_make_root(test, f, 0, 3);
 	for (i = 1; i < VMEM_LINKS_MAX; i++)
-		KUNIT_ASSERT_EQ(test, 0,
-				vmem_pool_link_root(&f->pool,
-						    vmem_table(pool_gpa(0)), 3,
-						    &links[i]));
-	KUNIT_EXPECT_EQ(test, -EMLINK,
-			vmem_pool_link_root(&f->pool, vmem_table(pool_gpa(0)),
-					    3, &links[0]));
+		KUNIT_ASSERT_EQ(test, 0, adopt(f, pool_gpa(0), 3, 1));
+	KUNIT_EXPECT_EQ(test, -EMLINK, adopt(f, pool_gpa(0), 3, 1));
 	KUNIT_EXPECT_EQ(test, f->pool.pages[0].nr_links, VMEM_LINKS_MAX);
 }
 
@@ -286,7 +308,7 @@ static void drop_root_with_all_below(struct kunit *test)
 	u64 root = pool_gpa(0), a, b, other;
 	u32 i;
 
-	pool_take_root(test, f, 3);
+	pool_make_root(test, f, 0, 3);
 	a = pool_take(test, f, 2, root, 0);
 	b = pool_take(test, f, 1, a, 5);
 	for (i = 0; i < 4; i++)
@@ -295,7 +317,7 @@ static void drop_root_with_all_below(struct kunit *test)
 	other = pool_take(test, f, 2, 0x5000, 0);
 	pool_take(test, f, 1, other, 0);
 	f->pool.generation = 3;
-	pool_drop_root(test, f, root, 3);
+	KUNIT_EXPECT_TRUE(test, pool_leave_root(f, 0));
 	pool_expect(test, f, NR_PAGES - 9, 0, 2, 7);
 	KUNIT_EXPECT_EQ(test, 3, vmem_pool_oldest_generation(&f->pool));
 	vmem_pool_flushed(&f->pool, 3);
@@ -304,40 +326,100 @@ static void drop_root_with_all_below(struct kunit *test)
 }
 
 /*
- * A guest that zeroes an entry of a table which is freed then keeps what hung
- * below it; until a root goes, whichever levels lie between them.
+ * A guest zeroes entries of tables, which are freed then: what hung below them
+ * goes with them, whichever levels lie between, and nothing remembers it.
  */
-static void drop_root_with_what_is_left(struct kunit *test)
+static void put_with_what_was_hidden(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
-	u64 root = pool_gpa(0), a, b, c;
+	u64 a, b, c, shared;
 	u32 links = 0;
 
-	pool_take_root(test, f, 3);
-	a = pool_take(test, f, 2, root, 0);
+	a = pool_take(test, f, 2, 0x5000, 0);
 	b = pool_take(test, f, 1, a, 0);
-	c = pool_take(test, f, 0, b, 5);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_put(&f->pool, vmem_table(b),
-					      vmem_table(a), 0));
-	KUNIT_EXPECT_TRUE(test, vmem_pool_put(&f->pool, vmem_table(a),
-					      vmem_table(root), 0));
-	pool_expect(test, f, NR_PAGES - 4, 0, 2, 2);
-	/* of the page, which is another table by now, nothing tells it apart */
-	vmem_pool_flushed(&f->pool, U64_MAX);
-	KUNIT_EXPECT_EQ(test, a, pool_take(test, f, 1, 0x5000, 0));
-	KUNIT_EXPECT_EQ(test, b, pool_take(test, f, 1, 0x5000, 1));
-	pool_drop_root(test, f, root, 3);
-	pool_expect(test, f, NR_PAGES - 4, 0, 3, 1);
-	KUNIT_EXPECT_EQ(test, VMEM_MINE,
-			vmem_pool_owner(&f->pool, vmem_table(c), 0,
-					vmem_table(b), 5, &links));
-
-	vmem_pool_flushed(&f->pool, U64_MAX);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_put(&f->pool, vmem_table(b),
-					      vmem_table(0x5000), 1));
-	pool_take_root(test, f, 3);
-	pool_drop_root(test, f, root, 3);
+	c = pool_take(test, f, 0, b, 511);
+	/* one that has another link, too */
+	shared = pool_take(test, f, 1, a, 7);
+	vmem_link_lend(&f->store, &f->records[0]);
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_share(&f->pool, &f->pages.res,
+						 vmem_table(shared),
+						 vmem_table(0x5000), 3));
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 0));
 	pool_expect(test, f, NR_PAGES - 4, 0, 1, 3);
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, shared, 1, 3, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 0);
+	vmem_pool_flushed(&f->pool, U64_MAX);
+	KUNIT_EXPECT_EQ(test, a, pool_take(test, f, 2, 0x5000, 0));
+	KUNIT_EXPECT_EQ(test, b, pool_take(test, f, 1, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+			vmem_pool_owner(&f->pool, vmem_table(c), 0,
+					vmem_table(b), 511, &links));
+	KUNIT_EXPECT_EQ(test, f->pool.pages[0].nr_below, 0);
+	KUNIT_EXPECT_EQ(test, c, pool_take(test, f, 0, b, 511));
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 1));
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 3));
+	pool_expect(test, f, NR_PAGES - 4, 0, 1, 3);
+	KUNIT_EXPECT_EQ(test, f->store.nr, 1);
+}
+
+/* A guest zeroes an entry, which then names another table: the first one goes. */
+static void take_where_one_was_hidden(struct kunit *test)
+{
+	struct pool_bench *f = pool_begin(test);
+	u64 a = pool_take(test, f, 1, 0x5000, 9), b;
+	u32 links = 0;
+
+	pool_take(test, f, 0, a, 1);
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
+	b = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->pages.res, 0));
+	KUNIT_EXPECT_EQ(test, VMEM_CHANGED_FREED,
+			vmem_pool_take(&f->pool, &f->pages.res, 1,
+				       vmem_table(0x5000), 9));
+	KUNIT_EXPECT_TRUE(test, vmem_pool_drops(&f->pool));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, pool_owner(f, a, 1, 9, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, b, 1, 9, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_below(&f->pool));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_drops(&f->pool));
+	pool_expect(test, f, NR_PAGES - 3, 0, 1, 2);
+}
+
+/* Memory goes with tables of the guest's own in it. */
+static void drop_foreign_parents(struct kunit *test)
+{
+	struct pool_bench *f = pool_begin(test);
+	u64 a, b, c, d, bucket = 0;
+	u32 links = 0;
+
+	a = pool_take(test, f, 1, 0x5000, 0);
+	b = pool_take(test, f, 1, 0x6000, 511);
+	c = pool_take(test, f, 1, 0x7000, 1);
+	d = pool_take(test, f, 0, b, 3);
+	KUNIT_EXPECT_EQ(test, f->pool.nr_foreign, 3);
+	while (vmem_pool_drop_foreign(&f->pool, 0x6000, 0x1000, &bucket))
+		;
+	while (vmem_pool_drop_below(&f->pool))
+		;
+	KUNIT_EXPECT_EQ(test, f->pool.nr_foreign, 2);
+	pool_expect(test, f, NR_PAGES - 4, 0, 2, 2);
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, a, 1, 0, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(c), 1,
+					vmem_table(0x7000), 1, &links));
+	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
+			vmem_pool_owner(&f->pool, vmem_table(d), 0,
+					vmem_table(b), 3, &links));
+	/* nothing is there that could be looked for */
+	bucket = 0;
+	while (vmem_pool_drop_foreign(&f->pool, 0, U64_MAX, &bucket))
+		;
+	pool_expect(test, f, NR_PAGES - 4, 0, 0, 4);
+	bucket = 0;
+	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_foreign(&f->pool, 0, U64_MAX,
+							&bucket));
+	KUNIT_EXPECT_EQ(test, bucket, 0);
 }
 
 #define NR_LARGE	(2 * VMEM_POOL_STEP + 100)
@@ -352,39 +434,41 @@ static void steps_of_a_large_pool(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	KUNIT_ASSERT_NOT_NULL(test, storage);
 	f->ranges[0] = (struct vmem_pool_range){ .len = NR_LARGE << TABLE_LG2 };
-	vmem_pool_init(&f->pool, f->ranges, 1, TABLE_LG2, &f->store, storage);
-	vmem_reservation_init(&f->res);
+	vmem_root_lend(&f->store, &f->root_storage[0]);
+	vmem_pool_init(&f->pool, f->ranges, 1, TABLE_LG2, &f->store, storage, 9);
+	vmem_reservation_init(&f->pages.res);
 
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			vmem_pool_reserve(&f->pool, &f->res, NR_LARGE + 1, 0));
+			vmem_pool_reserve(&f->pool, &f->pages.res, NR_LARGE + 1, 0));
 	for (i = 1; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, VMEM_PAUSE,
-				vmem_pool_reserve(&f->pool, &f->res, NR_LARGE, 0));
-		KUNIT_EXPECT_EQ(test, f->res.nr, i * VMEM_POOL_STEP);
+				vmem_pool_reserve(&f->pool, &f->pages.res, NR_LARGE, 0));
+		KUNIT_EXPECT_EQ(test, f->pages.res.nr, i * VMEM_POOL_STEP);
 	}
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, NR_LARGE, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, NR_LARGE, 0));
 	pool_expect(test, f, 0, NR_LARGE, 0, 0);
 	for (i = 1; i < 3; i++) {
-		KUNIT_EXPECT_TRUE(test, vmem_pool_unreserve(&f->pool, &f->res));
+		KUNIT_EXPECT_TRUE(test, vmem_pool_unreserve(&f->pool, &f->pages.res));
 		KUNIT_EXPECT_EQ(test, f->pool.nr_free, i * VMEM_POOL_STEP);
 	}
-	KUNIT_EXPECT_FALSE(test, vmem_pool_unreserve(&f->pool, &f->res));
+	KUNIT_EXPECT_FALSE(test, vmem_pool_unreserve(&f->pool, &f->pages.res));
 
-	/* a root, a table of each level below it, and leaves for the rest */
-	pool_take_root(test, f, 3);
+	/* a root, a table below it, tables below that, and leaves for the rest */
+	pool_make_root(test, f, 0, 3);
 	pool_take(test, f, 2, 0, 0);
-	pool_take(test, f, 1, 1 << TABLE_LG2, 0);
-	for (i = 3; i < NR_LARGE; i++)
-		pool_take(test, f, 0, 2 << TABLE_LG2, i);
+	for (i = 2; i < 7; i++)
+		pool_take(test, f, 1, 1 << TABLE_LG2, i);
+	for (i = 7; i < NR_LARGE; i++)
+		pool_take(test, f, 0, (u64)(2 + (i - 7) / 512) << TABLE_LG2,
+			  (i - 7) % 512);
 	pool_expect(test, f, 0, 0, NR_LARGE, 0);
 	f->pool.generation = 1;
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(0), 3,
-						    &f->links[0]));
+	KUNIT_EXPECT_TRUE(test, vmem_root_leave(&f->store, f->roots[0]));
 	for (i = 0; vmem_pool_drop_below(&f->pool); i++)
 		KUNIT_ASSERT_LE(test, f->pool.nr_quarantined,
-				1 + (i + 1) * VMEM_POOL_STEP);
-	/* three levels, and nothing else is looked at */
-	KUNIT_EXPECT_LE(test, i, 3 * NR_LARGE / VMEM_POOL_STEP + 1);
+				(i + 1) * (VMEM_POOL_STEP + 1));
+	/* each slot once, and those only that lie before the last link */
+	KUNIT_EXPECT_LE(test, i, NR_LARGE / VMEM_POOL_STEP + 1);
 	pool_expect(test, f, 0, 0, 0, NR_LARGE);
 	for (i = 1; i < 3; i++) {
 		KUNIT_EXPECT_TRUE(test, vmem_pool_flushed(&f->pool, 1));
@@ -395,19 +479,18 @@ static void steps_of_a_large_pool(struct kunit *test)
 }
 
 /* A root that no vCPU has seen waits for no flush; one with a user stays. */
-static void untake_root(struct kunit *test)
+static void unmake_root(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
-	vmem_table_t root = vmem_table(pool_gpa(0));
 
-	pool_take_root(test, f, 3);
-	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_link_root(&f->pool, root, 3, &f->links[1]));
-	vmem_pool_untake_root(&f->pool, root, &f->links[0]);
+	pool_make_root(test, f, 0, 3);
+	KUNIT_EXPECT_EQ(test, 0, adopt(f, pool_gpa(0), 3, 1));
+	vmem_root_unmake(f->roots[0]);
 	pool_expect(test, f, NR_PAGES - 1, 0, 1, 0);
-	vmem_pool_untake_root(&f->pool, root, &f->links[1]);
+	vmem_root_unmake(f->roots[1]);
 	pool_expect(test, f, NR_PAGES, 0, 0, 0);
-	pool_take_root(test, f, 2);
+	KUNIT_EXPECT_FALSE(test, f->store.roots);
+	pool_make_root(test, f, 0, 2);
 	pool_expect(test, f, NR_PAGES - 1, 0, 1, 0);
 }
 
@@ -416,7 +499,7 @@ static void random_calls(struct kunit *test)
 {
 	struct pool_bench *f = pool_begin(test);
 	struct vt_random random = { .state = 3 };
-	u64 *used = f->used;
+	u32 *used = f->used;
 	u32 nr_used = 0, nr_quarantined = 0, nr_reserved = 0, i, round;
 	int ret;
 
@@ -424,7 +507,7 @@ static void random_calls(struct kunit *test)
 		switch (vt_random_below(&random, 5)) {
 		case 0:
 			i = vt_random_below(&random, 10);
-			ret = vmem_pool_reserve(&f->pool, &f->res, i, 0);
+			ret = vmem_pool_reserve(&f->pool, &f->pages.res, i, 0);
 			KUNIT_EXPECT_EQ(test, ret == 0, i <= nr_reserved ||
 					i - nr_reserved <= NR_PAGES - nr_used -
 					nr_quarantined - nr_reserved);
@@ -434,10 +517,8 @@ static void random_calls(struct kunit *test)
 		case 1:
 			if (!nr_reserved)
 				break;
-			used[nr_used++] =
-				vmem_table_gpa(vmem_pool_reserved(&f->pool,
-								  &f->res, 0));
-			vmem_pool_take(&f->pool, &f->res, 0, vmem_table(0x5000),
+			used[nr_used++] = round;
+			vmem_pool_take(&f->pool, &f->pages.res, 0, vmem_table(0x5000),
 				       round);
 			nr_reserved--;
 			break;
@@ -459,7 +540,7 @@ static void random_calls(struct kunit *test)
 		case 4:
 			if (vt_random_below(&random, 3))
 				break;
-			vmem_pool_unreserve(&f->pool, &f->res);
+			vmem_pool_unreserve(&f->pool, &f->pages.res);
 			nr_reserved = 0;
 			break;
 		}
@@ -481,13 +562,16 @@ static struct kunit_case pool_cases[] = {
 	KUNIT_CASE(flushed_by_generation),
 	KUNIT_CASE(owner_of_any_address),
 	KUNIT_CASE(owner_by_its_link),
-	KUNIT_CASE(link_root_twice),
-	KUNIT_CASE(link_root_foreign),
-	KUNIT_CASE(link_root_too_often),
+	KUNIT_CASE(owner_of_a_root),
+	KUNIT_CASE(adopt_root_twice),
+	KUNIT_CASE(adopt_root_foreign),
+	KUNIT_CASE(adopt_root_too_often),
 	KUNIT_CASE(drop_root_with_all_below),
-	KUNIT_CASE(drop_root_with_what_is_left),
+	KUNIT_CASE(put_with_what_was_hidden),
+	KUNIT_CASE(take_where_one_was_hidden),
+	KUNIT_CASE(drop_foreign_parents),
 	KUNIT_CASE(steps_of_a_large_pool),
-	KUNIT_CASE(untake_root),
+	KUNIT_CASE(unmake_root),
 	KUNIT_CASE(random_calls),
 	{}
 };

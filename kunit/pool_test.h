@@ -24,12 +24,13 @@ struct pool_bench {
 	struct vmem_pool pool;
 	struct vmem_link_store store;
 	struct vmem_pool_range ranges[NR_RANGES];
-	struct vmem_reservation res;
+	struct vmem_pages pages;
 	struct vmem_reservation other;
-	struct vmem_link links[2];
+	struct vmem_root *roots[2];
+	struct vmem_root root_storage[2];
 	struct vmem_link records[NR_RECORDS];
 	u32 lent;		/* of them */
-	u64 used[NR_PAGES];	/* by random_calls() */
+	u32 used[NR_PAGES];	/* slots, by random_calls() */
 	struct {
 		u32 slots[4];
 		u32 nr;
@@ -45,9 +46,12 @@ static inline struct pool_bench *pool_begin(struct kunit *test)
 	storage = kunit_kzalloc(test, vmem_pool_bytes(NR_PAGES), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, storage);
 	memcpy(f->ranges, layout, sizeof(layout));
+	vmem_root_lend(&f->store, &f->root_storage[0]);
+	vmem_root_lend(&f->store, &f->root_storage[1]);
 	vmem_pool_init(&f->pool, f->ranges, NR_RANGES, TABLE_LG2, &f->store,
-		       storage);
-	vmem_reservation_init(&f->res);
+		       storage, 7);
+	f->pages.pool = &f->pool;
+	vmem_reservation_init(&f->pages.res);
 	vmem_reservation_init(&f->other);
 	return f;
 }
@@ -78,20 +82,20 @@ static inline u64 pool_take(struct kunit *test, struct pool_bench *f,
 {
 	u64 gpa;
 
-	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
-	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->res, 0));
-	vmem_pool_take(&f->pool, &f->res, level, vmem_table(parent), slot);
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
+	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->pages.res, 0));
+	vmem_pool_take(&f->pool, &f->pages.res, level, vmem_table(parent), slot);
 	return gpa;
 }
 
-/* Its first link goes. */
-static inline bool pool_put(struct pool_bench *f, u64 table)
+/* The link goes by which @slot of 0x5000 names a table. */
+static inline bool pool_put(struct pool_bench *f, u32 slot)
 {
-	u32 page = vmem_pool_find(&f->pool, vmem_table(table));
-	const struct vmem_link *link = f->pool.pages[page].links;
+	bool gone = vmem_pool_put(&f->pool, vmem_table(0x5000), slot);
 
-	return vmem_pool_put(&f->pool, vmem_table(table), link->parent,
-			     link->slot);
+	while (vmem_pool_drop_below(&f->pool))
+		;
+	return gone;
 }
 
 /* Of a table that @slot of 0x5000 names. */
@@ -102,20 +106,21 @@ static inline enum vmem_owner pool_owner(struct pool_bench *f, u64 table,
 			       vmem_table(0x5000), slot, links);
 }
 
-static inline void pool_take_root(struct kunit *test, struct pool_bench *f,
-				  u32 level)
+static inline void pool_make_root(struct kunit *test, struct pool_bench *f,
+				  u32 nr, u32 level)
 {
-	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->res, 1, 0));
-	vmem_pool_take_root(&f->pool, &f->res, level, &f->links[0]);
+	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
+	f->roots[nr] = vmem_root_make(&f->pool, &f->pages.res, level);
 }
 
-static inline void pool_drop_root(struct kunit *test, struct pool_bench *f,
-				  u64 root, unsigned int level)
+/* A space leaves its root: whether that went. */
+static inline bool pool_leave_root(struct pool_bench *f, u32 nr)
 {
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&f->pool, vmem_table(root),
-						    level, &f->links[0]));
+	bool gone = vmem_root_leave(&f->store, f->roots[nr]);
+
 	while (vmem_pool_drop_below(&f->pool))
 		;
+	return gone;
 }
 
 #endif /* _VMEM_KUNIT_POOL_TEST_H */

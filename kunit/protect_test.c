@@ -47,16 +47,16 @@ static void protect_at_each_level(struct kunit *test)
 		m = bench_protected(0, span, 0, VMEM_W);
 		KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_ALONE));
 		KUNIT_EXPECT_EQ(test, leaf_at(b, level), bench_read_only(b, leaf));
-		KUNIT_EXPECT_EQ(test, b->change.pages, span / page);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
-		KUNIT_EXPECT_EQ(test, b->change.flush_first, 0);
-		KUNIT_EXPECT_EQ(test, b->change.flush_last, span - 1);
-		KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, span / page);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, span - 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
 		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, VMEM_W, 0));
 		KUNIT_EXPECT_EQ(test, leaf_at(b, level), leaf);
 		/* the one beside it has been so all the time */
 		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * span, VMEM_W, VMEM_X));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 2 * span / page);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2 * span / page);
 		bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
 	}
 }
@@ -94,7 +94,7 @@ static void protect_each_attribute(struct kunit *test)
 				continue;
 			bench_write(b, path, 0, entry);
 			protect(b, 0, bench_page(b), set, clear);
-			KUNIT_EXPECT_EQ(test, b->change.pages,
+			KUNIT_EXPECT_EQ(test, b->change.answer.pages,
 					bench_read(b, path, 0) != entry);
 		}
 	}
@@ -112,8 +112,8 @@ static void protect_cow(struct kunit *test)
 	cow = leaf_at(b, 0);
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
-	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, VMEM_COW));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), bench_leaf(b, 0));
 	/* and what becomes Cow is writable no more */
@@ -172,12 +172,12 @@ static void protect_what_the_path_denies(struct kunit *test)
 				m.len = span;
 				KUNIT_EXPECT_EQ(test, -EEXIST,
 						bench_change_stopped(b, &m, 1, 0));
-				KUNIT_EXPECT_EQ(test, b->change.at_va, 0);
-				KUNIT_EXPECT_EQ(test, b->change.at_level, denies);
-				KUNIT_EXPECT_FALSE(test, b->change.dirty);
+				KUNIT_EXPECT_EQ(test, b->change.answer.at_va, 0);
+				KUNIT_EXPECT_EQ(test, b->change.answer.at_level, denies);
+				KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 				KUNIT_EXPECT_EQ(test, -EEXIST,
 						protect(b, span, span, perms[i], 0));
-				KUNIT_EXPECT_EQ(test, b->change.at_level, denies);
+				KUNIT_EXPECT_EQ(test, b->change.answer.at_level, denies);
 				/* with others, and in part of a large leaf */
 				KUNIT_EXPECT_EQ(test, -EEXIST,
 						protect(b, 0, 2 * span, RWX, 0));
@@ -217,17 +217,17 @@ static void protect_denied_twice(struct kunit *test)
 		bench_write(b, table, 0,
 			    bench_read_only(b, bench_read(b, table, 0)));
 		KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, 0, page, VMEM_W, 0));
-		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 	}
 	KUNIT_EXPECT_EQ(test, 0, protect(b, sign_extend(b->rules, far), page,
 					 VMEM_W, VMEM_X));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 	/* a range that begins inside of what the entry translates */
 	KUNIT_EXPECT_EQ(test, 0, protect(b, page, page, VMEM_W, 0));
 	bench_put(b, bench_root(b), 3 * page, 0, bench_leaf(b, 0));
 	KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, page, 3 * page, VMEM_W, 0));
-	KUNIT_EXPECT_EQ(test, b->change.at_va, page);
-	KUNIT_EXPECT_EQ(test, b->change.at_level, top);
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_va, page);
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_level, top);
 }
 
 /* No leaf, no error: holes, what isn't present, what is malformed */
@@ -263,10 +263,10 @@ static void protect_denied_cow(struct kunit *test)
 	m = bench_with_path(m, bench_same_path(b, 1, VMEM_R | VMEM_X));
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, 0, page, VMEM_W, 0));
-	KUNIT_EXPECT_EQ(test, b->change.at_level, bench_top(b));
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_level, bench_top(b));
 	KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, 0, page, VMEM_W, VMEM_COW));
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_X, VMEM_COW));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 }
 
 /* A vCPU denies it after it was checked: what is done stays. */
@@ -274,7 +274,7 @@ static void deny_at_second_page(struct guest *guest)
 {
 	struct bench *b = guest->private;
 
-	if (!b->change.done_len)
+	if (!b->change.answer.done_len)
 		return;
 	guest->change = NULL;
 	bench_write(b, bench_root(b), 0,
@@ -292,9 +292,9 @@ static void protect_denied_meanwhile(struct kunit *test)
 	b->guest.change = deny_at_second_page;
 	b->guest.pause_one_in = 1;
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_run(b, &m, 1, 0, U64_MAX));
-	KUNIT_EXPECT_EQ(test, b->change.at_level, bench_top(b));
-	KUNIT_EXPECT_EQ(test, b->change.pages, span / page);
-	KUNIT_EXPECT_EQ(test, b->change.done_len, span);
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_level, bench_top(b));
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, span / page);
+	KUNIT_EXPECT_EQ(test, b->change.answer.done_len, span);
 	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
 }
 
@@ -318,9 +318,9 @@ static void protect_what_is_no_leaf(struct kunit *test)
 					protect(b, 0, bench_span(b, level),
 						VMEM_COW, VMEM_X));
 			KUNIT_EXPECT_EQ(test, bench_read(b, table, 0), entries[i]);
-			KUNIT_EXPECT_EQ(test, b->change.pages, 0);
-			KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
-			KUNIT_EXPECT_FALSE(test, b->change.dirty);
+			KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
+			KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
+			KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 			KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 		}
 	}
@@ -343,16 +343,16 @@ static void protect_part_of_large_leaf(struct kunit *test)
 		bench_put(b, bench_root(b), 0, level,
 			  bench_large(b, bench_frame(b, level)));
 		KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, page, 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 		KUNIT_EXPECT_EQ(test, -ERANGE,
 				protect(b, page, span - page, 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, b->change.at_va, page);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_va, page);
 		KUNIT_EXPECT_EQ(test, -ERANGE,
 				protect(b, 0, span - page, 0, VMEM_W));
 		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
 		KUNIT_EXPECT_EQ(test, 0,
 				protect(b, page, span - page, VMEM_W | VMEM_X, 0));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, 0, VMEM_W));
 		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_W));
 		KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, page, VMEM_W, 0));
@@ -368,10 +368,10 @@ static void protect_refused_changes_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, span, RWX, 0));
 	bench_put(b, bench_root(b), span, 1, bench_large(b, bench_frame(b, 1)));
 	KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, span + page, 0, VMEM_W));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	KUNIT_EXPECT_EQ(test, 0, protect(b, page, 2 * span - page, 0, VMEM_W));
-	KUNIT_EXPECT_EQ(test, b->change.flush_first, page);
-	KUNIT_EXPECT_EQ(test, b->change.flush_last, 2 * span - 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, page);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, 2 * span - 1);
 }
 
 static void protect_inexpressible(struct kunit *test)
@@ -410,7 +410,7 @@ static void protect_without_nxe(struct kunit *test)
 	/* one with that bit is malformed, and stays */
 	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0) | BIT_ULL(63));
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_X, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 }
 
 /* 4, and tables of ours that the guest misuses */
@@ -427,7 +427,7 @@ static void protect_below_no_table(struct kunit *test)
 				protect(b, 0, bench_page(b), 0, VMEM_W));
 		KUNIT_EXPECT_EQ(test, -ENXIO,
 				protect(b, 0, bench_span(b, level), 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 		bench_put(b, bench_root(b), 0, level,
 			  bench_table_entry(b, bench_root(b)));
 		KUNIT_EXPECT_EQ(test, -EEXIST,
@@ -463,15 +463,15 @@ static void protect_over_both_halves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, upper, 0, page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -page, 0, page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_range_stopped(b, 0, U64_MAX, &what, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 3);
-	KUNIT_EXPECT_EQ(test, b->change.flush_first, -upper - page);
-	KUNIT_EXPECT_EQ(test, b->change.flush_last, U64_MAX);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 3);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, -upper - page);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, U64_MAX);
 	/* together: the upper half refuses, and the lower stays */
 	bench_put(b, bench_root(b), upper, 1,
 		  bench_table_entry(b, bench_outside(b)));
 	what = bench_protected(0, 0, VMEM_W, 0);
 	KUNIT_EXPECT_EQ(test, -ENXIO, bench_range_stopped(b, 0, U64_MAX, &what, 0));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	/* 15, and what isn't whole pages */
 	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range(b, -upper, U64_MAX, &what, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range(b, 0, page, &what, 0));
@@ -494,7 +494,7 @@ static void protect_in_a_list(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 3 * page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 4,
 						      VMEM_CHANGE_ATOMIC));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 4);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 4);
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change_stopped(b, list, 4,
 							    VMEM_CHANGE_ATOMIC));
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change_stopped(b, list, 4, 0));
@@ -508,9 +508,9 @@ static void protect_stopped_everywhere(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, span - page, 0, 2 * page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 }
 
 static void protect_over_budget(struct kunit *test)
@@ -553,7 +553,7 @@ static void protect_keeps_accessed_and_dirty(struct kunit *test)
 		b->guest.calls = round;
 		b->guest.change = use_page;
 		KUNIT_EXPECT_EQ(test, 0, bench_run(b, &m, 1, 0, U64_MAX));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 		/* as of the last call */
 		b->guest.change = NULL;
 		want = guest_read(&b->guest, table, 0);
@@ -676,7 +676,7 @@ static void protect_races_with_a_vcpu(struct kunit *test)
 		guest_write(&b->guest, race.table, 0, leaf);
 		race.times = times;
 		KUNIT_EXPECT_EQ(test, 0, bench_run(b, &m, 1, 0, U64_MAX));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 		KUNIT_EXPECT_EQ(test, race.times, 0);
 		KUNIT_EXPECT_EQ(test, guest_read(&b->guest, race.table, 0),
 				bench_read_only(b, leaf) ^
@@ -685,7 +685,7 @@ static void protect_races_with_a_vcpu(struct kunit *test)
 	guest_write(&b->guest, race.table, 0, leaf);
 	race.times = U32_MAX;
 	KUNIT_EXPECT_EQ(test, -EBUSY, bench_run(b, &m, 1, 0, U64_MAX));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 	KUNIT_EXPECT_EQ(test, leaf & ~X86_64_D,
 			guest_read(&b->guest, race.table, 0) & ~X86_64_D);
 	race.times = 0;

@@ -256,7 +256,7 @@ static void sequence(struct bench *b, u64 nr)
 		if (below(b, 3) == 0)
 			bench_flushed(b);
 		if (below(b, 4) == 0)
-			bench_use(b, !b->guest.root_link);
+			bench_use(b, !b->guest.space);
 		if (below(b, 6) == 0)
 			drop(b, true);
 		if (b->guest.movable && below(b, 8) == 0)
@@ -315,7 +315,7 @@ static void lives(struct bench *b, u64 nr)
 			else if (below(b, 2))
 				link(b);
 			else
-				bench_use(b, !b->guest.root_link);
+				bench_use(b, !b->guest.space);
 			break;
 		default:
 			bench_map(b, some_page(b), bench_data(b, 0),

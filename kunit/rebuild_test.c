@@ -22,12 +22,16 @@ static int aware_map(struct bench *b, struct vmem_space *space,
 	u32 tries = 0;
 	int ret;
 
-	*change = (struct vmem_change){ .flags = flags, .budget = U64_MAX };
+	*change = (struct vmem_change){
+		.asked = { .flags = flags, .budget = U64_MAX },
+	};
 	b->guest.pool.generation++;
 	bench_watch(b, space);
 	do {
 		ret = b->e->space_aware_map(&b->guest, space, rec, built,
 					    nr_built, change);
+		if (ret == VMEM_LINKS)
+			ret = guest_lend(&b->guest) ?: VMEM_LINKS;
 		if (++tries == 100000)
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
 	} while (ret > 0);
@@ -117,7 +121,7 @@ static void aware_map_replaces(struct kunit *test)
 				aware_map(b, &built[1], &rec, built, 2, 0));
 		KUNIT_EXPECT_EQ(test, 0, aware_map(b, &built[1], &rec, built, 2,
 						   VMEM_CHANGE_REPLACE));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_shared, 1);
 	}
 }
@@ -147,7 +151,7 @@ static void aware_map_no_owner(struct kunit *test)
 	rec.ref.their_va = bench_upper(b);
 	KUNIT_EXPECT_EQ(test, -ENOENT, aware_map(b, &built[1], &rec, built, 2, 0));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, used);
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	rec.ref.their_va = 0;
 	KUNIT_EXPECT_EQ(test, 0, aware_map(b, &built[1], &rec, built, 2, 0));
 }
@@ -302,7 +306,7 @@ static void rebuild(struct trip *trip, const struct vmem_space_aware_mapping *re
 	struct vmem_mapping m;
 
 	KUNIT_EXPECT_LE(b->test, rec->space, trip->nr - 1);
-	b->guest.root_link = rec->space;
+	b->guest.space = rec->space;
 	if (rec->type == VMEM_REC_MAPPING) {
 		m = rec->leaf & VMEM_COW ?
 		    bench_cow(rec->va, rec->gpa, rec->len, rec->leaf & RWX) :
@@ -316,10 +320,10 @@ static void rebuild(struct trip *trip, const struct vmem_space_aware_mapping *re
 	if (!rec->detail) {
 		trip->built[rec->space] = trip->built[rec->ref.owner];
 		KUNIT_EXPECT_EQ(b->test, 0,
-				vmem_pool_link_root(&b->guest.pool,
-						    trip->built[rec->space].root,
-						    bench_top(b),
-						    &b->guest.root_links[rec->space]));
+				vmem_root_adopt(&b->guest.store, &b->guest.pool,
+						trip->built[rec->space].root,
+						bench_top(b),
+						&b->guest.roots[rec->space]));
 		return;
 	}
 	KUNIT_EXPECT_EQ(b->test, 0,
@@ -434,11 +438,8 @@ static void rebuild_then_drop(struct kunit *test)
 		for (i = 0; i < 4; i++) {
 			nr = (i * 3 + round) % 4;
 			pool->generation++;
-			if (vmem_pool_drop_root(pool, trip->built[nr].root,
-						bench_top(trip->to),
-						&trip->to->guest.root_links[nr]))
-				while (vmem_pool_drop_below(pool))
-					;
+			vmem_root_leave(pool->store, trip->to->guest.roots[nr]);
+			guest_unreserve(&trip->to->guest);
 			/* the one that is left has no other's leaves any less */
 			if (i < 2)
 				bench_check_walk(trip->to,

@@ -38,7 +38,7 @@ static void shared_change(struct kunit *test)
 			kinds[i].virt_base += va;
 			KUNIT_EXPECT_EQ(test, -EMLINK,
 					bench_change(b, &kinds[i], 1, 0));
-			KUNIT_EXPECT_EQ(test, b->change.at_level, level + 1);
+			KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level + 1);
 			bench_use(b, 0);
 			kinds[i].virt_base -= va;
 			KUNIT_EXPECT_EQ(test, -EMLINK,
@@ -48,14 +48,14 @@ static void shared_change(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, 0,
 				bench_change_stopped(b, &kinds[i], 1,
 						     VMEM_CHANGE_SHARED_OK));
-			KUNIT_EXPECT_EQ(test, b->change.flush,
+			KUNIT_EXPECT_EQ(test, b->change.answer.flush,
 					i ? VMEM_FLUSH_ALL : VMEM_FLUSH_NONE);
 			link_expect_same(b, va, 0, bench_span(b, level + 1));
 		}
 		/* what is below it goes when it is empty, it itself stays */
 		KUNIT_EXPECT_EQ(test, link_page(b, 0, 0, level)->nr_links, 2);
 		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, va, bench_span(b, level + 1)));
-		KUNIT_EXPECT_TRUE(test, b->change.changes & VMEM_CHANGED_UNSHARED);
+		KUNIT_EXPECT_TRUE(test, b->change.answer.changes & VMEM_CHANGED_UNSHARED);
 	}
 }
 
@@ -79,9 +79,9 @@ static void shared_unmap_whole(struct kunit *test)
 		m = bench_unmapped(va, span);
 		KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1,
 							VMEM_CHANGE_SHARED_OK));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 0);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-		KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED |
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED |
 				(level + 1 < bench_top(b) ? VMEM_CHANGED_FREED : 0));
 		KUNIT_EXPECT_EQ(test, link_page(b, 0, 0, level)->nr_links, 1);
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1 + b->rules->levels);
@@ -108,7 +108,7 @@ static void shared_unmap_all_places(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
 	list[0] = bench_unmapped(0, 2 * span);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 2);
 
 	/* it has room for the root, one below, and no more than one of these */
@@ -137,12 +137,12 @@ static void shared_unmap_all_places(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
 	KUNIT_EXPECT_EQ(test, -EROFS,
 			bench_change(b, list, 2, VMEM_CHANGE_ATOMIC));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	/* each of them is the last, as long as the other is there */
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED);
 	KUNIT_EXPECT_EQ(test, -EROFS, bench_change(b, &list[1], 1, 0));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 }
 
 /* Mapping by two places of one table: what the one fills is a hole to the other. */
@@ -160,7 +160,7 @@ static void shared_map_twice(struct kunit *test)
 	list[1] = bench_basic(span + page, 0, page, RWX);
 	KUNIT_EXPECT_EQ(test, -EEXIST,
 			bench_change(b, list, 2, meant | VMEM_CHANGE_ATOMIC));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 2, meant |
 			VMEM_CHANGE_ATOMIC | VMEM_CHANGE_REPLACE));
 	/* one by one, the first is there */
@@ -169,7 +169,7 @@ static void shared_map_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2, meant));
 	list[0] = bench_basic(0, 0, 2 * span, RWX);
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change(b, list, 1, meant));
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	list[0] = bench_basic(0, 0, span, RWX);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, meant));
 }
@@ -201,7 +201,7 @@ static void shared_in_shared(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK));
 	m = bench_unmapped(va, bench_span(b, 1));
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK));
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED);
 }
 
 /* A root that two spaces have: changes are seen in both, if they are meant. */
@@ -212,19 +212,16 @@ static void shared_root(struct kunit *test)
 	struct vmem_mapping m = bench_basic(0, bench_data(b, 2), page, RWX);
 	struct vmem_translation t;
 
-	KUNIT_EXPECT_EQ(test, 0, vmem_pool_link_root(&b->guest.pool, b->space.root,
-						     bench_top(b),
-						     &b->guest.root_links[1]));
-	model_add_link(&b->model, bench_root(b), MODEL_NO_PARENT, 0);
+	bench_join_root(b, 1, bench_root(b), bench_top(b));
 	b->spaces[1] = b->space;
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_change(b, &m, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK));
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
 	bench_translate(b, &b->spaces[1], 0, &t);
 	KUNIT_EXPECT_EQ(test, t.gpa, bench_data(b, 2));
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SHARED_OK |
 					      VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
 	/* of all there is: a root is emptied, and isn't let go of */
 	m = bench_unmapped(0, -bench_upper(b));
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_change(b, &m, 1, 0));

@@ -344,7 +344,7 @@ static void check_aliased(struct toy *toy, int ret)
 {
 	struct bench *b = toy->b;
 
-	if (ret && !b->change.dirty)
+	if (ret && !b->change.answer.dirty)
 		bench_check_same(b, "a refusal");
 	bench_touched(b);
 	KUNIT_EXPECT_LE(b->test, ret, 0);

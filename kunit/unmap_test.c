@@ -27,9 +27,9 @@ static void unmap_hole(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_page(b)));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, bench_upper(b), -bench_upper(b)));
-	KUNIT_EXPECT_EQ(test, b->change.pages, 0);
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
-	KUNIT_EXPECT_FALSE(test, b->change.dirty);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 }
 
@@ -42,17 +42,17 @@ static void unmap_frees_empty_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, page));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels);
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
-	KUNIT_EXPECT_EQ(test, b->change.flush_first, 0);
-	KUNIT_EXPECT_EQ(test, b->change.flush_last, page - 1);
-	KUNIT_EXPECT_EQ(test, b->change.changes, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, page - 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
 
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, page, page));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_quarantined, b->rules->levels - 1);
-	KUNIT_EXPECT_EQ(test, b->change.pages, 1);
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_FREED);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
 	KUNIT_EXPECT_EQ(test, bench_read(b, bench_root(b), 0), 0);
 }
 
@@ -89,7 +89,7 @@ static void unmap_keeps_foreign_tables(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_span(b, level)));
 		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_quarantined, 0);
 		KUNIT_EXPECT_NE(test, bench_read(b, bench_root(b), 0), 0);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_NONE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
 	}
 }
 
@@ -111,7 +111,7 @@ static void unmap_junk(struct kunit *test)
 		}
 		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_span(b, level)));
 		KUNIT_EXPECT_EQ(test, bench_read(b, table, 0), 0);
-		KUNIT_EXPECT_EQ(test, b->change.pages, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 	}
 }
 
@@ -133,11 +133,11 @@ static void unmap_leaf_of_each_level(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, -ERANGE, bench_unmap(b, 0, span - page));
 			KUNIT_EXPECT_EQ(test, -ERANGE,
 					bench_unmap(b, page, span - page));
-			KUNIT_EXPECT_EQ(test, b->change.at_level, level);
+			KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
 		}
 		KUNIT_EXPECT_EQ(test, 0, unmap_alone(b, 0, span));
-		KUNIT_EXPECT_EQ(test, b->change.pages, span / page);
-		KUNIT_EXPECT_EQ(test, b->change.flush_last, span - 1);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, span / page);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, span - 1);
 	}
 }
 
@@ -157,8 +157,8 @@ static void unmap_malformed_entry(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, -ERANGE,
 					bench_unmap(b, 0, bench_page(b)));
 		KUNIT_EXPECT_EQ(test, 0, unmap_alone(b, 0, span));
-		KUNIT_EXPECT_EQ(test, b->change.pages, 0);
-		KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_RANGE);
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
+		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
 	}
 }
 
@@ -271,29 +271,22 @@ static void unmap_shared_whole(struct kunit *test)
 	u64 table = guest_gpa(&b->guest, PART_POOL, 1);
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
-	KUNIT_EXPECT_EQ(test, 0,
-			vmem_pool_link_root(&b->guest.pool, vmem_table(table),
-					    bench_top(b) - 1,
-					    &b->guest.root_links[1]));
-	model_add_link(&b->model, table, MODEL_NO_PARENT, 0);
+	bench_join_root(b, 1, table, bench_top(b) - 1);
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_unmap(b, 0, page));
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
 	KUNIT_EXPECT_EQ(test, bench_read(b, bench_root(b), 0), 0);
-	KUNIT_EXPECT_EQ(test, b->change.flush, VMEM_FLUSH_ALL);
-	KUNIT_EXPECT_EQ(test, b->change.changes, VMEM_CHANGED_UNSHARED);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.pages[1].nr_links, 1);
 	/* what is below it is as it was, for the other user */
-	KUNIT_EXPECT_TRUE(test, vmem_pool_drop_root(&b->guest.pool,
-						    vmem_table(table),
-						    bench_top(b) - 1,
-						    &b->guest.root_links[1]));
-	while (vmem_pool_drop_below(&b->guest.pool))
-		;
+	KUNIT_EXPECT_TRUE(test, vmem_root_leave(&b->guest.store,
+						b->guest.roots[1]));
+	guest_unreserve(&b->guest);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 }
 
-/* The guest took our entry away: the table stays ours, unused. */
+/* The guest took our entry away: the table stays ours, until that names another. */
 static void unmap_after_the_guest_did(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
@@ -302,8 +295,10 @@ static void unmap_after_the_guest_did(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 	bench_write(b, bench_root(b), 0, 0);
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, page));
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
-	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 2 * b->rules->levels - 1);
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels);
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_quarantined, b->rules->levels - 1);
 }
 
 /* 24: a range over both halves is two mappings */
@@ -318,23 +313,23 @@ static void unmap_list_over_both_halves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -page, 0, page, RWX, 0));
 	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, 0, U64_MAX, &what));
-	KUNIT_ASSERT_EQ(test, change.nr, 2);
-	KUNIT_EXPECT_EQ(test, change.flags, VMEM_CHANGE_ATOMIC);
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, change.nr,
+	KUNIT_ASSERT_EQ(test, change.asked.nr, 2);
+	KUNIT_EXPECT_EQ(test, change.asked.flags, VMEM_CHANGE_ATOMIC);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, change.asked.nr,
 						      VMEM_CHANGE_ATOMIC));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
-	KUNIT_EXPECT_EQ(test, b->change.pages, 2);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
 
 	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, 0, -upper - 1, &what));
-	KUNIT_EXPECT_EQ(test, change.nr, 1);
+	KUNIT_EXPECT_EQ(test, change.asked.nr, 1);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper);
 	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, upper, U64_MAX, &what));
-	KUNIT_EXPECT_EQ(test, change.nr, 1);
+	KUNIT_EXPECT_EQ(test, change.asked.nr, 1);
 	KUNIT_EXPECT_EQ(test, list[0].virt_base, upper);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper);
 	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, page, upper + page - 1,
 						  &what));
-	KUNIT_ASSERT_EQ(test, change.nr, 2);
+	KUNIT_ASSERT_EQ(test, change.asked.nr, 2);
 	KUNIT_EXPECT_EQ(test, list[0].virt_base, page);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper - page);
 	KUNIT_EXPECT_EQ(test, list[1].virt_base, upper);
@@ -383,9 +378,9 @@ static void check_hostile(struct bench *b)
 	KUNIT_ASSERT_EQ(b->test, 0, b->e->range_list(&change, 0, U64_MAX, &what));
 	for (budget = 1; budget <= 1000; budget *= 10) {
 		b->guest.calls = 0;
-		ret = bench_run(b, change.own, change.nr, VMEM_CHANGE_ATOMIC, budget);
+		ret = bench_run(b, change.own, change.asked.nr, VMEM_CHANGE_ATOMIC, budget);
 		KUNIT_EXPECT_EQ(b->test, ret, -E2BIG);
-		KUNIT_EXPECT_FALSE(b->test, b->change.dirty);
+		KUNIT_EXPECT_FALSE(b->test, b->change.answer.dirty);
 		/* for reading, and the tables of leaves for writing */
 		KUNIT_EXPECT_LE(b->test, b->guest.calls, 2 * budget + 2);
 	}

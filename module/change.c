@@ -107,7 +107,7 @@ static int vmem_change_link(struct vmem_change_work *work,
 		if (ret)
 			return ret;
 	}
-	m = &change->own[change->nr - 1];
+	m = &change->own[change->asked.nr - 1];
 	m->path = work->path;
 	m->path_given = work->path_given;
 	m->link.owner = &owner->space;
@@ -140,15 +140,15 @@ vmem_change_space(struct vmem_change_work *work)
 		work->rechecks++;
 	}
 	work->begun = true;
-	work->piece.pool = &space->pool->pool;
-	work->piece.pool->generation = guest->generation + 1;
+	work->piece.supply.pool = &space->pool->pool;
+	work->piece.supply.pool->generation = guest->generation + 1;
 	work->piece.movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
 	work->piece.nr_levels = space->ops->fmt->nr_levels;
-	work->piece.root_link = &space->root_link;
+	work->piece.root = &space->root;
 	/* the links of a root that moves aren't counted */
-	work->piece.shared_root =
-		space->twins && !vmem_space_root_moves(space) ?
-		space->space.root : VMEM_NO_TABLE;
+	work->piece.shared_root = vmem_space_twins(space) &&
+				  !vmem_space_root_moves(space) ?
+				  space->space.root : VMEM_NO_TABLE;
 	return space;
 }
 
@@ -158,8 +158,9 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 {
 	struct vmem_piece *piece = &work->piece;
 	bool firm = work->rechecks > VMEM_CHANGE_RECHECKS;
-	vmem_table_t root = space->space.root;
+	struct vmem_pool *pool = piece->supply.pool;
 	struct vmem_guest *guest = piece->guest;
+	u32 used = pool->nr_used;
 	unsigned int nr = 0;
 	int ret;
 
@@ -176,16 +177,15 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 	if (nr == VMEM_CHANGE_FIRM)
 		work->rechecks = 0;
 
-	if (space->space.root != root)
-		vmem_space_root_moved(space, root);
+	/* what hung below tables that were freed, and the engine stopped before */
+	vmem_pool_settle(pool);
 	/* its root could have moved, and didn't: others show the same */
-	if (space->twins && work->change.flush == VMEM_FLUSH_RANGE)
-		vmem_change_flush_all(&work->change);
-	space->tables += piece->tables_made;
-	piece->tables_made = 0;
-	if (work->change.dirty) {
+	if (vmem_space_twins(space) && work->change.answer.flush == VMEM_FLUSH_RANGE)
+		vmem_flush_all(&work->change);
+	space->tables += (s64)pool->nr_used - used;
+	if (work->change.answer.dirty) {
 		guest->generation++;
-		work->change.dirty = false;
+		work->change.answer.dirty = false;
 	}
 	work->generation = guest->generation;
 	work->answer->out_root = vmem_table_gpa(space->space.root);
@@ -199,14 +199,14 @@ static int vmem_change_pieces(struct vmem_change_work *work,
  */
 static void vmem_change_unreserve(struct vmem_change_work *work)
 {
-	struct vmem_reservation *reservation = &work->piece.reservation;
+	struct vmem_reservation *reservation = &work->piece.supply.res;
 	struct vmem_guest *guest = work->piece.guest;
 
 	lockdep_assert_held_write(&guest->lock);
 	guest->links.nr += reservation->links;
 	reservation->links = 0;
 	if (reservation->nr)
-		vmem_pool_unreserve(work->piece.pool, reservation);
+		vmem_pool_unreserve(work->piece.supply.pool, reservation);
 }
 
 static int vmem_change_hold(struct vmem_change_work *work)
@@ -236,34 +236,34 @@ static void vmem_change_answer(const struct vmem_change_work *work, int ret)
 	struct vmem_ioc_change *answer = work->answer;
 	u32 i;
 
-	answer->out_flush = change->flush;
-	if (change->flush == VMEM_FLUSH_RANGE) {
-		answer->out_flush_start = change->flush_first;
-		answer->out_flush_last = change->flush_last;
+	answer->out_flush = change->answer.flush;
+	if (change->answer.flush == VMEM_FLUSH_RANGE) {
+		answer->out_flush_start = change->answer.flush_first;
+		answer->out_flush_last = change->answer.flush_last;
 	}
-	answer->out_changes = change->changes;
-	answer->out_pages = change->pages;
-	answer->out_overwritten = change->overwritten;
-	answer->out_missing = change->lacking;
-	answer->out_dirty = change->lost_dirty;
-	answer->out_done = change->done;
-	answer->out_done_len = change->done_len;
+	answer->out_changes = change->answer.changes;
+	answer->out_pages = change->answer.pages;
+	answer->out_overwritten = change->answer.overwritten;
+	answer->out_missing = change->answer.lacking;
+	answer->out_dirty = change->answer.lost_dirty;
+	answer->out_done = change->answer.done;
+	answer->out_done_len = change->answer.done_len;
 	if (work->kind != VMEM_KIND_BASIC) {
 		/* The parts are one to the caller. */
 		answer->out_done = !ret;
-		for (i = 0; ret && i < change->done; i++)
+		for (i = 0; ret && i < change->answer.done; i++)
 			answer->out_done_len += change->own[i].len;
 	}
 	if (ret) {
-		answer->out_at_va = change->at_va;
-		answer->out_at_level = change->at_level;
+		answer->out_at_va = change->answer.at_va;
+		answer->out_at_level = change->answer.at_level;
 	}
 }
 
 /* Records of links for the whole call; lent when it has the guest again. */
 static int vmem_change_lend(struct vmem_change_work *work)
 {
-	work->chunks = vmem_link_chunks_alloc(work->change.need_links);
+	work->chunks = vmem_link_chunks_alloc(work->change.need.links);
 	return work->chunks ? 0 : -ENOMEM;
 }
 
@@ -284,7 +284,7 @@ static int vmem_change_run(struct vmem_change_work *work)
 	} while (ret > 0);
 
 	vmem_link_chunks_free(work->chunks);
-	while (work->piece.reservation.nr || work->piece.reservation.links) {
+	while (work->piece.supply.res.nr || work->piece.supply.res.links) {
 		/* It is given back whatever signal there is. */
 		down_write(&guest->lock);
 		vmem_change_unreserve(work);
@@ -302,7 +302,7 @@ static void vmem_change_init(struct vmem_change_work *work,
 	vmem_piece_init(&work->piece, call->guest);
 	work->piece.changing = true;
 	work->kind = VMEM_KIND_BASIC;
-	work->change.budget = budget ?: VMEM_CHANGE_BUDGET;
+	work->change.asked.budget = budget ?: VMEM_CHANGE_BUDGET;
 	work->id = space;
 	work->answer = answer;
 }
@@ -446,10 +446,10 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 		}
 	}
 	vmem_change_init(work, call, map->space, map->budget, &map->change);
-	work->change.list = list;
-	work->change.nr = map->nr;
-	work->change.flags = map->flags;
-	work->change.order = order;
+	work->change.asked.list = list;
+	work->change.asked.nr = map->nr;
+	work->change.asked.flags = map->flags;
+	work->change.asked.order = order;
 	ret = vmem_change_run(work);
 	trace_vmem_map(call->guest->number, map->space, map->change.out_done,
 		       map->change.out_pages, map->change.out_generation, ret);
@@ -495,7 +495,7 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 	vmem_change_init(work, call, unmap->space, unmap->budget,
 			 &unmap->change);
 	work->kind = VMEM_KIND_UNMAPPED;
-	work->change.flags = unmap->flags;
+	work->change.asked.flags = unmap->flags;
 	work->start = unmap->start;
 	work->last = unmap->last;
 	ret = vmem_change_run(work);
@@ -532,7 +532,7 @@ int vmem_ioctl_protect(struct vmem_call *call, void *arg)
 	vmem_change_init(work, call, protect->space, protect->budget,
 			 &protect->change);
 	work->kind = VMEM_KIND_PROTECT;
-	work->change.flags = protect->flags;
+	work->change.asked.flags = protect->flags;
 	work->start = protect->start;
 	work->last = protect->last;
 	work->what.kind = VMEM_KIND_PROTECT;
@@ -584,7 +584,7 @@ int vmem_ioctl_link(struct vmem_call *call, void *arg)
 		return -ENOMEM;
 	vmem_change_init(work, call, link->space, link->budget, &link->change);
 	work->kind = VMEM_KIND_LINK;
-	work->change.flags = link->flags;
+	work->change.asked.flags = link->flags;
 	work->owner = link->owner;
 	work->depth = link->depth;
 	work->our_va = link->our_va;

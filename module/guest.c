@@ -97,6 +97,7 @@ static void vmem_guest_end(struct kref *life)
 			if (object->kind == kind)
 				vmem_object_end(guest, object);
 	vmem_link_chunks_free(guest->link_chunks);
+	vmem_roots_free(&guest->links);
 	xa_destroy(&guest->ids);
 	vmem_guest_drop(guest);
 }
@@ -481,7 +482,8 @@ bool vmem_guest_root_within(struct vmem_guest *guest, u64 gpa, u64 len)
 }
 
 static int vmem_region_destroy(struct vmem_guest *guest,
-			       struct vmem_region *region)
+			       struct vmem_region *region,
+			       struct vmem_ioc_destroy *answer)
 {
 	lockdep_assert_held_write(&guest->lock);
 	if (region->pool_ranges ||
@@ -489,6 +491,8 @@ static int vmem_region_destroy(struct vmem_guest *guest,
 	    !vmem_region_idle(region))
 		return -EBUSY;
 	vmem_region_kill(region);
+	if (vmem_pool_objects_drop(guest, region->gpa, region->len))
+		answer->out_flush = VMEM_IOC_FLUSH_ALL;
 	return 0;
 }
 
@@ -519,7 +523,8 @@ int vmem_ioctl_destroy(struct vmem_call *call, void *arg)
 
 	switch (object->kind) {
 	case VMEM_OBJECT_REGION:
-		ret = vmem_region_destroy(guest, vmem_to_region(object));
+		ret = vmem_region_destroy(guest, vmem_to_region(object),
+					  destroy);
 		break;
 	case VMEM_OBJECT_POOL:
 		ret = vmem_pool_object_destroy(guest, vmem_to_pool(object));

@@ -12,12 +12,9 @@
 #include <linux/sched.h>
 
 #include "../vmem/vmem.h"
-#include "../vmem/root.h"
+#include "../vmem/records.h"
 #include "pages.h"
 #include "pool.h"
-
-/* So many links of a table are as much work as a table is. */
-#define VMEM_LINKS_A_TABLE	64
 
 /*
  * The address is in the last table's block most of the time. A page of an
@@ -70,7 +67,14 @@ static __always_inline bool vmem_ops_pause(void *ctx, unsigned int nr)
 	return need_resched() || rwlock_is_contended(&piece->guest->residency);
 }
 
-/* Those below are called once a table: no copy of them a call of the engine. */
+static __always_inline struct vmem_pages *vmem_ops_pages(void *ctx)
+{
+	struct vmem_piece *piece = ctx;
+
+	return &piece->supply;
+}
+
+/* Called once a table: no copy of it a call of the engine. */
 static noinline enum vmem_owner
 vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 	       vmem_table_t parent, unsigned int slot, u32 *links)
@@ -83,81 +87,21 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 		*links = 2;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
-	owner = vmem_pool_owner(piece->pool, table, level, parent, slot, links);
-	if (owner == VMEM_FOREIGN)
-		owner = vmem_pool_object_owner(piece->guest, table, level,
-					       parent, slot, links);
-	/* all links may have been looked at */
-	if (owner != VMEM_FOREIGN && *links >= VMEM_LINKS_A_TABLE)
-		piece->tables -= min(piece->tables, *links / VMEM_LINKS_A_TABLE);
-	return owner;
-}
-
-static noinline int vmem_ops_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
-{
-	struct vmem_piece *piece = ctx;
-
-	*lacking = vmem_pool_lacking(piece->pool, &piece->reservation, nr);
-	return vmem_pool_reserve(piece->pool, &piece->reservation, nr, links);
-}
-
-static noinline vmem_table_t vmem_ops_reserved(void *ctx, u64 n)
-{
-	struct vmem_piece *piece = ctx;
-
-	return vmem_pool_reserved(piece->pool, &piece->reservation, n);
-}
-
-static noinline void vmem_ops_take(void *ctx, unsigned int level,
-				   vmem_table_t parent, unsigned int slot)
-{
-	struct vmem_piece *piece = ctx;
-
-	vmem_pool_take(piece->pool, &piece->reservation, level, parent, slot);
-	piece->tables_made++;
-}
-
-static noinline void vmem_ops_put(void *ctx, vmem_table_t table,
-				  vmem_table_t parent, unsigned int slot)
-{
-	struct vmem_piece *piece = ctx;
-
-	piece->tables_made -= vmem_pool_put(piece->pool, table, parent, slot);
-}
-
-static noinline void vmem_ops_share(void *ctx, vmem_table_t table,
-				    vmem_table_t parent, unsigned int slot)
-{
-	struct vmem_piece *piece = ctx;
-
-	vmem_pool_share(piece->pool, &piece->reservation, table, parent, slot);
-}
-
-static __always_inline u64 vmem_ops_shares(void *ctx)
-{
-	struct vmem_piece *piece = ctx;
-
-	return piece->reservation.links;
-}
-
-static noinline u32 vmem_ops_mark(void *ctx, vmem_table_t table,
-				  vmem_table_t parent, unsigned int slot,
-				  enum vmem_mark mark, u32 check)
-{
-	struct vmem_piece *piece = ctx;
-
-	return vmem_link_mark(piece->pool, &piece->reservation, table, parent,
-			      slot, mark, check);
+	owner = vmem_pool_owner(piece->supply.pool, table, level, parent, slot,
+				links);
+	return owner == VMEM_FOREIGN ?
+	       vmem_pool_object_owner(piece->guest, table, level, parent, slot,
+				      links) : owner;
 }
 
 static noinline void vmem_ops_update_root(void *ctx, unsigned int level)
 {
 	struct vmem_piece *piece = ctx;
+	struct vmem_pages *pages = &piece->supply;
 
-	vmem_pool_take_root(piece->pool, &piece->reservation, level,
-			    piece->root_link);
+	vmem_root_leave(&piece->guest->links, *piece->root);
+	*piece->root = vmem_root_make(pages->pool, &pages->res, level);
 	piece->shared_root = VMEM_NO_TABLE;
-	piece->tables_made++;
 }
 
 static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
@@ -169,13 +113,7 @@ static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
 	/* of spaces that may not, no table is found frozen */
 	.movability	= VMEM_MAY_MOVE_TABLE,
 	.owner		= vmem_ops_owner,
-	.reserve	= vmem_ops_reserve,
-	.reserved	= vmem_ops_reserved,
-	.take		= vmem_ops_take,
-	.put		= vmem_ops_put,
-	.share		= vmem_ops_share,
-	.shares		= vmem_ops_shares,
-	.mark		= vmem_ops_mark,
+	.pages		= vmem_ops_pages,
 	.update_root	= vmem_ops_update_root,
 };
 

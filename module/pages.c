@@ -51,7 +51,7 @@ void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 {
 	piece->guest = guest;
 	piece->shared_root = VMEM_NO_TABLE;
-	vmem_reservation_init(&piece->reservation);
+	vmem_reservation_init(&piece->supply.res);
 }
 
 /**

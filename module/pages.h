@@ -166,14 +166,13 @@ struct vmem_region {
  *		outside
  * @nr_refused:	ever
  * @changing:	a changing call: it ends where a page is refused
- * @pool:	of a changing call, else NULL; guarded by vmem_guest.lock
- * @reservation: in @pool
+ * @supply:	of a changing call: where its tables come from; guarded by
+ *		vmem_guest.lock
  * @shared_root: of a changing call: the root, if other spaces have it and it is
  *		no table of a pool, else VMEM_NO_TABLE
  * @nr_levels:	of a change or a walk: of its format
- * @root_link:	of a changing call: storage for the link of a root that moves
+ * @root:	of a changing call: where its space's root is named
  * @movable:	of a changing call: frozen tables may move
- * @tables_made: by this call, less those that it freed
  */
 struct vmem_piece {
 	struct vmem_guest *guest;
@@ -196,13 +195,11 @@ struct vmem_piece {
 	unsigned int nr_refused;
 
 	bool changing;
-	struct vmem_pool *pool;
-	struct vmem_reservation reservation;
+	struct vmem_pages supply;
 	vmem_table_t shared_root;
-	struct vmem_link *root_link;
+	struct vmem_root **root;
 	u8 nr_levels;
 	bool movable;
-	s64 tables_made;
 };
 
 void *vmem_scratch_alloc(size_t size);

@@ -5,6 +5,7 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
@@ -152,6 +153,48 @@ void vmem_link_chunks_free(struct vmem_link_chunk *chunks)
 	}
 }
 
+/**
+ * vmem_pool_settle() - what hung below tables that were freed goes
+ * @pool:	the core's
+ *
+ * Context: vmem_guest.lock is held for writing.
+ */
+void vmem_pool_settle(struct vmem_pool *pool)
+{
+	while (vmem_pool_drop_below(pool))
+		cond_resched();
+}
+
+/**
+ * vmem_pool_objects_drop() - memory goes, or becomes a pool's, in which tables may
+ *			      lie that name some of pools
+ * @guest:	the guest, whose generation is raised afterwards
+ * @gpa:	the first address of that memory
+ * @len:	in bytes
+ *
+ * Context: vmem_guest.lock is held for writing.
+ * Return: whether tables went into quarantine.
+ */
+bool vmem_pool_objects_drop(struct vmem_guest *guest, vmem_phys_t gpa, u64 len)
+{
+	struct vmem_pool_object *pool;
+	bool dropped = false;
+	u64 bucket;
+	u32 used;
+
+	lockdep_assert_held_write(&guest->lock);
+	list_for_each_entry(pool, &guest->pools, link) {
+		pool->pool.generation = guest->generation + 1;
+		used = pool->pool.nr_used;
+		bucket = 0;
+		while (vmem_pool_drop_foreign(&pool->pool, gpa, len, &bucket))
+			cond_resched();
+		vmem_pool_settle(&pool->pool);
+		dropped |= pool->pool.nr_used != used;
+	}
+	return dropped;
+}
+
 static int vmem_pool_range_compare(const void *a, const void *b)
 {
 	const struct vmem_pool_range *x = a, *y = b;
@@ -248,6 +291,7 @@ static void vmem_pool_leave(struct vmem_guest *guest,
 static int vmem_pool_enter(struct vmem_guest *guest,
 			   struct vmem_pool_object *pool)
 {
+	bool dropped = false;
 	u32 i;
 	int ret;
 
@@ -275,6 +319,11 @@ static int vmem_pool_enter(struct vmem_guest *guest,
 		}
 		interval_tree_insert(node, &guest->pool_ranges);
 	}
+	/* a table of the guest's own was there: what it named is let go of */
+	for (i = 0; i < pool->nr_ranges; i++)
+		dropped |= vmem_pool_objects_drop(guest, pool->ranges[i].gpa,
+						  pool->ranges[i].len);
+	guest->generation += dropped;
 	list_add_tail(&pool->link, &guest->pools);
 	return 0;
 err:
@@ -297,7 +346,8 @@ static int vmem_pool_alloc(struct vmem_guest *guest,
 	if (!pool->nodes || !pool->storage)
 		return -ENOMEM;
 	vmem_pool_init(&pool->pool, pool->ranges, pool->nr_ranges,
-		       VMEM_POOL_TABLE_LG2, &guest->links, pool->storage);
+		       VMEM_POOL_TABLE_LG2, &guest->links, pool->storage,
+		       get_random_u64());
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 
-#include "../vmem/root.h"
+#include "../vmem/records.h"
 #include "guest.h"
 
 /* A page of records of links, which stays with the guest. */
@@ -62,6 +62,8 @@ enum vmem_owner vmem_pool_object_owner(struct vmem_guest *guest,
 				       vmem_table_t parent, unsigned int slot,
 				       u32 *links);
 bool vmem_pool_objects_idle(struct vmem_guest *guest);
+void vmem_pool_settle(struct vmem_pool *pool);
+bool vmem_pool_objects_drop(struct vmem_guest *guest, vmem_phys_t gpa, u64 len);
 struct vmem_link_chunk *vmem_link_chunks_alloc(u64 nr);
 void vmem_link_chunks_lend(struct vmem_guest *guest,
 			   struct vmem_link_chunk *chunks);

@@ -62,6 +62,26 @@ void vmem_space_free(struct vmem_space_object *space)
 	kfree(space);
 }
 
+static void vmem_roots_free_list(struct vmem_root *root)
+{
+	struct vmem_root *next;
+
+	for (; root; root = next) {
+		next = root->next;
+		kfree(root);
+	}
+}
+
+/**
+ * vmem_roots_free() - free the roots of all spaces
+ * @store:	of a guest that has ended
+ */
+void vmem_roots_free(struct vmem_link_store *store)
+{
+	vmem_roots_free_list(store->roots);
+	vmem_roots_free_list(store->spare_roots);
+}
+
 /**
  * vmem_space_absent() - the engine met a table of a space that is absent
  * @space:	the space
@@ -95,7 +115,6 @@ static int vmem_space_adopt(struct vmem_guest *guest,
 	vmem_phys_t gpa = vmem_table_gpa(space->space.root);
 	struct vmem_pool_object *pool;
 	bool inside;
-	int ret;
 
 	read_lock(&guest->residency);
 	inside = vmem_region_at(guest, gpa);
@@ -104,17 +123,12 @@ static int vmem_space_adopt(struct vmem_guest *guest,
 		return -ENXIO;
 
 	pool = vmem_pool_object_at(guest, gpa);
-	if (!pool)
-		return 0;
 	/* Or tables of the one would hang below those of the other. */
-	if (space->pool && space->pool != pool)
+	if (pool && space->pool && space->pool != pool)
 		return -EINVAL;
-	ret = vmem_pool_link_root(&pool->pool, space->space.root,
-				  vmem_space_root_level(space),
-				  &space->root_link);
-	if (!ret)
-		space->root_pool = pool;
-	return ret;
+	return vmem_root_adopt(&guest->links, pool ? &pool->pool : NULL,
+			       space->space.root, vmem_space_root_level(space),
+			       &space->root);
 }
 
 /*
@@ -130,13 +144,13 @@ static int vmem_space_make_root(struct vmem_guest *guest,
 	vmem_pte_t *host;
 	int ret;
 
-	ret = vmem_pool_reserve(pool, &piece->reservation, 1, 0);
+	ret = vmem_pool_reserve(pool, &piece->supply.res, 1, 0);
 	if (ret)
 		return ret;
-	space->space.root = vmem_pool_reserved(pool, &piece->reservation, 0);
+	space->space.root = vmem_pool_reserved(pool, &piece->supply.res, 0);
 	if (!vmem_nameable(&space->space.facts, vmem_table_gpa(space->space.root),
 			   vmem_table_gpa(space->space.root))) {
-		vmem_pool_unreserve(pool, &piece->reservation);
+		vmem_pool_unreserve(pool, &piece->supply.res);
 		return -EOVERFLOW;
 	}
 	for (;;) {
@@ -160,34 +174,13 @@ static int vmem_space_make_root(struct vmem_guest *guest,
 			break;
 	}
 	if (ret) {
-		vmem_pool_unreserve(pool, &piece->reservation);
+		vmem_pool_unreserve(pool, &piece->supply.res);
 		return ret == VMEM_OUTSIDE ? -ENXIO : ret;
 	}
-	vmem_pool_take_root(pool, &piece->reservation,
-			    vmem_space_root_level(space), &space->root_link);
-	space->root_pool = space->pool;
+	space->root = vmem_root_make(pool, &piece->supply.res,
+				     vmem_space_root_level(space));
 	space->tables = 1;
 	return 0;
-}
-
-/*
- * Spaces of one root, which is no table of a pool, have a link each. @delta:
- * this one comes or goes.
- */
-static void vmem_space_count_twins(struct vmem_guest *guest,
-				   struct vmem_space_object *space, int delta)
-{
-	struct vmem_space_object *other;
-
-	if (space->root_pool)
-		return;
-	space->twins = 0;
-	list_for_each_entry(other, &guest->spaces, link) {
-		if (other == space || other->space.root != space->space.root)
-			continue;
-		other->twins += delta;
-		space->twins++;
-	}
 }
 
 /**
@@ -211,33 +204,12 @@ bool vmem_space_root_moves(const struct vmem_space_object *space)
 	return frozen;
 }
 
-/**
- * vmem_space_root_moved() - a space has another root, a table of its pool
- * @space:	the space
- * @from:	the old root, which was no table of a pool
- *
- * Context: vmem_guest.lock is held for writing.
- */
-void vmem_space_root_moved(struct vmem_space_object *space, vmem_table_t from)
-{
-	struct vmem_space_object *other;
-
-	lockdep_assert_held_write(&space->guest->lock);
-	list_for_each_entry(other, &space->guest->spaces, link)
-		if (other->space.root == from)
-			other->twins--;
-	space->twins = 0;
-	space->root_pool = space->pool;
-}
-
-static int vmem_space_enter(struct vmem_guest *guest,
-			    struct vmem_space_object *space, u32 pool,
-			    struct vmem_piece *piece)
+static int vmem_space_find_root(struct vmem_guest *guest,
+				struct vmem_space_object *space, u32 pool,
+				struct vmem_piece *piece)
 {
 	struct vmem_object *object;
-	int ret;
 
-	lockdep_assert_held_write(&guest->lock);
 	if (pool) {
 		object = vmem_object_find(guest, pool, VMEM_OBJECT_POOL);
 		if (IS_ERR(object))
@@ -247,40 +219,48 @@ static int vmem_space_enter(struct vmem_guest *guest,
 				     vmem_pool_objects_idle(guest)))
 			return -EINVAL;
 	}
-	if (space->flags & VMEM_IOC_SPACE_NEW)
-		ret = vmem_space_make_root(guest, space, piece);
-	else
-		ret = vmem_space_adopt(guest, space);
-	if (ret)
+	return space->flags & VMEM_IOC_SPACE_NEW ?
+	       vmem_space_make_root(guest, space, piece) :
+	       vmem_space_adopt(guest, space);
+}
+
+/* @root: storage for a root, which the guest has from now on, if it is done. */
+static int vmem_space_enter(struct vmem_guest *guest,
+			    struct vmem_space_object *space, u32 pool,
+			    struct vmem_piece *piece, struct vmem_root *root)
+{
+	int ret;
+
+	lockdep_assert_held_write(&guest->lock);
+	vmem_root_lend(&guest->links, root);
+	ret = vmem_space_find_root(guest, space, pool, piece);
+	if (ret) {
+		kfree(vmem_root_take_back(&guest->links));
 		return ret;
+	}
 	if (space->pool)
 		space->pool->spaces++;
 	list_add_tail(&space->link, &guest->spaces);
 	space->made = guest->generation;
-	vmem_space_count_twins(guest, space, 1);
 	return 0;
 }
 
 /*
- * The space's link to its root goes. Return: whether tables went into
- * quarantine, for the guest's next generation.
+ * The space leaves its root. Return: whether tables went into quarantine, for the
+ * guest's next generation.
  */
-static bool vmem_space_drop_root(struct vmem_guest *guest,
-				 struct vmem_space_object *space)
+static bool vmem_space_leave_root(struct vmem_guest *guest,
+				  struct vmem_space_object *space)
 {
-	struct vmem_pool *pool;
+	struct vmem_pool *pool = space->root->pool;
+	bool gone;
 
-	if (!space->root_pool)
-		return false;
-	pool = &space->root_pool->pool;
-	pool->generation = guest->generation + 1;
-	if (!vmem_pool_drop_root(pool, space->space.root,
-				 vmem_space_root_level(space),
-				 &space->root_link))
-		return false;
-	while (vmem_pool_drop_below(pool))
-		cond_resched();
-	return true;
+	if (pool)
+		pool->generation = guest->generation + 1;
+	gone = vmem_root_leave(&guest->links, space->root);
+	if (gone)
+		vmem_pool_settle(pool);
+	return gone;
 }
 
 static void vmem_space_leave(struct vmem_guest *guest,
@@ -289,8 +269,8 @@ static void vmem_space_leave(struct vmem_guest *guest,
 	lockdep_assert_held_write(&guest->lock);
 	if (space->pool)
 		space->pool->spaces--;
-	vmem_space_count_twins(guest, space, -1);
 	list_del(&space->link);
+	kfree(vmem_root_take_back(&guest->links));
 }
 
 /**
@@ -305,14 +285,13 @@ void vmem_space_abort(struct vmem_guest *guest,
 {
 	/* What isn't published must go, whatever signal there is. */
 	down_write(&guest->lock);
-	vmem_space_leave(guest, space);
 	/* Others may have adopted its root, and mapped something. */
 	if (space->flags & VMEM_IOC_SPACE_NEW &&
 	    space->made == guest->generation)
-		vmem_pool_untake_root(&space->pool->pool, space->space.root,
-				      &space->root_link);
-	else if (vmem_space_drop_root(guest, space))
+		vmem_root_unmake(space->root);
+	else if (vmem_space_leave_root(guest, space))
 		guest->generation++;
+	vmem_space_leave(guest, space);
 	up_write(&guest->lock);
 	vmem_space_free(space);
 }
@@ -329,9 +308,9 @@ void vmem_space_destroy(struct vmem_guest *guest,
 			struct vmem_space_object *space,
 			struct vmem_ioc_destroy *answer)
 {
-	vmem_space_leave(guest, space);
-	if (vmem_space_drop_root(guest, space))
+	if (vmem_space_leave_root(guest, space))
 		answer->out_flush = VMEM_IOC_FLUSH_ALL;
+	vmem_space_leave(guest, space);
 }
 
 /**
@@ -411,14 +390,16 @@ int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 	struct vmem_guest *guest = call->guest;
 	struct vmem_space_object *space;
 	struct vmem_piece *piece;
+	struct vmem_root *root;
 	int ret;
 
 	ret = vmem_space_check(create);
 	if (ret)
 		return ret;
 	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+	root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
 	piece = vmem_scratch_alloc(sizeof(*piece));
-	if (!space || !piece) {
+	if (!space || !root || !piece) {
 		ret = -ENOMEM;
 		goto err_space;
 	}
@@ -436,8 +417,9 @@ int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 		ret = -EINTR;
 		goto err_object;
 	}
-	ret = vmem_space_enter(guest, space, create->pool, piece);
+	ret = vmem_space_enter(guest, space, create->pool, piece, root);
 	up_write(&guest->lock);
+	root = NULL;
 	if (ret)
 		goto err_object;
 
@@ -451,6 +433,7 @@ err_object:
 	vmem_object_unreserve(guest, &space->object);
 err_space:
 	vmem_scratch_free(piece, sizeof(*piece));
+	kfree(root);
 	kfree(space);
 	return ret;
 }
@@ -468,7 +451,6 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	struct vmem_ioc_space_get *get = arg;
 	struct vmem_guest *guest = call->guest;
 	struct vmem_space_object *space;
-	struct vmem_pool *pool;
 	int ret = 0;
 
 	if (get->flags)
@@ -483,18 +465,11 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	get->out_root = vmem_table_gpa(space->space.root);
 	get->out_generation = guest->generation;
 	get->out_tables = max_t(s64, space->tables, 0);
-	get->out_links = space->twins;
+	get->out_links = vmem_root_links(space->root) - 1;
 	get->out_flags = space->flags;
 	get->out_phys_bits = space->space.facts.vcpu.phys_bits;
 	get->out_cow = space->space.facts.vcpu.cow;
 	get->out_enc_bit = space->space.facts.vcpu.enc_bit;
-	if (space->root_pool) {
-		pool = &space->root_pool->pool;
-		get->out_links =
-			vmem_pool_links(pool,
-					vmem_pool_find(pool, space->space.root),
-					vmem_space_root_level(space)) - 1;
-	}
 out:
 	up_read(&guest->lock);
 	return ret;

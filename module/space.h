@@ -80,6 +80,9 @@ struct vmem_format_ops {
 			 const struct vmem_link_mapping *link);
 };
 
+int vmem_x86_64_space_facts(const struct vmem_format *fmt,
+			    struct vmem_facts *facts,
+			    const struct vmem_vcpu *vcpu);
 int vmem_x86_64_map(struct vmem_piece *piece, struct vmem_space *space,
 		    struct vmem_change *change);
 int vmem_x86_64_walk_space(struct vmem_piece *piece,
@@ -102,9 +105,7 @@ extern const struct vmem_format_ops vmem_format_x86_64_5level;
  * @ops:	of its format; immutable
  * @space:	the core's; the facts are immutable
  * @pool:	where its tables come from, NULL: it is for reading; immutable
- * @root_pool:	the pool that has a link for its root, NULL: none
- * @root_link:	that link; guarded as the pool is
- * @twins:	other spaces of this root, which is no table of a pool
+ * @root:	its root among those of the guest
  * @tables:	made by calls on this space less those that they freed, which
  *		others may have made
  * @made:	generation of the guest when it was made; immutable
@@ -120,9 +121,7 @@ struct vmem_space_object {
 	const struct vmem_format_ops *ops;
 	struct vmem_space space;
 	struct vmem_pool_object *pool;
-	struct vmem_pool_object *root_pool;
-	struct vmem_link root_link;
-	u32 twins;
+	struct vmem_root *root;
 	s64 tables;
 	u64 made;
 	u32 flags;
@@ -135,14 +134,20 @@ vmem_to_space(struct vmem_object *object)
 	return container_of(object, struct vmem_space_object, object);
 }
 
+/* Is the root one that other spaces have, too, and no table of a pool? */
+static inline bool vmem_space_twins(const struct vmem_space_object *space)
+{
+	return !space->root->pool && space->root->spaces > 1;
+}
+
 const struct vmem_format_ops *vmem_format_nth(u32 n);
 
 struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id);
 void vmem_space_absent(const struct vmem_space_object *space,
 		       struct vmem_piece *piece);
 bool vmem_space_root_moves(const struct vmem_space_object *space);
-void vmem_space_root_moved(struct vmem_space_object *space, vmem_table_t from);
 void vmem_space_free(struct vmem_space_object *space);
+void vmem_roots_free(struct vmem_link_store *store);
 void vmem_space_abort(struct vmem_guest *guest,
 		      struct vmem_space_object *space);
 void vmem_space_destroy(struct vmem_guest *guest,

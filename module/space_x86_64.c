@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86-64: changes and walks, of tables of 4 and of 5 levels alike. Of all that is
- * in the module this is the most code, so there is one copy, in which the number
- * of levels is a variable.
+ * x86-64: facts, changes and walks, of tables of 4 and of 5 levels alike. Of all
+ * that is in the module this is the most code, so there is one copy, in which the
+ * number of levels is a variable.
  */
 #include "../vmem/fmt_x86_64.h"
 #include "../vmem/vmem.h"
@@ -16,6 +16,13 @@ vmem_x86_64_format(const struct vmem_piece *piece)
 
 	fmt.nr_levels = piece->nr_levels;
 	return fmt;
+}
+
+int vmem_x86_64_space_facts(const struct vmem_format *fmt,
+			    struct vmem_facts *facts,
+			    const struct vmem_vcpu *vcpu)
+{
+	return vmem_x86_64_facts(fmt, facts, vcpu);
 }
 
 int vmem_x86_64_map(struct vmem_piece *piece, struct vmem_space *space,

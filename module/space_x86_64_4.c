@@ -7,7 +7,7 @@
 #define VMEM_FMT	vmem_fmt_x86_64_4level
 #define VMEM_FMT_NUMBERS	VMEM_X86_64_NUMBERS(4)
 #define VMEM_FMT_ID	VMEM_IOC_FORMAT_X86_64_4LEVEL
-#define VMEM_FMT_FACTS	vmem_x86_64_facts
+#define VMEM_FMT_FACTS	vmem_x86_64_space_facts
 #define VMEM_FMT_MAP	vmem_x86_64_map
 #define VMEM_FMT_WALK_SPACE	vmem_x86_64_walk_space
 #define VMEM_FMT_WALK_END	vmem_x86_64_walk_end

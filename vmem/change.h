@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * A change as a whole: a list of mappings, checked, counted, reserved for and
- * then done, each of them or all together, by the two passes of map.h. It can
+ * then done, each of them or all together, by the two passes of range.h. It can
  * be stopped between any two tables and resumed.
  *
  * Everything is __always_inline because the format and the ops are constants
@@ -14,16 +14,7 @@
 
 #include <linux/overflow.h>
 
-#include "cursor.h"
-#include "map.h"
-#include "move.h"
-
-/* The attributes of the leaves that a mapping makes. */
-static inline u32 vmem_mapping_attrs(const struct vmem_mapping *m)
-{
-	return m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
-					  m->basic.attrs;
-}
+#include "range.h"
 
 /* Can table entries be made that grant just what was given? */
 static __always_inline int
@@ -94,15 +85,16 @@ vmem_mapping_check(const struct vmem_format *fmt,
 /* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
 static inline int vmem_change_apart(struct vmem_change *change)
 {
+	const struct vmem_asked *asked = &change->asked;
 	const struct vmem_mapping *before = NULL, *m;
 	u32 i;
 
-	for (i = 0; i < change->nr; i++) {
-		m = &change->list[change->order[i]];
+	for (i = 0; i < asked->nr; i++) {
+		m = &asked->list[asked->order[i]];
 		if (!m->len)
 			continue;
 		if (before && before->virt_base + (before->len - 1) >= m->virt_base) {
-			change->at_va = m->virt_base;
+			change->answer.at_va = m->virt_base;
 			return -EINVAL;
 		}
 		before = m;
@@ -114,28 +106,28 @@ static inline int vmem_change_apart(struct vmem_change *change)
 static __always_inline int vmem_change_begin(const struct vmem_env *e,
 					     struct vmem_change *change)
 {
-	bool atomic = change->flags & VMEM_CHANGE_ATOMIC;
-	u32 i, end = atomic ? change->nr : change->done + 1;
+	const struct vmem_asked *asked = &change->asked;
+	bool atomic = asked->flags & VMEM_CHANGE_ATOMIC;
+	u32 i, end = atomic ? asked->nr : change->answer.done + 1;
 	u64 leaf;
 	int ret;
 
-	change->at_level = 0;
-	change->copied = false;
-	for (i = change->done; i < end; i++) {
-		ret = vmem_mapping_check(e->fmt, e->facts, &change->list[i],
-					 &leaf);
+	change->answer.at_level = 0;
+	change->pass.copied = false;
+	for (i = change->answer.done; i < end; i++) {
+		ret = vmem_mapping_check(e->fmt, e->facts, &asked->list[i], &leaf);
 		if (ret) {
-			change->at_va = change->list[i].virt_base;
+			change->answer.at_va = asked->list[i].virt_base;
 			return ret;
 		}
 	}
 	/* those of a list of ours are in order */
-	if (atomic && change->list != change->own) {
+	if (atomic && asked->list != change->own) {
 		ret = vmem_change_apart(change);
 		if (ret)
 			return ret;
 	}
-	change->phase = VMEM_PHASE_CHECK;
+	change->pass.phase = VMEM_PHASE_CHECK;
 	vmem_change_recheck(change);
 	return 0;
 }
@@ -143,21 +135,44 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 /* The n-th mapping of the list in ascending order. */
 static inline u32 vmem_change_nth(const struct vmem_change *change, u32 n)
 {
-	return change->list == change->own ? n : change->order[n];
+	return change->asked.list == change->own ? n : change->asked.order[n];
+}
+
+/* The first one that isn't done, or not all of it. */
+static inline const struct vmem_mapping *
+vmem_change_undone(const struct vmem_change *change)
+{
+	return &change->asked.list[change->answer.done];
 }
 
 /* The mapping in hand in pass 1, NULL when all were read. */
 static inline const struct vmem_mapping *
 vmem_change_unread(struct vmem_change *change)
 {
-	if (!(change->flags & VMEM_CHANGE_ATOMIC))
-		return change->item == change->done ?
-		       &change->list[change->item] : NULL;
-	while (change->item < change->nr &&
-	       vmem_change_nth(change, change->item) < change->done)
-		change->item++;
-	return change->item < change->nr ?
-	       &change->list[vmem_change_nth(change, change->item)] : NULL;
+	const struct vmem_asked *asked = &change->asked;
+	struct vmem_pass *pass = &change->pass;
+
+	if (!(asked->flags & VMEM_CHANGE_ATOMIC))
+		return pass->item == change->answer.done ?
+		       &asked->list[pass->item] : NULL;
+	while (pass->item < asked->nr &&
+	       vmem_change_nth(change, pass->item) < change->answer.done)
+		pass->item++;
+	return pass->item < asked->nr ?
+	       &asked->list[vmem_change_nth(change, pass->item)] : NULL;
+}
+
+/* The next one that was unmapped, NULL when there is none. */
+static inline const struct vmem_mapping *
+vmem_change_unswept(struct vmem_change *change)
+{
+	const struct vmem_asked *asked = &change->asked;
+	struct vmem_pass *pass = &change->pass;
+
+	while (pass->item < asked->nr &&
+	       asked->list[pass->item].kind != VMEM_KIND_UNMAPPED)
+		pass->item++;
+	return pass->item < asked->nr ? &asked->list[pass->item] : NULL;
 }
 
 /*
@@ -166,15 +181,16 @@ vmem_change_unread(struct vmem_change *change)
  */
 static inline bool vmem_change_sweeps(const struct vmem_change *change)
 {
-	return change->flags & VMEM_CHANGE_ATOMIC && change->list != change->own;
+	return change->asked.flags & VMEM_CHANGE_ATOMIC &&
+	       change->asked.list != change->own;
 }
 
 /* What is unmapped for a link leaves the table that holds the entry. */
 static inline unsigned int vmem_change_keep(const struct vmem_change *change)
 {
-	const struct vmem_mapping *m = &change->list[change->nr - 1];
+	const struct vmem_mapping *m = &change->asked.list[change->asked.nr - 1];
 
-	return change->list == change->own && m->kind == VMEM_KIND_LINK ?
+	return change->asked.list == change->own && m->kind == VMEM_KIND_LINK ?
 	       m->link.level + 1U : VMEM_LEVELS_MAX;
 }
 
@@ -186,46 +202,40 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 					     struct vmem_change *change,
 					     struct vmem_place *place)
 {
-	place->apply = change->phase != VMEM_PHASE_CHECK;
-	place->sweep = change->phase == VMEM_PHASE_SWEEP;
-	place->free = place->sweep || !vmem_change_sweeps(change);
-	place->keep = vmem_change_keep(change);
-	switch (change->phase) {
+	const struct vmem_mapping *undone = vmem_change_undone(change), *m;
+	struct vmem_pass *pass = &change->pass;
+
+	switch (pass->phase) {
 	case VMEM_PHASE_CHECK:
-		place->m = vmem_change_unread(change);
-		if (place->m == &change->list[change->done] &&
-		    change->offset < change->done_len)
-			change->offset = change->done_len;
+		m = vmem_change_unread(change);
+		if (m == undone)
+			pass->offset = max(pass->offset, change->answer.done_len);
 		break;
 	case VMEM_PHASE_SWEEP:
-		while (change->item < change->nr &&
-		       change->list[change->item].kind != VMEM_KIND_UNMAPPED)
-			change->item++;
-		place->m = change->item < change->nr ?
-			   &change->list[change->item] : NULL;
+		m = vmem_change_unswept(change);
 		break;
 	default:
-		place->m = &change->list[change->done];
+		m = undone;
 	}
-	if (!place->m)
+	if (!m)
 		return NULL;
 
-	place->first = place->m->virt_base;
-	if (place->m == &change->list[change->done])
-		place->first += change->done_len;
-	place->kind = place->m->kind;
-	place->needs = place->kind == VMEM_KIND_LINK ?
-		       VMEM_R | VMEM_W | VMEM_X :
-		       (place->kind == VMEM_KIND_PROTECT ?
-			place->m->protect.set :
-			vmem_mapping_attrs(place->m)) & VMEM_RWXU;
+	place->m = m;
+	place->kind = m->kind;
+	place->apply = pass->phase != VMEM_PHASE_CHECK;
+	place->sweep = pass->phase == VMEM_PHASE_SWEEP;
+	place->free = place->sweep || !vmem_change_sweeps(change);
+	place->keep = vmem_change_keep(change);
+	place->first = m->virt_base + (m == undone ? change->answer.done_len : 0);
+	place->needs = m->kind == VMEM_KIND_LINK ? VMEM_R | VMEM_W | VMEM_X :
+		       (m->kind == VMEM_KIND_PROTECT ? m->protect.set :
+			vmem_mapping_attrs(m)) & VMEM_RWXU;
 	/* that a leaf can be made was seen before pass 1 */
-	if ((place->kind != VMEM_KIND_BASIC && place->kind != VMEM_KIND_COW) ||
-	    e->fmt->make_leaf(e->facts, vmem_mapping_attrs(place->m), 0,
-			      &place->leaf))
+	if ((m->kind != VMEM_KIND_BASIC && m->kind != VMEM_KIND_COW) ||
+	    e->fmt->make_leaf(e->facts, vmem_mapping_attrs(m), 0, &place->leaf))
 		place->leaf = 0;
-	return change->phase == VMEM_PHASE_APPLY ? &change->done_len :
-						   &change->offset;
+	return pass->phase == VMEM_PHASE_APPLY ? &change->answer.done_len :
+						 &pass->offset;
 }
 
 /*
@@ -235,30 +245,33 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 static inline void vmem_change_again(const struct vmem_format *fmt,
 				     struct vmem_change *change)
 {
-	change->visited = 0;
-	change->spare = change->flags & VMEM_CHANGE_ATOMIC ?
-			change->need + (u64)change->nr * fmt->nr_levels : 0;
+	change->pass.visited = 0;
+	change->pass.spare = change->asked.flags & VMEM_CHANGE_ATOMIC ?
+			     change->need.tables +
+			     (u64)change->asked.nr * fmt->nr_levels : 0;
 }
 
 /* A range is done, in the phase in hand. */
 static __always_inline void vmem_change_passed(const struct vmem_format *fmt,
 					       struct vmem_change *change)
 {
-	change->keeps = 0;
-	if (change->phase != VMEM_PHASE_APPLY) {
-		change->item++;
-		change->offset = 0;
+	struct vmem_pass *pass = &change->pass;
+
+	pass->keeps = 0;
+	if (pass->phase != VMEM_PHASE_APPLY) {
+		pass->item++;
+		pass->offset = 0;
 		return;
 	}
-	change->done++;
-	change->done_len = 0;
-	if (!(change->flags & VMEM_CHANGE_ATOMIC)) {
-		change->phase = VMEM_PHASE_BEGIN;
-	} else if (change->done == change->nr) {
-		change->phase = vmem_change_sweeps(change) ? VMEM_PHASE_SWEEP :
-							     VMEM_PHASE_DONE;
-		change->item = 0;
-		change->offset = 0;
+	change->answer.done++;
+	change->answer.done_len = 0;
+	if (!(change->asked.flags & VMEM_CHANGE_ATOMIC)) {
+		pass->phase = VMEM_PHASE_BEGIN;
+	} else if (change->answer.done == change->asked.nr) {
+		pass->phase = vmem_change_sweeps(change) ? VMEM_PHASE_SWEEP :
+							   VMEM_PHASE_DONE;
+		pass->item = 0;
+		pass->offset = 0;
 		vmem_change_again(fmt, change);
 	}
 }
@@ -267,20 +280,22 @@ static __always_inline void vmem_change_passed(const struct vmem_format *fmt,
 static __always_inline int vmem_change_touch(const struct vmem_env *e,
 					     struct vmem_change *change)
 {
+	struct vmem_need *need = &change->need;
 	bool begun = false;
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
-	for (; change->touched < change->need; change->touched++) {
+	for (; need->touched < need->tables; need->touched++) {
 		if (begun && e->read->pause(e->ctx, 1))
 			return VMEM_PAUSE;
-		table = e->ops->reserved(e->ctx, change->touched);
+		table = vmem_pool_reserved(e->pages->pool, &e->pages->res,
+					   need->touched);
 		/* an entry can't name it */
 		if (!vmem_nameable(e->facts, vmem_table_gpa(table),
 				   vmem_table_gpa(table)))
 			return -EOVERFLOW;
-		ret = vmem_change_reach(e, table, &host);
+		ret = vmem_reach(e, table, &host);
 		if (ret)
 			return ret;
 		begun = true;
@@ -288,117 +303,97 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 	return 0;
 }
 
-static __always_inline void vmem_change_recheck(struct vmem_change *change)
+/* And before that: it is set aside. */
+static __always_inline int vmem_change_reserve(const struct vmem_env *e,
+					       struct vmem_change *change)
 {
-	change->check++;
-	if (change->phase == VMEM_PHASE_BEGIN || change->phase >= VMEM_PHASE_SWEEP)
-		return;
-	change->phase = VMEM_PHASE_CHECK;
-	change->item = change->flags & VMEM_CHANGE_ATOMIC ? 0 : change->done;
-	change->offset = 0;
-	change->need = 0;
-	change->need_links = 0;
-	change->touched = 0;
-	change->visited = 0;
-	change->spare = 0;
-	change->counting = 0;
-	change->moving = 0;
-	change->copying = VMEM_NO_TABLE;
-	change->keeps = 0;
-	change->low = VMEM_LEVELS_MAX;
+	const struct vmem_need *need = &change->need;
+	struct vmem_pages *pages = e->pages;
+
+	change->answer.at_va = vmem_change_undone(change)->virt_base +
+			       change->answer.done_len;
+	change->answer.at_level = 0;
+	change->answer.lacking = vmem_pool_lacking(pages->pool, &pages->res,
+						   need->tables);
+	return vmem_pool_reserve(pages->pool, &pages->res, need->tables,
+				 need->links);
 }
 
-/*
- * A mapping that lies in one table of leaves, which is there: both passes in
- * one, as nothing is to be counted. Return: whether it is done; if not, nothing
- * is, and why is for the passes to find out.
- */
-static __always_inline bool vmem_map_short(const struct vmem_env *e,
-					   const struct vmem_space *space,
-					   struct vmem_change *change)
+static __always_inline void vmem_change_recheck(struct vmem_change *change)
 {
-	const struct vmem_mapping *m = &change->list[change->done];
-	vmem_virt_t va = m->virt_base, last = va + (m->len - 1);
-	unsigned int level = vmem_top(e->fmt), slot = 0, end;
-	vmem_table_t table = space->root, parent = VMEM_NO_TABLE;
-	u32 attrs = vmem_mapping_attrs(m), links;
-	vmem_pte_t *host;
-	u64 entry, leaf;
+	struct vmem_pass *pass = &change->pass;
+	struct vmem_need *need = &change->need;
 
-	if ((m->kind != VMEM_KIND_BASIC && m->kind != VMEM_KIND_COW) ||
-	    !m->len || m->path_given || change->budget < e->fmt->nr_levels ||
-	    (va ^ last) >> vmem_table_lg2(e->fmt, 0))
-		return false;
-	for (;; level--) {
-		if (vmem_change_owned(e, change, table, level, parent, slot, 0,
-				      &links) ||
-		    e->read->from_phys(e->ctx, table,
-				       level ? VMEM_READ : VMEM_WRITE, &host))
-			return false;
-		slot = vmem_index(e->fmt, va, level);
-		if (!level)
-			break;
-		entry = vmem_read(host, slot);
-		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE ||
-		    attrs & VMEM_RWXU & ~vmem_table_perms(e, entry))
-			return false;
-		parent = table;
-		table = vmem_entry_table(e, entry, level);
+	pass->number++;
+	if (pass->phase == VMEM_PHASE_BEGIN || pass->phase >= VMEM_PHASE_SWEEP)
+		return;
+	pass->phase = VMEM_PHASE_CHECK;
+	pass->item = change->asked.flags & VMEM_CHANGE_ATOMIC ?
+		     0 : change->answer.done;
+	pass->offset = 0;
+	pass->visited = 0;
+	pass->spare = 0;
+	pass->keeps = 0;
+	pass->low = VMEM_LEVELS_MAX;
+	need->tables = 0;
+	need->links = 0;
+	need->touched = 0;
+	need->counting = 0;
+	need->moving = 0;
+}
+
+/* The next mapping, or the list. Return: as vmem_map(). */
+static __always_inline int vmem_change_next(const struct vmem_env *e,
+					    const struct vmem_space *space,
+					    struct vmem_change *change)
+{
+	int ret;
+
+	if (change->answer.done == change->asked.nr) {
+		change->pass.phase = VMEM_PHASE_DONE;
+		return 0;
 	}
-
-	end = vmem_index(e->fmt, last, 0);
-	if (vmem_any(host, slot, end, U64_MAX) ||
-	    e->fmt->make_leaf(e->facts, attrs, 0, &leaf))
-		return false;
-	vmem_fill(host, slot, end, leaf + m->phys_base,
-		  BIT_ULL(e->fmt->page_lg2));
-	change->pages += end - slot + 1;
-	change->dirty = true;
-	change->done++;
-	return true;
+	ret = vmem_change_begin(e, change);
+	if (ret || change->asked.flags & VMEM_CHANGE_ATOMIC ||
+	    !vmem_map_short(e, space, change))
+		return ret;
+	change->pass.phase = VMEM_PHASE_BEGIN;
+	return change->answer.done < change->asked.nr &&
+	       e->read->pause(e->ctx, e->fmt->nr_levels) ? VMEM_PAUSE : 0;
 }
 
 static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, struct vmem_space *space, struct vmem_change *change)
 {
-	const struct vmem_env e = { fmt, &ops->read, ctx, &space->facts, ops };
+	const struct vmem_env e = {
+		fmt, &ops->read, ctx, &space->facts, ops, ops->pages(ctx),
+	};
+	struct vmem_pass *pass = &change->pass;
 	struct vmem_place place;
 	u64 *offset;
-	int ret = 0;
+	int ret;
 
 	/* the rest when it is needed: not for what is short */
 	place.space = NULL;
-	while (!ret) {
-		switch (change->phase) {
+	do {
+		ret = vmem_settle(&e);
+		if (ret)
+			break;
+		switch (pass->phase) {
 		case VMEM_PHASE_BEGIN:
-			if (change->done == change->nr) {
-				change->phase = VMEM_PHASE_DONE;
-				break;
-			}
-			ret = vmem_change_begin(&e, change);
-			if (ret || change->flags & VMEM_CHANGE_ATOMIC ||
-			    !vmem_map_short(&e, space, change))
-				break;
-			change->phase = VMEM_PHASE_BEGIN;
-			if (change->done < change->nr &&
-			    ops->read.pause(ctx, fmt->nr_levels))
-				ret = VMEM_PAUSE;
+			ret = vmem_change_next(&e, space, change);
 			break;
 		case VMEM_PHASE_RESERVE:
-			change->at_va = change->list[change->done].virt_base +
-					change->done_len;
-			change->at_level = 0;
-			ret = ops->reserve(ctx, change->need, change->need_links,
-					   &change->lacking);
+			ret = vmem_change_reserve(&e, change);
 			if (!ret)
-				change->phase = VMEM_PHASE_TOUCH;
+				pass->phase = VMEM_PHASE_TOUCH;
 			break;
 		case VMEM_PHASE_TOUCH:
 			ret = vmem_change_touch(&e, change);
 			if (ret)
 				break;
-			change->phase = VMEM_PHASE_APPLY;
+			pass->phase = VMEM_PHASE_APPLY;
 			vmem_change_again(fmt, change);
 			break;
 		case VMEM_PHASE_DONE:
@@ -410,16 +405,17 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 				place = (struct vmem_place){ .space = space };
 			offset = vmem_change_pick(&e, change, &place);
 			if (!offset) {
-				change->phase = place.sweep ? VMEM_PHASE_DONE :
-							      VMEM_PHASE_RESERVE;
+				pass->phase = pass->phase == VMEM_PHASE_SWEEP ?
+					      VMEM_PHASE_DONE :
+					      VMEM_PHASE_RESERVE;
 				break;
 			}
-			ret = vmem_change_range(&e, change, &place, offset);
+			ret = vmem_range(&e, change, &place, offset);
 			if (!ret)
 				vmem_change_passed(fmt, change);
 			break;
 		}
-	}
+	} while (!ret);
 	return ret;
 }
 
@@ -437,16 +433,74 @@ vmem_range_list(const struct vmem_format *fmt, struct vmem_change *change,
 	m[0] = *what;
 	m[0].virt_base = start;
 	m[0].len = last - start + 1;
-	change->nr = 1;
+	change->asked.nr = 1;
 	if (start < upper && last >= upper) {
 		m[1] = *what;
 		m[1].virt_base = upper;
 		m[1].len = last - upper + 1;
 		m[0].len = ~upper + 1 - start;
-		change->nr = 2;
+		change->asked.nr = 2;
 	}
 	vmem_change_own(change);
 	return 0;
+}
+
+static __always_inline int
+vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
+	       vmem_virt_t our_va, const struct vmem_link_mapping *link)
+{
+	struct vmem_mapping *m = change->own;
+	u64 mask;
+
+	if (link->level >= vmem_top(fmt))
+		return -EINVAL;
+	mask = vmem_table_mask(fmt, link->level);
+	if ((our_va | link->their_va) & mask ||
+	    !vmem_is_canonical(fmt, our_va) ||
+	    !vmem_is_canonical(fmt, link->their_va))
+		return -EINVAL;
+	change->asked.nr = 0;
+	if (change->asked.flags & VMEM_CHANGE_REPLACE) {
+		m[change->asked.nr++] = (struct vmem_mapping){
+			.virt_base = our_va, .len = mask + 1,
+			.kind = VMEM_KIND_UNMAPPED,
+		};
+	}
+	m[change->asked.nr++] = (struct vmem_mapping){
+		.virt_base = our_va, .len = mask + 1,
+		.kind = VMEM_KIND_LINK, .link = *link,
+	};
+	vmem_change_own(change);
+	return 0;
+}
+
+static __always_inline int
+vmem_space_aware_map(const struct vmem_format *fmt,
+		     const struct vmem_table_ops *ops, void *ctx,
+		     struct vmem_space *space,
+		     const struct vmem_space_aware_mapping *reference,
+		     const struct vmem_space *built, u32 nr_built,
+		     struct vmem_change *change)
+{
+	struct vmem_link_mapping link = {
+		.their_va	= reference->ref.their_va,
+		.level		= vmem_top(fmt) - reference->detail,
+	};
+	struct vmem_mapping *m;
+	int ret;
+
+	if (!change->asked.list) {
+		if (reference->ref.owner >= nr_built)
+			return -ENOENT;
+		link.owner = &built[reference->ref.owner];
+		ret = vmem_link_list(fmt, change, reference->va, &link);
+		if (ret)
+			return ret;
+		m = &change->own[change->asked.nr - 1];
+		m->path_given = true;
+		m->path = reference->path;
+	}
+	return vmem_map(fmt, ops, ctx, space, change);
 }
 
 #endif /* _VMEM_CHANGE_H */

@@ -173,7 +173,9 @@ struct vmem_env {
 	const struct vmem_table_read_ops *read;
 	void *ctx;
 	const struct vmem_facts *facts;
-	const struct vmem_table_ops *ops;	/* of a change, else NULL */
+	/* of a change, else NULL */
+	const struct vmem_table_ops *ops;
+	struct vmem_pages *pages;
 };
 
 static __always_inline enum vmem_class

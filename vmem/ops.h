@@ -56,13 +56,22 @@ static __always_inline vmem_phys_t vmem_table_gpa(vmem_table_t table)
 /* Beside permissions, in what is effective: a page of a shadow stack. */
 #define VMEM_SHADOW		BIT(4)
 
-/* What the engine answers beside 0 and -errno: call again, after this. */
-#define VMEM_ABSENT		1	/* the page the ops were asked for is needed */
-#define VMEM_PAUSE		2	/* the ops asked for a pause */
-#define VMEM_NEXT_SPACE		3	/* the walk needs its next space */
-#define VMEM_OUTSIDE		4	/* from_phys() only: no such memory */
-#define VMEM_FROZEN		5	/* from_phys() only: the table has to move */
-#define VMEM_LINKS		6	/* records of links are needed */
+/* What is answered beside 0 and -errno. */
+enum vmem_more {
+	/* by the engine: call again, after this */
+	VMEM_ABSENT = 1,	/* the page the ops were asked for is needed */
+	VMEM_PAUSE,		/* the ops asked for a pause */
+	VMEM_NEXT_SPACE,	/* the walk needs its next space */
+	VMEM_LINKS,		/* records of links are needed */
+	/* by from_phys() */
+	VMEM_OUTSIDE,		/* no such memory */
+	VMEM_FROZEN,		/* the table has to move */
+	/* inside the engine: what is to be done about the entry in hand */
+	VMEM_DOWN,		/* enter the table that it names */
+	VMEM_CLEAR,		/* zero it */
+	VMEM_WANT,		/* see that a table can be written, and look again */
+	VMEM_AGAIN,		/* look at it again */
+};
 
 enum vmem_intent {
 	VMEM_READ,
@@ -214,6 +223,8 @@ enum vmem_table_movability {
 	VMEM_MAY_MOVE_TABLE,
 };
 
+struct vmem_pages;
+
 /* Whose a table is. */
 enum vmem_owner {
 	VMEM_FOREIGN,
@@ -260,21 +271,7 @@ struct vmem_table_read_ops {
  *		of it: the guest made it. VMEM_OTHERS: it would be ours, but it is
  *		of another pool, or of a space of another format. But for
  *		VMEM_FOREIGN, *@links tells how many it has.
- * @reserve:	see that this call has @nr tables and @links records of links set
- *		aside: 0; VMEM_PAUSE: ask again; VMEM_LINKS: lend @links records;
- *		-EAGAIN: it would have, were the quarantine flushed; -EBUSY: had
- *		other calls none set aside; -ENOSPC. In @lacking how many free
- *		tables lack.
- * @reserved:	the n-th table set aside, VMEM_NO_TABLE: none
- * @take:	the first table set aside is now in use at @level, with its first
- *		link: @slot of @parent
- * @put:	the link of @table, @slot of @parent, is gone; where it was the
- *		only one, @table is empty
- * @share:	@slot of @parent is one more link of @table, which is ours. NULL:
- *		tables have one link each, and don't move.
- * @shares:	how many more links the records set aside are for; NULL as @share
- * @mark:	the first pass numbered @check marks this link: how many other links
- *		of @table it has marked so; NULL as @share
+ * @pages:	where the tables come from that the change makes
  * @update_root: the first table set aside is now the space's root. Only for
  *		VMEM_MAY_MOVE_TABLE.
  */
@@ -285,17 +282,7 @@ struct vmem_table_ops {
 	enum vmem_owner (*owner)(void *ctx, vmem_table_t table,
 				 unsigned int level, vmem_table_t parent,
 				 unsigned int slot, u32 *links);
-	int (*reserve)(void *ctx, u64 nr, u64 links, u64 *lacking);
-	vmem_table_t (*reserved)(void *ctx, u64 n);
-	void (*take)(void *ctx, unsigned int level, vmem_table_t parent,
-		     unsigned int slot);
-	void (*put)(void *ctx, vmem_table_t table, vmem_table_t parent,
-		    unsigned int slot);
-	void (*share)(void *ctx, vmem_table_t table, vmem_table_t parent,
-		      unsigned int slot);
-	u64 (*shares)(void *ctx);
-	u32 (*mark)(void *ctx, vmem_table_t table, vmem_table_t parent,
-		    unsigned int slot, enum vmem_mark mark, u32 check);
+	struct vmem_pages *(*pages)(void *ctx);
 	void (*update_root)(void *ctx, unsigned int level);
 };
 

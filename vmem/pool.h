@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * The tables of ours: which pages of a pool are free, set aside, in use or in
- * quarantine, and who links to them. All of it is kept outside guest memory,
- * in storage that the caller lends, and nothing of it is ever read from guest
- * memory.
- *
- * A table in use has a list of links. The first is made with the table and is
- * stored with it. Records of others are lent by the caller, to all pools of a
- * guest together, and set aside for a call before it changes anything; a space
- * brings the link of its root.
+ * quarantine. All of it, and who links to them (records.h), is kept outside guest
+ * memory, in storage that the caller lends, and nothing of it is ever read from
+ * guest memory.
  *
  * Free pages are taken lowest address first, so that the same calls build the
  * same bytes everywhere.
  *
+ * What a change calls once a table is noinline, so that there is one copy of it.
+ *
  * Context of every function: the caller lets one at a time in.
  */
+#include "vmem.h"
+
 #ifndef _VMEM_POOL_H
 #define _VMEM_POOL_H
 
 #include <linux/minmax.h>
 #include <linux/string.h>
 
-#include "vmem.h"
+#include "seen.h"
 
 #define VMEM_POOL_NONE		U32_MAX
 #define VMEM_POOL_CAPACITY_MAX	BIT(20)	/* 4 GiB: bounds the scans */
@@ -35,40 +34,60 @@ enum vmem_pool_state {
 };
 
 /**
- * struct vmem_link - who links to a table
- * @next:	the table's next one
- * @parent:	the table whose entry it is, VMEM_NO_TABLE: it is a space's root
- * @slot:	index of the entry
+ * struct vmem_link - an entry, written by vmem, that names a table of a pool
+ * @next:	in the same bucket
+ * @parent:	the table whose entry it is
+ * @page:	of the pool, that it names
  * @pass:	the first pass that marked it last
+ * @slot:	index of the entry
  */
 struct vmem_link {
 	struct vmem_link *next;
 	vmem_table_t parent;
-	u32 slot;
+	u32 page;
 	u32 pass;
+	u16 slot;
 };
 
 /**
- * struct vmem_link_store - records of links that the caller lent
- * @spare:	those that are in no list of a table
+ * struct vmem_root - a table that spaces have for a root
+ * @next:	of the guest's, or of those that are spare
+ * @table:	the root
+ * @pool:	whose page it is, NULL: of none
+ * @spaces:	how many have it
+ */
+struct vmem_root {
+	struct vmem_root *next;
+	vmem_table_t table;
+	struct vmem_pool *pool;
+	u32 spaces;
+};
+
+/**
+ * struct vmem_link_store - what the pools of a guest have in common
+ * @spare:	records that the caller lent, and that are of no link
  * @nr:		of them that are not set aside
+ * @roots:	of all spaces
+ * @spare_roots: those that the caller lent, one a space, and that no space needs
  * @facts:	what all spaces that have a pool agree in, see vmem_link_admit()
  */
 struct vmem_link_store {
 	struct vmem_link *spare;
 	u64 nr;
+	struct vmem_root *roots;
+	struct vmem_root *spare_roots;
 	struct vmem_facts facts;
 };
 
 /* A page of a pool. */
 struct vmem_pool_page {
 	struct vmem_link first;
-	struct vmem_link *links;
 	u64 generation;		/* quarantined: of the change that freed it */
-	u32 next;		/* in the reservation or in the quarantine */
-	u32 nr_links;
+	u32 next;		/* in the reservation, in the quarantine, dropped */
+	u32 nr_links;		/* records and spaces; 0: not in use, or dropped */
 	u32 pass;		/* the first pass that marked links last */
 	u16 nr_marked;		/* so many */
+	u16 nr_below;		/* links whose parent it is */
 	u8 state;
 	u8 level;
 };
@@ -109,10 +128,17 @@ struct vmem_pool {
 	u32 oldest;		/* of the quarantine */
 	u32 newest;
 	u32 passes;		/* that marked links */
-	u32 drop_page;		/* of vmem_pool_drop_below(): the next page */
-	u32 drop_left;		/* tables in use from there on */
-	u8 drop_levels;		/* still to be done, the one in hand included */
+	u32 dropped;		/* tables without a link, below which some hang */
+	u32 dropping;		/* one that was taken out of there */
+	u32 slot;		/* how far */
+	u32 nr_foreign;		/* links whose parent is no page of this pool */
+	u32 mask;		/* of the number of a bucket */
+	u64 seed;
+	vmem_table_t parent;	/* that was asked for last */
+	u32 parent_page;	/* its page, if it is of this pool */
+	u32 parent_bucket;	/* and the bucket of its first slot */
 	u64 *free;		/* a bit a page */
+	struct vmem_link **buckets;
 	struct vmem_pool_page *pages;
 };
 
@@ -131,6 +157,16 @@ struct vmem_reservation {
 	u32 check;		/* the call's own number for that pass */
 };
 
+/**
+ * struct vmem_pages - where a change has its tables from
+ * @pool:	of the space
+ * @res:	what the call has set aside
+ */
+struct vmem_pages {
+	struct vmem_pool *pool;
+	struct vmem_reservation res;
+};
+
 static inline void vmem_reservation_init(struct vmem_reservation *res)
 {
 	*res = (struct vmem_reservation){
@@ -144,6 +180,16 @@ static inline u64 vmem_pool_words(u64 capacity)
 	return (capacity + 63) / 64;
 }
 
+/* Buckets for the links of a pool: a power of two. */
+static inline u64 vmem_pool_buckets(u64 capacity)
+{
+	u64 nr = 1;
+
+	while (nr < capacity)
+		nr *= 2;
+	return nr;
+}
+
 /**
  * vmem_pool_bytes() - storage that a pool needs
  * @capacity:	pages, at most VMEM_POOL_CAPACITY_MAX
@@ -153,7 +199,8 @@ static inline u64 vmem_pool_words(u64 capacity)
 static inline u64 vmem_pool_bytes(u64 capacity)
 {
 	return capacity * sizeof(struct vmem_pool_page) +
-	       vmem_pool_words(capacity) * sizeof(u64);
+	       vmem_pool_words(capacity) * sizeof(u64) +
+	       vmem_pool_buckets(capacity) * sizeof(struct vmem_link *);
 }
 
 /**
@@ -165,11 +212,12 @@ static inline u64 vmem_pool_bytes(u64 capacity)
  * @table_lg2:	lg2 of the bytes of a table
  * @store:	of the guest, zeroed before its first pool
  * @storage:	vmem_pool_bytes() of zeroes; it stays with the pool
+ * @seed:	a secret: guests choose where their tables lie
  */
 static inline void vmem_pool_init(struct vmem_pool *pool,
 				  struct vmem_pool_range *ranges, u32 nr_ranges,
 				  u32 table_lg2, struct vmem_link_store *store,
-				  void *storage)
+				  void *storage, u64 seed)
 {
 	u32 i, capacity = 0;
 	u64 *last;
@@ -187,9 +235,17 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 		.table_lg2	= table_lg2,
 		.oldest		= VMEM_POOL_NONE,
 		.newest		= VMEM_POOL_NONE,
+		.dropped	= VMEM_POOL_NONE,
+		.dropping	= VMEM_POOL_NONE,
+		.parent		= VMEM_NO_TABLE,
+		.parent_page	= VMEM_POOL_NONE,
+		.mask		= vmem_pool_buckets(capacity) - 1,
+		.seed		= seed,
 		.pages		= storage,
 	};
 	pool->free = (u64 *)(pool->pages + capacity);
+	pool->buckets = (struct vmem_link **)(pool->free +
+					      vmem_pool_words(capacity));
 	memset(pool->free, 0xff, vmem_pool_words(capacity) * sizeof(u64));
 	last = &pool->free[vmem_pool_words(capacity) - 1];
 	if (capacity % 64)
@@ -197,8 +253,8 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 }
 
 /* The page of @table, VMEM_POOL_NONE when it is none of this pool. */
-static inline u32 vmem_pool_find(const struct vmem_pool *pool,
-				 vmem_table_t table)
+static __always_inline u32 vmem_pool_search(const struct vmem_pool *pool,
+					    vmem_table_t table)
 {
 	u32 low = 0, high = pool->nr_ranges;
 	vmem_phys_t gpa = vmem_table_gpa(table);
@@ -217,6 +273,12 @@ static inline u32 vmem_pool_find(const struct vmem_pool *pool,
 			       (u32)((gpa - range->gpa) >> pool->table_lg2);
 	}
 	return VMEM_POOL_NONE;
+}
+
+/* The same; one copy of it. */
+static noinline u32 vmem_pool_find(const struct vmem_pool *pool, vmem_table_t table)
+{
+	return vmem_pool_search(pool, table);
 }
 
 static inline vmem_table_t vmem_pool_table(const struct vmem_pool *pool,
@@ -261,165 +323,32 @@ static inline void vmem_pool_quarantine(struct vmem_pool *pool, u32 page)
 	pool->nr_quarantined++;
 }
 
-static inline void vmem_pool_add_link(struct vmem_pool *pool, u32 page,
-				      struct vmem_link *link,
-				      vmem_table_t parent, u32 slot)
+/* A table has one link more, or one space more that has it for a root. */
+static inline void vmem_pool_count(struct vmem_pool *pool, u32 page)
 {
-	struct vmem_pool_page *desc = &pool->pages[page];
-
-	*link = (struct vmem_link){
-		.next = desc->links, .parent = parent, .slot = slot,
-	};
-	desc->links = link;
-	if (++desc->nr_links == 2)
+	if (++pool->pages[page].nr_links == 2)
 		pool->nr_shared++;
 }
 
-/* Lend the records of links of a guest one more. */
-static inline void vmem_link_lend(struct vmem_link_store *store,
-				  struct vmem_link *link)
+/*
+ * And one less. With the last one it goes: at once, or after what hangs below it,
+ * see vmem_pool_drop_below(). Return: whether it does.
+ */
+static noinline bool vmem_pool_uncount(struct vmem_pool *pool, u32 page)
 {
-	link->next = store->spare;
-	store->spare = link;
-	store->nr++;
-}
+	struct vmem_pool_page *desc = &pool->pages[page];
 
-/* Take the link that @at points to out of its list. */
-static inline void vmem_pool_cut_link(struct vmem_pool *pool, u32 page,
-				      struct vmem_link **at)
-{
-	struct vmem_link *link = *at;
-
-	*at = link->next;
-	if (--pool->pages[page].nr_links == 1)
+	if (--desc->nr_links == 1)
 		pool->nr_shared--;
-	/* that of a root is its space's */
-	if (link != &pool->pages[page].first && link->parent != VMEM_NO_TABLE)
-		vmem_link_lend(pool->store, link);
-}
-
-/* Where a table's link from @slot of @parent is named, or where its list ends. */
-static inline struct vmem_link **vmem_pool_link(struct vmem_pool_page *desc,
-						vmem_table_t parent, u32 slot)
-{
-	struct vmem_link **at = &desc->links;
-
-	while (*at && ((*at)->parent != parent || (*at)->slot != slot))
-		at = &(*at)->next;
-	return at;
-}
-
-/* The links of a table in use at @level, 0 when it isn't. */
-static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
-				  unsigned int level)
-{
-	const struct vmem_pool_page *desc = &pool->pages[page];
-
-	return desc->state == VMEM_POOL_USED && desc->level == level ?
-	       desc->nr_links : 0;
-}
-
-/**
- * vmem_pool_owner() - vmem_table_ops.owner() for one pool
- * @pool:	the pool
- * @table:	any table
- * @level:	at which it is met
- * @parent:	the table that names it, VMEM_NO_TABLE: it is a space's root
- * @slot:	index of the entry, 0 for a root
- * @links:	out: how many links it has, when it is a page of this pool
- *
- * A table that is met at another level than its own, by one of its links, counts
- * as another pool's: a space of another format has that link.
- *
- * Return: VMEM_FOREIGN when it is no page of this pool.
- */
-static inline enum vmem_owner
-vmem_pool_owner(struct vmem_pool *pool, vmem_table_t table, unsigned int level,
-		vmem_table_t parent, u32 slot, u32 *links)
-{
-	u32 page = vmem_pool_find(pool, table);
-	struct vmem_link **at, *link;
-
-	if (page == VMEM_POOL_NONE)
-		return VMEM_FOREIGN;
-	*links = vmem_pool_links(pool, page, pool->pages[page].level);
-	if (!*links)
-		return VMEM_MISUSED;
-	at = vmem_pool_link(&pool->pages[page], parent, slot);
-	link = *at;
-	if (!link)
-		return VMEM_MISUSED;
-	/* to the front: a list may be long, and it is asked for again soon */
-	if (link != pool->pages[page].links) {
-		*at = link->next;
-		link->next = pool->pages[page].links;
-		pool->pages[page].links = link;
+	if (desc->nr_links)
+		return false;
+	if (!desc->nr_below) {
+		vmem_pool_quarantine(pool, page);
+	} else {
+		desc->next = pool->dropped;
+		pool->dropped = page;
 	}
-	return pool->pages[page].level == level ? VMEM_MINE : VMEM_OTHERS;
-}
-
-/**
- * vmem_link_mark() - vmem_table_ops.mark() for one pool
- * @pool:	the pool
- * @res:	the call's reservation
- * @table:	one of this pool's, in use
- * @parent:	the table that names it
- * @slot:	index of the entry
- * @mark:	what for; of a table, the last sort of mark holds
- * @check:	the call's number for this pass
- *
- * Return: how many other links of the table are marked so.
- */
-static inline u32 vmem_link_mark(struct vmem_pool *pool,
-				 struct vmem_reservation *res,
-				 vmem_table_t table, vmem_table_t parent,
-				 u32 slot, enum vmem_mark mark, u32 check)
-{
-	struct vmem_pool_page *desc = &pool->pages[vmem_pool_find(pool, table)];
-	struct vmem_link *link = *vmem_pool_link(desc, parent, slot);
-
-	if (res->check != check) {
-		memset(res->pass, 0, sizeof(res->pass));
-		res->check = check;
-	}
-	if (!res->pass[mark])
-		res->pass[mark] = ++pool->passes ?: ++pool->passes;
-	if (desc->pass != res->pass[mark]) {
-		desc->pass = res->pass[mark];
-		desc->nr_marked = 0;
-	}
-	if (link->pass != res->pass[mark]) {
-		link->pass = res->pass[mark];
-		desc->nr_marked++;
-	}
-	return desc->nr_marked - 1;
-}
-
-/**
- * vmem_link_admit() - may a space with these facts change tables?
- * @store:	of the guest
- * @facts:	the space's
- * @first:	no other space has a pool, and no table is in use in any
- *
- * Where an entry is malformed for one space and not for another, or has another
- * address, the one doesn't see the link that the other made; nor may the one make
- * leaves that mean more to the other. So all agree in that, level by level. What
- * says Cow, and tags of addresses, may differ.
- */
-static inline bool vmem_link_admit(struct vmem_link_store *store,
-				   const struct vmem_facts *facts, bool first)
-{
-	const struct vmem_facts *all = &store->facts;
-	unsigned int level;
-
-	if (first)
-		store->facts = *facts;
-	for (level = 0; level < VMEM_LEVELS_MAX; level++)
-		if (all->reserved[level] != facts->reserved[level])
-			return false;
-	return all->addr == facts->addr && all->gpa == facts->gpa &&
-	       all->shadow == facts->shadow && all->enc == facts->enc &&
-	       all->enc_table == facts->enc_table;
+	return true;
 }
 
 /**
@@ -450,9 +379,9 @@ static inline u64 vmem_pool_lacking(const struct vmem_pool *pool,
  * quarantine were flushed; -EBUSY: if other calls gave back besides what they
  * have set aside; -ENOSPC. With an errno nothing changed.
  */
-static inline int vmem_pool_reserve(struct vmem_pool *pool,
-				    struct vmem_reservation *res, u64 nr,
-				    u64 links)
+static noinline int vmem_pool_reserve(struct vmem_pool *pool,
+				      struct vmem_reservation *res, u64 nr,
+				      u64 links)
 {
 	u64 more = nr > res->nr ? nr - res->nr : 0, step;
 	u64 lacking = vmem_pool_lacking(pool, res, nr);
@@ -499,9 +428,9 @@ static inline int vmem_pool_reserve(struct vmem_pool *pool,
  *
  * Return: its address, VMEM_NO_TABLE when there are not so many.
  */
-static inline vmem_table_t vmem_pool_reserved(const struct vmem_pool *pool,
-					      struct vmem_reservation *res,
-					      u64 n)
+static noinline vmem_table_t vmem_pool_reserved(const struct vmem_pool *pool,
+						struct vmem_reservation *res,
+						u64 n)
 {
 	if (n >= res->nr)
 		return VMEM_NO_TABLE;
@@ -532,78 +461,12 @@ static inline u32 vmem_pool_use(struct vmem_pool *pool,
 				unsigned int level)
 {
 	u32 page = vmem_pool_pop(pool, res);
-	struct vmem_pool_page *desc = &pool->pages[page];
 
-	desc->state = VMEM_POOL_USED;
-	desc->level = level;
-	desc->links = NULL;
-	desc->nr_links = 0;
+	pool->pages[page].first.parent = VMEM_NO_TABLE;
+	pool->pages[page].state = VMEM_POOL_USED;
+	pool->pages[page].level = level;
 	pool->nr_used++;
 	return page;
-}
-
-/**
- * vmem_pool_take() - put the next page set aside to use
- * @pool:	the pool
- * @res:	the call's reservation, not empty
- * @level:	of the table
- * @parent:	the table that names it
- * @slot:	index of the entry
- */
-static inline void
-vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
-	       unsigned int level, vmem_table_t parent, u32 slot)
-{
-	u32 page = vmem_pool_use(pool, res, level);
-
-	vmem_pool_add_link(pool, page, &pool->pages[page].first, parent, slot);
-}
-
-/**
- * vmem_pool_share() - a table has one link more, if it hasn't that one
- * @pool:	the pool
- * @res:	the call's reservation, with a record of a link
- * @table:	one of this pool's, in use
- * @parent:	the table that names it
- * @slot:	index of the entry
- */
-static inline void
-vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
-		vmem_table_t table, vmem_table_t parent, u32 slot)
-{
-	u32 page = vmem_pool_find(pool, table);
-	struct vmem_link *link = pool->store->spare;
-
-	res->links--;
-	/* a guest took the entry away that is made once more */
-	if (*vmem_pool_link(&pool->pages[page], parent, slot)) {
-		pool->store->nr++;
-		return;
-	}
-	pool->store->spare = link->next;
-	vmem_pool_add_link(pool, page, link, parent, slot);
-}
-
-/**
- * vmem_pool_put() - a link of a table is gone
- * @pool:	the pool
- * @table:	one of this pool's
- * @parent:	the table that named it
- * @slot:	index of the entry
- *
- * Return: whether it was the last one, so that the table is in quarantine.
- */
-static inline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t table,
-				 vmem_table_t parent, u32 slot)
-{
-	u32 page = vmem_pool_find(pool, table);
-	struct vmem_pool_page *desc = &pool->pages[page];
-
-	vmem_pool_cut_link(pool, page, vmem_pool_link(desc, parent, slot));
-	if (desc->nr_links)
-		return false;
-	vmem_pool_quarantine(pool, page);
-	return true;
 }
 
 /**

@@ -10,13 +10,12 @@
 #ifndef _VMEM_PROTECT_H
 #define _VMEM_PROTECT_H
 
-#include "cursor.h"
-#include "move.h"
+#include "place.h"
 
 /* What protecting makes of an entry; itself when it isn't a leaf. */
-static __always_inline u64 vmem_protect_entry(const struct vmem_env *e,
-					      const struct vmem_place *place,
-					      u64 entry, unsigned int level)
+static __always_inline u64 vmem_protect_make(const struct vmem_env *e,
+					     const struct vmem_place *place,
+					     u64 entry, unsigned int level)
 {
 	if (vmem_classify(e, entry, level) != VMEM_CLASS_LEAF)
 		return entry;
@@ -25,7 +24,7 @@ static __always_inline u64 vmem_protect_entry(const struct vmem_env *e,
 }
 
 /*
- * Protect, pass 2: an entry of the table in hand, which was @entry a while ago.
+ * Pass 2: an entry of the table in hand, which was @entry a while ago.
  * A and D, which a vCPU may set meanwhile, aren't lost. Return: 1: it was changed;
  * 0: it is as asked; -EBUSY.
  */
@@ -38,19 +37,19 @@ vmem_protect_leaf(const struct vmem_env *e, struct vmem_change *change,
 	u64 new;
 
 	for (tries = 0; tries < VMEM_LINK_TRIES; tries++, entry = vmem_read(host, i)) {
-		new = vmem_protect_entry(e, place, entry, place->level);
+		new = vmem_protect_make(e, place, entry, place->level);
 		if (new == entry)
 			return 0;
-		if (!vmem_change_entry(change, host, i, entry, new))
+		if (!vmem_exchange(change, host, i, entry, new))
 			continue;
-		change->lost_dirty += !!(entry & ~new & e->facts->shadow);
+		change->answer.lost_dirty += !!(entry & ~new & e->facts->shadow);
 		return 1;
 	}
 	return -EBUSY;
 }
 
 /*
- * Protect, pass 2: the entries of a table of level 0 from @i on, which is @entry
+ * Pass 2: the entries of a table of level 0 from @i on, which is @entry
  * and translates @va, up to @end. The exchanges take the time: no load passes one,
  * and each waits for stores. So what an entry is to be is known before the one
  * ahead of it is exchanged, and the answer is written once. With @count, which is a
@@ -63,17 +62,17 @@ vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
 		 bool count)
 {
 	u64 page = BIT_ULL(e->fmt->page_lg2), pages = 0;
-	u64 new = vmem_protect_entry(e, place, entry, 0), next, after;
+	u64 new = vmem_protect_make(e, place, entry, 0), next, after;
 	vmem_virt_t first = va, last = va;
 	int ret = 0;
 
 	for (; i <= end; i++, va += page, entry = next, new = after) {
 		next = vmem_read(host, min(i + 1, end));
-		after = vmem_protect_entry(e, place, next, 0);
+		after = vmem_protect_make(e, place, next, 0);
 		if (new == entry)
 			continue;
-		if (count || unlikely(!vmem_change_entry(change, host, i, entry,
-							 new))) {
+		if (count ||
+		    unlikely(!vmem_exchange(change, host, i, entry, new))) {
 			ret = vmem_protect_leaf(e, change, place, host, i,
 						vmem_read(host, i));
 			if (ret < 0)
@@ -86,14 +85,14 @@ vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
 		last = va + page - 1;
 	}
 	if (pages) {
-		change->pages += pages;
-		vmem_change_flush(change, place, first, last);
+		change->answer.pages += pages;
+		vmem_flush(change, place, first, last);
 	}
 	return min(ret, 0);
 }
 
 /*
- * Protect, both passes: there is a leaf, and an entry above denies what is to be
+ * Both passes: there is a leaf, and an entry above denies what is to be
  * set. The highest such entry is where it stops, as mapping would.
  */
 static __always_inline int vmem_protect_denied(const struct vmem_env *e,
@@ -109,7 +108,7 @@ static __always_inline int vmem_protect_denied(const struct vmem_env *e,
 	return -EEXIST;
 }
 
-/* Protect, both passes: a run of entries of a table of level 0. */
+/* Both passes: a run of entries of a table of level 0. */
 static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
 					       struct vmem_change *change,
 					       struct vmem_place *place)
@@ -125,14 +124,14 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
 	for (;; i++, va += page) {
 		entry = vmem_read(host, i);
 		if (denied ? vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF :
-			     vmem_protect_entry(e, place, entry, 0) != entry)
+			     vmem_protect_make(e, place, entry, 0) != entry)
 			break;
 		if (i == end)
 			return 0;
 	}
 	if (denied)
 		return vmem_protect_denied(e, place);
-	ret = vmem_change_want(place, 0);
+	ret = vmem_want(place, 0);
 	if (ret || !place->apply)
 		return ret;
 	if (unlikely(e->facts->shadow))
@@ -141,8 +140,8 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
 	return vmem_protect_run(e, change, place, host, i, end, entry, va, false);
 }
 
-/* Protect, both passes: the entry in hand, of a table above level 0. */
-static __always_inline int vmem_protect_large(const struct vmem_env *e,
+/* Both passes: the entry in hand, of a table above level 0. */
+static __always_inline int vmem_protect_entry(const struct vmem_env *e,
 					      struct vmem_change *change,
 					      struct vmem_place *place)
 {
@@ -159,20 +158,19 @@ static __always_inline int vmem_protect_large(const struct vmem_env *e,
 	}
 	if (place->denies && place->class == VMEM_CLASS_LEAF)
 		return vmem_protect_denied(e, place);
-	if (vmem_protect_entry(e, place, place->entry, level) == place->entry)
+	if (vmem_protect_make(e, place, place->entry, level) == place->entry)
 		return 0;
 	if (!vmem_place_covers(e, place, level))
 		return -ERANGE;
-	ret = vmem_change_want(place, level);
+	ret = vmem_want(place, level);
 	if (ret || !place->apply)
 		return ret;
 	ret = vmem_protect_leaf(e, change, place, place->path.host[level],
-				vmem_index(e->fmt, place->va, level),
-				place->entry);
+				vmem_place_slot(e->fmt, place), place->entry);
 	if (ret <= 0)
 		return ret;
-	change->pages += (mask + 1) >> e->fmt->page_lg2;
-	vmem_change_flush(change, place, place->va, place->va | mask);
+	change->answer.pages += (mask + 1) >> e->fmt->page_lg2;
+	vmem_flush(change, place, place->va, place->va | mask);
 	return 0;
 }
 

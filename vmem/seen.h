@@ -63,15 +63,20 @@ static __always_inline u64 vmem_seen_key(vmem_table_t table, unsigned int level)
 	return vmem_table_gpa(table) | (level + 1);
 }
 
-/* The finalizer of MurmurHash3. */
-static __always_inline u32 vmem_seen_hash(const struct vmem_seen *seen, u64 key)
+/* The finalizer of MurmurHash3; the upper bits are the better ones. */
+static __always_inline u64 vmem_mix(u64 seed, u64 key)
 {
-	key ^= seen->seed;
+	key ^= seed;
 	key ^= key >> 33;
 	key *= 0xff51afd7ed558ccdULL;
 	key ^= key >> 33;
 	key *= 0xc4ceb9fe1a85ec53ULL;
-	return key >> (64 - seen->size_lg2);
+	return key;
+}
+
+static __always_inline u32 vmem_seen_hash(const struct vmem_seen *seen, u64 key)
+{
+	return vmem_mix(seen->seed, key) >> (64 - seen->size_lg2);
 }
 
 /* The slot of @key, or the free one where it belongs. */

@@ -687,7 +687,7 @@ vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops 
 		struct vmem_walk *walk, struct vmem_space_aware_mapping *out,
 		u32 max, u32 *nr)
 {
-	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL };
+	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL, NULL };
 	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
 	int ret = VMEM_NEXT_SPACE;
 
@@ -713,7 +713,7 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *o
 	      void *ctx, struct vmem_walk *walk,
 	      struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
 {
-	const struct vmem_env e = { fmt, ops, ctx, NULL, NULL };
+	const struct vmem_env e = { fmt, ops, ctx, NULL, NULL, NULL };
 	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
 
 	walk->ending = true;

@@ -272,7 +272,7 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
 {
-	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL };
+	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL, NULL };
 	vmem_pte_t *root = NULL;
 	bool moved = false;
 	u32 i, n;

@@ -111,6 +111,7 @@
  */
 
 #include "ops.h"
+#include "state.h"
 
 /* A space, as the engine sees it. */
 struct vmem_space {
@@ -273,21 +274,6 @@ struct vmem_seen;
 #define VMEM_WALK_IGNORE_AD	BIT(3)	/* A and D don't end an extent */
 #define VMEM_WALK_RESIDENT_ONLY	BIT(4)	/* report absent tables, and go on */
 #define VMEM_WALK_NONPRESENT	BIT(5)	/* records of entries that hold bits */
-
-/* What is being gathered, to become a record when it can't grow. */
-struct vmem_run {
-	vmem_virt_t va;
-	vmem_phys_t gpa;
-	u64 len;		/* 0: nothing */
-	u64 entry;
-	u64 expect;		/* the entry that would make it longer, 0: none */
-	u32 path;
-	u32 type;		/* of the record: mapping, hole, nonpresent */
-	u16 leaf;
-	u16 effective;
-	u8 level;
-	bool part;		/* the leaf at @va was given in part */
-};
 
 /**
  * struct vmem_walk - a walk, which can be stopped, kept and resumed
@@ -530,26 +516,26 @@ enum vmem_flush {
 #define VMEM_CHANGED_FREED	BIT(1)	/* a table was freed */
 #define VMEM_CHANGED_UNSHARED	BIT(2)	/* others have a table that was shared */
 
-/* Where a change is in its two passes. */
-enum vmem_phase {
-	VMEM_PHASE_BEGIN,	/* the next mapping, or with ATOMIC the list */
-	VMEM_PHASE_CHECK,	/* pass 1: read all of it */
-	VMEM_PHASE_RESERVE,
-	VMEM_PHASE_TOUCH,	/* reach what was reserved */
-	VMEM_PHASE_APPLY,	/* pass 2 */
-	VMEM_PHASE_SWEEP,	/* ATOMIC: free the tables that were left empty */
-	VMEM_PHASE_DONE,
-};
-
 /**
- * struct vmem_change - a list of mappings, and how far it came
- * @list:	mappings, in any order; immutable while the change runs
+ * struct vmem_asked - what a change is asked for
+ * @list:	in any order; immutable while the change runs
  * @nr:		of them
  * @flags:	VMEM_CHANGE_*
  * @order:	with VMEM_CHANGE_ATOMIC: the indices of @list, by ascending
  *		virt_base
  * @budget:	tables that each pass may visit, beside those that an atomic list
  *		makes itself
+ */
+struct vmem_asked {
+	const struct vmem_mapping *list;
+	u32 nr;
+	u32 flags;
+	const u32 *order;
+	u64 budget;
+};
+
+/**
+ * struct vmem_answer - what a change did, and how far it came
  * @done:	mappings that are done
  * @done_len:	bytes of the next one that are done
  * @pages:	smallest pages mapped, unmapped and protected (a hole counts
@@ -563,63 +549,45 @@ enum vmem_phase {
  * @changes:	VMEM_CHANGED_*
  * @overwritten: entries that weren't present and held bits, where now something
  *		is mapped or linked
- * @lacking:	tables that lacked, when the ops last reserved
+ * @lacking:	tables that lacked, when they were last set aside
  * @lost_dirty:	leaves that lost W and were dirty, which a vCPU with shadow stacks
  *		has them lose too: protected, or mapped over
  * @dirty:	an entry was written since the caller last cleared this
  * @at_va:	where it stopped
  * @at_level:	of the entry where it stopped
- * @own:	a list that is made by a function below
- *
- * The caller zeroes it and sets the first five; of @list, @nr, @flags and
- * @order those that no function below sets. The rest is the engine's.
  */
-struct vmem_change {
-	const struct vmem_mapping *list;
-	u32 nr;
-	u32 flags;
-	const u32 *order;
-	u64 budget;
-
+struct vmem_answer {
 	u32 done;
+	enum vmem_flush flush;
 	u64 done_len;
 	u64 pages;
-	enum vmem_flush flush;
 	vmem_virt_t flush_first;
 	vmem_virt_t flush_last;
-	u32 changes;
 	u64 overwritten;
 	u64 lacking;
 	u64 lost_dirty;
-	bool dirty;
 	vmem_virt_t at_va;
+	u32 changes;
 	u8 at_level;
-	struct vmem_mapping own[2];
+	bool dirty;
+};
 
+/**
+ * struct vmem_change - a change under way
+ * @asked:	what it is asked for; the caller sets it, but what a function below
+ *		sets
+ * @answer:	what it did so far
+ * @own:	a list that is made by a function below
+ *
+ * The caller zeroes it. The rest is the engine's.
+ */
+struct vmem_change {
+	struct vmem_asked asked;
+	struct vmem_answer answer;
+	struct vmem_mapping own[2];
 	/* private: */
-	enum vmem_phase phase;
-	u32 item;		/* in hand: of @order in pass 1, else of @list */
-	u64 offset;		/* into it */
-	u64 need;		/* tables counted by pass 1 */
-	u64 need_links;		/* records of links, likewise */
-	u64 touched;		/* of the tables */
-	u64 visited;		/* tables, by this pass */
-	u64 spare;		/* it may visit beside the budget */
-	u64 counted[VMEM_LEVELS_MAX]; /* last span counted a level: missing */
-	u32 counted_path;	/* permissions of the entries that name them */
-	u64 moved[VMEM_LEVELS_MAX];   /* and the last one whose table moves */
-	u8 counting;		/* bit n: counted[n] holds */
-	u8 moving;		/* bit n: moved[n] holds */
-	u8 keeps;		/* bit n: the table of level n won't be empty */
-	u8 recounts;		/* passes begun again for want of a table */
-	bool copied;		/* a table moved since VMEM_PHASE_BEGIN */
-	u32 check;		/* the number of pass 1 */
-	vmem_table_t copying;	/* a table whose entries are being looked at */
-	u32 slot;		/* how far */
-	u32 most;		/* links of a table of ours that they name */
-	u32 nr_named;		/* entries that name one */
-	u64 named[8];		/* which */
-	u8 low;			/* tables of this level and above were visited */
+	struct vmem_pass pass;
+	struct vmem_need need;
 };
 
 /**
@@ -669,7 +637,8 @@ static __always_inline void vmem_void(void)
  *
  * When the tables may have been changed between two calls, the second is
  * preceded by vmem_change_recheck(). After the last, whatever it returned, the
- * caller gives back what is still set aside.
+ * caller gives back what is still set aside, and goes on with what hung below
+ * tables that were freed: vmem_pool_drop_below().
  *
  * Context: a piece; alone in changing this guest's tables.
  * Return: 0; VMEM_ABSENT, VMEM_PAUSE, VMEM_LINKS: call again. Refused with
@@ -698,15 +667,15 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 /* The list is the change's own: together, if there are several. */
 static inline void vmem_change_own(struct vmem_change *change)
 {
-	change->list = change->own;
-	if (change->nr > 1)
-		change->flags |= VMEM_CHANGE_ATOMIC;
+	change->asked.list = change->own;
+	if (change->asked.nr > 1)
+		change->asked.flags |= VMEM_CHANGE_ATOMIC;
 }
 
 /**
  * vmem_range_list() - a range to be unmapped or protected, as mappings
  * @fmt:	format
- * @change:	change->own and the list are set: one mapping, or two to be done
+ * @change:	@own and the list are set: one mapping, or two to be done
  *		together where the range has a part on each side of the addresses
  *		that aren't canonical
  * @start:	first address
@@ -723,7 +692,7 @@ vmem_range_list(const struct vmem_format *fmt, struct vmem_change *change,
 /**
  * vmem_link_list() - a table of another place to be linked, as mappings
  * @fmt:	format
- * @change:	change->own and the list are set, from change->flags too: with
+ * @change:	@own and the list are set, from the flags too: with
  *		VMEM_CHANGE_REPLACE what is there is unmapped
  * @our_va:	where it is to be linked, a multiple of its span
  * @link:	the table; a table of ours
@@ -775,12 +744,15 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change);
  */
 #include "cursor.h"
 #include "seen.h"
+#include "records.h"
 #include "translate.h"
 #include "spaces.h"
-#include "move.h"
-#include "protect.h"
+#include "place.h"
 #include "map.h"
+#include "unmap.h"
+#include "protect.h"
 #include "link.h"
+#include "range.h"
 #include "change.h"
 
 #endif /* _VMEM_VMEM_H */

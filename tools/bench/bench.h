@@ -7,7 +7,7 @@
 #define _VMEM_BENCH_H
 
 #include "../../vmem/vmem.h"
-#include "../../vmem/root.h"
+#include "../../vmem/records.h"
 
 #define ENTRIES		512
 #define PAGE		4096ULL
@@ -26,8 +26,11 @@ static inline u64 chain(u64 gpa)
  * @size:	in bytes
  * @pool:	all of it but the last @kept bytes
  * @kept:	for tables that are made by hand
- * @reservation: of a change
+ * @store:	of the pool
+ * @range:	of the pool
+ * @pages:	of a change
  * @space:	the tables of one space, root included
+ * @root:	of the space
  * @storage:	of the pool
  */
 struct guest {
@@ -37,9 +40,9 @@ struct guest {
 	struct vmem_pool pool;
 	struct vmem_link_store store;
 	struct vmem_pool_range range;
-	struct vmem_reservation reservation;
+	struct vmem_pages pages;
 	struct vmem_space space;
-	struct vmem_link link;
+	struct vmem_root root;
 	void *storage;
 };
 

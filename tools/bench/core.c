@@ -46,35 +46,11 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
 }
 
-static inline int ops_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
+static inline struct vmem_pages *ops_pages(void *ctx)
 {
 	struct guest *guest = ctx;
 
-	*lacking = vmem_pool_lacking(&guest->pool, &guest->reservation, nr);
-	return vmem_pool_reserve(&guest->pool, &guest->reservation, nr, links);
-}
-
-static inline vmem_table_t ops_reserved(void *ctx, u64 n)
-{
-	struct guest *guest = ctx;
-
-	return vmem_pool_reserved(&guest->pool, &guest->reservation, n);
-}
-
-static inline void ops_take(void *ctx, unsigned int level, vmem_table_t parent,
-			    unsigned int slot)
-{
-	struct guest *guest = ctx;
-
-	vmem_pool_take(&guest->pool, &guest->reservation, level, parent, slot);
-}
-
-static inline void ops_put(void *ctx, vmem_table_t table, vmem_table_t parent,
-			   unsigned int slot)
-{
-	struct guest *guest = ctx;
-
-	vmem_pool_put(&guest->pool, table, parent, slot);
+	return &guest->pages;
 }
 
 static const struct vmem_table_ops ops = {
@@ -85,10 +61,7 @@ static const struct vmem_table_ops ops = {
 	},
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= ops_owner,
-	.reserve	= ops_reserve,
-	.reserved	= ops_reserved,
-	.take		= ops_take,
-	.put		= ops_put,
+	.pages		= ops_pages,
 };
 
 static const struct vmem_format *const fmt = &vmem_fmt_x86_64_4level;
@@ -100,14 +73,14 @@ void guest_reset(struct guest *guest)
 
 	memset(guest->storage, 0, vmem_pool_bytes(len / PAGE));
 	guest->range = (struct vmem_pool_range){ .len = len };
+	guest->store = (struct vmem_link_store){ .spare_roots = &guest->root };
 	vmem_pool_init(&guest->pool, &guest->range, 1, 12, &guest->store,
-		       guest->storage);
-	vmem_reservation_init(&guest->reservation);
-	vmem_pool_reserve(&guest->pool, &guest->reservation, 1, 0);
-	guest->space.root = vmem_pool_reserved(&guest->pool,
-					       &guest->reservation, 0);
-	vmem_pool_take_root(&guest->pool, &guest->reservation,
-			    fmt->nr_levels - 1, &guest->link);
+		       guest->storage, 1);
+	guest->pages.pool = &guest->pool;
+	vmem_reservation_init(&guest->pages.res);
+	vmem_pool_reserve(&guest->pool, &guest->pages.res, 1, 0);
+	guest->space.root = vmem_root_make(&guest->pool, &guest->pages.res,
+					   fmt->nr_levels - 1)->table;
 	fmt->facts(fmt, &guest->space.facts, &(struct vmem_vcpu){ 0 });
 	memset(guest->memory + vmem_table_gpa(guest->space.root), 0, PAGE);
 }
@@ -135,7 +108,7 @@ void guest_free(struct guest *guest)
 static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
 {
 	struct vmem_change change = {
-		.list = mapping, .nr = 1, .budget = U64_MAX,
+		.asked = { .list = mapping, .nr = 1, .budget = U64_MAX },
 	};
 	int ret;
 
@@ -143,7 +116,7 @@ static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
 		ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest,
 			       &guest->space, &change);
 	while (ret > 0);
-	while (vmem_pool_unreserve(&guest->pool, &guest->reservation))
+	while (vmem_pool_unreserve(&guest->pool, &guest->pages.res))
 		;
 	return ret;
 }

@@ -65,6 +65,12 @@ static int change_lend(struct local_guest *lg, u64 nr)
 	return 0;
 }
 
+/* Is the root one that other spaces have, too, and no page of a pool? */
+static bool space_twins(const struct space *space)
+{
+	return !space->root->pool && space->root->spaces > 1;
+}
+
 /* Would the root move if it had to be written? */
 static bool change_root_moves(struct local_guest *lg, const struct space *space)
 {
@@ -77,49 +83,51 @@ static int change_run(struct local_guest *lg, struct space *space,
 		      struct vmem_change *change, u64 budget,
 		      struct vmem_ioc_change *out)
 {
-	vmem_table_t root = space->space.root;
+	struct vmem_pool *pool = &space->pool->pool;
+	u32 used = pool->nr_used;
 	int ret;
 
-	change->budget = budget ? budget : LOCAL_CHANGE_BUDGET;
+	change->asked.budget = budget ? budget : LOCAL_CHANGE_BUDGET;
 	lg->changing = space;
 	lg->movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
 	/* the links of a root that moves aren't counted */
-	lg->shared_root = space->twins && !change_root_moves(lg, space) ?
-			  root : VMEM_NO_TABLE;
-	space->pool->pool.generation = lg->generation + 1;
+	lg->shared_root = space_twins(space) && !change_root_moves(lg, space) ?
+			  space->space.root : VMEM_NO_TABLE;
+	lg->pages.pool = pool;
+	pool->generation = lg->generation + 1;
 	do {
 		ret = space->engine->map(lg, &space->space, change);
 		if (ret == VMEM_LINKS)
-			ret = change_lend(lg, change->need_links) ?: VMEM_LINKS;
+			ret = change_lend(lg, change->need.links) ?: VMEM_LINKS;
 	} while (ret > 0);
-	while (vmem_pool_unreserve(&space->pool->pool, &lg->reservation))
+	while (vmem_pool_unreserve(pool, &lg->pages.res) ||
+	       vmem_pool_drop_below(pool))
 		;
+	space->tables += (s64)pool->nr_used - used;
 	lg->changing = NULL;
-	if (space->space.root != root)
-		space_root_moved(lg, space, root);
 	/* its root could have moved, and didn't: others show the same */
-	if (space->twins && change->flush == VMEM_FLUSH_RANGE)
-		vmem_change_flush_all(change);
-	if (change->dirty)
+	if (space_twins(space) && change->answer.flush == VMEM_FLUSH_RANGE)
+		vmem_flush_all(change);
+	if (change->answer.dirty)
 		lg->generation++;
 
 	out->out_root = vmem_table_gpa(space->space.root);
 	out->out_generation = lg->generation;
-	out->out_flush = change->flush;
-	if (change->flush == VMEM_FLUSH_RANGE) {
-		out->out_flush_start = change->flush_first;
-		out->out_flush_last = change->flush_last;
+	out->out_flush = change->answer.flush;
+	if (change->answer.flush == VMEM_FLUSH_RANGE) {
+		out->out_flush_start = change->answer.flush_first;
+		out->out_flush_last = change->answer.flush_last;
 	}
-	out->out_changes = change->changes;
-	out->out_done = change->done;
-	out->out_done_len = change->done_len;
-	out->out_pages = change->pages;
-	out->out_overwritten = change->overwritten;
-	out->out_missing = change->lacking;
-	out->out_dirty = change->lost_dirty;
+	out->out_changes = change->answer.changes;
+	out->out_done = change->answer.done;
+	out->out_done_len = change->answer.done_len;
+	out->out_pages = change->answer.pages;
+	out->out_overwritten = change->answer.overwritten;
+	out->out_missing = change->answer.lacking;
+	out->out_dirty = change->answer.lost_dirty;
 	if (ret) {
-		out->out_at_va = change->at_va;
-		out->out_at_level = change->at_level;
+		out->out_at_va = change->answer.at_va;
+		out->out_at_level = change->answer.at_level;
 	}
 	return ret;
 }
@@ -133,7 +141,7 @@ static int change_run_own(struct local_guest *lg, struct space *space,
 	u32 i;
 
 	out->out_done = !ret;
-	for (i = 0; ret && i < change->done; i++)
+	for (i = 0; ret && i < change->answer.done; i++)
 		out->out_done_len += change->own[i].len;
 	return ret;
 }
@@ -224,10 +232,10 @@ int space_map(struct local_guest *lg, void *p)
 	space = change_space(lg, arg->space, &ret);
 	if (!space)
 		goto out;
-	change.list = list;
-	change.nr = arg->nr;
-	change.flags = arg->flags;
-	change.order = order;
+	change.asked.list = list;
+	change.asked.nr = arg->nr;
+	change.asked.flags = arg->flags;
+	change.asked.order = order;
 	ret = change_run(lg, space, &change, arg->budget, &arg->change);
 out:
 	free(order);
@@ -240,7 +248,7 @@ static int change_range(struct local_guest *lg, u32 id, u64 start, u64 last,
 			const struct vmem_mapping *what, u32 flags, u64 budget,
 			struct vmem_ioc_change *out)
 {
-	struct vmem_change change = { .flags = flags };
+	struct vmem_change change = { .asked.flags = flags };
 	struct space *space;
 	int ret;
 
@@ -297,7 +305,7 @@ int space_protect(struct local_guest *lg, void *p)
 int space_link(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_link *arg = p;
-	struct vmem_change change = { .flags = arg->flags };
+	struct vmem_change change = { .asked.flags = arg->flags };
 	struct vmem_link_mapping link;
 	const struct space *owner;
 	struct vmem_mapping *m;
@@ -329,7 +337,7 @@ int space_link(struct local_guest *lg, void *p)
 	ret = space->engine->link_list(&change, arg->our_va, &link);
 	if (ret)
 		return ret;
-	m = &change.own[change.nr - 1];
+	m = &change.own[change.asked.nr - 1];
 	m->path = arg->path;
 	m->path_given = arg->path_given;
 	return change_run_own(lg, space, &change, arg->budget, &arg->change);

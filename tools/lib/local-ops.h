@@ -58,7 +58,7 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 
 	/* a root that is no page of a pool has a link from each of its spaces */
 	if (table == lg->shared_root) {
-		*links = 1 + lg->changing->twins;
+		*links = lg->changing->root->spaces;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
 	if (!pool)
@@ -68,75 +68,21 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 								  owner;
 }
 
-static inline int ops_reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
-{
-	struct local_guest *lg = ctx;
-	struct vmem_pool *pool = &lg->changing->pool->pool;
-
-	*lacking = vmem_pool_lacking(pool, &lg->reservation, nr);
-	return vmem_pool_reserve(pool, &lg->reservation, nr, links);
-}
-
-static inline vmem_table_t ops_reserved(void *ctx, u64 n)
+static inline struct vmem_pages *ops_pages(void *ctx)
 {
 	struct local_guest *lg = ctx;
 
-	return vmem_pool_reserved(&lg->changing->pool->pool, &lg->reservation,
-				  n);
-}
-
-static inline void ops_take(void *ctx, unsigned int level, vmem_table_t parent,
-			    unsigned int slot)
-{
-	struct local_guest *lg = ctx;
-
-	vmem_pool_take(&lg->changing->pool->pool, &lg->reservation, level,
-		       parent, slot);
-	lg->changing->tables++;
-}
-
-static inline void ops_put(void *ctx, vmem_table_t table,
-			   vmem_table_t parent, unsigned int slot)
-{
-	struct local_guest *lg = ctx;
-
-	lg->changing->tables -= vmem_pool_put(&lg->changing->pool->pool, table,
-					      parent, slot);
-}
-
-static inline void ops_share(void *ctx, vmem_table_t table,
-			     vmem_table_t parent, unsigned int slot)
-{
-	struct local_guest *lg = ctx;
-
-	vmem_pool_share(&lg->changing->pool->pool, &lg->reservation, table,
-			parent, slot);
-}
-
-static inline u64 ops_shares(void *ctx)
-{
-	const struct local_guest *lg = ctx;
-
-	return lg->reservation.links;
-}
-
-static inline u32 ops_mark(void *ctx, vmem_table_t table, vmem_table_t parent,
-			   unsigned int slot, enum vmem_mark mark, u32 check)
-{
-	struct local_guest *lg = ctx;
-
-	return vmem_link_mark(&lg->changing->pool->pool, &lg->reservation,
-			      table, parent, slot, mark, check);
+	return &lg->pages;
 }
 
 static inline void ops_update_root(void *ctx, unsigned int level)
 {
 	struct local_guest *lg = ctx;
+	struct vmem_root **root = &lg->changing->root;
 
-	vmem_pool_take_root(&lg->changing->pool->pool, &lg->reservation, level,
-			    &lg->changing->link);
+	vmem_root_leave(&lg->links, *root);
+	*root = vmem_root_make(lg->pages.pool, &lg->pages.res, level);
 	lg->shared_root = VMEM_NO_TABLE;
-	lg->changing->tables++;
 }
 
 static const struct vmem_table_ops local_ops = {
@@ -148,13 +94,7 @@ static const struct vmem_table_ops local_ops = {
 	/* of spaces that may not, no table is found frozen */
 	.movability	= VMEM_MAY_MOVE_TABLE,
 	.owner		= ops_owner,
-	.reserve	= ops_reserve,
-	.reserved	= ops_reserved,
-	.take		= ops_take,
-	.put		= ops_put,
-	.share		= ops_share,
-	.shares		= ops_shares,
-	.mark		= ops_mark,
+	.pages		= ops_pages,
 	.update_root	= ops_update_root,
 };
 

@@ -35,6 +35,29 @@ bool pools_idle(const struct local_guest *lg)
 	return true;
 }
 
+/*
+ * Memory goes, or becomes a pool's, in which tables may lie that name some of
+ * pools: these lose those links. Return: whether tables went into quarantine.
+ */
+bool pools_drop(struct local_guest *lg, vmem_phys_t gpa, u64 len)
+{
+	bool dropped = false;
+	struct pool *pool;
+	u64 bucket;
+	u32 used;
+
+	for (pool = lg->pools; pool; pool = pool->next) {
+		pool->pool.generation = lg->generation + 1;
+		used = pool->pool.nr_used;
+		bucket = 0;
+		while (vmem_pool_drop_foreign(&pool->pool, gpa, len, &bucket) ||
+		       vmem_pool_drop_below(&pool->pool))
+			;
+		dropped |= pool->pool.nr_used != used;
+	}
+	return dropped;
+}
+
 static int range_compare(const void *a, const void *b)
 {
 	const struct vmem_pool_range *x = a, *y = b;
@@ -126,7 +149,8 @@ err:
 int pool_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_pool_create *arg = p;
-	u32 nr = arg->nr_ranges;
+	u32 nr = arg->nr_ranges, i;
+	bool dropped = false;
 	struct pool *pool;
 	u64 capacity;
 	int ret;
@@ -155,13 +179,17 @@ int pool_create(struct local_guest *lg, void *p)
 		goto err_ranges;
 	}
 	vmem_pool_init(&pool->pool, pool->ranges, nr, TABLE_LG2, &lg->links,
-		       pool->storage);
+		       pool->storage, lg->seed);
 	ret = lg->nr_pools < LOCAL_POOLS_MAX ? pool_enter(lg, pool) : -E2BIG;
 	if (ret)
 		goto err_storage;
 	ret = object_add(lg, &pool->object, VMEM_IOC_LIST_POOLS);
 	if (ret)
 		goto err_enter;
+	/* a table of the guest's own was there: what it named is let go of */
+	for (i = 0; i < nr; i++)
+		dropped |= pools_drop(lg, pool->ranges[i].gpa, pool->ranges[i].len);
+	lg->generation += dropped;
 	pool->next = lg->pools;
 	lg->pools = pool;
 	lg->nr_pools++;

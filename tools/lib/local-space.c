@@ -114,40 +114,37 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 	vmem_table_t root;
 	int ret;
 
-	ret = vmem_pool_reserve(pool, &lg->reservation, 1, 0);
+	ret = vmem_pool_reserve(pool, &lg->pages.res, 1, 0);
 	if (ret)
 		return ret;
-	root = vmem_pool_reserved(pool, &lg->reservation, 0);
+	root = vmem_pool_reserved(pool, &lg->pages.res, 0);
 	if (!vmem_nameable(&space->space.facts, vmem_table_gpa(root),
 			   vmem_table_gpa(root))) {
-		vmem_pool_unreserve(pool, &lg->reservation);
+		vmem_pool_unreserve(pool, &lg->pages.res);
 		return -EOVERFLOW;
 	}
 	region = region_search(lg, vmem_table_gpa(root));
 	memset(region->host + (vmem_table_gpa(root) - region->gpa), 0,
 	       1UL << space->engine->format->page_lg2);
-	vmem_pool_take_root(pool, &lg->reservation, level, &space->link);
+	space->root = vmem_root_make(pool, &lg->pages.res, level);
 	space->space.root = root;
-	space->root_pool = space->pool;
 	space->tables = 1;
 	return 0;
 }
 
-/* A root that is there: a page of a pool gets a link more. */
+/* A root that is there. */
 static int space_adopt_root(struct local_guest *lg, struct space *space)
 {
-	const struct vmem_format *fmt = space->engine->format;
+	struct pool *pool = pool_of(lg, space->space.root);
 
 	if (!region_search(lg, vmem_table_gpa(space->space.root))->len)
 		return -ENXIO;
-	space->root_pool = pool_of(lg, space->space.root);
-	if (!space->root_pool)
-		return 0;
 	/* Or tables of the one would hang below those of the other. */
-	if (space->pool && space->pool != space->root_pool)
+	if (pool && space->pool && space->pool != pool)
 		return -EINVAL;
-	return vmem_pool_link_root(&space->root_pool->pool, space->space.root,
-				   fmt->nr_levels - 1, &space->link);
+	return vmem_root_adopt(&lg->links, pool ? &pool->pool : NULL,
+			       space->space.root,
+			       space->engine->format->nr_levels - 1, &space->root);
 }
 
 /* Does the root of a space lie here? */
@@ -167,50 +164,10 @@ bool space_root_within(const struct local_guest *lg, u64 gpa, u64 len)
 	return false;
 }
 
-/* Spaces of one root have a link each. @by: this one comes, or goes. */
-static void space_count_twins(struct local_guest *lg, struct space *space,
-			      int by)
-{
-	u32 i;
-
-	if (space->root_pool)
-		return;
-	space->twins = 0;
-	for (i = 0; i < lg->nr_objects; i++) {
-		struct space *other;
-
-		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
-			continue;
-		other = container_of(lg->objects[i], struct space, object);
-		if (other == space || other->space.root != space->space.root)
-			continue;
-		other->twins += by;
-		space->twins++;
-	}
-}
-
-/* A space has another root, a page of its pool; the old one was none. */
-void space_root_moved(struct local_guest *lg, struct space *space,
-		      vmem_table_t from)
-{
-	u32 i;
-
-	for (i = 0; i < lg->nr_objects; i++) {
-		struct space *other;
-
-		if (lg->objects[i]->kind != VMEM_IOC_LIST_SPACES)
-			continue;
-		other = container_of(lg->objects[i], struct space, object);
-		if (other->space.root == from)
-			other->twins--;
-	}
-	space->twins = 0;
-	space->root_pool = space->pool;
-}
-
 int space_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_space_create *arg = p;
+	struct vmem_root *root;
 	struct object *object;
 	struct space *space;
 	int ret;
@@ -237,10 +194,16 @@ int space_create(struct local_guest *lg, void *p)
 			goto err_free;
 		}
 	}
+	root = malloc(sizeof(*root));
+	if (!root) {
+		ret = -ENOMEM;
+		goto err_free;
+	}
+	vmem_root_lend(&lg->links, root);
 	/* The id first: what follows can be undone no more. */
 	ret = object_add(lg, &space->object, VMEM_IOC_LIST_SPACES);
 	if (ret)
-		goto err_free;
+		goto err_root;
 	if (arg->flags & VMEM_IOC_SPACE_NEW)
 		ret = space_make_root(lg, space);
 	else
@@ -250,7 +213,6 @@ int space_create(struct local_guest *lg, void *p)
 	if (space->pool)
 		space->pool->spaces++;
 	lg->nr_spaces++;
-	space_count_twins(lg, space, 1);
 	arg->out_id = space->object.id;
 	arg->out_root = vmem_table_gpa(space->space.root);
 	return 0;
@@ -258,6 +220,8 @@ int space_create(struct local_guest *lg, void *p)
 err_remove:
 	object_remove(lg, &space->object);
 	lg->last_id--;
+err_root:
+	free(vmem_root_take_back(&lg->links));
 err_free:
 	free(space);
 	return ret;
@@ -266,7 +230,6 @@ err_free:
 int space_get(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_space_get *arg = p;
-	const struct vmem_pool *pool;
 	const struct space *space;
 	struct object *object;
 	int ret;
@@ -277,14 +240,7 @@ int space_get(struct local_guest *lg, void *p)
 	if (!object)
 		return ret;
 	space = container_of(object, struct space, object);
-	arg->out_links = space->twins;
-	if (space->root_pool) {
-		pool = &space->root_pool->pool;
-		arg->out_links =
-			vmem_pool_links(pool,
-					vmem_pool_find(pool, space->space.root),
-					space->engine->format->nr_levels - 1) - 1;
-	}
+	arg->out_links = vmem_root_links(space->root) - 1;
 	arg->out_root = vmem_table_gpa(space->space.root);
 	arg->out_generation = lg->generation;
 	arg->out_tables = space->tables > 0 ? space->tables : 0;
@@ -321,20 +277,17 @@ int space_translate(struct local_guest *lg, void *p)
 /* Return: whether tables were freed that a vCPU may still hold. */
 bool space_destroy(struct local_guest *lg, struct space *space)
 {
-	bool freed = false;
+	struct vmem_pool *pool = space->root->pool;
+	bool freed;
 
-	if (space->root_pool) {
-		space->root_pool->pool.generation = lg->generation + 1;
-		freed = vmem_pool_drop_root(&space->root_pool->pool,
-					    space->space.root,
-					    space->engine->format->nr_levels - 1,
-					    &space->link);
-		while (freed && vmem_pool_drop_below(&space->root_pool->pool))
-			;
-	}
+	if (pool)
+		pool->generation = lg->generation + 1;
+	freed = vmem_root_leave(&lg->links, space->root);
+	while (freed && vmem_pool_drop_below(pool))
+		;
 	if (space->pool)
 		space->pool->spaces--;
-	space_count_twins(lg, space, -1);
+	free(vmem_root_take_back(&lg->links));
 	space_free(lg, space);
 	return freed;
 }

@@ -220,6 +220,7 @@ static int local_destroy(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_destroy *arg = p;
 	struct object *object;
+	bool freed = false;
 	int ret = 0;
 
 	if (arg->flags)
@@ -230,20 +231,21 @@ static int local_destroy(struct local_guest *lg, void *p)
 	switch (object->kind) {
 	case VMEM_IOC_LIST_REGIONS:
 		ret = region_destroy(lg, container_of(object, struct region,
-						      object));
+						      object), &freed);
 		break;
 	case VMEM_IOC_LIST_POOLS:
 		ret = pool_destroy(lg, container_of(object, struct pool,
 						    object));
 		break;
 	case VMEM_IOC_LIST_SPACES:
-		if (space_destroy(lg, container_of(object, struct space,
-						   object)))
-			arg->out_flush = VMEM_IOC_FLUSH_ALL;
+		freed = space_destroy(lg, container_of(object, struct space,
+						       object));
 		break;
 	}
 	if (ret)
 		return ret;
+	if (freed)
+		arg->out_flush = VMEM_IOC_FLUSH_ALL;
 	lg->generation++;
 	arg->out_generation = lg->generation;
 	return 0;
@@ -441,6 +443,16 @@ static void local_free_kind(struct local_guest *lg, u32 kind)
 	}
 }
 
+static void roots_free(struct vmem_root *root)
+{
+	struct vmem_root *next;
+
+	for (; root; root = next) {
+		next = root->next;
+		free(root);
+	}
+}
+
 /* The caller and its walkers hold the guest. */
 void local_put(struct local_guest *lg)
 {
@@ -451,6 +463,8 @@ void local_put(struct local_guest *lg)
 	local_free_kind(lg, VMEM_IOC_LIST_SPACES);
 	local_free_kind(lg, VMEM_IOC_LIST_POOLS);
 	local_free_kind(lg, VMEM_IOC_LIST_REGIONS);
+	roots_free(lg->links.roots);
+	roots_free(lg->links.spare_roots);
 	while ((chunk = lg->link_chunks)) {
 		lg->link_chunks = chunk->next;
 		free(chunk);
@@ -485,7 +499,7 @@ int vmem_open_local(struct vmem_guest **guest)
 	lg->guest.backend = &local_backend;
 	lg->refs = 1;
 	lg->hint = &region_none;
-	vmem_reservation_init(&lg->reservation);
+	vmem_reservation_init(&lg->pages.res);
 	/* Without a seed a hostile guest can make a walk slower, no more. */
 	if (getrandom(&lg->seed, sizeof(lg->seed), GRND_NONBLOCK) !=
 	    sizeof(lg->seed))

@@ -14,7 +14,7 @@
 #include <linux/vmem.h>
 
 #include "../../vmem/vmem.h"
-#include "../../vmem/root.h"
+#include "../../vmem/records.h"
 #include "backend.h"
 
 /* Limits, as INFO tells them; they are those of the module. */
@@ -90,9 +90,7 @@ struct pool {
  * @engine:	the core for this format
  * @space:	root and facts
  * @pool:	where its tables come from, NULL: for reading
- * @root_pool:	the pool that the root is a page of, NULL: none
- * @link:	the root's, when it is a page of a pool
- * @twins:	other spaces of this root, when it is no page of a pool
+ * @root:	its root among those of the guest
  * @tables:	made by calls on this space, and linked
  */
 struct space {
@@ -102,16 +100,14 @@ struct space {
 	const struct engine *engine;
 	struct vmem_space space;
 	struct pool *pool;
-	struct pool *root_pool;
-	struct vmem_link link;
-	u32 twins;
+	struct vmem_root *root;
 	s64 tables;
 };
 
 /* Records of links, which stay with the guest. */
 struct link_chunk {
 	struct link_chunk *next;
-	struct vmem_link links[170];
+	struct vmem_link links[127];
 };
 
 /**
@@ -135,7 +131,7 @@ struct link_chunk {
  * @movable:	whether its frozen tables move
  * @shared_root: its root, if other spaces have it and it is no page of a pool;
  *		else VMEM_NO_TABLE
- * @reservation: of that call
+ * @pages:	where that call has its tables from
  */
 struct local_guest {
 	struct vmem_guest guest;
@@ -156,7 +152,7 @@ struct local_guest {
 	struct space *changing;
 	bool movable;
 	vmem_table_t shared_root;
-	struct vmem_reservation reservation;
+	struct vmem_pages pages;
 };
 
 /**
@@ -219,12 +215,13 @@ int region_create(struct local_guest *lg, void *arg);
 int region_set(struct local_guest *lg, void *arg);
 int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,
 		void **addr);
-int region_destroy(struct local_guest *lg, struct region *region);
+int region_destroy(struct local_guest *lg, struct region *region, bool *dropped);
 void region_free(struct local_guest *lg, struct region *region);
 
 /* local-pool.c */
 struct pool *pool_of(struct local_guest *lg, vmem_table_t table);
 bool pools_idle(const struct local_guest *lg);
+bool pools_drop(struct local_guest *lg, vmem_phys_t gpa, u64 len);
 int pool_create(struct local_guest *lg, void *arg);
 int pool_stat(struct local_guest *lg, void *arg);
 int pool_flushed(struct local_guest *lg, void *arg);
@@ -236,8 +233,6 @@ int space_create(struct local_guest *lg, void *arg);
 int space_get(struct local_guest *lg, void *arg);
 int space_translate(struct local_guest *lg, void *arg);
 bool space_root_within(const struct local_guest *lg, u64 gpa, u64 len);
-void space_root_moved(struct local_guest *lg, struct space *space,
-		      vmem_table_t from);
 bool space_destroy(struct local_guest *lg, struct space *space);
 void space_free(struct local_guest *lg, struct space *space);
 

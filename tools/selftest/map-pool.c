@@ -441,63 +441,99 @@ void table_named_elsewhere(void)
 
 /*
  * A guest that takes an entry away hides what hangs below from an unmap that
- * frees the table above; the pool has it back with the space.
+ * frees the table above: it is freed with that one.
  */
 void table_unnamed_by_guest(void)
 {
+	struct vmem_ioc_change change;
 	struct pool_guest p;
 	u64 entries[5];
 
 	pool_guest(&p, FMT4, 16);
 	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
 	entries_of(&p, 0, entries);
-	entry_set(&p.g, entries[2] & X86_ADDR, 0, 0);
-	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, NULL));
-	expect_pool(&p, 2, 2);
+	entry_set(&p.g, entries[3] & X86_ADDR, 0, 0);
+	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	expect_pool(&p, 1, 3);
 	ASSERT_OK(destroy(p.fd, p.space));
 	expect_pool(&p, 0, 4);
 }
 
-/*
- * The same, when the page of the table above was taken again for a table of
- * leaves: of the two tables of leaves, the one that is left has the lower page.
- */
-void table_above_used_again(void)
+/* Or when the entry names another table: at once, with all below. */
+void table_unnamed_then_another(void)
 {
-	struct vmem_ioc_destroy arg = { .size = sizeof(arg) };
 	struct vmem_ioc_change change;
 	struct pool_guest p;
-	u64 entries[5], left, above;
+	u64 entries[5];
 
 	pool_guest(&p, FMT4, 16);
-	/* pages 1 to 3, then 4 to 6, then 1 */
-	ASSERT_OK(map_one(p.fd, p.space, -GIB, MAP_DATA, PAGE, R, 0, NULL));
 	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
-	ASSERT_OK(unmap(p.fd, p.space, -GIB, ~0ULL, &change));
+	entries_of(&p, 0, entries);
+	entry_set(&p.g, entries[3] & X86_ADDR, 0, 0);
+	ASSERT_OK(map_one(p.fd, p.space, GIB - PAGE, MAP_DATA, PAGE, R, 0, &change));
+	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
+	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
+	expect_pool(&p, 4, 2);
 	ASSERT_OK(flushed(p.fd, change.out_generation));
-	ASSERT_OK(map_one(p.fd, p.space, 2 * MIB, MAP_DATA, PAGE, R, 0, NULL));
-	entries_of(&p, 2 * MIB, entries);
-	above = entries[2] & X86_ADDR;
-	left = entries[1] & X86_ADDR;
-	ASSERT(left < above);
+	expect_pool(&p, 4, 0);
+	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, NULL));
+	expect_pool(&p, 1, 3);
+}
 
-	entry_set(&p.g, above, 1, 0);
-	ASSERT_OK(unmap(p.fd, p.space, 0, GIB - 1, &change));
-	expect_pool(&p, 2, 3);
-	ASSERT_OK(flushed(p.fd, change.out_generation));
-	/* pages 2 to 4, and 5 */
-	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
-	ASSERT_OK(map_one(p.fd, p.space, 2 * MIB, MAP_DATA, PAGE, R, 0, NULL));
-	entries_of(&p, 2 * MIB, entries);
-	ASSERT_EQ(entries[1] & X86_ADDR, above);
-	expect_pool(&p, 1 + 1 + 4, 0);
+/* Tables hang below one of the guest's own, in a region by itself, of no space. */
+static u32 tables_below_foreign(struct pool_guest *p, u64 gpa)
+{
+	void *mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	u32 region, space;
 
-	arg.id = p.space;
+	ASSERT(mem != MAP_FAILED);
+	region = ASSERT_OK(region_user(p->fd, gpa, mem, PAGE, 0));
+	space = ASSERT_OK(space_adopt(p->fd, FMT4, p->pool, gpa));
+	ASSERT_OK(map_one(p->fd, space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	expect_pool(p, 1 + 3, 0);
+	ASSERT_OK(destroy(p->fd, space));
+	expect_pool(p, 1 + 3, 0);
+	return region;
+}
+
+/* They go with it: when its region does, */
+void table_above_destroyed(void)
+{
+	struct vmem_ioc_destroy arg = { .size = sizeof(arg) };
+	struct pool_guest p;
+
+	pool_guest(&p, FMT4, 16);
+	arg.id = tables_below_foreign(&p, GUEST_GPA + MAP_LEN);
 	ASSERT_OK(vcall(p.fd, VMEM_IOC_DESTROY, &arg));
-	expect_pool(&p, 0, 6);
+	EXPECT_EQ(arg.out_flush, VMEM_IOC_FLUSH_ALL);
+	expect_pool(&p, 1, 3);
 	ASSERT_OK(flushed(p.fd, arg.out_generation));
-	ASSERT_OK(destroy(p.fd, p.pool));
-	ASSERT_OK(destroy(p.fd, p.g.region));
+	expect_pool(&p, 1, 0);
+	/* nothing hung below this one */
+	arg.id = ASSERT_OK(region_user(p.fd, GUEST_GPA + MAP_LEN,
+				       guest_host(&p.g, MAP_DATA), PAGE, 0));
+	ASSERT_OK(vcall(p.fd, VMEM_IOC_DESTROY, &arg));
+	EXPECT_EQ(arg.out_flush, VMEM_IOC_FLUSH_NONE);
+}
+
+/* and when it is a page of a pool. */
+void table_above_in_a_pool(void)
+{
+	struct vmem_ioc_space_get get;
+	struct pool_guest p;
+
+	pool_guest(&p, FMT4, 16);
+	tables_below_foreign(&p, GUEST_GPA + MAP_LEN);
+	ASSERT_OK(space_get(p.fd, p.space, &get));
+	ASSERT_OK(pool_create(p.fd, GUEST_GPA + MAP_LEN, PAGE));
+	expect_pool(&p, 1, 3);
+	ASSERT_OK(flushed(p.fd, get.out_generation));
+	expect_pool(&p, 1, 3);
+	ASSERT_OK(flushed(p.fd, get.out_generation + 1));
+	expect_pool(&p, 1, 0);
 }
 
 /* All its tables go with a space, but only after a flush. */

@@ -20,7 +20,9 @@ void lowest_first(void);
 void ranges_of_pool(void);
 void space_destroyed(void);
 void table_unnamed_by_guest(void);
-void table_above_used_again(void);
+void table_unnamed_then_another(void);
+void table_above_destroyed(void);
+void table_above_in_a_pool(void);
 void spaces_share_pool(void);
 void spaces_share_table(void);
 void table_named_elsewhere(void);
@@ -44,7 +46,8 @@ void refused_each_5level(void);
 	CASE(lowest_first), CASE(ranges_of_pool), CASE(space_destroyed),	\
 	CASE(spaces_share_pool), CASE(spaces_share_table),		\
 	CASE(table_named_elsewhere), CASE(table_unnamed_by_guest),	\
-	CASE(table_above_used_again), CASE(budget_exact),		\
+	CASE(table_unnamed_then_another), CASE(table_above_destroyed),	\
+	CASE(table_above_in_a_pool), CASE(budget_exact),		\
 	CASE(pool_in_owned), CASE(pool_in_memfd),			\
 	CASE(pool_memory_lost), CASE(view_changes),			\
 	CASE(refusal_told), CASE_FORMATS(list_refused_part),		\

@@ -533,7 +533,7 @@ struct vmem_ioc_destroy {
 	__u32 size;
 	__u32 flags;
 	__u32 id;
-	__u32 out_flush;	/* space */
+	__u32 out_flush;	/* space, region */
 	__u64 out_generation;	/* space */
 };
 

@@ -4,6 +4,7 @@
  * tables, with the code that the host uses, and uses it at once. Wants --window.
  */
 #include "vmem/vmem.h"
+#include "vmem/records.h"
 #include "vmem/fmt_x86_64.h"
 #include "tables.h"
 
@@ -12,10 +13,14 @@
 
 struct self {
 	const struct program_info *info;
-	vmem_table_t tables[TABLES];	/* pages of ours for new tables */
-	u64 used;
+	struct vmem_pages pages;
 };
 
+/* A pool of pages of ours, each by itself. */
+static struct vmem_pool pool;
+static struct vmem_link_store store;
+static struct vmem_pool_range ranges[TABLES];
+static u8 storage[TABLES * sizeof(struct vmem_pool_page) + 128] __aligned(8);
 static u8 spare[TABLES][4096] __aligned(4096);
 static u64 page[512] __aligned(4096);
 
@@ -70,36 +75,14 @@ static inline enum vmem_owner owner(void *ctx, vmem_table_t table,
 				    unsigned int level, vmem_table_t parent,
 				    unsigned int slot, u32 *links)
 {
-	return VMEM_FOREIGN;
+	return vmem_pool_owner(&pool, table, level, parent, slot, links);
 }
 
-static inline int reserve(void *ctx, u64 nr, u64 links, u64 *lacking)
-{
-	const struct self *self = ctx;
-	u64 left = TABLES - self->used;
-
-	*lacking = nr > left ? nr - left : 0;
-	return *lacking ? -ENOSPC : 0;
-}
-
-static inline vmem_table_t reserved(void *ctx, u64 n)
-{
-	const struct self *self = ctx;
-
-	return n < TABLES - self->used ? self->tables[self->used + n] : VMEM_NO_TABLE;
-}
-
-static inline void take(void *ctx, unsigned int level, vmem_table_t parent,
-			unsigned int slot)
+static inline struct vmem_pages *pages(void *ctx)
 {
 	struct self *self = ctx;
 
-	self->used++;
-}
-
-static inline void put(void *ctx, vmem_table_t table, vmem_table_t parent,
-		       unsigned int slot)
-{
+	return &self->pages;
 }
 
 static const struct vmem_table_ops ops = {
@@ -110,10 +93,7 @@ static const struct vmem_table_ops ops = {
 	},
 	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
 	.owner		= owner,
-	.reserve	= reserve,
-	.reserved	= reserved,
-	.take		= take,
-	.put		= put,
+	.pages		= pages,
 };
 
 /* Where is a page of ours? U64_MAX: nowhere. */
@@ -131,6 +111,33 @@ static __always_inline u64 self_phys(const struct vmem_format *fmt,
 	return result.gpa;
 }
 
+/* Return: whether all pages for tables are somewhere. */
+static __always_inline bool self_pool(const struct vmem_format *fmt,
+				      struct self *self,
+				      const struct vmem_space *space)
+{
+	unsigned int i, at;
+	u64 gpa;
+
+	/* by ascending address, whatever that of the program is */
+	for (i = 0; i < TABLES; i++) {
+		gpa = self_phys(fmt, self, space, spare[i]);
+		if (gpa == U64_MAX)
+			return false;
+		for (at = i; at && ranges[at - 1].gpa > gpa; at--)
+			ranges[at] = ranges[at - 1];
+		ranges[at] = (struct vmem_pool_range){
+			.gpa = gpa, .len = sizeof(spare[i]),
+		};
+	}
+	if (vmem_pool_bytes(TABLES) > sizeof(storage))
+		return false;
+	vmem_pool_init(&pool, ranges, TABLES, 12, &store, storage, 1);
+	self->pages.pool = &pool;
+	vmem_reservation_init(&self->pages.res);
+	return true;
+}
+
 static __always_inline int self_map(const struct vmem_format *fmt,
 				    struct self *self, struct vmem_space *space)
 {
@@ -140,13 +147,13 @@ static __always_inline int self_map(const struct vmem_format *fmt,
 		.kind		= VMEM_KIND_BASIC,
 		.basic.attrs	= VMEM_R | VMEM_W,
 	};
-	struct vmem_change change = { .list = &mapping, .nr = 1, .budget = 64 };
-	size_t i;
+	struct vmem_change change = {
+		.asked = { .list = &mapping, .nr = 1, .budget = 64 },
+	};
 
-	if (fmt->facts(fmt, &space->facts, &(struct vmem_vcpu){ 0 }))
+	if (fmt->facts(fmt, &space->facts, &(struct vmem_vcpu){ 0 }) ||
+	    !self_pool(fmt, self, space))
 		return 2;
-	for (i = 0; i < TABLES; i++)
-		self->tables[i] = vmem_table(self_phys(fmt, self, space, spare[i]));
 	mapping.phys_base = self_phys(fmt, self, space, page);
 	return vmem_map(fmt, &ops, self, space, &change) ? 3 : 0;
 }

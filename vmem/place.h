@@ -1,0 +1,709 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The entry in hand of a change, and what may be done to it: look at it, see that
+ * its table can be written, exchange it, install a table below it or remove one.
+ * The kinds of change are made of this, and know nothing of each other.
+ *
+ * A table that is frozen is copied before it is written. Pass 1 counts the copies;
+ * pass 2 makes them from the highest down, so that each is linked by an entry that
+ * is seen at once and the change can end between any two of them.
+ *
+ * Everything is __always_inline because the format and the ops are constants
+ * of the caller.
+ */
+#include "vmem.h"
+
+#ifndef _VMEM_PLACE_H
+#define _VMEM_PLACE_H
+
+#include <linux/atomic.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "cursor.h"
+#include "records.h"
+
+/* Exchanges with an entry that a vCPU keeps changing, before it is left: EBUSY. */
+#define VMEM_LINK_TRIES		16
+
+/* A place in a range. */
+struct vmem_place {
+	/* the range, and what is to be done to it in this pass */
+	const struct vmem_mapping *m;
+	enum vmem_mapping_kind kind;
+	u64 leaf;		/* its leaves, without the address */
+	u32 needs;		/* what the path must grant, for a leaf */
+	unsigned int keep;	/* tables of this level and above aren't freed */
+	vmem_virt_t first;	/* where the pass begins */
+	vmem_virt_t last;
+	bool apply;		/* pass 2 */
+	bool free;		/* tables left empty go */
+	bool sweep;		/* and nothing else is done */
+	/* where it is */
+	struct vmem_space *space;
+	struct vmem_update_parent path;
+	vmem_virt_t va;
+	unsigned int level;	/* of the table in hand; nr_levels: none yet */
+	unsigned int tries;	/* of the entry in hand */
+	u64 entry;		/* the one in hand, above level 0 */
+	enum vmem_class class;
+	vmem_table_t child;	/* that it names */
+	bool begun;		/* something was done since the call began */
+	bool leaving;		/* the table in hand is done */
+	bool drop;		/* unmap: the frozen table of leaves goes whole */
+	bool stays;		/* unmap: the entry above can't be written */
+	u8 want;		/* the level of a table that is to be written */
+	u8 writable;		/* bit n: it can be written, at path.host[n] */
+	u8 shared;		/* bit n: other places may show the table of level n */
+	u8 denies;		/* protect, bit n: the entry of level n denies it */
+};
+
+/* The index of the entry in hand. */
+static __always_inline unsigned int
+vmem_place_slot(const struct vmem_format *fmt, const struct vmem_place *place)
+{
+	return vmem_index(fmt, place->va, place->level);
+}
+
+/* The last index that the range has in the table in hand. */
+static __always_inline unsigned int
+vmem_place_end(const struct vmem_format *fmt, const struct vmem_place *place)
+{
+	vmem_virt_t last = place->va | vmem_table_mask(fmt, place->level);
+
+	return vmem_index(fmt, min(last, place->last), place->level);
+}
+
+/* Is all that an entry of @level translates in the mapping? */
+static __always_inline bool vmem_place_covers(const struct vmem_env *e,
+					      const struct vmem_place *place,
+					      unsigned int level)
+{
+	u64 mask = vmem_entry_mask(e->fmt, level);
+
+	return (place->va & ~mask) >= place->m->virt_base &&
+	       (place->va | mask) <= place->last;
+}
+
+/* The number of the span of a table of @level: both halves have one root. */
+static __always_inline u64 vmem_place_span(const struct vmem_env *e,
+					   const struct vmem_place *place,
+					   unsigned int level)
+{
+	return (place->va & vmem_table_mask(e->fmt, vmem_top(e->fmt))) >>
+	       vmem_table_lg2(e->fmt, level);
+}
+
+/* What the page of place->va is to be mapped by. */
+static __always_inline u64 vmem_place_leaf(const struct vmem_place *place)
+{
+	return place->leaf + place->m->phys_base +
+	       (place->va - place->m->virt_base);
+}
+
+/* What a table entry of @level that is made grants. */
+static __always_inline u32 vmem_place_perms(const struct vmem_place *place,
+					    unsigned int level)
+{
+	return place->m->path_given ?
+	       place->m->path >> (4 * level) & VMEM_RWXU :
+	       VMEM_R | VMEM_W | VMEM_X;
+}
+
+/* The attributes of the leaves that a mapping makes. */
+static inline u32 vmem_mapping_attrs(const struct vmem_mapping *m)
+{
+	return m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
+					  m->basic.attrs;
+}
+
+/* Flushing */
+
+static inline void vmem_flush_all(struct vmem_change *change)
+{
+	change->answer.flush = VMEM_FLUSH_ALL;
+	change->answer.flush_first = 0;
+	change->answer.flush_last = U64_MAX;
+}
+
+/* A range of this space; all, where other places may show a table on the path. */
+static inline void vmem_flush(struct vmem_change *change,
+			      const struct vmem_place *place,
+			      vmem_virt_t first, vmem_virt_t last)
+{
+	struct vmem_answer *answer = &change->answer;
+
+	if (place->shared)
+		vmem_flush_all(change);
+	if (answer->flush == VMEM_FLUSH_ALL)
+		return;
+	if (answer->flush == VMEM_FLUSH_NONE) {
+		answer->flush = VMEM_FLUSH_RANGE;
+		answer->flush_first = first;
+		answer->flush_last = last;
+		return;
+	}
+	answer->flush_first = min(answer->flush_first, first);
+	answer->flush_last = max(answer->flush_last, last);
+}
+
+/* A link was recorded, and @changes is what became of one that was hidden. */
+static inline void vmem_linked(struct vmem_change *change, u32 changes)
+{
+	if (likely(!changes))
+		return;
+	change->answer.changes |= changes;
+	vmem_flush_all(change);
+}
+
+/* Looking, and writing what is there */
+
+/* The host's address of a table for writing. */
+static __always_inline int vmem_reach(const struct vmem_env *e,
+				      vmem_table_t table, vmem_pte_t **host)
+{
+	int ret = e->read->from_phys(e->ctx, table, VMEM_WRITE, host);
+
+	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
+}
+
+/* Write an entry, if it is still @old: a full barrier. */
+static __always_inline bool
+vmem_exchange(struct vmem_change *change, vmem_pte_t *host, unsigned int index,
+	      u64 old, u64 new)
+{
+	vmem_pte_t expected = cpu_to_le64(old);
+
+	if (cmpxchg(&host[index], expected, cpu_to_le64(new)) != expected)
+		return false;
+	change->answer.dirty = true;
+	return true;
+}
+
+/* Read the entry in hand. */
+static __always_inline void vmem_look(const struct vmem_env *e,
+				      struct vmem_place *place)
+{
+	unsigned int level = place->level;
+
+	place->entry = vmem_read(place->path.host[level],
+				 vmem_place_slot(e->fmt, place));
+	place->class = vmem_classify(e, place->entry, level);
+	if (place->class == VMEM_CLASS_TABLE)
+		place->child = vmem_entry_table(e, place->entry, level);
+}
+
+/*
+ * What the entry was that something else is in place of: not present, but bits; a
+ * leaf that loses W, and so D, as none of a shadow stack is made.
+ */
+static noinline void vmem_look_back(struct vmem_change *change, u64 shadow,
+				    u64 writable, u64 entry,
+				    enum vmem_class class, u64 leaf)
+{
+	if (class == VMEM_CLASS_NONE)
+		change->answer.overwritten += !!entry;
+	else if (class == VMEM_CLASS_LEAF && entry & shadow &&
+		 entry & ~leaf & writable)
+		change->answer.lost_dirty++;
+}
+
+/* Whose table does this entry of the table at @host name, if it names one? */
+static __always_inline enum vmem_owner
+vmem_look_owner(const struct vmem_env *e, const vmem_pte_t *host,
+		unsigned int level, vmem_table_t parent, unsigned int slot,
+		vmem_table_t *child, u32 *links)
+{
+	u64 entry = vmem_read(host, slot);
+
+	if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE)
+		return VMEM_FOREIGN;
+	*child = vmem_entry_table(e, entry, level);
+	return e->ops->owner(e->ctx, *child, level - 1, parent, slot, links);
+}
+
+/* Counting */
+
+/* What was counted doesn't suffice: others changed tables. Count again. */
+static __always_inline int vmem_recount(struct vmem_change *change)
+{
+	if (++change->pass.recounts > VMEM_LINK_TRIES)
+		return -EBUSY;
+	vmem_change_recheck(change);
+	return VMEM_PAUSE;
+}
+
+/* Tables are visited once in each pass, however often it is resumed. */
+static inline int vmem_visit(struct vmem_change *change, unsigned int level,
+			     u64 nr)
+{
+	struct vmem_pass *pass = &change->pass;
+
+	if (pass->low <= level)
+		return 0;
+	pass->low = level;
+	if (nr <= change->asked.budget - pass->visited)
+		pass->visited += nr;
+	else if (nr <= pass->spare)
+		pass->spare -= nr;
+	else
+		return -E2BIG;
+	return 0;
+}
+
+/*
+ * Pass 1: tables that are missing below the entry in hand, down to one of level
+ * @lowest, up to @last. Pass 2 will visit all of them. Neighbours in the list may
+ * need the same ones, so each is needed once, by all with the same permissions:
+ * the mappings come in ascending order, and the last one is remembered.
+ */
+static __always_inline int
+vmem_need_tables(const struct vmem_format *fmt, struct vmem_change *change,
+		 const struct vmem_place *place, unsigned int lowest,
+		 vmem_virt_t last)
+{
+	struct vmem_need *need = &change->need;
+	unsigned int level = place->level;
+	vmem_virt_t first = place->va;
+	u64 nr = 0, twice = 0;
+
+	while (level-- > lowest) {
+		u32 perms = vmem_nibble(level + 1,
+					vmem_place_perms(place, level + 1));
+		u32 nibble = vmem_nibble(level + 1, VMEM_RWXU);
+		unsigned int lg2 = vmem_table_lg2(fmt, level);
+
+		nr += (last >> lg2) - (first >> lg2) + 1;
+		if (need->counting & BIT(level) &&
+		    need->counted[level] == first >> lg2) {
+			if ((need->counted_path ^ perms) & nibble)
+				return -EEXIST;
+			twice++;
+		}
+		need->counting |= BIT(level);
+		need->counted[level] = last >> lg2;
+		need->counted_path &= ~nibble;
+		need->counted_path |= perms;
+	}
+	if (nr > change->asked.budget - change->pass.visited)
+		return -E2BIG;
+	change->pass.visited += nr;
+	need->tables += nr - twice;
+	return 0;
+}
+
+/* Will the table in hand of @level move, as pass 1 counted? */
+static __always_inline bool
+vmem_need_moves(const struct vmem_env *e, const struct vmem_change *change,
+		const struct vmem_place *place, unsigned int level)
+{
+	return change->need.moving & BIT(level) &&
+	       change->need.moved[level] == vmem_place_span(e, place, level);
+}
+
+/*
+ * Both passes: how many entries of a table of @level name tables of ours, by links
+ * that are those of @table. A copy has a link for each. In @most the most links
+ * that one of them has. Or -EINVAL: one is of another pool.
+ */
+static __always_inline int
+vmem_need_links(const struct vmem_env *e, const vmem_pte_t *host,
+		unsigned int level, vmem_table_t table, u32 *most)
+{
+	unsigned int i, nr = level ? vmem_nr_entries(e->fmt) : 0;
+	vmem_table_t child;
+	int links_of_ours = 0;
+	u32 links;
+
+	*most = 0;
+	for (i = 0; i < nr; i++) {
+		switch (vmem_look_owner(e, host, level, table, i, &child,
+					&links)) {
+		case VMEM_OTHERS:
+			return -EINVAL;
+		case VMEM_MINE:
+			links_of_ours++;
+			*most = max(*most, links);
+			break;
+		default:
+			break;
+		}
+	}
+	return links_of_ours;
+}
+
+/* Pass 1: the table in hand of @level will move. */
+static __always_inline int
+vmem_need_copy(const struct vmem_env *e, struct vmem_change *change,
+	       const struct vmem_place *place, unsigned int level)
+{
+	struct vmem_need *need = &change->need;
+	u32 most;
+	int nr = vmem_need_links(e, place->path.host[level], level,
+				 place->path.table[level], &most);
+
+	if (nr < 0)
+		return nr;
+	need->links += nr;
+	/* whichever of them gets them all */
+	if (most && most + need->links > VMEM_LINKS_MAX)
+		return -EMLINK;
+	need->tables++;
+	need->moving |= BIT(level);
+	need->moved[level] = vmem_place_span(e, place, level);
+	return 0;
+}
+
+/* Installing tables, and removing them */
+
+/* Pass 2: the next table that was set aside, to be filled and then linked. */
+static __always_inline int vmem_install_begin(const struct vmem_env *e,
+					      struct vmem_change *change,
+					      struct vmem_place *place,
+					      vmem_table_t *table,
+					      vmem_pte_t **host)
+{
+	/* nothing of it is done: it may wait for the next piece */
+	if (place->begun && e->read->pause(e->ctx, 1))
+		return VMEM_PAUSE;
+	place->begun = true;
+	/* a vCPU took tables away: count again what is still to be made */
+	*table = vmem_pool_reserved(e->pages->pool, &e->pages->res, 0);
+	if (*table == VMEM_NO_TABLE)
+		return vmem_recount(change);
+	return vmem_reach(e, *table, host);
+}
+
+/* It is linked by @slot of the table of @level. */
+static __always_inline void vmem_install_end(const struct vmem_env *e,
+					     struct vmem_change *change,
+					     const struct vmem_place *place,
+					     unsigned int level, unsigned int slot)
+{
+	vmem_linked(change, vmem_pool_take(e->pages->pool, &e->pages->res,
+					   level - 1, place->path.table[level],
+					   slot));
+}
+
+/* Leaves for what of the range lies up to @last, and zeroes. */
+static __always_inline void vmem_install_leaves(const struct vmem_env *e,
+						struct vmem_change *change,
+						const struct vmem_place *place,
+						vmem_pte_t *host, vmem_virt_t last)
+{
+	unsigned int first = vmem_index(e->fmt, place->va, 0);
+	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
+	unsigned int nr = vmem_nr_entries(e->fmt);
+
+	if (first)
+		memset(host, 0, first * sizeof(*host));
+	vmem_fill(host, first, end - 1, vmem_place_leaf(place),
+		  BIT_ULL(e->fmt->page_lg2));
+	if (end < nr)
+		memset(host + end, 0, (nr - end) * sizeof(*host));
+}
+
+/*
+ * Pass 2: make the table that the entry in hand lacks. With @leaves it is one of
+ * leaves, which is linked when it is filled, and then all below the entry is done.
+ * Else it is linked empty, so that at most one table is taken and not yet linked.
+ */
+static __always_inline int vmem_install(const struct vmem_env *e,
+					struct vmem_change *change,
+					struct vmem_place *place, bool leaves)
+{
+	unsigned int level = place->level, slot = vmem_place_slot(e->fmt, place);
+	vmem_virt_t last = min(place->va | vmem_entry_mask(e->fmt, level),
+			       place->last);
+	vmem_table_t table;
+	vmem_pte_t *host;
+	int ret;
+
+	ret = vmem_install_begin(e, change, place, &table, &host) ?:
+	      vmem_visit(change, level - 1, 1);
+	if (ret)
+		return ret;
+	if (leaves)
+		vmem_install_leaves(e, change, place, host, last);
+	else
+		memset(host, 0, vmem_nr_entries(e->fmt) * sizeof(*host));
+
+	/* a vCPU sees the table filled */
+	if (!vmem_exchange(change, place->path.host[level], slot, place->entry,
+			   e->fmt->make_table(e->facts, table,
+					      vmem_place_perms(place, level))))
+		return VMEM_AGAIN;
+	vmem_install_end(e, change, place, level, slot);
+	place->tries = 0;
+	if (place->class != VMEM_CLASS_NONE)
+		vmem_flush(change, place, place->va, last);
+	if (unlikely(place->entry))
+		vmem_look_back(change, e->facts->shadow, e->fmt->writable,
+			       place->entry, place->class, place->leaf);
+	if (!leaves)
+		return VMEM_AGAIN;
+	change->answer.pages += ((last - place->va) >> e->fmt->page_lg2) + 1;
+	return 0;
+}
+
+/* Pass 2: the link is gone by which @slot of the table of @level named one of ours. */
+static __always_inline void vmem_remove(const struct vmem_env *e,
+					struct vmem_change *change,
+					const struct vmem_place *place,
+					unsigned int level, unsigned int slot)
+{
+	bool gone = vmem_pool_put(e->pages->pool, place->path.table[level], slot);
+
+	/* a table that others have lives on, without our link */
+	change->answer.changes |= gone ? VMEM_CHANGED_FREED : VMEM_CHANGED_UNSHARED;
+	vmem_flush_all(change);
+}
+
+/* What hung below tables that were freed goes before anything else is done. */
+static __always_inline int vmem_settle(const struct vmem_env *e)
+{
+	struct vmem_pool *pool = e->pages->pool;
+
+	while (unlikely(vmem_pool_drops(pool)))
+		if (vmem_pool_drop_below(pool) && e->read->pause(e->ctx, 1))
+			return VMEM_PAUSE;
+	return 0;
+}
+
+/* Copying frozen tables */
+
+/* Make the entry above name the copy, if it still names the table. */
+static __always_inline int
+vmem_copy_link(const struct vmem_env *e, struct vmem_change *change,
+	       struct vmem_place *place, struct vmem_update_parent *path,
+	       unsigned int level, vmem_table_t copy)
+{
+	unsigned int slot, tries;
+	u64 entry;
+
+	/* where a sanitizer lets it be known */
+	if (__builtin_constant_p(path == VMEM_UPDATE_PARENT_NONE) &&
+	    path == VMEM_UPDATE_PARENT_NONE)
+		vmem_void();
+	if (level == vmem_top(e->fmt)) {
+		e->ops->update_root(e->ctx, level);
+		place->space->root = copy;
+		change->answer.dirty = true;
+		return 0;
+	}
+	slot = vmem_index(e->fmt, place->va, level + 1);
+	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
+		entry = vmem_read(path->host[level + 1], slot);
+		if (vmem_classify(e, entry, level + 1) != VMEM_CLASS_TABLE ||
+		    vmem_entry_table(e, entry, level + 1) != path->table[level])
+			break;
+		/* a vCPU sees the copy filled */
+		if (vmem_exchange(change, path->host[level + 1], slot, entry,
+				  e->fmt->move_table(e->facts, entry, copy))) {
+			vmem_install_end(e, change, place, level + 1, slot);
+			return 0;
+		}
+	}
+	return vmem_recount(change);
+}
+
+/* Pass 2: the table in hand of @level moves; the one above can be written. */
+static __always_inline int
+vmem_copy_table(const struct vmem_env *e, struct vmem_change *change,
+		struct vmem_place *place, struct vmem_update_parent *path,
+		unsigned int level)
+{
+	unsigned int i, nr = vmem_nr_entries(e->fmt);
+	vmem_table_t old = path->table[level], copy, child;
+	struct vmem_pages *pages = e->pages;
+	vmem_pte_t *host;
+	u32 links, most;
+	int ret;
+
+	ret = vmem_install_begin(e, change, place, &copy, &host);
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++)
+		WRITE_ONCE(host[i], READ_ONCE(path->host[level][i]));
+	ret = vmem_need_links(e, host, level, old, &most);
+	if (ret > (s64)pages->res.links)
+		return vmem_recount(change);
+	ret = ret < 0 ? ret :
+	      vmem_copy_link(e, change, place, path, level, copy);
+	if (ret)
+		return ret;
+	/* what a vCPU made equal again since has no record to spare */
+	for (i = 0; level && i < nr && pages->res.links; i++)
+		if (vmem_look_owner(e, host, level, old, i, &child,
+				    &links) == VMEM_MINE)
+			vmem_pool_share(pages->pool, &pages->res, child, copy, i);
+	path->table[level] = copy;
+	path->host[level] = host;
+	change->answer.changes |= VMEM_CHANGED_MOVED;
+	change->pass.copied = true;
+	vmem_flush_all(change);
+	return 0;
+}
+
+/*
+ * Both passes: the frozen table in hand of @level moves, those above that have
+ * to before it.
+ */
+static __always_inline int
+vmem_copy_path(const struct vmem_env *e, struct vmem_change *change,
+	       struct vmem_place *place, struct vmem_update_parent *path,
+	       unsigned int level)
+{
+	unsigned int at;
+	vmem_pte_t *host;
+	int ret;
+
+	for (at = level + 1; at < e->fmt->nr_levels; at++) {
+		ret = vmem_reach(e, path->table[at], &host);
+		if (ret == VMEM_FROZEN)
+			continue;
+		if (ret)
+			return ret;
+		path->host[at] = host;
+		break;
+	}
+	do {
+		at--;
+		if (!place->apply && vmem_need_moves(e, change, place, at))
+			continue;
+		ret = place->apply ?
+		      vmem_copy_table(e, change, place, path, at) :
+		      vmem_need_copy(e, change, place, at);
+		if (ret)
+			return ret;
+	} while (at > level);
+	return 0;
+}
+
+/* Writing */
+
+/*
+ * Both passes: may the table in hand of @level be written? VMEM_WANT: ask
+ * vmem_wanted(), and look again; so there is one copy of that.
+ */
+static inline int vmem_want(struct vmem_place *place, unsigned int level)
+{
+	place->want = level;
+	return place->writable & BIT(level) ? 0 : VMEM_WANT;
+}
+
+/* What the range loop does about VMEM_WANT. The address is good in this piece. */
+static __always_inline int vmem_wanted(const struct vmem_env *e,
+				       struct vmem_change *change,
+				       struct vmem_place *place)
+{
+	struct vmem_update_parent *path =
+		e->ops->movability == VMEM_MAY_MOVE_TABLE ?
+		&place->path : VMEM_UPDATE_PARENT_NONE;
+	unsigned int level = place->want;
+	vmem_pte_t *host;
+	int ret;
+
+	ret = vmem_reach(e, place->path.table[level], &host);
+	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN) {
+		/* nothing of it is left to be copied: the entry above goes */
+		if (!level && place->kind == VMEM_KIND_UNMAPPED &&
+		    vmem_place_covers(e, place, 1)) {
+			place->drop = true;
+			return 0;
+		}
+		/* a table of ours, left empty: the frozen one would keep it */
+		if (place->leaving && !place->drop &&
+		    (place->apply ||
+		     !vmem_need_moves(e, change, place, level))) {
+			place->stays = true;
+			return 0;
+		}
+		ret = vmem_copy_path(e, change, place, path, level);
+		host = place->path.host[level];
+	}
+	/* emptied by two mappings of a list: not foreseen, so it stays */
+	if (ret < 0 && place->sweep) {
+		place->stays = true;
+		return 0;
+	}
+	if (ret)
+		return ret;
+	place->path.host[level] = host;
+	place->writable |= BIT(level);
+	return 0;
+}
+
+/* The way down */
+
+/*
+ * May a change go on in a table of @level, which @slot of @parent names? Not
+ * where one of ours is named by the guest, or is shared and that isn't meant,
+ * nor where it is of another pool, as no table hangs below one of another pool.
+ * @links: out: how many it has, with @more that it will have; 0: not ours.
+ */
+static __always_inline int
+vmem_owned(const struct vmem_env *e, const struct vmem_change *change,
+	   vmem_table_t table, unsigned int level, vmem_table_t parent,
+	   unsigned int slot, u32 more, u32 *links)
+{
+	switch (e->ops->owner(e->ctx, table, level, parent, slot, links)) {
+	case VMEM_MISUSED:
+		return -EEXIST;
+	case VMEM_OTHERS:
+		return -EINVAL;
+	case VMEM_MINE:
+		*links += more;
+		return *links > 1 && !(change->asked.flags & VMEM_CHANGE_SHARED_OK) ?
+		       -EMLINK : 0;
+	default:
+		*links = 0;
+		return 0;
+	}
+}
+
+/* Both passes, of what maps: VMEM_DOWN; 0: a table is missing below the entry in hand. */
+static __always_inline int vmem_path_look(const struct vmem_env *e,
+					  const struct vmem_change *change,
+					  const struct vmem_place *place)
+{
+	u64 mask = vmem_entry_mask(e->fmt, place->level);
+
+	if (place->class == VMEM_CLASS_TABLE) {
+		u32 perms = vmem_table_perms(e, place->entry);
+
+		if (place->m->path_given ?
+		    perms != vmem_place_perms(place, place->level) :
+		    place->needs & ~perms)
+			return -EEXIST;
+		return VMEM_DOWN;
+	}
+	if (place->class == VMEM_CLASS_NONE)
+		return 0;
+	if (!(change->asked.flags & VMEM_CHANGE_REPLACE))
+		return -EEXIST;
+	return place->va & mask || (place->va | mask) > place->last ? -ERANGE : 0;
+}
+
+/* Both passes: it is made, and those below down to one of @lowest, 0 with leaves. */
+static __always_inline int vmem_path_make(const struct vmem_env *e,
+					  struct vmem_change *change,
+					  struct vmem_place *place,
+					  unsigned int lowest)
+{
+	unsigned int level = place->level;
+	int ret;
+
+	if (place->apply && place->tries++ >= VMEM_LINK_TRIES)
+		return -EBUSY;
+	ret = vmem_want(place, level);
+	if (ret)
+		return ret;
+	return place->apply ?
+	       vmem_install(e, change, place, !lowest && level == 1) :
+	       vmem_need_tables(e->fmt, change, place, lowest,
+				min(place->va | vmem_entry_mask(e->fmt, level),
+				    place->last));
+}
+
+#endif /* _VMEM_PLACE_H */

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Who names a table of ours: records of links, and roots.
+ *
+ * Each link has a record, which is found by its parent and slot; so both whose a
+ * table is and what hangs below one are at hand, whoever made the parent. The
+ * record of a table's first link is stored with the table. Those of others are
+ * lent by the caller, to all pools of a guest together, and set aside for a call
+ * before it changes anything.
+ *
+ * A root is told from others by its address, whatever it is, and knows how many
+ * spaces have it. A page of a pool lives as long as one does, or a link. A table that
+ * is freed takes the records of what hangs below it along.
+ *
+ * What a change calls once a table is noinline, so that there is one copy of it.
+ *
+ * Context of every function: the caller lets one at a time in.
+ */
+#include "vmem.h"
+
+#ifndef _VMEM_RECORDS_H
+#define _VMEM_RECORDS_H
+
+#include "pool.h"
+
+/* Links */
+
+/* Lend the records of links of a guest one more. */
+static inline void vmem_link_lend(struct vmem_link_store *store,
+				  struct vmem_link *link)
+{
+	link->next = store->spare;
+	store->spare = link;
+	store->nr++;
+}
+
+/* Many links in turn have one parent. */
+static inline void vmem_link_parent(struct vmem_pool *pool, vmem_table_t parent)
+{
+	if (likely(pool->parent == parent))
+		return;
+	pool->parent = parent;
+	pool->parent_page = vmem_pool_find(pool, parent);
+	pool->parent_bucket = vmem_mix(pool->seed, vmem_table_gpa(parent)) >> 32;
+}
+
+/*
+ * Where the link from @slot of @parent is named, or the end of its bucket. Those of
+ * one table lie side by side.
+ */
+static inline struct vmem_link **vmem_link_at(struct vmem_pool *pool,
+					      vmem_table_t parent, u32 slot)
+{
+	struct vmem_link **at;
+
+	vmem_link_parent(pool, parent);
+	at = &pool->buckets[(pool->parent_bucket + slot) & pool->mask];
+	while (*at && ((*at)->parent != parent || (*at)->slot != slot))
+		at = &(*at)->next;
+	return at;
+}
+
+/* How many links its parent has below it. */
+static inline void vmem_link_below(struct vmem_pool *pool, vmem_table_t parent,
+				   int delta)
+{
+	vmem_link_parent(pool, parent);
+	if (pool->parent_page == VMEM_POOL_NONE)
+		pool->nr_foreign += delta;
+	else
+		pool->pages[pool->parent_page].nr_below += delta;
+}
+
+/* The link that @at points to is no more. Return: whether its table goes. */
+static noinline bool vmem_link_cut(struct vmem_pool *pool, struct vmem_link **at)
+{
+	struct vmem_link *link = *at;
+	u32 page = link->page;
+
+	*at = link->next;
+	vmem_link_below(pool, link->parent, -1);
+	if (link == &pool->pages[page].first)
+		link->parent = VMEM_NO_TABLE;
+	else
+		vmem_link_lend(pool->store, link);
+	return vmem_pool_uncount(pool, page);
+}
+
+/*
+ * The entry @slot of @parent names @page from now on. Return: VMEM_CHANGED_*, where
+ * it named another table, which a guest had taken away from it.
+ */
+static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link,
+				  u32 page, vmem_table_t parent, u32 slot)
+{
+	struct vmem_link **at = vmem_link_at(pool, parent, slot);
+	u32 changes = 0;
+
+	if (unlikely(*at)) {
+		changes = vmem_link_cut(pool, at) ? VMEM_CHANGED_FREED :
+						    VMEM_CHANGED_UNSHARED;
+		at = vmem_link_at(pool, parent, slot);
+	}
+	*link = (struct vmem_link){
+		.parent = parent, .page = page, .slot = slot,
+	};
+	*at = link;
+	vmem_link_below(pool, parent, 1);
+	vmem_pool_count(pool, page);
+	return changes;
+}
+
+/* The links of a table in use at @level, 0 when it isn't. */
+static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
+				  unsigned int level)
+{
+	const struct vmem_pool_page *desc = &pool->pages[page];
+
+	return desc->level == level ? desc->nr_links : 0;
+}
+
+/**
+ * vmem_pool_owner() - vmem_table_ops.owner() for one pool
+ * @pool:	the pool
+ * @table:	any table
+ * @level:	at which it is met
+ * @parent:	the table that names it, VMEM_NO_TABLE: it is a space's root
+ * @slot:	index of the entry, 0 for a root
+ * @links:	out: how many links it has, when it is a page of this pool
+ *
+ * A table that is met at another level than its own, by one of its links, counts
+ * as another pool's: a space of another format has that link.
+ *
+ * Return: VMEM_FOREIGN when it is no page of this pool.
+ */
+static inline enum vmem_owner
+vmem_pool_owner(struct vmem_pool *pool, vmem_table_t table,
+		unsigned int level, vmem_table_t parent, u32 slot, u32 *links)
+{
+	u32 page = vmem_pool_search(pool, table);
+	const struct vmem_pool_page *desc;
+	const struct vmem_link *link;
+
+	if (page == VMEM_POOL_NONE)
+		return VMEM_FOREIGN;
+	desc = &pool->pages[page];
+	*links = desc->nr_links;
+	if (!*links)
+		return VMEM_MISUSED;
+	/* mostly its first link, which needs no search */
+	if (unlikely(desc->first.parent != parent || desc->first.slot != slot) &&
+	    parent != VMEM_NO_TABLE) {
+		link = *vmem_link_at(pool, parent, slot);
+		if (!link || link->page != page)
+			return VMEM_MISUSED;
+	}
+	return desc->level == level ? VMEM_MINE : VMEM_OTHERS;
+}
+
+/**
+ * vmem_link_mark() - the first pass of a change marks a link
+ * @pages:	where the change has its tables from
+ * @table:	one of that pool, in use
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ * @mark:	what for; of a table, the last sort of mark holds
+ * @check:	the call's number for this pass
+ *
+ * Return: how many other links of the table are marked so.
+ */
+static noinline u32 vmem_link_mark(struct vmem_pages *pages, vmem_table_t table,
+				   vmem_table_t parent, u32 slot,
+				   enum vmem_mark mark, u32 check)
+{
+	struct vmem_pool *pool = pages->pool;
+	struct vmem_reservation *res = &pages->res;
+	struct vmem_pool_page *desc = &pool->pages[vmem_pool_find(pool, table)];
+	struct vmem_link *link = *vmem_link_at(pool, parent, slot);
+
+	if (res->check != check) {
+		memset(res->pass, 0, sizeof(res->pass));
+		res->check = check;
+	}
+	if (!res->pass[mark])
+		res->pass[mark] = ++pool->passes ?: ++pool->passes;
+	if (desc->pass != res->pass[mark]) {
+		desc->pass = res->pass[mark];
+		desc->nr_marked = 0;
+	}
+	if (link->pass != res->pass[mark]) {
+		link->pass = res->pass[mark];
+		desc->nr_marked++;
+	}
+	return desc->nr_marked - 1;
+}
+
+/**
+ * vmem_link_admit() - may a space with these facts change tables?
+ * @store:	of the guest
+ * @facts:	the space's
+ * @first:	no other space has a pool, and no table is in use in any
+ *
+ * Where an entry is malformed for one space and not for another, or has another
+ * address, the one doesn't see the link that the other made; nor may the one make
+ * leaves that mean more to the other. So all agree in that, level by level. What
+ * says Cow, and tags of addresses, may differ.
+ */
+static inline bool vmem_link_admit(struct vmem_link_store *store,
+				   const struct vmem_facts *facts, bool first)
+{
+	const struct vmem_facts *all = &store->facts;
+	unsigned int level;
+
+	if (first)
+		store->facts = *facts;
+	for (level = 0; level < VMEM_LEVELS_MAX; level++)
+		if (all->reserved[level] != facts->reserved[level])
+			return false;
+	return all->addr == facts->addr && all->gpa == facts->gpa &&
+	       all->shadow == facts->shadow && all->enc == facts->enc &&
+	       all->enc_table == facts->enc_table;
+}
+
+/**
+ * vmem_pool_take() - put the next page set aside to use
+ * @pool:	the pool
+ * @res:	the call's reservation, not empty
+ * @level:	of the table
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ *
+ * Return: VMEM_CHANGED_*, where that entry named another table.
+ */
+static noinline u32
+vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
+	       unsigned int level, vmem_table_t parent, u32 slot)
+{
+	u32 page = vmem_pool_use(pool, res, level);
+
+	return vmem_link_add(pool, &pool->pages[page].first, page, parent, slot);
+}
+
+/**
+ * vmem_pool_share() - a table has one link more, if it hasn't that one
+ * @pool:	the pool
+ * @res:	the call's reservation, with a record of a link
+ * @table:	one of this pool's, in use
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ *
+ * Return: VMEM_CHANGED_*, where that entry named another table.
+ */
+static noinline u32
+vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
+		vmem_table_t table, vmem_table_t parent, u32 slot)
+{
+	u32 page = vmem_pool_find(pool, table);
+	struct vmem_link *link = *vmem_link_at(pool, parent, slot);
+
+	res->links--;
+	/* a guest took the entry away that is made once more */
+	if (link && link->page == page) {
+		pool->store->nr++;
+		return 0;
+	}
+	link = pool->store->spare;
+	pool->store->spare = link->next;
+	return vmem_link_add(pool, link, page, parent, slot);
+}
+
+/**
+ * vmem_pool_put() - a link of a table is gone
+ * @pool:	the pool
+ * @parent:	the table that named it
+ * @slot:	index of the entry, which named one of this pool's
+ *
+ * With its last link the table goes; vmem_pool_drop_below() is to follow.
+ *
+ * Return: whether it does.
+ */
+static inline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
+				 u32 slot)
+{
+	return vmem_link_cut(pool, vmem_link_at(pool, parent, slot));
+}
+
+/* Is there something for vmem_pool_drop_below() to do? */
+static inline bool vmem_pool_drops(const struct vmem_pool *pool)
+{
+	return (pool->dropped & pool->dropping) != VMEM_POOL_NONE;
+}
+
+/**
+ * vmem_pool_drop_below() - what hung below tables that go
+ * @pool:	the pool
+ *
+ * It loses the links that it had there. No table is read: what a guest wrote into
+ * one is of no account. At most VMEM_POOL_STEP slots are looked at in one go.
+ *
+ * Return: whether there is more to do.
+ */
+static noinline bool vmem_pool_drop_below(struct vmem_pool *pool)
+{
+	struct vmem_pool_page *desc;
+	struct vmem_link **at;
+	vmem_table_t table;
+	u32 step = 0;
+
+	for (;;) {
+		if (pool->dropping == VMEM_POOL_NONE) {
+			if (pool->dropped == VMEM_POOL_NONE)
+				return false;
+			pool->dropping = pool->dropped;
+			pool->dropped = pool->pages[pool->dropping].next;
+			pool->slot = 0;
+		}
+		desc = &pool->pages[pool->dropping];
+		table = vmem_pool_table(pool, pool->dropping);
+		while (desc->nr_below) {
+			if (step++ == VMEM_POOL_STEP)
+				return true;
+			at = vmem_link_at(pool, table, pool->slot++);
+			if (*at)
+				vmem_link_cut(pool, at);
+		}
+		vmem_pool_quarantine(pool, pool->dropping);
+		pool->dropping = VMEM_POOL_NONE;
+	}
+}
+
+/**
+ * vmem_pool_drop_foreign() - memory goes in which tables may lie that name some
+ *			      of this pool
+ * @pool:	the pool
+ * @gpa:	the first address of that memory, none of it this pool's
+ * @len:	in bytes
+ * @bucket:	in and out: how far it came; begins at 0
+ *
+ * They lose those links; vmem_pool_drop_below() is to follow. At most
+ * VMEM_POOL_STEP buckets are looked at in one go.
+ *
+ * Return: whether there is more to do.
+ */
+static inline bool vmem_pool_drop_foreign(struct vmem_pool *pool, vmem_phys_t gpa,
+					  u64 len, u64 *bucket)
+{
+	struct vmem_link **at;
+	u32 step;
+
+	for (step = 0; step < VMEM_POOL_STEP; step++) {
+		if (*bucket > pool->mask || !pool->nr_foreign)
+			return false;
+		at = &pool->buckets[(*bucket)++];
+		while (*at) {
+			if (vmem_table_gpa((*at)->parent) - gpa < len)
+				vmem_link_cut(pool, at);
+			else
+				at = &(*at)->next;
+		}
+	}
+	return true;
+}
+
+/* Roots */
+
+/**
+ * vmem_root_lend() - one more, for a space that will have a root
+ * @store:	of the guest
+ * @root:	storage, until vmem_root_take_back()
+ */
+static inline void vmem_root_lend(struct vmem_link_store *store,
+				  struct vmem_root *root)
+{
+	root->next = store->spare_roots;
+	store->spare_roots = root;
+}
+
+/**
+ * vmem_root_take_back() - one less, as a space has no root any more
+ * @store:	of the guest
+ *
+ * Return: one that was lent.
+ */
+static inline struct vmem_root *vmem_root_take_back(struct vmem_link_store *store)
+{
+	struct vmem_root *root = store->spare_roots;
+
+	store->spare_roots = root->next;
+	return root;
+}
+
+/* Where the root @table is named, or where the list ends. */
+static inline struct vmem_root **vmem_root_at(struct vmem_link_store *store,
+					      vmem_table_t table)
+{
+	struct vmem_root **at = &store->roots;
+
+	while (*at && (*at)->table != table)
+		at = &(*at)->next;
+	return at;
+}
+
+/* One more space has this root. */
+static noinline struct vmem_root *vmem_root_count(struct vmem_link_store *store,
+						  struct vmem_pool *pool,
+						  vmem_table_t table)
+{
+	struct vmem_root *root = *vmem_root_at(store, table);
+
+	if (!root) {
+		root = vmem_root_take_back(store);
+		*root = (struct vmem_root){
+			.next = store->roots, .table = table, .pool = pool,
+		};
+		store->roots = root;
+	}
+	root->spaces++;
+	if (pool)
+		vmem_pool_count(pool, vmem_pool_find(pool, table));
+	return root;
+}
+
+/**
+ * vmem_root_make() - put the next page set aside to use, as a space's root
+ * @pool:	the pool
+ * @res:	the call's reservation, not empty
+ * @level:	of the root
+ *
+ * Return: the root, which has one space.
+ */
+static inline struct vmem_root *vmem_root_make(struct vmem_pool *pool,
+					       struct vmem_reservation *res,
+					       unsigned int level)
+{
+	u32 page = vmem_pool_use(pool, res, level);
+
+	return vmem_root_count(pool->store, pool, vmem_pool_table(pool, page));
+}
+
+/**
+ * vmem_root_adopt() - a space has a table for a root that is there
+ * @store:	of the guest
+ * @pool:	whose page it is, NULL: of none
+ * @table:	the table
+ * @level:	at which it is the root
+ * @root:	out: the root
+ *
+ * Return: 0; -EINVAL: a page of the pool that isn't in use at this level; -EMLINK:
+ * it has all the links that it may have.
+ */
+static inline int vmem_root_adopt(struct vmem_link_store *store,
+				  struct vmem_pool *pool, vmem_table_t table,
+				  unsigned int level, struct vmem_root **root)
+{
+	u32 links = pool ? vmem_pool_links(pool, vmem_pool_find(pool, table),
+					   level) : 1;
+
+	if (!links)
+		return -EINVAL;
+	if (links >= VMEM_LINKS_MAX)
+		return -EMLINK;
+	*root = vmem_root_count(store, pool, table);
+	return 0;
+}
+
+/* One space less has this root. */
+static noinline void vmem_root_uncount(struct vmem_link_store *store,
+				       struct vmem_root *root)
+{
+	struct vmem_root **at;
+
+	if (--root->spaces)
+		return;
+	at = vmem_root_at(store, root->table);
+	*at = root->next;
+	vmem_root_lend(store, root);
+}
+
+/**
+ * vmem_root_leave() - a space leaves its root
+ * @store:	of the guest
+ * @root:	the root
+ *
+ * A page of a pool that has no other link goes; vmem_pool_drop_below() is to
+ * follow. What hangs below a root of the guest's own stays.
+ *
+ * Return: whether it went.
+ */
+static inline bool vmem_root_leave(struct vmem_link_store *store,
+				   struct vmem_root *root)
+{
+	struct vmem_pool *pool = root->pool;
+	vmem_table_t table = root->table;
+
+	vmem_root_uncount(store, root);
+	return pool && vmem_pool_uncount(pool, vmem_pool_find(pool, table));
+}
+
+/**
+ * vmem_root_unmake() - undo vmem_root_make()
+ * @root:	a root that no vCPU has seen and below which nothing hangs; other
+ *		spaces may have it
+ */
+static inline void vmem_root_unmake(struct vmem_root *root)
+{
+	struct vmem_pool *pool = root->pool;
+	u32 page = vmem_pool_find(pool, root->table);
+
+	if (pool->pages[page].nr_links > 1) {
+		vmem_root_leave(pool->store, root);
+		return;
+	}
+	vmem_root_uncount(pool->store, root);
+	pool->pages[page].nr_links = 0;
+	pool->nr_used--;
+	vmem_pool_release(pool, page);
+}
+
+/**
+ * vmem_root_links() - links of a root, and spaces that have it
+ * @root:	the root
+ */
+static inline u32 vmem_root_links(const struct vmem_root *root)
+{
+	const struct vmem_pool *pool = root->pool;
+
+	return pool ? pool->pages[vmem_pool_find(pool, root->table)].nr_links :
+		      root->spaces;
+}
+
+#endif /* _VMEM_RECORDS_H */
