@@ -136,7 +136,7 @@ void bench_new_space(struct bench *b, u32 nr)
 	set_root(b, nr, vmem_table_gpa(guest->roots[nr]->table));
 	root = model_take(&b->model, bench_top(b), MODEL_NO_PARENT, 0, &b->result);
 	KUNIT_ASSERT_EQ(b->test, root, vmem_table_gpa(bench_space_nr(b, nr)->root));
-	memset(guest_host(&b->guest, root), 0, nr_entries(b->rules) * sizeof(u64));
+	memset(guest_host(&b->guest, root), 0, nr_slots(b->rules, bench_top(b)) * sizeof(u64));
 }
 
 void bench_use(struct bench *b, u32 nr)

@@ -133,7 +133,7 @@ static inline u64 bench_root(const struct bench *b)
 /* The first address of the upper half. */
 static inline u64 bench_upper(const struct bench *b)
 {
-	return -(bench_span(b, b->rules->levels) / 2);
+	return second_half(b->rules);
 }
 
 static inline unsigned int bench_last_index(const struct bench *b)
@@ -297,5 +297,13 @@ void bench_watch(struct bench *b, const struct vmem_space *space);
 void bench_watched(struct bench *b, const struct vmem_space *space, int ret);
 /* Every vCPU flushed: the quarantine is empty. */
 void bench_flushed(struct bench *b);
+
+/* vmem_range_list() of the bench's format */
+static inline int bench_range_list(const struct bench *b, struct vmem_change *change,
+				   vmem_virt_t start, vmem_virt_t last,
+				   const struct vmem_mapping *what)
+{
+	return b->e->core->range_list(b->e->fmt, change, start, last, what);
+}
 
 #endif /* _VMEM_KUNIT_BENCH_H */

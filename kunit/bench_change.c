@@ -80,7 +80,7 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	if (link && link->path_given)
 		return 0;
 	if (link)
-		return b->e->link_list(change, link->our_va,
+		return b->e->core->link_list(b->e->fmt, change, link->our_va,
 				       &(struct vmem_link_mapping){
 					.owner = bench_space_nr(b, link->owner),
 					.their_va = link->their_va,
@@ -88,7 +88,7 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 				       });
 
 	if (call->what)
-		return b->e->range_list(change, call->start, call->last,
+		return bench_range_list(b, change, call->start, call->last,
 					call->what);
 
 	KUNIT_ASSERT_LE(b->test, call->nr, ARRAY_SIZE(b->order));
@@ -132,10 +132,10 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 		if (tries && b->recheck && tries % b->recheck == 0)
 			vmem_change_recheck(&b->change);
 		ret = link && link->path_given ?
-		      b->e->space_aware_map(&b->guest, &b->space, &rec,
+		      b->e->space_aware_map(b->e->fmt, &b->guest, &b->space, &rec,
 					    bench_space_nr(b, link->owner), 1,
 					    &b->change) :
-		      b->e->map(&b->guest, &b->space, &b->change);
+		      b->e->core->map(b->e->fmt, &b->guest, &b->space, &b->change);
 		if (ret == VMEM_LINKS)
 			ret = guest_lend(&b->guest) ?: VMEM_LINKS;
 		if (++tries == 100000)

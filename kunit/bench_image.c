@@ -229,7 +229,7 @@ static void twin(struct bench *b, struct refused_state *state,
 	*change = (struct vmem_change){ .asked = b->change.asked };
 	change->asked.nr = b->change.answer.done;
 	do {
-		ret = b->e->map(&b->guest, &b->space, change);
+		ret = b->e->core->map(b->e->fmt, &b->guest, &b->space, change);
 		if (ret == VMEM_LINKS)
 			ret = guest_lend(&b->guest) ?: VMEM_LINKS;
 	} while (ret > 0 && ++tries < 1000);

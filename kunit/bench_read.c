@@ -13,7 +13,7 @@ static void translate(struct bench *b, const struct vmem_space *space,
 	int ret;
 
 	do {
-		ret = b->e->translate(&b->guest, space, vas, nr, out, entries,
+		ret = b->e->core->translate(b->e->fmt, &b->guest, space, vas, nr, out, entries,
 				      &done);
 		if (++tries == 100000)
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
@@ -105,7 +105,7 @@ void bench_walk(struct bench *b, const struct vmem_space *spaces, u32 nr_spaces,
 	memset(b->slots[0], 0, sizeof(**b->slots) << 2);
 	vmem_seen_init(&b->seen, b->slots[0], 2);
 	b->seen.seed = 0x5eed;
-	b->e->walk_init(&b->walk, first, last, flags, budget,
+	b->e->core->walk_init(b->e->fmt, &b->walk, first, last, flags, budget,
 			follow ? NULL : &b->seen);
 	b->nr_out = 0;
 	while (!b->walk.finished) {
@@ -114,7 +114,7 @@ void bench_walk(struct bench *b, const struct vmem_space *spaces, u32 nr_spaces,
 		KUNIT_ASSERT_NE(b->test, room, 0);
 		if (b->slices && b->slices < room)
 			room = b->slices;
-		ret = b->e->walk(&b->guest, spaces, nr_spaces, &b->walk, b->out,
+		ret = b->e->walk(b->e->fmt, &b->guest, spaces, nr_spaces, &b->walk, b->out,
 				 b->nr_out + room, &b->nr_out);
 		if (ret == -ENOBUFS) {
 			grow(b);

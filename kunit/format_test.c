@@ -284,8 +284,8 @@ static void make_leaf_default_bits(struct kunit *test)
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
 	struct vmem_facts facts;
+	u64 gpa = 3ULL << e->fmt->page_lg2;
 	u32 attrs, nxe_off;
-	u64 leaf;
 
 	for (nxe_off = 0; nxe_off < 2; nxe_off++) {
 		cpu.nxe_off = nxe_off;
@@ -293,15 +293,15 @@ static void make_leaf_default_bits(struct kunit *test)
 				engine_facts(e, &facts, 0,
 					      nxe_off ? VMEM_VCPU_NXE_OFF : 0, 0));
 		for (attrs = 0; attrs < 0x10000; attrs++) {
-			int ret = e->fmt->make_leaf(&facts, attrs, 0, &leaf);
+			int ret = e->fmt->can_map(&facts, attrs, 0);
 
 			if (!e->rules->expressible(&cpu, attrs)) {
 				KUNIT_ASSERT_EQ(test, ret, -EOPNOTSUPP);
 				continue;
 			}
 			KUNIT_ASSERT_EQ(test, ret, 0);
-			KUNIT_ASSERT_EQ(test, leaf,
-					e->rules->leaf(&cpu, 0, attrs));
+			KUNIT_ASSERT_EQ(test, e->rules->leaf(&cpu, gpa, attrs),
+					e->fmt->make_leaf(&facts, attrs, 0, gpa));
 		}
 	}
 }
@@ -367,8 +367,8 @@ static void make_leaf_each_cow(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct vmem_facts facts;
+	u64 gpa = 4ULL << e->fmt->page_lg2;
 	u32 cow, attrs;
-	u64 leaf;
 
 	for (cow = 1; !engine_facts(e, &facts, 0, 0, cow); cow++) {
 		struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = cow };
@@ -376,13 +376,12 @@ static void make_leaf_each_cow(struct kunit *test)
 		for (attrs = 0; attrs < 2 * VMEM_COW; attrs++) {
 			if (!e->rules->expressible(&cpu, attrs))
 				continue;
-			KUNIT_ASSERT_EQ(test, 0, e->fmt->make_leaf(&facts, attrs, 0,
-								   &leaf));
-			KUNIT_ASSERT_EQ(test, leaf,
-					e->rules->leaf(&cpu, 0, attrs));
-			KUNIT_ASSERT_EQ(test, leaf | e->rules->large,
-					(e->fmt->make_leaf(&facts, attrs, 1, &leaf),
-					 leaf));
+			KUNIT_ASSERT_EQ(test, 0, e->fmt->can_map(&facts, attrs, 0));
+			KUNIT_ASSERT_EQ(test, e->rules->leaf(&cpu, gpa, attrs),
+					e->fmt->make_leaf(&facts, attrs, 0, gpa));
+			KUNIT_ASSERT_EQ(test, e->rules->leaf(&cpu, 0, attrs) |
+					      e->rules->large,
+					e->fmt->make_leaf(&facts, attrs, 1, 0));
 		}
 	}
 	KUNIT_EXPECT_GE(test, cow, 4);

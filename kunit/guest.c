@@ -31,7 +31,8 @@ void guest_init(struct kunit *test, struct guest *guest,
 
 	memset(guest, 0, sizeof(*guest));
 	guest->page_lg2 = fmt->page_lg2;
-	guest->table_lg2 = fmt->index_lg2 + 3;
+	for (i = 0; i < fmt->nr_levels; i++)
+		guest->table_lg2 = max(guest->table_lg2, 3 + fmt->index_lg2(i));
 	for (i = 0; i < NR_PARTS; i++) {
 		struct guest_range *part = &guest->parts[i];
 		unsigned int lg2 = i == PART_DATA ? guest->page_lg2 :
@@ -193,17 +194,17 @@ int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 	return 0;
 }
 
-bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
+bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	const struct guest_range *part = guest_part(ctx, gpa);
 	struct guest *guest = ctx;
 	u32 i;
 
-	*same = len;
 	if (part) {
-		*same = min(len, part->gpa + part->len - gpa);
+		*same = part->gpa + part->len - gpa;
 		return true;
 	}
+	*same = U64_MAX - gpa;
 	for (i = 0; i < NR_PARTS; i++)
 		if (guest->parts[i].gpa > gpa)
 			*same = min(*same, guest->parts[i].gpa - gpa);

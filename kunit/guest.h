@@ -126,7 +126,7 @@ void guest_write(struct guest *guest, vmem_phys_t table, unsigned int index,
 
 int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 		    vmem_pte_t **host);
-bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
+bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 *same);
 bool guest_pause(void *ctx, unsigned int nr);
 enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 			    vmem_table_t parent, unsigned int slot, u32 *links);

@@ -49,6 +49,8 @@ struct rules {
 	unsigned int levels;
 	unsigned int page_lg2;
 	unsigned int index_lg2;
+	unsigned int root_lg2;	/* the same of a root */
+	bool halves;		/* addresses repeat the highest bit translated */
 	u64 accessed_dirty;
 	u64 dirty;
 	u64 present;
@@ -79,29 +81,50 @@ struct rules {
 extern const struct rules x86_64_4level_rules;
 extern const struct rules x86_64_5level_rules;
 extern const struct rules toy_rules;
+extern const struct rules flat_rules;
 
+/* Bytes that an entry of a table of @level translates, or all tables. */
 static inline u64 entry_span(const struct rules *rules, unsigned int level)
 {
-	return BIT_ULL(rules->page_lg2 + level * rules->index_lg2);
+	unsigned int lg2 = rules->page_lg2 + level * rules->index_lg2;
+
+	if (level == rules->levels)
+		lg2 += rules->root_lg2 - rules->index_lg2;
+	return BIT_ULL(lg2);
 }
 
+/* Entries of a table that is no root. */
 static inline unsigned int nr_entries(const struct rules *rules)
 {
 	return 1U << rules->index_lg2;
 }
 
-/* Addresses repeat the highest bit that is translated. */
+static inline unsigned int nr_slots(const struct rules *rules, unsigned int level)
+{
+	return level + 1 == rules->levels ? 1U << rules->root_lg2 :
+					    nr_entries(rules);
+}
+
+/* The canonical address that has the bits of @va that are translated. */
 static inline u64 sign_extend(const struct rules *rules, u64 va)
 {
 	u64 half = entry_span(rules, rules->levels) / 2;
 
+	if (!rules->halves)
+		return va & (2 * half - 1);
 	return va & half ? va | ~(half - 1) : va & (half - 1);
+}
+
+/* Where the second half begins. */
+static inline u64 second_half(const struct rules *rules)
+{
+	return sign_extend(rules, entry_span(rules, rules->levels) / 2);
 }
 
 static inline unsigned int entry_index(const struct rules *rules, u64 va,
 				       unsigned int level)
 {
-	return va / entry_span(rules, level) % nr_entries(rules);
+	return va / entry_span(rules, level) % nr_slots(rules, level);
 }
 
 /* Reading */

@@ -107,7 +107,7 @@ int model_check_path(const struct model *model, const struct vmem_mapping *m,
 /* Is what is asked for well-formed? */
 static int check_mapping(struct model *model, const struct vmem_mapping *m)
 {
-	u64 page = entry_span(model->rules, 0), last, upper;
+	u64 page = entry_span(model->rules, 0), last, half;
 
 	if (m->virt_base % page || m->phys_base % page || m->len % page)
 		return -EINVAL;
@@ -116,8 +116,10 @@ static int check_mapping(struct model *model, const struct vmem_mapping *m)
 	last = m->virt_base + m->len - 1;
 	if (last < m->virt_base)
 		return -EOVERFLOW;
-	upper = -(entry_span(model->rules, model->rules->levels) / 2);
-	if (m->virt_base >= upper ? last < upper : last >= -upper)
+	half = entry_span(model->rules, model->rules->levels) / 2;
+	if (m->virt_base != sign_extend(model->rules, m->virt_base) ||
+	    last != sign_extend(model->rules, last) ||
+	    (model->rules->halves && m->virt_base < half && last >= half))
 		return -EINVAL;
 	switch (m->kind) {
 	case VMEM_KIND_UNMAPPED:
@@ -443,7 +445,7 @@ void model_change_range(struct model *model, u64 start, u64 last,
 			struct model_result *result)
 {
 	u64 page = entry_span(model->rules, 0);
-	u64 upper = -(entry_span(model->rules, model->rules->levels) / 2);
+	u64 half = entry_span(model->rules, model->rules->levels) / 2;
 	struct vmem_mapping parts[2] = { *what, *what };
 	u32 nr = 1;
 	int ret = 0;
@@ -460,10 +462,10 @@ void model_change_range(struct model *model, u64 start, u64 last,
 	parts[0].virt_base = start;
 	parts[0].len = last - start + 1;
 	/* the addresses between the halves are left out */
-	if (start < upper && last >= upper) {
-		parts[0].len = -upper - start;
-		parts[1].virt_base = upper;
-		parts[1].len = last - upper + 1;
+	if (model->rules->halves && start < half && last >= half) {
+		parts[0].len = half - start;
+		parts[1].virt_base = -half;
+		parts[1].len = last + half + 1;
 		nr = 2;
 	}
 	ret = check_mapping(model, &parts[0]);
@@ -492,7 +494,7 @@ static bool reached_twice(struct model *model, struct model_path *path,
 		return true;
 	reached[(*nr)++] = table;
 	path->table[level] = table;
-	for (i = 0; level && i < nr_entries(model->rules); i++) {
+	for (i = 0; level && i < nr_slots(model->rules, level); i++) {
 		model_read_entry(model, table, level, i, &decoded);
 		if (decoded.kind == IS_TABLE &&
 		    reached_twice(model, path, decoded.gpa, level - 1,

@@ -236,7 +236,8 @@ static void read_named(struct reader *reader, u64 table, unsigned int level,
 	bool covered;
 	u32 i;
 
-	covered = root ? reader->first == 0 && reader->last == U64_MAX :
+	covered = root && reader->rules->halves ?
+		  reader->first == 0 && reader->last == U64_MAX :
 		  reader->first <= base && base + (span - 1) <= reader->last;
 	if (covered && !(reader->flags & VMEM_WALK_FOLLOW)) {
 		for (i = 0; i < reader->records->nr_seen; i++) {
@@ -287,7 +288,7 @@ static void read_table(struct reader *reader, u64 table, unsigned int level,
 	struct decoded decoded;
 	unsigned int i;
 
-	for (i = 0; i < nr_entries(reader->rules); i++) {
+	for (i = 0; i < nr_slots(reader->rules, level); i++) {
 		u64 begin = sign_extend(reader->rules, base + i * span);
 		u64 end = begin + (span - 1);
 		u64 va = begin, entry;
@@ -352,8 +353,8 @@ void model_walk(const struct rules *rules, const struct cpu *cpu,
 
 		/* a range within the hole touches nothing */
 		if (va != sign_extend(rules, va))
-			va = -(entry_span(rules, rules->levels) / 2);
-		if (va > reader.last)
+			va = second_half(rules);
+		if (va > reader.last || va < reader.first)
 			continue;
 		/* what is left of the range, or all of it that 64 bits hold */
 		len = reader.last - va + 1;

@@ -43,7 +43,7 @@ u64 model_take(struct model *model, unsigned int level, u64 parent,
 	table = guest_gpa(&model->guest, PART_POOL, i);
 	model_linked(result, model_add_link(model, table, parent, slot));
 	memset(guest_host(&model->guest, table), 0,
-	       nr_entries(model->rules) * sizeof(u64));
+	       nr_slots(model->rules, level) * sizeof(u64));
 	return table;
 }
 
@@ -304,7 +304,7 @@ static bool names_others(struct model *model, u64 table, unsigned int level)
 	struct decoded decoded;
 	unsigned int i;
 
-	for (i = 0; i < nr_entries(model->rules); i++) {
+	for (i = 0; i < nr_slots(model->rules, level); i++) {
 		model_read_entry(model, table, level, i, &decoded);
 		mine = decoded.kind == IS_TABLE ? model_page(model, decoded.gpa) :
 						  NULL;
@@ -356,7 +356,7 @@ void model_move(struct model *model, struct model_path *path,
 		guest_write(&model->guest, path->table[level + 1], i,
 			    model->rules->rename(&model->cpu, entry, copy));
 	}
-	for (i = 0; i < nr_entries(model->rules); i++) {
+	for (i = 0; i < nr_slots(model->rules, level); i++) {
 		struct model_table *mine;
 
 		guest_write(&model->guest, copy, i,

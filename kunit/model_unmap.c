@@ -108,7 +108,7 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 	int err;
 
 	*empty = true;
-	for (i = 0; i < nr_entries(model->rules); i++) {
+	for (i = 0; i < nr_slots(model->rules, level); i++) {
 		bool in_range = look(job, level, i, base, &spot);
 
 		if (!spot.entry)
@@ -233,7 +233,7 @@ static void unmap(struct job *job, unsigned int level, u64 base)
 	u64 child;
 	int err;
 
-	for (i = 0; i < nr_entries(model->rules); i++) {
+	for (i = 0; i < nr_slots(model->rules, level); i++) {
 		if (!look(job, level, i, base, &spot) || !spot.entry)
 			continue;
 		if (is_like_leaf(job, &spot, &err)) {
@@ -293,7 +293,7 @@ static int protect(struct job *job, unsigned int level, u64 base)
 	u64 entry;
 	int err;
 
-	for (i = 0; i < nr_entries(model->rules); i++) {
+	for (i = 0; i < nr_slots(model->rules, level); i++) {
 		if (!look(job, level, i, base, &spot))
 			continue;
 		if (spot.decoded.kind == IS_TABLE) {

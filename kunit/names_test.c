@@ -24,54 +24,21 @@ static const struct vmem_table_ops plain_ops = {
 	.pages		= guest_pages,
 };
 
-static noinline int plain_map(struct guest *guest, struct vmem_space *space,
-			      struct vmem_change *change)
-{
-	return vmem_map(&vmem_fmt_x86_64_4level, &plain_ops, guest, space, change);
-}
-
-static noinline int plain_aware_map(struct guest *guest, struct vmem_space *space,
-				    const struct vmem_space_aware_mapping *rec,
-				    const struct vmem_space *built, u32 nr_built,
-				    struct vmem_change *change)
-{
-	return vmem_space_aware_map(&vmem_fmt_x86_64_4level, &plain_ops, guest,
-				    space, rec, built, nr_built, change);
-}
-
-static noinline int plain_walk(struct guest *guest, const struct vmem_space *spaces,
-			       u32 nr_spaces, struct vmem_walk *walk,
-			       struct vmem_space_aware_mapping *out, u32 max,
-			       u32 *nr)
-{
-	return vmem_walk_va_spaces(&vmem_fmt_x86_64_4level, &plain_ops.read, guest,
-				   spaces, nr_spaces, walk, out, max, nr);
-}
-
-static noinline int plain_virt_to_phys(struct guest *guest,
-				       const struct vmem_space *space,
-				       struct vmem_walk *walk,
-				       struct vmem_space_aware_mapping *out)
-{
-	return vmem_virt_to_phys(&vmem_fmt_x86_64_4level, &plain_ops.read, guest,
-				 space, walk, out);
-}
+DEFINE_VMEM_ENGINE(over_plain, vmem_fmt_x86_64_4level, plain_ops);
+DEFINE_WHOLE(over_plain, vmem_fmt_x86_64_4level, plain_ops);
 
 /* The engine of the format, over those ops. */
+static const struct engine engine_plain = {
+	.name	= "plain",
+	.fmt	= &vmem_fmt_x86_64_4level,
+	.rules	= &x86_64_4level_rules,
+	.core	= &over_plain,
+	WHOLE_OF(over_plain)
+};
+
 static struct bench *begin_plain(struct kunit *test)
 {
-	struct bench *b = bench_begin_engine(test, &engine_x86_64_4level, 48, false,
-					     0);
-	struct engine *plain = kunit_kzalloc(test, sizeof(*plain), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, plain);
-	*plain = engine_x86_64_4level;
-	plain->map = plain_map;
-	plain->space_aware_map = plain_aware_map;
-	plain->walk = plain_walk;
-	plain->virt_to_phys = plain_virt_to_phys;
-	b->e = plain;
-	return b;
+	return bench_begin_engine(test, &engine_plain, 48, false, 0);
 }
 
 static void names_of_the_reference(struct kunit *test)
@@ -136,8 +103,8 @@ static void names_are_of_functions(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, bench_data(b, 1), VMEM_PAGE_SIZE,
 					   RWX, 0));
-	b->e->walk_init(&walk, 0, U64_MAX, VMEM_WALK_FOLLOW, U64_MAX, NULL);
-	KUNIT_EXPECT_EQ(test, 0, b->e->virt_to_phys(&b->guest, &b->space, &walk,
+	b->e->core->walk_init(b->e->fmt, &walk, 0, U64_MAX, VMEM_WALK_FOLLOW, U64_MAX, NULL);
+	KUNIT_EXPECT_EQ(test, 0, b->e->virt_to_phys(b->e->fmt, &b->guest, &b->space, &walk,
 						    &rec));
 	KUNIT_EXPECT_EQ(test, rec.gpa, bench_data(b, 1));
 	bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);

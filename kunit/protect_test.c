@@ -625,32 +625,14 @@ static __always_inline u64 racing_protect(const struct vmem_facts *facts,
 	return vmem_x86_64_protect(facts, entry, set, clear);
 }
 
-static const struct vmem_format racing_format = {
-	.name		= "racing",
-	.nr_levels	= 4,
-	.page_lg2	= X86_64_PAGE_LG2,
-	.index_lg2	= X86_64_INDEX_LG2,
-	.phys_bits	= X86_64_PHYS_BITS,
-	.leaf_levels	= X86_64_LEAF_LEVELS,
-	.present	= X86_64_P,
-	.ad		= X86_64_A | X86_64_D,
-	.facts		= vmem_x86_64_facts,
-	.classify	= vmem_x86_64_classify,
-	.entry_phys	= vmem_x86_64_entry_phys,
-	.nibble		= vmem_x86_64_nibble,
-	.path		= vmem_x86_64_path,
-	.leaf_attrs	= vmem_x86_64_leaf_attrs,
-	.make_table	= vmem_x86_64_make_table,
-	.move_table	= vmem_x86_64_move_table,
-	.make_leaf	= vmem_x86_64_make_leaf,
-	.can_protect	= vmem_x86_64_can_protect,
-	.protect	= racing_protect,
-};
-
-static noinline int racing_map(struct guest *guest, struct vmem_space *space,
+static noinline int racing_map(const struct vmem_format *fmt, void *guest,
+			       struct vmem_space *space,
 			       struct vmem_change *change)
 {
-	return vmem_map(&racing_format, &guest_ops, guest, space, change);
+	struct vmem_format format = vmem_fmt_x86_64_4level;
+
+	format.protect = racing_protect;
+	return vmem_map(&format, &guest_ops, guest, space, change);
 }
 
 /* Its D is kept, however late; if it never ends, that is said. */
@@ -658,16 +640,18 @@ static void protect_races_with_a_vcpu(struct kunit *test)
 {
 	struct bench *b = bench_begin_engine(test, &engine_x86_64_4level, 48, false,
 					     0);
-	struct engine *racing = kunit_kzalloc(test, sizeof(*racing), GFP_KERNEL);
+	static struct vmem_engine core;
+	static struct engine racing;
 	struct vmem_mapping m = bench_protected(0, bench_page(b), 0, VMEM_W);
 	u64 leaf;
 	u32 times;
 
-	KUNIT_ASSERT_NOT_NULL(test, racing);
-	*racing = engine_x86_64_4level;
-	racing->map = racing_map;
+	core = *b->e->core;
+	core.map = racing_map;
+	racing = *b->e;
+	racing.core = &core;
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
-	b->e = racing;
+	b->e = &racing;
 	b->racing = true;
 	race.guest = &b->guest;
 	race.table = bench_path(b, bench_root(b), 0, 0);

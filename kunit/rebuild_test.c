@@ -28,7 +28,7 @@ static int aware_map(struct bench *b, struct vmem_space *space,
 	b->guest.pool.generation++;
 	bench_watch(b, space);
 	do {
-		ret = b->e->space_aware_map(&b->guest, space, rec, built,
+		ret = b->e->space_aware_map(b->e->fmt, &b->guest, space, rec, built,
 					    nr_built, change);
 		if (ret == VMEM_LINKS)
 			ret = guest_lend(&b->guest) ?: VMEM_LINKS;

@@ -246,6 +246,8 @@ static bool x86_64_shadow(const struct cpu *cpu)
 		.levels		= nr,					\
 		.page_lg2	= 12,					\
 		.index_lg2	= 9,					\
+		.root_lg2	= 9,					\
+		.halves		= true,					\
 		.accessed_dirty	= 0x60,					\
 		.dirty		= 0x40,					\
 		.present	= 0x1,					\
@@ -408,6 +410,8 @@ const struct rules toy_rules = {
 	.levels		= 3,
 	.page_lg2	= 12,
 	.index_lg2	= 1,
+	.root_lg2	= 1,
+	.halves		= true,
 	.accessed_dirty	= 1ULL << 41 | 1ULL << 42,
 	.dirty		= 1ULL << 41,
 	.present	= 1ULL << 62,
@@ -425,4 +429,131 @@ const struct rules toy_rules = {
 	.path_expressible = toy_path_expressible,
 	.protectable	= toy_protectable,
 	.protect	= toy_protect,
+};
+
+/*
+ * The manual of the flat format: bit 0 present, 61 reserved; 31:14 the bits 21:4 of
+ * the address of a table, 31:22 the bits 21:12 of that of a page, and what is left of
+ * them, or above the width, reserved; bit 60 of a table of level 1: a leaf of two
+ * pages, whose address begins at bit 13; of a table of level 2: malformed.
+ * Bits 1 to 4 permit R, W, X, U; 6 A, 7 D; 9:8 for software. A root has 4 entries,
+ * and addresses are below 2^16.
+ */
+static bool flat_cow(const struct cpu *cpu, u64 entry)
+{
+	return cpu->cow && !bit(entry, 2) && bits(entry, 9, 8) >> 8 == cpu->cow;
+}
+
+static void flat_decode(const struct cpu *cpu, u64 entry, unsigned int level,
+		       struct decoded *decoded)
+{
+	static const struct {
+		unsigned int nr;
+		u32 attr;
+	} permissions[] = {
+		{ 1, VMEM_R }, { 2, VMEM_W }, { 3, VMEM_X }, { 4, VMEM_U },
+	};
+	bool large = level > 0 && bit(entry, 60);
+	bool leaf = level == 0 || large;
+	unsigned int i;
+
+	memset(decoded, 0, sizeof(*decoded));
+	if (!bit(entry, 0))
+		return;
+	if (large && level == 2) {
+		decoded->kind = IS_LARGE;
+		return;
+	}
+	if (bit(entry, 61) || (leaf && bits(entry, 21, 14)) ||
+	    (large && bit(entry, 22)) ||
+	    (cpu->phys_bits < 22 && bits(entry, 31, 10 + cpu->phys_bits))) {
+		decoded->kind = IS_RESERVED;
+		return;
+	}
+	decoded->gpa = bits(entry, 31, 14) >> 10;
+	decoded->rest = entry - bits(entry, 31, 14);
+	for (i = 0; i < ARRAY_SIZE(permissions); i++)
+		if (bit(entry, permissions[i].nr))
+			decoded->attrs |= permissions[i].attr;
+	if (!leaf) {
+		decoded->kind = IS_TABLE;
+		return;
+	}
+	decoded->kind = IS_LEAF;
+	if (bit(entry, 7))
+		decoded->attrs |= VMEM_D;
+	if (bit(entry, 6))
+		decoded->attrs |= VMEM_A;
+	if (flat_cow(cpu, entry))
+		decoded->attrs |= VMEM_COW;
+}
+
+static u64 flat_permissions(u32 attrs)
+{
+	return (attrs & VMEM_R ? 1ULL << 1 : 0) |
+	       (attrs & VMEM_W ? 1ULL << 2 : 0) |
+	       (attrs & VMEM_X ? 1ULL << 3 : 0) |
+	       (attrs & VMEM_U ? 1ULL << 4 : 0);
+}
+
+static u64 flat_table(const struct cpu *cpu, u64 gpa, u32 perms)
+{
+	return gpa << 10 | 0x41 | flat_permissions(perms);
+}
+
+static u64 flat_rename(const struct cpu *cpu, u64 entry, u64 gpa)
+{
+	return entry - bits(entry, 31, 14) + (gpa << 10);
+}
+
+static u64 flat_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
+{
+	return gpa << 10 | (cpu->cet && !(attrs & VMEM_W) ? 0x41 : 0xc1) |
+	       flat_permissions(attrs) |
+	       (attrs & VMEM_COW ? (u64)cpu->cow << 8 : 0);
+}
+
+static u64 flat_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
+{
+	bool cow = flat_cow(cpu, entry), writable = bit(entry, 2);
+
+	if (cow && clear & VMEM_COW) {
+		entry -= bits(entry, 9, 8);
+		cow = false;
+	}
+	if (set & VMEM_COW) {
+		entry = entry - bits(entry, 9, 8) + ((u64)cpu->cow << 8);
+		cow = true;
+	}
+	entry &= ~flat_permissions(clear & (VMEM_R | VMEM_W | VMEM_X));
+	entry |= flat_permissions(set & (VMEM_R | VMEM_W | VMEM_X));
+	if (cow && set & (VMEM_W | VMEM_COW))
+		entry &= ~(1ULL << 2);
+	if (cpu->cet && writable && !bit(entry, 2))
+		entry &= ~(1ULL << 7);
+	return entry;
+}
+
+const struct rules flat_rules = {
+	.levels		= 3,
+	.page_lg2	= 12,
+	.index_lg2	= 1,
+	.root_lg2	= 2,
+	.accessed_dirty	= 0xc0,
+	.dirty		= 0x80,
+	.present	= 0x1,
+	.writable	= 0x4,
+	.large		= 1ULL << 60,
+	.reserved	= 1ULL << 61,
+	.decode		= flat_decode,
+	.table		= flat_table,
+	.rename		= flat_rename,
+	.untag		= toy_untag,
+	.has		= toy_has,
+	.shadow		= toy_shadow,
+	.leaf		= flat_leaf,
+	.expressible	= toy_expressible,
+	.path_expressible = toy_path_expressible,
+	.protectable	= toy_protectable,
+	.protect	= flat_protect,
 };

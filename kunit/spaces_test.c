@@ -260,16 +260,16 @@ static void walk_spaces_memory_capped(struct kunit *test)
 		memset(b->slots[0], 0, sizeof(**b->slots) << 4);
 		vmem_seen_init(&b->seen, b->slots[0], 4);
 		b->seen.max = cap;
-		b->e->walk_init(walk, WHOLE, 0, U64_MAX, &b->seen);
-		ret = b->e->walk(&b->guest, &b->space, 1, walk, b->out, 8, &nr);
+		b->e->core->walk_init(b->e->fmt, walk, WHOLE, 0, U64_MAX, &b->seen);
+		ret = b->e->walk(b->e->fmt, &b->guest, &b->space, 1, walk, b->out, 8, &nr);
 		KUNIT_EXPECT_EQ(test, ret, -ENOBUFS);
 		KUNIT_EXPECT_EQ(test, nr, 0);
 		/* again: no more is lost by trying */
-		ret = b->e->walk(&b->guest, &b->space, 1, walk, b->out, 8, &nr);
+		ret = b->e->walk(b->e->fmt, &b->guest, &b->space, 1, walk, b->out, 8, &nr);
 		KUNIT_EXPECT_EQ(test, ret, -ENOBUFS);
 		walk->ending = true;
 		walk->end = VMEM_END_CAP;
-		b->e->walk_end(&b->guest, walk, b->out, 8, &nr);
+		b->e->core->walk_end(b->e->fmt, &b->guest, walk, b->out, 8, &nr);
 		KUNIT_ASSERT_EQ(test, nr, 1);
 		KUNIT_EXPECT_EQ(test, b->out[0].type, VMEM_REC_END);
 		KUNIT_EXPECT_EQ(test, b->out[0].detail, VMEM_END_CAP);

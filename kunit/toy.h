@@ -14,7 +14,7 @@
 
 #define TOY_LEVELS	3
 #define TOY_PAGE_LG2	12
-#define TOY_INDEX_LG2	1
+#define TOY_HALF	BIT_ULL(TOY_PAGE_LG2 + TOY_LEVELS - 1)
 #define TOY_PHYS_BITS	22
 
 #define TOY_ADDR	GENMASK_ULL(21, 4)
@@ -30,6 +30,22 @@
 #define TOY_RESERVED	BIT_ULL(63)
 #define TOY_LEAF_LEVELS	(BIT(0) | BIT(1))
 
+static __always_inline unsigned int toy_entry_lg2(unsigned int level)
+{
+	return TOY_PAGE_LG2 + level;
+}
+
+static __always_inline unsigned int toy_index_lg2(unsigned int level)
+{
+	return 1;
+}
+
+static __always_inline bool toy_untag(const struct vmem_facts *facts,
+				      vmem_virt_t *va)
+{
+	return false;
+}
+
 static __always_inline int toy_facts(const struct vmem_format *fmt,
 				     struct vmem_facts *facts,
 				     const struct vmem_vcpu *vcpu)
@@ -44,6 +60,8 @@ static __always_inline int toy_facts(const struct vmem_format *fmt,
 		cow = 1;
 	*facts = (struct vmem_facts){
 		.vcpu = { .phys_bits = phys_bits, .flags = vcpu->flags, .cow = cow },
+		.nr_levels = fmt->nr_levels,
+		.gap = fmt->gap,
 		.gpa = BIT_ULL(phys_bits) - 1,
 		.addr = TOY_ADDR & (BIT_ULL(phys_bits) - 1),
 		.cow = cow ? FIELD_PREP(TOY_COW, (u64)cow) : U64_MAX,
@@ -116,17 +134,32 @@ static __always_inline u64 toy_make_table(const struct vmem_facts *facts,
 	return vmem_table_gpa(table) | TOY_PRESENT | TOY_A | toy_perms(perms);
 }
 
-static __always_inline int
-toy_make_leaf(const struct vmem_facts *facts, u32 attrs, unsigned int level,
-	      u64 *leaf)
+static __always_inline int toy_can_map(const struct vmem_facts *facts, u32 attrs,
+				       unsigned int level)
 {
-	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
-	    (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)))
-		return -EOPNOTSUPP;
-	*leaf = TOY_PRESENT | TOY_A | toy_perms(attrs) |
-		(attrs & VMEM_W ? TOY_D : TOY_D & ~facts->shadow) |
-		(attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
-	return 0;
+	return attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
+	       (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)) ?
+	       -EOPNOTSUPP : 0;
+}
+
+static __always_inline u64
+toy_make_leaf(const struct vmem_facts *facts, u32 attrs, unsigned int level,
+	      vmem_phys_t phys)
+{
+	return phys | TOY_PRESENT | TOY_A | toy_perms(attrs) |
+	       (attrs & VMEM_W ? TOY_D : TOY_D & ~facts->shadow) |
+	       (attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
+}
+
+static __always_inline u64 toy_leaf_addr(const struct vmem_facts *facts,
+					 unsigned int level)
+{
+	return facts->addr & ~(BIT_ULL(TOY_PAGE_LG2 + level) - 1);
+}
+
+static __always_inline u64 toy_step(unsigned int level)
+{
+	return BIT_ULL(TOY_PAGE_LG2 + level);
 }
 
 static __always_inline u64 toy_move_table(const struct vmem_facts *facts,
@@ -169,23 +202,13 @@ static const struct vmem_format toy_format __maybe_unused = {
 	.name		= "toy",
 	.nr_levels	= TOY_LEVELS,
 	.page_lg2	= TOY_PAGE_LG2,
-	.index_lg2	= TOY_INDEX_LG2,
 	.phys_bits	= TOY_PHYS_BITS,
+	.gap		= { TOY_HALF, ~TOY_HALF },
 	.leaf_levels	= TOY_LEAF_LEVELS,
 	.present	= TOY_PRESENT,
 	.ad		= TOY_A | TOY_D,
 	.writable	= TOY_W,
-	.facts		= toy_facts,
-	.classify	= toy_classify,
-	.entry_phys	= toy_entry_phys,
-	.nibble		= toy_nibble,
-	.path		= toy_path,
-	.leaf_attrs	= toy_leaf_attrs,
-	.make_table	= toy_make_table,
-	.move_table	= toy_move_table,
-	.make_leaf	= toy_make_leaf,
-	.can_protect	= toy_can_protect,
-	.protect	= toy_protect,
+	VMEM_FORMAT_FUNCTIONS(toy)
 };
 
 #endif /* _VMEM_KUNIT_TOY_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The toy format: every state of a small tree, with every operation.
+ * The toy formats: every state of a small tree, with every operation.
  *
  * The tree has a table of leaves under each entry of one table of level 1, and
  * what the other half of the root holds. Each entry is a letter of an alphabet,
@@ -15,7 +15,7 @@
  *            that is no table
  *   level 2  the first slot: a table of level 1 of ours or of the guest's in
  *            each of its states, or one of the letters that are no table; the
- *            second slot: a hole, junk, malformed, outside, the root itself, a
+ *            slot where the second half of all addresses begins: a hole, junk, malformed, outside, the root itself, a
  *            small tree, or the table that the first one has, named by the guest;
  *            the same, linked by vmem, if it is ours; a hole and the small tree
  *            also where the root is frozen
@@ -25,6 +25,7 @@
  */
 #include "bench.h"
 
+#include "flat.h"
 #include "toy.h"
 
 static unsigned int toy_stride = 997;
@@ -103,10 +104,17 @@ struct toy {
 	bool linked;		/* a table of ours has two links */
 };
 
-/* The number of page @i of the toy's eight, and its address. */
+/* The address of page @i of the toy's eight, four in each half. */
 static u64 toy_va(const struct bench *b, unsigned int i)
 {
-	return sign_extend(b->rules, i * bench_page(b));
+	return (i / (NR_PAGES / 2)) * bench_upper(b) +
+	       i % (NR_PAGES / 2) * bench_page(b);
+}
+
+/* The slot of a root where the second half begins. */
+static unsigned int second_slot(const struct bench *b)
+{
+	return entry_index(b->rules, bench_upper(b), bench_top(b));
 }
 
 static void put_leaves(struct bench *b, u64 table, unsigned int state,
@@ -236,32 +244,33 @@ static void put_first(struct bench *b, unsigned int letter)
 
 static void put_second(struct bench *b, unsigned int letter)
 {
+	unsigned int slot = second_slot(b);
 	u64 root = bench_root(b), table;
 
 	switch (letter) {
 	case SECOND_TREE:
 	case SECOND_TREE_FROZEN:
-		table = bench_take(b, 1, root, 1);
+		table = bench_take(b, 1, root, slot);
 		table = bench_take(b, 0, table, 1);
 		put_leaves(b, table, LEAF_HOLE + NR_LEAF_LETTERS * LEAF_PRESENT, 8);
 		break;
 	case SECOND_JUNK:
-		bench_write(b, root, 1, bench_junk(b));
+		bench_write(b, root, slot, bench_junk(b));
 		break;
 	case SECOND_MALFORMED:
-		bench_write(b, root, 1, bench_reserved(b, bench_table_entry(b, root)));
+		bench_write(b, root, slot, bench_reserved(b, bench_table_entry(b, root)));
 		break;
 	case SECOND_OUTSIDE:
-		bench_write(b, root, 1, bench_table_entry(b, bench_outside(b)));
+		bench_write(b, root, slot, bench_table_entry(b, bench_outside(b)));
 		break;
 	case SECOND_SELF:
-		bench_write(b, root, 1, bench_table_entry(b, root));
+		bench_write(b, root, slot, bench_table_entry(b, root));
 		break;
 	case SECOND_LINKED:
-		bench_add_link(b, 1, root, 0, root, 1);
+		bench_add_link(b, 1, root, 0, root, slot);
 		break;
 	case SECOND_SHARED:
-		bench_write(b, root, 1, bench_read(b, root, 0));
+		bench_write(b, root, slot, bench_read(b, root, 0));
 		break;
 	}
 }
@@ -297,7 +306,7 @@ static bool make_state(struct toy *toy, u32 state)
 	toy->spaces[0] = b->space;
 	toy->spaces[1] = bench_space(b, guest_gpa(&b->guest, PART_FOREIGN,
 						  FOREIGN_TABLES - 1));
-	bench_write(b, vmem_table_gpa(toy->spaces[1].root), 1,
+	bench_write(b, vmem_table_gpa(toy->spaces[1].root), second_slot(b),
 		    bench_read(b, bench_root(b), 0));
 	b->spaces[1] = toy->spaces[1];
 	/* what is linked twice is entered once, unless more is meant */
@@ -437,7 +446,7 @@ static void change_links(struct toy *toy)
 	struct bench *b = toy->b;
 	u32 level, our, their, flags;
 
-	for (level = 0; level < TOY_LEVELS - 1; level++) {
+	for (level = 0; level < bench_top(b); level++) {
 		u32 span = 2 << level;
 
 		for (our = 0; our < NR_PAGES; our += span) {
@@ -537,7 +546,7 @@ static void drop_spaces(struct toy *toy)
 	/* not what changes in two places at once */
 	if (b->aliased)
 		return;
-	for (level = 0; level < TOY_LEVELS; level++) {
+	for (level = 0; level <= bench_top(b); level++) {
 		for (first = 0; first < NR_PAGES; first += 1 << level) {
 			place = toy_va(b, first);
 			met = level;
@@ -587,7 +596,8 @@ static void each_state(struct kunit *test, const char *what, bool changes,
 	u32 state, nr = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, toy);
-	toy->b = bench_begin_engine(test, &engine_toy, 0, false, 0);
+	toy->b = bench_begin_engine(test, *(const struct engine *const *)test->param_value,
+				    0, false, 0);
 	for (state = toy_first; state < NR_STATES; state += toy_stride) {
 		if (!make_state(toy, state))
 			continue;
@@ -646,14 +656,23 @@ static void toy_drop_each_state(struct kunit *test)
 	each_state(test, "drop", false, drop_spaces);
 }
 
+static const struct engine *const toys[] = { &engine_toy, &engine_flat };
+
+KUNIT_ARRAY_PARAM(toy, toys, engine_describe);
+
+#define EACH_TOY(name)							\
+	KUNIT_CASE_PARAM_ATTR(name, toy_gen_params,			\
+			      ((struct kunit_attributes){		\
+				.speed = KUNIT_SPEED_SLOW }))
+
 static struct kunit_case toy_cases[] = {
-	KUNIT_CASE_SLOW(toy_translate_each_state),
-	KUNIT_CASE_SLOW(toy_walk_each_state),
-	KUNIT_CASE_SLOW(toy_change_each_state),
-	KUNIT_CASE_SLOW(toy_link_each_state),
-	KUNIT_CASE_SLOW(toy_change_lists_each_state),
-	KUNIT_CASE_SLOW(toy_change_stopped_each_state),
-	KUNIT_CASE_SLOW(toy_drop_each_state),
+	EACH_TOY(toy_translate_each_state),
+	EACH_TOY(toy_walk_each_state),
+	EACH_TOY(toy_change_each_state),
+	EACH_TOY(toy_link_each_state),
+	EACH_TOY(toy_change_lists_each_state),
+	EACH_TOY(toy_change_stopped_each_state),
+	EACH_TOY(toy_drop_each_state),
 	{}
 };
 

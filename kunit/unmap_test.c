@@ -312,7 +312,7 @@ static void unmap_list_over_both_halves(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, -page, 0, page, RWX, 0));
-	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, 0, U64_MAX, &what));
+	KUNIT_ASSERT_EQ(test, 0, bench_range_list(b, &change, 0, U64_MAX, &what));
 	KUNIT_ASSERT_EQ(test, change.asked.nr, 2);
 	KUNIT_EXPECT_EQ(test, change.asked.flags, VMEM_CHANGE_ATOMIC);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, change.asked.nr,
@@ -320,14 +320,14 @@ static void unmap_list_over_both_halves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
 
-	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, 0, -upper - 1, &what));
+	KUNIT_ASSERT_EQ(test, 0, bench_range_list(b, &change, 0, -upper - 1, &what));
 	KUNIT_EXPECT_EQ(test, change.asked.nr, 1);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper);
-	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, upper, U64_MAX, &what));
+	KUNIT_ASSERT_EQ(test, 0, bench_range_list(b, &change, upper, U64_MAX, &what));
 	KUNIT_EXPECT_EQ(test, change.asked.nr, 1);
 	KUNIT_EXPECT_EQ(test, list[0].virt_base, upper);
 	KUNIT_EXPECT_EQ(test, list[0].len, -upper);
-	KUNIT_ASSERT_EQ(test, 0, b->e->range_list(&change, page, upper + page - 1,
+	KUNIT_ASSERT_EQ(test, 0, bench_range_list(b, &change, page, upper + page - 1,
 						  &what));
 	KUNIT_ASSERT_EQ(test, change.asked.nr, 2);
 	KUNIT_EXPECT_EQ(test, list[0].virt_base, page);
@@ -343,14 +343,14 @@ static void unmap_list_refused(struct kunit *test)
 	struct vmem_mapping what = {};
 	struct vmem_change change = {};
 
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, 1, page - 1, &what));
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, 0, page, &what));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range_list(b, &change, 1, page - 1, &what));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range_list(b, &change, 0, page, &what));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			b->e->range_list(&change, 2 * page, page - 1, &what));
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, -upper, U64_MAX, &what));
-	KUNIT_EXPECT_EQ(test, -EINVAL, b->e->range_list(&change, 0, upper - 1, &what));
+			bench_range_list(b, &change, 2 * page, page - 1, &what));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range_list(b, &change, -upper, U64_MAX, &what));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_range_list(b, &change, 0, upper - 1, &what));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			b->e->range_list(&change, -upper, upper - 1, &what));
+			bench_range_list(b, &change, -upper, upper - 1, &what));
 }
 
 static void unmap_stopped_everywhere(struct kunit *test)
@@ -375,7 +375,7 @@ static void check_hostile(struct bench *b)
 	u64 budget;
 	int ret;
 
-	KUNIT_ASSERT_EQ(b->test, 0, b->e->range_list(&change, 0, U64_MAX, &what));
+	KUNIT_ASSERT_EQ(b->test, 0, bench_range_list(b, &change, 0, U64_MAX, &what));
 	for (budget = 1; budget <= 1000; budget *= 10) {
 		b->guest.calls = 0;
 		ret = bench_run(b, change.own, change.asked.nr, VMEM_CHANGE_ATOMIC, budget);

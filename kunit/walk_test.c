@@ -171,7 +171,34 @@ static void walk_large_leaves(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, b->out[0].va, bench_page(b));
 		KUNIT_EXPECT_EQ(test, b->out[0].gpa, bench_page(b));
 		KUNIT_EXPECT_EQ(test, b->out[0].detail,
-				b->e->fmt->page_lg2 + level * b->e->fmt->index_lg2);
+				b->e->fmt->entry_lg2(level));
+	}
+}
+
+/* 50: entries that count on through the bit that says encrypted */
+static void walk_through_enc_bit(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	unsigned int bit, level, i;
+	struct bench *b;
+	u64 root, gpa;
+
+	for (bit = 32; bit < 44; bit += 3) {
+		const struct cpu cpu = {
+			.phys_bits = 46, .cow = 1, .enc_bit = bit,
+		};
+
+		b = bench_begin_facts(test, e, &cpu);
+		for (level = 1; level < 3; level++) {
+			bench_reset(b);
+			root = bench_path(b, bench_root(b), 0, level);
+			for (i = 0; i < nr_entries(b->rules); i++) {
+				gpa = (u64)i * bench_span(b, level) + (level == 1 ?
+				      (1ULL << bit) - 7 * bench_span(b, 1) : 0);
+				bench_write(b, root, i, bench_large(b, gpa));
+			}
+			bench_check_walks(b, &b->space, 1, 0, U64_MAX);
+		}
 	}
 }
 
@@ -305,9 +332,9 @@ static void virt_to_phys_one_by_one(struct kunit *test)
 	bench_put(b, bench_root(b), bench_page(b), 0, bench_leaf(b, bench_data(b, 1)));
 	bench_put(b, bench_root(b), U64_MAX, 0, bench_leaf(b, bench_data(b, 0)));
 	bench_check_walk(b, &b->space, 1, WHOLE, VMEM_WALK_FOLLOW);
-	b->e->walk_init(&walk, WHOLE, VMEM_WALK_FOLLOW, U64_MAX, NULL);
+	b->e->core->walk_init(b->e->fmt, &walk, WHOLE, VMEM_WALK_FOLLOW, U64_MAX, NULL);
 	for (;;) {
-		KUNIT_ASSERT_EQ(test, 0, b->e->virt_to_phys(&b->guest, &b->space,
+		KUNIT_ASSERT_EQ(test, 0, b->e->virt_to_phys(b->e->fmt, &b->guest, &b->space,
 							    &walk, &rec));
 		if (rec.type == VMEM_REC_END)
 			break;
@@ -597,6 +624,7 @@ static struct kunit_case walk_cases[] = {
 	EACH_FORMAT(walk_table_at_two_levels),
 	EACH_FORMAT(walk_apart_by_facts),
 	EACH_FORMAT(walk_stopped_everywhere),
+	EACH_X86_64(walk_through_enc_bit),
 	{}
 };
 

@@ -103,7 +103,9 @@ static int vmem_change_link(struct vmem_change_work *work,
 		if (!work->depth || work->depth >= space->ops->fmt->nr_levels)
 			return -EINVAL;
 		work->link.level = space->ops->fmt->nr_levels - 1 - work->depth;
-		ret = space->ops->link_list(change, work->our_va, &work->link);
+		work->link.owner = &owner->space;
+		ret = space->ops->engine->link_list(space->ops->fmt, change,
+					    work->our_va, &work->link);
 		if (ret)
 			return ret;
 	}
@@ -131,8 +133,9 @@ vmem_change_space(struct vmem_change_work *work)
 	if (work->kind == VMEM_KIND_LINK)
 		ret = vmem_change_link(work, space);
 	else if (work->kind != VMEM_KIND_BASIC && !work->begun)
-		ret = space->ops->range_list(&work->change, work->start,
-					     work->last, &work->what);
+		ret = space->ops->engine->range_list(space->ops->fmt,
+						     &work->change, work->start,
+						     work->last, &work->what);
 	if (ret)
 		return ERR_PTR(ret);
 	if (work->begun && guest->generation != work->generation) {
@@ -143,7 +146,6 @@ vmem_change_space(struct vmem_change_work *work)
 	work->piece.supply.pool = &space->pool->pool;
 	work->piece.supply.pool->generation = guest->generation + 1;
 	work->piece.movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
-	work->piece.nr_levels = space->ops->fmt->nr_levels;
 	work->piece.root = &space->root;
 	/* the links of a root that moves aren't counted */
 	work->piece.shared_root = vmem_space_twins(space) &&
@@ -167,7 +169,8 @@ static int vmem_change_pieces(struct vmem_change_work *work,
 	do {
 		cond_resched();
 		vmem_piece_begin(piece);
-		ret = space->ops->map(piece, &space->space, &work->change);
+		ret = space->ops->engine->map(space->ops->fmt, piece,
+					      &space->space, &work->change);
 		if (ret == VMEM_ABSENT)
 			vmem_space_absent(space, piece);
 		vmem_piece_end(piece);

@@ -291,7 +291,6 @@ static int vmem_dump_finish(struct vmem_dump *dump)
 /* One step on, to the next line or to none. */
 static int vmem_dump_step(struct vmem_dump *dump)
 {
-	const struct vmem_format_ops *ops;
 	u32 space;
 
 	if (dump->item == VMEM_DUMP_SUMMARY) {
@@ -300,11 +299,9 @@ static int vmem_dump_step(struct vmem_dump *dump)
 	}
 	dump->item = VMEM_DUMP_NOTHING;
 	if (!dump->walking) {
-		ops = vmem_format_nth(dump->format);
-		if (!ops)
+		if (dump->format == VMEM_NR_FORMATS)
 			return vmem_dump_finish(dump);
-		dump->format++;
-		return vmem_dump_walk(dump, ops);
+		return vmem_dump_walk(dump, &vmem_formats[dump->format++]);
 	}
 	if (dump->next == dump->nr) {
 		if (dump->walker.walk.finished) {

@@ -27,20 +27,21 @@
 
 #define VMEM_RELEASE	"0.2.0"
 
-static void vmem_info_format(const struct vmem_format *fmt, u32 id,
+static void vmem_info_format(const struct vmem_format_ops *ops,
 			     struct vmem_ioc_format *format)
 {
+	const struct vmem_format *fmt = ops->fmt;
 	unsigned int level;
 
 	memset(format, 0, sizeof(*format));
-	format->id = id;
+	format->id = ops->id;
 	format->levels = fmt->nr_levels;
 	for (level = 0; level < fmt->nr_levels; level++)
 		if (fmt->leaf_levels & BIT(level))
 			format->page_sizes |=
-				BIT_ULL(fmt->page_lg2 + fmt->index_lg2 * level);
+				BIT_ULL(ops->engine->entry_lg2(fmt, level));
 	format->map_page_sizes = BIT_ULL(fmt->page_lg2);
-	format->virt_bits = fmt->page_lg2 + fmt->index_lg2 * fmt->nr_levels;
+	format->virt_bits = ops->engine->table_lg2(fmt, fmt->nr_levels - 1);
 	format->phys_bits = fmt->phys_bits;
 	strscpy(format->name, fmt->name, sizeof(format->name));
 }
@@ -48,9 +49,9 @@ static void vmem_info_format(const struct vmem_format *fmt, u32 id,
 static int vmem_ioctl_info(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_info *info = arg;
-	const struct vmem_format_ops *ops;
 	struct vmem_ioc_format format;
 	struct vmem_ioc_format __user *formats = u64_to_user_ptr(info->formats);
+	u32 i;
 
 	if (info->flags || info->__reserved)
 		return -EOPNOTSUPP;
@@ -78,14 +79,11 @@ static int vmem_ioctl_info(struct vmem_call *call, void *arg)
 	info->out_seen_max = VMEM_SEEN_MAX;
 	info->out_change_budget = VMEM_CHANGE_BUDGET;
 
-	while ((ops = vmem_format_nth(info->out_nr_formats))) {
-		if (formats && info->out_nr_formats < info->nr_formats) {
-			vmem_info_format(ops->fmt, ops->id, &format);
-			if (copy_to_user(&formats[info->out_nr_formats],
-					 &format, sizeof(format)))
-				return -EFAULT;
-		}
-		info->out_nr_formats++;
+	info->out_nr_formats = VMEM_NR_FORMATS;
+	for (i = 0; formats && i < min_t(u32, info->nr_formats, VMEM_NR_FORMATS); i++) {
+		vmem_info_format(&vmem_formats[i], &format);
+		if (copy_to_user(&formats[i], &format, sizeof(format)))
+			return -EFAULT;
 	}
 	return 0;
 }

@@ -43,18 +43,16 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 	return vmem_piece_lookup(piece, gpa, intent, host);
 }
 
-static __always_inline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa,
-					       u64 len, u64 *same)
+static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	struct vmem_piece *piece = ctx;
 	const struct vmem_region *frame = piece->frame;
 
-	if (frame && gpa >= frame->gpa && len <= frame->len &&
-	    gpa - frame->gpa <= frame->len - len) {
-		*same = len;
+	if (frame && gpa - frame->gpa < frame->len) {
+		*same = frame->gpa + frame->len - gpa;
 		return true;
 	}
-	return vmem_piece_in_memory(piece, gpa, len, same);
+	return vmem_piece_in_memory(piece, gpa, same);
 }
 
 static __always_inline bool vmem_ops_pause(void *ctx, unsigned int nr)

@@ -113,38 +113,30 @@ struct vmem_region *vmem_region_at(struct vmem_guest *guest, vmem_phys_t gpa)
  * vmem_piece_in_memory() - whether an address lies in a region
  * @piece:	the context
  * @gpa:	the address
- * @len:	bytes that the caller asks for
- * @same:	out: for how many of them the answer holds
+ * @same:	out: for how many bytes the answer holds at least
  *
  * Context: a piece.
  */
-bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 len,
-			  u64 *same)
+bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same)
 {
-	vmem_phys_t at = gpa, last = gpa + (len - 1);
+	struct rb_root_cached *regions = &piece->guest->regions;
 	struct interval_tree_node *node;
+	struct vmem_region *region;
 
-	for (node = interval_tree_iter_first(&piece->guest->regions, gpa, last);
-	     node; node = interval_tree_iter_next(node, gpa, last)) {
-		struct vmem_region *region =
-			container_of(node, struct vmem_region, node);
-
+	for (node = interval_tree_iter_first(regions, gpa, U64_MAX); node;
+	     node = interval_tree_iter_next(node, gpa, U64_MAX)) {
+		region = container_of(node, struct vmem_region, node);
 		if (!vmem_region_reachable(region))
 			continue;
-		if (region->gpa > at)
-			break;
-		/* Regions that adjoin are one memory. */
+		if (region->gpa > gpa) {
+			*same = region->gpa - gpa;
+			return false;
+		}
 		piece->frame = region;
-		at = region->gpa + region->len;
-		if (at > last)
-			break;
-	}
-	if (at > gpa) {
-		*same = min(at - gpa, len);
+		*same = region->gpa + region->len - gpa;
 		return true;
 	}
-	*same = node ? container_of(node, struct vmem_region, node)->gpa - gpa :
-		       len;
+	*same = U64_MAX - gpa;
 	return false;
 }
 

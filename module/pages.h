@@ -170,7 +170,6 @@ struct vmem_region {
  *		vmem_guest.lock
  * @shared_root: of a changing call: the root, if other spaces have it and it is
  *		no table of a pool, else VMEM_NO_TABLE
- * @nr_levels:	of a change or a walk: of its format
  * @root:	of a changing call: where its space's root is named
  * @movable:	of a changing call: frozen tables may move
  */
@@ -198,7 +197,6 @@ struct vmem_piece {
 	struct vmem_pages supply;
 	vmem_table_t shared_root;
 	struct vmem_root **root;
-	u8 nr_levels;
 	bool movable;
 };
 
@@ -212,8 +210,7 @@ void vmem_piece_absent(struct vmem_piece *piece);
 int vmem_piece_resident(struct vmem_piece *piece);
 int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		      enum vmem_intent intent, vmem_pte_t **host);
-bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 len,
-			  u64 *same);
+bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same);
 
 struct vmem_region *vmem_region_at(struct vmem_guest *guest, vmem_phys_t gpa);
 struct vmem_block *vmem_block_make(struct vmem_region *region, u64 nr);

@@ -10,10 +10,9 @@
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 
+#include "../vmem/formats.h"
 #include "pages.h"
 #include "pool.h"
-
-#define VMEM_POOL_TABLE_LG2	12	/* of all formats */
 
 /**
  * vmem_pool_object_free() - free a pool
@@ -217,14 +216,14 @@ static int vmem_pool_copy_ranges(struct vmem_pool_object *pool,
 			return -EFAULT;
 		if (!range.len ||
 		    !IS_ALIGNED(range.gpa | range.len,
-				BIT(VMEM_POOL_TABLE_LG2)))
+				BIT(VMEM_POOL_PAGE_LG2)))
 			return -EINVAL;
 		if (check_add_overflow(range.gpa, range.len - 1, &last) ||
 		    last >> VMEM_GPA_BITS)
 			return -EOVERFLOW;
 		pool->ranges[i].gpa = range.gpa;
 		pool->ranges[i].len = range.len;
-		capacity += range.len >> VMEM_POOL_TABLE_LG2;
+		capacity += range.len >> VMEM_POOL_PAGE_LG2;
 	}
 	if (capacity > VMEM_POOL_CAPACITY_MAX)
 		return -E2BIG;
@@ -338,7 +337,7 @@ static int vmem_pool_alloc(struct vmem_guest *guest,
 	u32 i;
 
 	for (i = 0; i < pool->nr_ranges; i++)
-		capacity += pool->ranges[i].len >> VMEM_POOL_TABLE_LG2;
+		capacity += pool->ranges[i].len >> VMEM_POOL_PAGE_LG2;
 	pool->nodes = kvcalloc(pool->nr_ranges, sizeof(*pool->nodes),
 			       GFP_KERNEL_ACCOUNT);
 	pool->storage = kvzalloc(vmem_pool_bytes(capacity),
@@ -346,7 +345,7 @@ static int vmem_pool_alloc(struct vmem_guest *guest,
 	if (!pool->nodes || !pool->storage)
 		return -ENOMEM;
 	vmem_pool_init(&pool->pool, pool->ranges, pool->nr_ranges,
-		       VMEM_POOL_TABLE_LG2, &guest->links, pool->storage,
+		       VMEM_POOL_PAGE_LG2, &guest->links, pool->storage,
 		       get_random_u64());
 	return 0;
 }

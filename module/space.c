@@ -11,32 +11,6 @@
 
 #include "space.h"
 
-static const struct vmem_format_ops *const vmem_formats[] = {
-	&vmem_format_x86_64_4level,
-	&vmem_format_x86_64_5level,
-};
-
-/**
- * vmem_format_nth() - the formats that there are
- * @n:	counted from 0
- *
- * Return: the functions of the n-th, NULL behind the last.
- */
-const struct vmem_format_ops *vmem_format_nth(u32 n)
-{
-	return n < ARRAY_SIZE(vmem_formats) ? vmem_formats[n] : NULL;
-}
-
-static const struct vmem_format_ops *vmem_format_of_id(u32 id)
-{
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(vmem_formats); i++)
-		if (vmem_formats[i]->id == id)
-			return vmem_formats[i];
-	return NULL;
-}
-
 /**
  * vmem_space_find() - the space of an id
  * @guest:	the guest
@@ -98,9 +72,12 @@ void vmem_space_absent(const struct vmem_space_object *space,
 	vmem_piece_absent(piece);
 	if (piece->absent_intent == VMEM_READ && piece->table)
 		piece->nr_siblings =
-			space->ops->siblings(piece->table, &space->space.facts,
-					     piece->absent_gpa, piece->siblings,
-					     VMEM_SIBLINGS_MAX);
+			space->ops->engine->siblings(space->ops->fmt,
+						     &space->space.facts,
+						     piece->table,
+						     piece->absent_gpa,
+						     piece->siblings,
+						     VMEM_SIBLINGS_MAX);
 }
 
 static unsigned int vmem_space_root_level(const struct vmem_space_object *space)
@@ -335,7 +312,7 @@ static int vmem_space_check(const struct vmem_ioc_space_create *create)
 	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE |
 			  VMEM_VCPU_FLAGS;
 
-	if (create->flags & ~flags || !vmem_format_of_id(create->format))
+	if (create->flags & ~flags || !vmem_format_find(create->format))
 		return -EOPNOTSUPP;
 	if (create->flags & VMEM_IOC_SPACE_NEW && create->root)
 		return -EINVAL;
@@ -360,9 +337,9 @@ static int vmem_space_init(struct vmem_space_object *space,
 	int ret;
 
 	space->flags = create->flags;
-	space->ops = vmem_format_of_id(create->format);
+	space->ops = vmem_format_find(create->format);
 	fmt = space->ops->fmt;
-	ret = space->ops->facts(fmt, &space->space.facts, &vcpu);
+	ret = space->ops->engine->facts(fmt, &space->space.facts, &vcpu);
 	if (ret)
 		return ret;
 	/* as in an entry, the encryption bit is no part of the address */
@@ -545,7 +522,10 @@ static int vmem_translate_pieces(struct vmem_piece *piece, u32 id,
 	do {
 		cond_resched();
 		vmem_piece_begin(piece);
-		ret = space->ops->translate(piece, &space->space, batch);
+		ret = space->ops->engine->translate(space->ops->fmt, piece,
+						    &space->space, batch->vas,
+						    batch->nr, batch->out,
+						    batch->entries, &batch->done);
 		if (ret == VMEM_ABSENT)
 			vmem_space_absent(space, piece);
 		vmem_piece_end(piece);

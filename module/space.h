@@ -8,7 +8,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-#include "../vmem/vmem.h"
+#include "../vmem/formats.h"
 #include "guest.h"
 #include "pages.h"
 #include "pool.h"
@@ -30,72 +30,6 @@ struct vmem_translate_batch {
 	u32 nr;
 	u32 done;
 };
-
-/**
- * struct vmem_format_ops - the core over one format and the tables of a guest
- * @fmt:	the numbers of the format, without its functions
- * @id:		VMEM_IOC_FORMAT_*
- * @facts:	see struct vmem_format
- * @siblings:	tables that are named behind the one that was found absent, in
- *		the table that names it; at most @max
- * @translate:	vmem_translate()
- * @walk_init:	vmem_walk_init()
- * @walk_space:	vmem_walk_space()
- * @walk_end:	vmem_walk_end()
- * @map:	vmem_map()
- * @range_list:	vmem_range_list()
- * @link_list:	vmem_link_list()
- *
- * These are the only indirect calls: the core is inlined into each function
- * with the format and the ops as constants. All but @facts, @walk_init and the
- * lists run in a piece.
- */
-struct vmem_format_ops {
-	const struct vmem_format *fmt;
-	u32 id;
-	int (*facts)(const struct vmem_format *fmt, struct vmem_facts *facts,
-		     const struct vmem_vcpu *vcpu);
-	u32 (*siblings)(const vmem_pte_t *table,
-			const struct vmem_facts *facts, vmem_phys_t absent,
-			vmem_phys_t *siblings, u32 max);
-	int (*translate)(struct vmem_piece *piece,
-			 const struct vmem_space *space,
-			 struct vmem_translate_batch *batch);
-	void (*walk_init)(struct vmem_walk *walk, vmem_virt_t first,
-			  vmem_virt_t last, u32 flags, u64 budget,
-			  struct vmem_seen *seen);
-	int (*walk_space)(struct vmem_piece *piece,
-			  const struct vmem_space *space,
-			  struct vmem_walk *walk,
-			  struct vmem_space_aware_mapping *out, u32 max,
-			  u32 *nr);
-	void (*walk_end)(struct vmem_piece *piece, struct vmem_walk *walk,
-			 struct vmem_space_aware_mapping *out, u32 max,
-			 u32 *nr);
-	int (*map)(struct vmem_piece *piece, struct vmem_space *space,
-		   struct vmem_change *change);
-	int (*range_list)(struct vmem_change *change, vmem_virt_t start,
-			  vmem_virt_t last, const struct vmem_mapping *what);
-	int (*link_list)(struct vmem_change *change, vmem_virt_t our_va,
-			 const struct vmem_link_mapping *link);
-};
-
-int vmem_x86_64_space_facts(const struct vmem_format *fmt,
-			    struct vmem_facts *facts,
-			    const struct vmem_vcpu *vcpu);
-int vmem_x86_64_map(struct vmem_piece *piece, struct vmem_space *space,
-		    struct vmem_change *change);
-int vmem_x86_64_walk_space(struct vmem_piece *piece,
-			   const struct vmem_space *space,
-			   struct vmem_walk *walk,
-			   struct vmem_space_aware_mapping *out, u32 max,
-			   u32 *nr);
-void vmem_x86_64_walk_end(struct vmem_piece *piece, struct vmem_walk *walk,
-			  struct vmem_space_aware_mapping *out, u32 max,
-			  u32 *nr);
-
-extern const struct vmem_format_ops vmem_format_x86_64_4level;
-extern const struct vmem_format_ops vmem_format_x86_64_5level;
 
 /**
  * struct vmem_space_object - a space
@@ -139,8 +73,6 @@ static inline bool vmem_space_twins(const struct vmem_space_object *space)
 {
 	return !space->root->pool && space->root->spaces > 1;
 }
-
-const struct vmem_format_ops *vmem_format_nth(u32 n);
 
 struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id);
 void vmem_space_absent(const struct vmem_space_object *space,

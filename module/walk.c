@@ -158,9 +158,9 @@ int vmem_walker_init(struct vmem_walker *walker, struct vmem_guest *guest,
 		if (ret)
 			return ret;
 	}
-	walker->piece.nr_levels = walker->ops->fmt->nr_levels;
-	walker->ops->walk_init(&walker->walk, want->start, want->last,
-			       want->flags, want->budget, &walker->seen);
+	walker->ops->engine->walk_init(walker->ops->fmt, &walker->walk,
+				       want->start, want->last, want->flags,
+				       want->budget, &walker->seen);
 	return 0;
 }
 
@@ -192,12 +192,14 @@ static int vmem_walker_piece(struct vmem_walker *walker,
 	}
 	vmem_piece_begin(piece);
 	if (space) {
-		ret = walker->ops->walk_space(piece, &space->space, walk, out,
-					      max, nr);
+		ret = walker->ops->engine->walk_space(walker->ops->fmt, piece,
+						      &space->space, walk, out,
+						      max, nr);
 		if (ret == VMEM_ABSENT)
 			vmem_space_absent(space, piece);
 	} else {
-		walker->ops->walk_end(piece, walk, out, max, nr);
+		walker->ops->engine->walk_end(walker->ops->fmt, piece, walk, out,
+					      max, nr);
 	}
 	vmem_piece_end(piece);
 	return ret;

@@ -21,14 +21,14 @@ static __always_inline int
 vmem_path_check(const struct vmem_format *fmt, const struct vmem_facts *facts,
 		const struct vmem_mapping *m, unsigned int level)
 {
-	u32 all = GENMASK(4 * fmt->nr_levels - 1, 4 * level), perms;
+	u32 all = GENMASK(4 * facts->nr_levels - 1, 4 * level), perms;
 	u64 entry;
 
 	if (!m->path_given)
 		return 0;
 	if (m->path & ~all)
 		return -EINVAL;
-	for (; level < fmt->nr_levels; level++) {
+	for (; level < facts->nr_levels; level++) {
 		perms = m->path >> (4 * level) & VMEM_RWXU;
 		entry = fmt->make_table(facts, vmem_table(0), perms);
 		if (fmt->classify(facts, entry, level) != VMEM_CLASS_TABLE ||
@@ -41,10 +41,9 @@ vmem_path_check(const struct vmem_format *fmt, const struct vmem_facts *facts,
 /* Is a mapping one that could be made? */
 static __always_inline int
 vmem_mapping_check(const struct vmem_format *fmt,
-		   const struct vmem_facts *facts, const struct vmem_mapping *m,
-		   u64 *leaf)
+		   const struct vmem_facts *facts, const struct vmem_mapping *m)
 {
-	u64 low = BIT_ULL(fmt->page_lg2) - 1, half, virt_last, phys_last;
+	u64 low = BIT_ULL(fmt->page_lg2) - 1, virt_last, phys_last;
 
 	if ((m->virt_base | m->phys_base | m->len) & low)
 		return -EINVAL;
@@ -52,9 +51,7 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		return 0;
 	if (check_add_overflow(m->virt_base, m->len - 1, &virt_last))
 		return -EOVERFLOW;
-	half = BIT_ULL(vmem_virt_bits(fmt) - 1);
-	if (!vmem_is_canonical(fmt, m->virt_base) ||
-	    (m->virt_base & ~(half - 1)) != (virt_last & ~(half - 1)))
+	if (m->virt_base <= facts->gap.last && virt_last >= facts->gap.first)
 		return -EINVAL;
 	switch (m->kind) {
 	case VMEM_KIND_UNMAPPED:
@@ -78,7 +75,7 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	if (check_add_overflow(m->phys_base, m->len - 1, &phys_last) ||
 	    !vmem_nameable(facts, m->phys_base, phys_last))
 		return -EOVERFLOW;
-	return fmt->make_leaf(facts, vmem_mapping_attrs(m), 0, leaf) ?:
+	return fmt->can_map(facts, vmem_mapping_attrs(m), 0) ?:
 	       vmem_path_check(fmt, facts, m, 1);
 }
 
@@ -109,13 +106,12 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 	const struct vmem_asked *asked = &change->asked;
 	bool atomic = asked->flags & VMEM_CHANGE_ATOMIC;
 	u32 i, end = atomic ? asked->nr : change->answer.done + 1;
-	u64 leaf;
 	int ret;
 
 	change->answer.at_level = 0;
 	change->pass.copied = false;
 	for (i = change->answer.done; i < end; i++) {
-		ret = vmem_mapping_check(e->fmt, e->facts, &asked->list[i], &leaf);
+		ret = vmem_mapping_check(e->fmt, e->facts, &asked->list[i]);
 		if (ret) {
 			change->answer.at_va = asked->list[i].virt_base;
 			return ret;
@@ -230,10 +226,9 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 	place->needs = m->kind == VMEM_KIND_LINK ? VMEM_R | VMEM_W | VMEM_X :
 		       (m->kind == VMEM_KIND_PROTECT ? m->protect.set :
 			vmem_mapping_attrs(m)) & VMEM_RWXU;
-	/* that a leaf can be made was seen before pass 1 */
-	if ((m->kind != VMEM_KIND_BASIC && m->kind != VMEM_KIND_COW) ||
-	    e->fmt->make_leaf(e->facts, vmem_mapping_attrs(m), 0, &place->leaf))
-		place->leaf = 0;
+	/* that it can be made was seen before pass 1 */
+	place->leaf = vmem_mapping_maps(m) ?
+		      e->fmt->make_leaf(e->facts, vmem_mapping_attrs(m), 0, m->phys_base) : 0;
 	return pass->phase == VMEM_PHASE_APPLY ? &change->answer.done_len :
 						 &pass->offset;
 }
@@ -242,17 +237,17 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
  * One pass more begins. An atomic list has made tables by then, or will; what it
  * unmaps comes by each of them, and by as many more as there are mappings, a level.
  */
-static inline void vmem_change_again(const struct vmem_format *fmt,
+static inline void vmem_change_again(const struct vmem_env *e,
 				     struct vmem_change *change)
 {
 	change->pass.visited = 0;
 	change->pass.spare = change->asked.flags & VMEM_CHANGE_ATOMIC ?
 			     change->need.tables +
-			     (u64)change->asked.nr * fmt->nr_levels : 0;
+			     (u64)change->asked.nr * e->facts->nr_levels : 0;
 }
 
 /* A range is done, in the phase in hand. */
-static __always_inline void vmem_change_passed(const struct vmem_format *fmt,
+static __always_inline void vmem_change_passed(const struct vmem_env *e,
 					       struct vmem_change *change)
 {
 	struct vmem_pass *pass = &change->pass;
@@ -272,7 +267,7 @@ static __always_inline void vmem_change_passed(const struct vmem_format *fmt,
 							   VMEM_PHASE_DONE;
 		pass->item = 0;
 		pass->offset = 0;
-		vmem_change_again(fmt, change);
+		vmem_change_again(e, change);
 	}
 }
 
@@ -359,7 +354,7 @@ static __always_inline int vmem_change_next(const struct vmem_env *e,
 		return ret;
 	change->pass.phase = VMEM_PHASE_BEGIN;
 	return change->answer.done < change->asked.nr &&
-	       e->read->pause(e->ctx, e->fmt->nr_levels) ? VMEM_PAUSE : 0;
+	       e->read->pause(e->ctx, e->facts->nr_levels) ? VMEM_PAUSE : 0;
 }
 
 static __always_inline int
@@ -394,7 +389,7 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 			if (ret)
 				break;
 			pass->phase = VMEM_PHASE_APPLY;
-			vmem_change_again(fmt, change);
+			vmem_change_again(&e, change);
 			break;
 		case VMEM_PHASE_DONE:
 			return 0;
@@ -412,7 +407,7 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 			}
 			ret = vmem_range(&e, change, &place, offset);
 			if (!ret)
-				vmem_change_passed(fmt, change);
+				vmem_change_passed(&e, change);
 			break;
 		}
 	} while (!ret);
@@ -424,21 +419,22 @@ vmem_range_list(const struct vmem_format *fmt, struct vmem_change *change,
 		vmem_virt_t start, vmem_virt_t last,
 		const struct vmem_mapping *what)
 {
-	u64 low = BIT_ULL(fmt->page_lg2) - 1, upper = vmem_upper(fmt);
+	u64 low = BIT_ULL(fmt->page_lg2) - 1;
 	struct vmem_mapping *m = change->own;
 
 	if (start & low || ~last & low || start > last ||
-	    !vmem_is_canonical(fmt, start) || !vmem_is_canonical(fmt, last))
+	    !vmem_is_canonical(&fmt->gap, start) ||
+	    !vmem_is_canonical(&fmt->gap, last))
 		return -EINVAL;
 	m[0] = *what;
 	m[0].virt_base = start;
 	m[0].len = last - start + 1;
 	change->asked.nr = 1;
-	if (start < upper && last >= upper) {
+	if (start < fmt->gap.first && last > fmt->gap.last) {
 		m[1] = *what;
-		m[1].virt_base = upper;
-		m[1].len = last - upper + 1;
-		m[0].len = ~upper + 1 - start;
+		m[1].virt_base = fmt->gap.last + 1;
+		m[1].len = last - fmt->gap.last;
+		m[0].len = fmt->gap.first - start;
 		change->asked.nr = 2;
 	}
 	vmem_change_own(change);
@@ -449,15 +445,16 @@ static __always_inline int
 vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 	       vmem_virt_t our_va, const struct vmem_link_mapping *link)
 {
+	const struct vmem_facts *facts = &link->owner->facts;
 	struct vmem_mapping *m = change->own;
 	u64 mask;
 
-	if (link->level >= vmem_top(fmt))
+	if (link->level >= vmem_top(facts))
 		return -EINVAL;
 	mask = vmem_table_mask(fmt, link->level);
 	if ((our_va | link->their_va) & mask ||
-	    !vmem_is_canonical(fmt, our_va) ||
-	    !vmem_is_canonical(fmt, link->their_va))
+	    !vmem_is_canonical(&facts->gap, our_va) ||
+	    !vmem_is_canonical(&facts->gap, link->their_va))
 		return -EINVAL;
 	change->asked.nr = 0;
 	if (change->asked.flags & VMEM_CHANGE_REPLACE) {
@@ -484,7 +481,7 @@ vmem_space_aware_map(const struct vmem_format *fmt,
 {
 	struct vmem_link_mapping link = {
 		.their_va	= reference->ref.their_va,
-		.level		= vmem_top(fmt) - reference->detail,
+		.level		= vmem_top(&space->facts) - reference->detail,
 	};
 	struct vmem_mapping *m;
 	int ret;

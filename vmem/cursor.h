@@ -16,14 +16,14 @@
 static __always_inline unsigned int
 vmem_entry_lg2(const struct vmem_format *fmt, unsigned int level)
 {
-	return fmt->page_lg2 + fmt->index_lg2 * level;
+	return fmt->entry_lg2(level);
 }
 
 /* Bytes that a table of @level translates, as a power of two. */
 static __always_inline unsigned int
 vmem_table_lg2(const struct vmem_format *fmt, unsigned int level)
 {
-	return vmem_entry_lg2(fmt, level + 1);
+	return vmem_entry_lg2(fmt, level) + fmt->index_lg2(level);
 }
 
 static __always_inline u64 vmem_entry_mask(const struct vmem_format *fmt,
@@ -39,80 +39,59 @@ static __always_inline u64 vmem_table_mask(const struct vmem_format *fmt,
 }
 
 static __always_inline unsigned int
-vmem_virt_bits(const struct vmem_format *fmt)
+vmem_nr_entries(const struct vmem_format *fmt, unsigned int level)
 {
-	return vmem_entry_lg2(fmt, fmt->nr_levels);
-}
-
-static __always_inline unsigned int vmem_nr_entries(const struct vmem_format *fmt)
-{
-	return 1U << fmt->index_lg2;
+	return 1U << fmt->index_lg2(level);
 }
 
 /* The level of the root. */
-static __always_inline unsigned int vmem_top(const struct vmem_format *fmt)
+static __always_inline unsigned int vmem_top(const struct vmem_facts *facts)
 {
-	return fmt->nr_levels - 1U;
+	return facts->nr_levels - 1U;
 }
 
 /* The index of the entry for @va in a table of @level. */
 static __always_inline unsigned int
 vmem_index(const struct vmem_format *fmt, vmem_virt_t va, unsigned int level)
 {
-	return (va >> vmem_entry_lg2(fmt, level)) & (vmem_nr_entries(fmt) - 1);
+	return (va >> vmem_entry_lg2(fmt, level)) & (vmem_nr_entries(fmt, level) - 1);
 }
 
-/* Sign-extended from the highest bit that is translated. */
-static __always_inline vmem_virt_t
-vmem_canonical(const struct vmem_format *fmt, vmem_virt_t va)
+static __always_inline bool vmem_is_canonical(const struct vmem_gap *gap,
+					      vmem_virt_t va)
 {
-	unsigned int shift = 64 - vmem_virt_bits(fmt);
-
-	return (u64)((s64)(va << shift) >> shift);
+	return va < gap->first || va > gap->last;
 }
 
-static __always_inline bool
-vmem_is_canonical(const struct vmem_format *fmt, vmem_virt_t va)
+/* @va, or the first canonical address above it. Return: whether there is one. */
+static __always_inline bool vmem_canonical_from(const struct vmem_gap *gap,
+						vmem_virt_t *va)
 {
-	return vmem_canonical(fmt, va) == va;
+	if (vmem_is_canonical(gap, *va))
+		return true;
+	*va = gap->last + 1;
+	return *va;
 }
 
-/* Take the tag out of a data address. Return: whether it is canonical then. */
-static __always_inline bool
-vmem_untag(const struct vmem_format *fmt, const struct vmem_facts *facts,
-	   vmem_virt_t *va)
+/* The first address that is canonical, and the last one. */
+static __always_inline vmem_virt_t vmem_virt_first(const struct vmem_gap *gap)
 {
-	unsigned int sign = *va >> 63 ? facts->tag_super : facts->tag_user;
-	vmem_virt_t clean = (u64)((s64)(*va << (63 - sign)) >> (63 - sign));
+	return gap->first ? 0 : gap->last + 1;
+}
 
-	if (!sign || (!facts->tag_sign && (clean ^ *va) >> 63) ||
-	    !vmem_is_canonical(fmt, clean))
-		return false;
-	*va = clean;
-	return true;
+static __always_inline vmem_virt_t vmem_virt_last(const struct vmem_gap *gap)
+{
+	return gap->last == U64_MAX ? gap->first - 1 : U64_MAX;
 }
 
 /* Can an entry name each byte from @first to @last? */
 static __always_inline bool vmem_nameable(const struct vmem_facts *facts,
 					  vmem_phys_t first, vmem_phys_t last)
 {
-	/* where a bit above it changes, an address between has it set */
-	u64 above = facts->enc ? ~(2 * facts->enc - 1) : 0;
+	/* where a bit above one that none has changes, an address between has that */
+	u64 none = ~facts->gpa & (facts->gpa + 1), above = ~(2 * none - 1);
 
 	return !((first | last) & ~facts->gpa) && !((first ^ last) & above);
-}
-
-/* The first address that isn't in the lower half, but in the upper. */
-static __always_inline vmem_virt_t vmem_upper(const struct vmem_format *fmt)
-{
-	return ~(BIT_ULL(vmem_virt_bits(fmt) - 1) - 1);
-}
-
-/* @va, or the first canonical address above it. */
-static __always_inline vmem_virt_t
-vmem_canonical_from(const struct vmem_format *fmt, vmem_virt_t va)
-{
-	return vmem_is_canonical(fmt, va) ? va : vmem_upper(fmt);
 }
 
 /* The one read of an entry: a vCPU may change it at any time. */

@@ -40,7 +40,9 @@
 #define X86_64_NX		BIT_ULL(63)
 
 #define X86_64_PAGE_LG2		12
+#define X86_64_TABLE_LG2	12
 #define X86_64_INDEX_LG2	9
+#define X86_64_HALF(levels)	BIT_ULL(X86_64_PAGE_LG2 + X86_64_INDEX_LG2 * (levels) - 1)
 #define X86_64_PHYS_BITS	52
 #define X86_64_PHYS_BITS_MIN	32
 #define X86_64_LEAF_LEVELS	(BIT(0) | BIT(1) | BIT(2))
@@ -49,8 +51,24 @@
 #define X86_64_LAM57		56
 #define X86_64_UAI		56
 /* What of a vCPU says how tables are read, beside two numbers. */
+#define X86_64_VCPU		(VMEM_VCPU_NXE_OFF | VMEM_VCPU_COW_NONE | \
+				 VMEM_VCPU_AMD | VMEM_VCPU_NO_1G | \
+				 VMEM_VCPU_CET | VMEM_VCPU_LAM48 | \
+				 VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP | \
+				 VMEM_VCPU_UAI | VMEM_VCPU_ENC_SHARED)
 #define X86_64_ALIKE		(VMEM_VCPU_NXE_OFF | VMEM_VCPU_AMD | \
 				 VMEM_VCPU_NO_1G | VMEM_VCPU_CET)
+
+/* Both numbers of levels are one, as far as they go. */
+static __always_inline unsigned int vmem_x86_64_entry_lg2(unsigned int level)
+{
+	return X86_64_PAGE_LG2 + X86_64_INDEX_LG2 * level;
+}
+
+static __always_inline unsigned int vmem_x86_64_index_lg2(unsigned int level)
+{
+	return X86_64_INDEX_LG2;
+}
 
 /* Addresses with tags: a later one of CR3's flags wins. */
 static __always_inline void
@@ -86,7 +104,8 @@ static __always_inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	u32 flags = vcpu->flags, cow = vcpu->cow, level;
 	u64 wide;
 
-	if (phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS ||
+	if (flags & ~X86_64_VCPU ||
+	    phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS ||
 	    cow > FIELD_MAX(X86_64_AVL) || (cow && flags & VMEM_VCPU_COW_NONE))
 		return -EINVAL;
 	if (vcpu->enc_bit && (vcpu->enc_bit < X86_64_PHYS_BITS_MIN ||
@@ -103,6 +122,8 @@ static __always_inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 		.phys_bits = phys_bits, .flags = flags, .cow = cow,
 		.enc_bit = vcpu->enc_bit,
 	};
+	facts->nr_levels = fmt->nr_levels;
+	facts->gap = fmt->gap;
 	facts->enc = vcpu->enc_bit ? BIT_ULL(vcpu->enc_bit) : 0;
 	facts->enc_table = flags & VMEM_VCPU_ENC_SHARED ? 0 : facts->enc;
 	facts->gpa = (BIT_ULL(phys_bits) - 1) & ~facts->enc;
@@ -127,10 +148,23 @@ static __always_inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	return 0;
 }
 
+static __always_inline bool
+vmem_x86_64_untag(const struct vmem_facts *facts, vmem_virt_t *va)
+{
+	unsigned int sign = *va >> 63 ? facts->tag_super : facts->tag_user;
+	vmem_virt_t clean = (u64)((s64)(*va << (63 - sign)) >> (63 - sign));
+
+	if (!sign || (!facts->tag_sign && (clean ^ *va) >> 63) ||
+	    !vmem_is_canonical(&facts->gap, clean))
+		return false;
+	*va = clean;
+	return true;
+}
+
 /* The bits of an address below the size of a leaf of this level. */
 static __always_inline u64 vmem_x86_64_low(unsigned int level)
 {
-	return BIT_ULL(X86_64_PAGE_LG2 + X86_64_INDEX_LG2 * level) - 1;
+	return BIT_ULL(vmem_x86_64_entry_lg2(level)) - 1;
 }
 
 static __always_inline enum vmem_class
@@ -154,13 +188,23 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 	return VMEM_CLASS_LEAF;
 }
 
+static __always_inline u64
+vmem_x86_64_leaf_addr(const struct vmem_facts *facts, unsigned int level)
+{
+	return facts->addr & ~vmem_x86_64_low(level);
+}
+
 static __always_inline vmem_phys_t
 vmem_x86_64_entry_phys(const struct vmem_facts *facts, u64 entry,
 		       unsigned int level, enum vmem_class class)
 {
-	if (class == VMEM_CLASS_LEAF)
-		return entry & facts->addr & ~vmem_x86_64_low(level);
-	return entry & facts->addr;
+	return entry & (class == VMEM_CLASS_LEAF ?
+			vmem_x86_64_leaf_addr(facts, level) : facts->addr);
+}
+
+static __always_inline u64 vmem_x86_64_step(unsigned int level)
+{
+	return BIT_ULL(vmem_x86_64_entry_lg2(level));
 }
 
 /* From bit 0 on: NX, P, RW, US. */
@@ -223,26 +267,28 @@ static __always_inline u64 vmem_x86_64_move_table(const struct vmem_facts *facts
 }
 
 static __always_inline int
-vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
-		      unsigned int level, u64 *leaf)
+vmem_x86_64_can_map(const struct vmem_facts *facts, u32 attrs, unsigned int level)
 {
-	u64 nx = attrs & VMEM_X ? 0 : X86_64_NX;
-
 	if (!(attrs & VMEM_R) ||
 	    attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW | VMEM_ENC) ||
 	    (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)) ||
 	    (attrs & VMEM_ENC && !facts->enc))
 		return -EOPNOTSUPP;
-	if (nx & facts->reserved[level])
-		return -EOPNOTSUPP;
+	return attrs & VMEM_X || !(facts->reserved[level] & X86_64_NX) ?
+	       0 : -EOPNOTSUPP;
+}
 
-	/* D without W would be a page of a shadow stack */
-	*leaf = X86_64_P | X86_64_A | nx |
-		(attrs & VMEM_W ? X86_64_RW | X86_64_D : X86_64_D & ~facts->shadow) |
-		(attrs & VMEM_COW ? facts->cow : 0) |
-		(attrs & VMEM_ENC ? facts->enc : 0) |
-		(level ? X86_64_PS : 0);
-	return 0;
+/* D without W would be a page of a shadow stack. */
+static __always_inline u64
+vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
+		      unsigned int level, vmem_phys_t phys)
+{
+	return phys | X86_64_P | X86_64_A |
+	       (attrs & VMEM_X ? 0 : X86_64_NX) |
+	       (attrs & VMEM_W ? X86_64_RW | X86_64_D : X86_64_D & ~facts->shadow) |
+	       (attrs & VMEM_COW ? facts->cow : 0) |
+	       (attrs & VMEM_ENC ? facts->enc : 0) |
+	       (level ? X86_64_PS : 0);
 }
 
 /* There is no bit for R, which can't be cleared. */
@@ -276,32 +322,22 @@ static __always_inline u64 vmem_x86_64_protect(const struct vmem_facts *facts,
 		.name		= "x86_64-" #levels "level",		\
 		.nr_levels	= levels,				\
 		.page_lg2	= X86_64_PAGE_LG2,			\
-		.index_lg2	= X86_64_INDEX_LG2,			\
 		.phys_bits	= X86_64_PHYS_BITS,			\
 		.leaf_levels	= X86_64_LEAF_LEVELS,			\
+		/* addresses are sign-extended from the highest bit */	\
+		.gap		= { X86_64_HALF(levels), ~X86_64_HALF(levels) }, \
 		.present	= X86_64_P,				\
 		.ad		= X86_64_A | X86_64_D,			\
 		.writable	= X86_64_RW
 
-#define VMEM_X86_64_FORMAT(levels)					\
-	{								\
-		VMEM_X86_64_NUMBERS(levels),				\
-		.facts		= vmem_x86_64_facts,			\
-		.classify	= vmem_x86_64_classify,			\
-		.entry_phys	= vmem_x86_64_entry_phys,		\
-		.nibble		= vmem_x86_64_nibble,			\
-		.path		= vmem_x86_64_path,			\
-		.leaf_attrs	= vmem_x86_64_leaf_attrs,		\
-		.make_table	= vmem_x86_64_make_table,		\
-		.move_table	= vmem_x86_64_move_table,		\
-		.make_leaf	= vmem_x86_64_make_leaf,		\
-		.can_protect	= vmem_x86_64_can_protect,		\
-		.protect	= vmem_x86_64_protect,			\
-	}
+static const struct vmem_format vmem_fmt_x86_64_4level __maybe_unused = {
+	VMEM_X86_64_NUMBERS(4),
+	VMEM_FORMAT_FUNCTIONS(vmem_x86_64)
+};
 
-static const struct vmem_format vmem_fmt_x86_64_4level __maybe_unused =
-	VMEM_X86_64_FORMAT(4);
-static const struct vmem_format vmem_fmt_x86_64_5level __maybe_unused =
-	VMEM_X86_64_FORMAT(5);
+static const struct vmem_format vmem_fmt_x86_64_5level __maybe_unused = {
+	VMEM_X86_64_NUMBERS(5),
+	VMEM_FORMAT_FUNCTIONS(vmem_x86_64)
+};
 
 #endif /* _VMEM_FMT_X86_64_H */

@@ -25,7 +25,7 @@ vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
 {
 	const struct vmem_link_mapping *link = &place->m->link;
 	vmem_table_t at = link->owner->root, parent = VMEM_NO_TABLE;
-	unsigned int level = vmem_top(e->fmt), slot = 0;
+	unsigned int level = vmem_top(e->facts), slot = 0;
 	enum vmem_owner whose;
 	vmem_pte_t *host;
 	u32 links;
@@ -33,7 +33,7 @@ vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
 	int ret;
 
 	/* only a means, and asked for twice in a piece: nothing is begun by it */
-	if (place->begun && e->read->pause(e->ctx, e->fmt->nr_levels))
+	if (place->begun && e->read->pause(e->ctx, e->facts->nr_levels))
 		return VMEM_PAUSE;
 	for (;; level--) {
 		whose = e->ops->owner(e->ctx, at, level, parent, slot, &links);
@@ -67,7 +67,7 @@ vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
 
 /* Pass 2: nothing hangs below a table of ours that is to be replaced. */
 static __always_inline int vmem_link_emptied(const struct vmem_env *e,
-					     vmem_table_t table)
+					     vmem_table_t table, unsigned int level)
 {
 	vmem_pte_t *host;
 	int ret;
@@ -75,7 +75,7 @@ static __always_inline int vmem_link_emptied(const struct vmem_env *e,
 	ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
 	if (ret)
 		return ret == VMEM_OUTSIDE ? -ENXIO : ret;
-	return vmem_any(host, 0, vmem_nr_entries(e->fmt) - 1, U64_MAX) ?
+	return vmem_any(host, 0, vmem_nr_entries(e->fmt, level) - 1, U64_MAX) ?
 	       -EEXIST : 0;
 }
 
@@ -107,7 +107,7 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 		change->need.links++;
 		return 0;
 	}
-	ret = mine && links == 1 ? vmem_link_emptied(e, place->child) : 0;
+	ret = mine && links == 1 ? vmem_link_emptied(e, place->child, level - 1) : 0;
 	if (ret)
 		return ret;
 	if (!e->pages->res.links)

@@ -73,8 +73,7 @@ static __always_inline int vmem_map_leaves(const struct vmem_env *e,
 	      vmem_map_onto(e, change, place, i, end) : 0;
 	if (ret || !place->apply)
 		return ret;
-	vmem_fill(host, i, end, vmem_place_leaf(place),
-		  BIT_ULL(e->fmt->page_lg2));
+	vmem_fill(host, i, end, vmem_place_leaf(e, place), e->fmt->step(0));
 	change->answer.pages += end - i + 1;
 	change->answer.dirty = true;
 	return 0;
@@ -100,14 +99,14 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 {
 	const struct vmem_mapping *m = &change->asked.list[change->answer.done];
 	vmem_virt_t va = m->virt_base, last = va + (m->len - 1);
-	unsigned int level = vmem_top(e->fmt), slot = 0, end;
+	unsigned int level = vmem_top(e->facts), slot = 0, end;
 	vmem_table_t table = space->root, parent = VMEM_NO_TABLE;
 	u32 attrs = vmem_mapping_attrs(m), links;
 	vmem_pte_t *host;
-	u64 entry, leaf;
+	u64 entry;
 
-	if ((m->kind != VMEM_KIND_BASIC && m->kind != VMEM_KIND_COW) ||
-	    !m->len || m->path_given || change->asked.budget < e->fmt->nr_levels ||
+	if (!vmem_mapping_maps(m) || !m->len || m->path_given ||
+	    change->asked.budget < e->facts->nr_levels ||
 	    (va ^ last) >> vmem_table_lg2(e->fmt, 0))
 		return false;
 	for (;; level--) {
@@ -128,11 +127,10 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 	}
 
 	end = vmem_index(e->fmt, last, 0);
-	if (vmem_any(host, slot, end, U64_MAX) ||
-	    e->fmt->make_leaf(e->facts, attrs, 0, &leaf))
+	if (vmem_any(host, slot, end, U64_MAX))
 		return false;
-	vmem_fill(host, slot, end, leaf + m->phys_base,
-		  BIT_ULL(e->fmt->page_lg2));
+	vmem_fill(host, slot, end, e->fmt->make_leaf(e->facts, attrs, 0, m->phys_base),
+		  e->fmt->step(0));
 	change->answer.pages += end - slot + 1;
 	change->answer.dirty = true;
 	change->answer.done++;

@@ -115,8 +115,19 @@ struct vmem_vcpu {
 	u32 enc_bit;
 };
 
+/*
+ * Virtual addresses that aren't canonical, both ends included. They begin at 0, end
+ * at the highest one, or lie between two halves.
+ */
+struct vmem_gap {
+	vmem_virt_t first;
+	vmem_virt_t last;
+};
+
 /**
  * struct vmem_facts - a vCPU as the engine reads its tables
+ * @gap:	that of the format
+ * @nr_levels:	and its number of levels
  * @addr:	bits of an entry that hold an address
  * @gpa:	bits that a guest-physical address can have
  * @reserved:	bits that are malformed in a present entry of each level
@@ -137,6 +148,7 @@ struct vmem_vcpu {
  * @vcpu:	as it was told, with what is so where 0 was said
  */
 struct vmem_facts {
+	struct vmem_gap gap;
 	u64 addr;
 	u64 gpa;
 	u64 reserved[VMEM_LEVELS_MAX];
@@ -144,6 +156,7 @@ struct vmem_facts {
 	u64 shadow;
 	u64 enc;
 	u64 enc_table;
+	u8 nr_levels;
 	u8 tag_user;
 	u8 tag_super;
 	bool tag_sign;
@@ -158,16 +171,22 @@ struct vmem_facts {
  * @name:	for people and for JSON
  * @nr_levels:	of tables, the root's included
  * @page_lg2:	lg2 of the smallest page, in bytes
- * @index_lg2:	lg2 of the entries a table
  * @phys_bits:	widest guest-physical address
+ * @gap:	virtual addresses that no table translates
  * @leaf_levels: bit n: a leaf may lie in a table of level n
  * @present:	an entry without this bit is not present
  * @ad:		the accessed and dirty bits
  * @writable:	the bit of a leaf that says W
- * @facts:	fill in the facts of a vCPU, whose flags are known ones; 0, or
- *		-EINVAL when there is no such vCPU
+ * @entry_lg2:	lg2 of the bytes that an entry of a table of @level translates
+ * @index_lg2:	lg2 of the entries of a table of @level
+ * @facts:	fill in the facts of a vCPU; 0, or -EINVAL when there is no such vCPU,
+ *		or none that could have this format
+ * @untag:	take the tag out of a data address that isn't canonical, or may have
+ *		one all the same; whether it is canonical then
  * @classify:	what an entry is
  * @entry_phys:	address in a table entry (@level of the table holding it) or leaf
+ * @leaf_addr:	the bits of a leaf of @level that hold its address
+ * @step:	what makes of a leaf of @level the one of the page behind it
  * @nibble:	permissions that a table entry grants, as four bits of whatever
  *		meaning: what costs least
  * @path:	nibbles, a level each, as R, W, X, U; 0 stays 0
@@ -175,33 +194,39 @@ struct vmem_facts {
  * @make_table:	a table entry that grants @perms, as far as it can be expressed;
  *		@table is an address that the vCPU has
  * @move_table:	a table entry that names another table, otherwise the same
- * @make_leaf:	a leaf of @level without its address; 0, or -EOPNOTSUPP when the
- *		format can't express @attrs
+ * @can_map:	0, or -EOPNOTSUPP when a leaf of @level can't have @attrs
+ * @make_leaf:	a leaf of @level that has them; @phys is an address that the vCPU
+ *		has, and aligned
  * @can_protect: 0, or -EOPNOTSUPP when these attributes of a leaf can't be
  *		@set or @clear
  * @protect:	a leaf with @set and @clear done. It is not writable if it is
  *		Cow, as far as either was asked for.
  *
  * All members are compile-time constants to the engine, so that no call of
- * them is left. Virtual addresses have page_lg2 + nr_levels * index_lg2 bits
- * and are sign-extended from the highest.
+ * them is left; it knows nothing else of the bits. Formats that differ in @name,
+ * @nr_levels and @gap alone are one to it: it has these of the facts.
  */
 struct vmem_format {
 	const char *name;
 	u8 nr_levels;
 	u8 page_lg2;
-	u8 index_lg2;
 	u8 phys_bits;
 	u8 leaf_levels;
+	struct vmem_gap gap;
 	u64 present;
 	u64 ad;
 	u64 writable;
+	unsigned int (*entry_lg2)(unsigned int level);
+	unsigned int (*index_lg2)(unsigned int level);
 	int (*facts)(const struct vmem_format *fmt, struct vmem_facts *facts,
 		     const struct vmem_vcpu *vcpu);
+	bool (*untag)(const struct vmem_facts *facts, vmem_virt_t *va);
 	enum vmem_class (*classify)(const struct vmem_facts *facts, u64 entry,
 				    unsigned int level);
 	vmem_phys_t (*entry_phys)(const struct vmem_facts *facts, u64 entry,
 				  unsigned int level, enum vmem_class class);
+	u64 (*leaf_addr)(const struct vmem_facts *facts, unsigned int level);
+	u64 (*step)(unsigned int level);
 	u32 (*nibble)(u64 entry);
 	u32 (*path)(u32 nibbles);
 	u32 (*leaf_attrs)(const struct vmem_facts *facts, u64 entry,
@@ -210,12 +235,34 @@ struct vmem_format {
 			  u32 perms);
 	u64 (*move_table)(const struct vmem_facts *facts, u64 entry,
 			  vmem_table_t table);
-	int (*make_leaf)(const struct vmem_facts *facts, u32 attrs,
-			 unsigned int level, u64 *leaf);
+	int (*can_map)(const struct vmem_facts *facts, u32 attrs,
+		       unsigned int level);
+	u64 (*make_leaf)(const struct vmem_facts *facts, u32 attrs,
+			 unsigned int level, vmem_phys_t phys);
 	int (*can_protect)(const struct vmem_facts *facts, u32 set, u32 clear);
 	u64 (*protect)(const struct vmem_facts *facts, u64 entry, u32 set,
 		       u32 clear);
 };
+
+/* The functions of a format: PREFIX_MEMBER() is each. */
+#define VMEM_FORMAT_FUNCTIONS(_prefix)					\
+	.entry_lg2	= _prefix##_entry_lg2,			\
+	.index_lg2	= _prefix##_index_lg2,			\
+	.facts		= _prefix##_facts,			\
+	.untag		= _prefix##_untag,			\
+	.classify	= _prefix##_classify,			\
+	.entry_phys	= _prefix##_entry_phys,			\
+	.leaf_addr	= _prefix##_leaf_addr,			\
+	.step		= _prefix##_step,			\
+	.nibble		= _prefix##_nibble,			\
+	.path		= _prefix##_path,			\
+	.leaf_attrs	= _prefix##_leaf_attrs,			\
+	.make_table	= _prefix##_make_table,			\
+	.move_table	= _prefix##_move_table,			\
+	.can_map	= _prefix##_can_map,			\
+	.make_leaf	= _prefix##_make_leaf,			\
+	.can_protect	= _prefix##_can_protect,			\
+	.protect	= _prefix##_protect
 
 /* May a write move the table that it is for? A fact of the ops. */
 enum vmem_table_movability {
@@ -248,14 +295,14 @@ enum vmem_mark {
  *		Never sleeps. The address is good until the piece ends. @table
  *		may be any address that an entry can hold.
  * @in_memory:	whether @gpa lies in memory of the guest, and in @same for how
- *		many bytes, at most @len, the answer holds
+ *		many bytes the answer holds at least: 1 or more
  * @pause:	asked where the engine could stop and before it visits at most @nr
  *		tables: end the piece?
  */
 struct vmem_table_read_ops {
 	int (*from_phys)(void *ctx, vmem_table_t table, enum vmem_intent intent,
 			 vmem_pte_t **host);
-	bool (*in_memory)(void *ctx, vmem_phys_t gpa, u64 len, u64 *same);
+	bool (*in_memory)(void *ctx, vmem_phys_t gpa, u64 *same);
 	bool (*pause)(void *ctx, unsigned int nr);
 };
 

@@ -31,7 +31,7 @@ struct vmem_place {
 	/* the range, and what is to be done to it in this pass */
 	const struct vmem_mapping *m;
 	enum vmem_mapping_kind kind;
-	u64 leaf;		/* its leaves, without the address */
+	u64 leaf;		/* its first one */
 	u32 needs;		/* what the path must grant, for a leaf */
 	unsigned int keep;	/* tables of this level and above aren't freed */
 	vmem_virt_t first;	/* where the pass begins */
@@ -90,15 +90,17 @@ static __always_inline u64 vmem_place_span(const struct vmem_env *e,
 					   const struct vmem_place *place,
 					   unsigned int level)
 {
-	return (place->va & vmem_table_mask(e->fmt, vmem_top(e->fmt))) >>
+	return (place->va & vmem_table_mask(e->fmt, vmem_top(e->facts))) >>
 	       vmem_table_lg2(e->fmt, level);
 }
 
 /* What the page of place->va is to be mapped by. */
-static __always_inline u64 vmem_place_leaf(const struct vmem_place *place)
+static __always_inline u64 vmem_place_leaf(const struct vmem_env *e,
+					   const struct vmem_place *place)
 {
-	return place->leaf + place->m->phys_base +
-	       (place->va - place->m->virt_base);
+	u64 pages = (place->va - place->m->virt_base) >> e->fmt->page_lg2;
+
+	return place->leaf + pages * e->fmt->step(0);
 }
 
 /* What a table entry of @level that is made grants. */
@@ -110,7 +112,13 @@ static __always_inline u32 vmem_place_perms(const struct vmem_place *place,
 	       VMEM_R | VMEM_W | VMEM_X;
 }
 
-/* The attributes of the leaves that a mapping makes. */
+/* Does a mapping make leaves? */
+static inline bool vmem_mapping_maps(const struct vmem_mapping *m)
+{
+	return m->kind == VMEM_KIND_BASIC || m->kind == VMEM_KIND_COW;
+}
+
+/* The attributes that they have. */
 static inline u32 vmem_mapping_attrs(const struct vmem_mapping *m)
 {
 	return m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
@@ -310,7 +318,7 @@ static __always_inline int
 vmem_need_links(const struct vmem_env *e, const vmem_pte_t *host,
 		unsigned int level, vmem_table_t table, u32 *most)
 {
-	unsigned int i, nr = level ? vmem_nr_entries(e->fmt) : 0;
+	unsigned int i, nr = level ? vmem_nr_entries(e->fmt, level) : 0;
 	vmem_table_t child;
 	int links_of_ours = 0;
 	u32 links;
@@ -393,12 +401,12 @@ static __always_inline void vmem_install_leaves(const struct vmem_env *e,
 {
 	unsigned int first = vmem_index(e->fmt, place->va, 0);
 	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
-	unsigned int nr = vmem_nr_entries(e->fmt);
+	unsigned int nr = vmem_nr_entries(e->fmt, 0);
 
 	if (first)
 		memset(host, 0, first * sizeof(*host));
-	vmem_fill(host, first, end - 1, vmem_place_leaf(place),
-		  BIT_ULL(e->fmt->page_lg2));
+	vmem_fill(host, first, end - 1, vmem_place_leaf(e, place),
+		  e->fmt->step(0));
 	if (end < nr)
 		memset(host + end, 0, (nr - end) * sizeof(*host));
 }
@@ -426,7 +434,7 @@ static __always_inline int vmem_install(const struct vmem_env *e,
 	if (leaves)
 		vmem_install_leaves(e, change, place, host, last);
 	else
-		memset(host, 0, vmem_nr_entries(e->fmt) * sizeof(*host));
+		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
 
 	/* a vCPU sees the table filled */
 	if (!vmem_exchange(change, place->path.host[level], slot, place->entry,
@@ -485,7 +493,7 @@ vmem_copy_link(const struct vmem_env *e, struct vmem_change *change,
 	if (__builtin_constant_p(path == VMEM_UPDATE_PARENT_NONE) &&
 	    path == VMEM_UPDATE_PARENT_NONE)
 		vmem_void();
-	if (level == vmem_top(e->fmt)) {
+	if (level == vmem_top(e->facts)) {
 		e->ops->update_root(e->ctx, level);
 		place->space->root = copy;
 		change->answer.dirty = true;
@@ -513,7 +521,7 @@ vmem_copy_table(const struct vmem_env *e, struct vmem_change *change,
 		struct vmem_place *place, struct vmem_update_parent *path,
 		unsigned int level)
 {
-	unsigned int i, nr = vmem_nr_entries(e->fmt);
+	unsigned int i, nr = vmem_nr_entries(e->fmt, level);
 	vmem_table_t old = path->table[level], copy, child;
 	struct vmem_pages *pages = e->pages;
 	vmem_pte_t *host;
@@ -558,7 +566,7 @@ vmem_copy_path(const struct vmem_env *e, struct vmem_change *change,
 	vmem_pte_t *host;
 	int ret;
 
-	for (at = level + 1; at < e->fmt->nr_levels; at++) {
+	for (at = level + 1; at < e->facts->nr_levels; at++) {
 		ret = vmem_reach(e, path->table[at], &host);
 		if (ret == VMEM_FROZEN)
 			continue;

@@ -98,7 +98,7 @@ vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
 static __always_inline int vmem_protect_denied(const struct vmem_env *e,
 					       struct vmem_place *place)
 {
-	unsigned int level = vmem_top(e->fmt);
+	unsigned int level = vmem_top(e->facts);
 
 	while (!(place->denies & BIT(level)))
 		level--;

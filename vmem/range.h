@@ -32,7 +32,7 @@ static __always_inline int vmem_range_look(const struct vmem_env *e,
 					   struct vmem_change *change,
 					   struct vmem_place *place)
 {
-	if (place->level == e->fmt->nr_levels)
+	if (place->level == e->facts->nr_levels)
 		return VMEM_DOWN;
 	if (!place->level) {
 		switch (place->kind) {
@@ -101,7 +101,7 @@ static __always_inline int vmem_range_enter(const struct vmem_env *e,
 	u32 links;
 	int ret;
 
-	if (level < vmem_top(e->fmt)) {
+	if (level < vmem_top(e->facts)) {
 		parent = place->path.table[level + 1];
 		slot = vmem_index(e->fmt, place->va, level + 1);
 	}
@@ -140,7 +140,7 @@ static __always_inline int vmem_range_refused(const struct vmem_env *e,
 	if (ret == VMEM_OUTSIDE)
 		ret = -ENXIO;
 	return place->kind == VMEM_KIND_UNMAPPED && ret < 0 &&
-	       place->level < e->fmt->nr_levels ?
+	       place->level < e->facts->nr_levels ?
 	       vmem_unmap_refused(e, change, place, ret) : ret;
 }
 
@@ -159,7 +159,7 @@ static __always_inline int vmem_range_up(const struct vmem_env *e,
 	if (!place->level)
 		end |= vmem_table_mask(e->fmt, 0);
 	finished = end >= place->last;
-	while (place->level < vmem_top(e->fmt) &&
+	while (place->level < vmem_top(e->facts) &&
 	       (finished || !((end + 1) & vmem_table_mask(e->fmt, place->level)))) {
 		if (place->kind == VMEM_KIND_UNMAPPED) {
 			ret = vmem_unmap_left(e, change, place);
@@ -217,7 +217,7 @@ static __always_inline int vmem_range(const struct vmem_env *e,
 
 	place->last = place->m->virt_base + (place->m->len - 1);
 	place->va = place->m->virt_base + *offset;
-	place->level = e->fmt->nr_levels;
+	place->level = e->facts->nr_levels;
 	place->child = place->space->root;
 	place->tries = 0;
 	place->shared = 0;
@@ -239,7 +239,7 @@ static __always_inline int vmem_range(const struct vmem_env *e,
 		*offset = place->va == place->last ? place->m->len :
 			  place->va - place->m->virt_base;
 	}
-	change->pass.low = e->fmt->nr_levels;
+	change->pass.low = e->facts->nr_levels;
 	return 0;
 }
 

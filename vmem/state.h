@@ -22,7 +22,8 @@ struct vmem_run {
 	u16 leaf;
 	u16 effective;
 	u8 level;
-	bool part;		/* the leaf at @va was given in part */
+	u8 flags;		/* of the record */
+	bool part;		/* one leaf, which is memory in part */
 };
 
 /* Where a change is in its two passes. */

@@ -57,13 +57,30 @@ vmem_translate_step(const struct vmem_env *e, vmem_virt_t va,
 }
 
 /* R, W, X, U that every level above @level grants. */
-static __always_inline u32 vmem_path_grants(const struct vmem_format *fmt,
+static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
 					    u32 path, unsigned int level)
 {
 	/* the levels that were not passed grant all */
-	path |= ~(GENMASK(4 * fmt->nr_levels - 1, 0) << (4 * (level + 1)));
-	path |= ~GENMASK(4 * fmt->nr_levels - 1, 0);
+	path |= ~(GENMASK(4 * facts->nr_levels - 1, 0) << (4 * (level + 1)));
+	path |= ~GENMASK(4 * facts->nr_levels - 1, 0);
 	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
+}
+
+/* A page of which not all is memory, or not by one answer: as vmem_frame_flags(). */
+static __always_inline u8 vmem_frame_part(const struct vmem_env *e,
+					  vmem_phys_t gpa, u64 mask, u64 offset)
+{
+	u8 flags = 0;
+	u64 at, same;
+
+	for (at = 0; at <= mask; at += same) {
+		if (e->read->in_memory(e->ctx, gpa + at, &same))
+			continue;
+		flags |= VMEM_FRAME_PARTIAL;
+		if (offset - at < same)
+			flags |= VMEM_FRAME_OUTSIDE;
+	}
+	return flags;
 }
 
 /* What is not memory of the page at @gpa, where byte @offset of it is meant. */
@@ -71,13 +88,10 @@ static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
 					   vmem_phys_t gpa, u64 mask, u64 offset)
 {
 	u64 same;
-	bool inside = e->read->in_memory(e->ctx, gpa, mask + 1, &same);
 
-	if (likely(inside && same > mask))
+	if (likely(e->read->in_memory(e->ctx, gpa, &same) && same > mask))
 		return 0;
-	if (same <= offset)
-		inside = e->read->in_memory(e->ctx, gpa + offset, 1, &same);
-	return VMEM_FRAME_PARTIAL | (inside ? 0 : VMEM_FRAME_OUTSIDE);
+	return vmem_frame_part(e, gpa, mask, offset);
 }
 
 /*
@@ -100,7 +114,7 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 		status = VMEM_OK;
 		page_lg2 = vmem_entry_lg2(e->fmt, level);
 		leaf = vmem_leaf_attrs(e, d->entry, level,
-				       vmem_path_grants(e->fmt, path, level),
+				       vmem_path_grants(e->facts, path, level),
 				       &effective);
 		flags = vmem_frame_flags(e, gpa, mask, va & mask);
 		gpa |= va & mask;
@@ -132,18 +146,18 @@ static __always_inline bool
 vmem_translate_can(const struct vmem_env *e, vmem_virt_t *va,
 		   const struct vmem_descent *d, struct vmem_translation *out)
 {
-	bool canonical = vmem_is_canonical(e->fmt, *va);
+	bool canonical = vmem_is_canonical(&e->facts->gap, *va);
 
 	if (likely(canonical && d->host && !e->facts->tag_inside))
 		return true;
 	if (!canonical || (e->facts->tag_inside && !(*va >> 63)))
-		canonical = vmem_untag(e->fmt, e->facts, va);
+		canonical = e->fmt->untag(e->facts, va);
 	if (canonical && d->host)
 		return true;
 	*out = (struct vmem_translation){
 		.entry	= canonical ? d->entry : 0,
 		.status	= canonical ? VMEM_STATUS_OUTSIDE : VMEM_NON_CANONICAL,
-		.level	= e->fmt->nr_levels,
+		.level	= e->facts->nr_levels,
 	};
 	return false;
 }
@@ -186,9 +200,9 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 	vmem_translate_begin(space, root, &d);
 	if (!vmem_translate_can(e, &va, &d, out))
 		return 0;
-	if (e->fmt->nr_levels > 4)
+	if (e->facts->nr_levels > 4)
 		ret = vmem_translate_down(e, va, 4, &d, entries, &class);
-	if (ret == VMEM_DESCEND && e->fmt->nr_levels > 3)
+	if (ret == VMEM_DESCEND && e->facts->nr_levels > 3)
 		ret = vmem_translate_down(e, va, level = 3, &d, entries, &class);
 	if (ret == VMEM_DESCEND)
 		ret = vmem_translate_down(e, va, level = 2, &d, entries, &class);
@@ -209,7 +223,7 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 		     u64 (*entries)[VMEM_LEVELS_MAX])
 {
 	struct vmem_descent d[VMEM_TRANSLATE_GROUP];
-	unsigned int level = e->fmt->nr_levels;
+	unsigned int level = e->facts->nr_levels;
 	vmem_table_t last = VMEM_NO_TABLE, table;
 	vmem_pte_t *host = NULL;
 	enum vmem_class class;
@@ -253,15 +267,15 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 
 /* How many of these addresses go down together: what is odd goes alone. */
 static __always_inline u32
-vmem_translate_together(const struct vmem_format *fmt, const vmem_virt_t *vas,
+vmem_translate_together(const struct vmem_gap *gap, const vmem_virt_t *vas,
 			u32 nr)
 {
 	u32 n = 1;
 
-	if (nr == 1 || !vmem_is_canonical(fmt, vas[0]))
+	if (nr == 1 || !vmem_is_canonical(gap, vas[0]))
 		return 1;
 	while (n < min_t(u32, nr, VMEM_TRANSLATE_GROUP) &&
-	       vmem_is_canonical(fmt, vas[n]))
+	       vmem_is_canonical(gap, vas[n]))
 		n++;
 	return n;
 }
@@ -287,10 +301,10 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	for (; *done < nr; *done += n) {
 		u64 (*to)[VMEM_LEVELS_MAX] = entries ? &entries[*done] : NULL;
 
-		n = vmem_translate_together(fmt, &vas[*done],
+		n = vmem_translate_together(&space->facts.gap, &vas[*done],
 					    root && !space->facts.tag_inside ?
 					    nr - *done : 1);
-		if (ops->pause(ctx, n * (fmt->nr_levels - 1) + 1) && moved)
+		if (ops->pause(ctx, n * (space->facts.nr_levels - 1) + 1) && moved)
 			return VMEM_PAUSE;
 		for (i = 0; to && i < n; i++)
 			memset(to[i], 0, sizeof(to[i]));
@@ -305,6 +319,30 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 		moved = true;
 	}
 	return 0;
+}
+
+static __always_inline u32
+vmem_siblings(const struct vmem_format *fmt, const struct vmem_facts *facts,
+	      const vmem_pte_t *table, vmem_phys_t absent, vmem_phys_t *siblings,
+	      u32 max)
+{
+	bool behind = false;
+	vmem_phys_t gpa;
+	unsigned int i;
+	u32 nr = 0;
+	u64 entry;
+
+	for (i = 0; i < vmem_nr_entries(fmt, 1) && nr < max; i++) {
+		entry = vmem_read(table, i);
+		if (fmt->classify(facts, entry, 1) != VMEM_CLASS_TABLE)
+			continue;
+		gpa = fmt->entry_phys(facts, entry, 1, VMEM_CLASS_TABLE);
+		if (behind && gpa != absent)
+			siblings[nr++] = gpa;
+		else
+			behind = gpa == absent;
+	}
+	return nr;
 }
 
 #endif /* _VMEM_TRANSLATE_H */

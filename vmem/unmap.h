@@ -55,7 +55,7 @@ static __always_inline void vmem_unmap_beside(const struct vmem_format *fmt,
 					      struct vmem_change *change,
 					      const struct vmem_place *place)
 {
-	unsigned int level = place->level, nr = vmem_nr_entries(fmt);
+	unsigned int level = place->level, nr = vmem_nr_entries(fmt, level);
 	unsigned int end = vmem_place_end(fmt, place), i = 0;
 	const vmem_pte_t *host = place->path.host[level];
 
@@ -189,7 +189,7 @@ static __always_inline void vmem_unmap_dropped(const struct vmem_env *e,
 					       struct vmem_change *change,
 					       const struct vmem_place *place)
 {
-	unsigned int i, nr = vmem_nr_entries(e->fmt);
+	unsigned int i, nr = vmem_nr_entries(e->fmt, 0);
 	const vmem_pte_t *host = place->path.host[0];
 
 	for (i = 0; i < nr; i++)
@@ -260,7 +260,7 @@ static __always_inline int vmem_unmap_left(const struct vmem_env *e,
 	} else if (place->apply) {
 		stays = stays || !place->free ||
 			vmem_any(place->path.host[level - 1], 0,
-				 vmem_nr_entries(e->fmt) - 1, U64_MAX);
+				 vmem_nr_entries(e->fmt, level - 1) - 1, U64_MAX);
 	} else {
 		stays = stays || change->pass.keeps & BIT(level - 1);
 	}

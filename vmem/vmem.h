@@ -186,6 +186,26 @@ vmem_translate(const struct vmem_format *fmt,
 	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
 
+/**
+ * vmem_siblings() - what else a table names that was met on the way down
+ * @fmt:	format, a compile-time constant
+ * @facts:	of the vCPU
+ * @table:	the table
+ * @absent:	a table that it names, which was found absent
+ * @siblings:	out: tables that are named behind it
+ * @max:	at most so many
+ *
+ * The table may be of any level: an entry that would name a table at level 1 is
+ * taken for one, as a page that is none is only made resident.
+ *
+ * Context: the piece in which @table was reached.
+ * Return: how many there are in @siblings.
+ */
+static __always_inline u32
+vmem_siblings(const struct vmem_format *fmt, const struct vmem_facts *facts,
+	      const vmem_pte_t *table, vmem_phys_t absent, vmem_phys_t *siblings,
+	      u32 max);
+
 /* Walks */
 
 enum vmem_record_type {
@@ -238,9 +258,8 @@ struct vmem_space_reference_mapping {
  *		end: leaf entries met
  * @len:	bytes; end: references met. Of a root it is all that is left of
  *		the range, in whole pages, as far as 64 bits hold it
- * @entry:	mapping: the entry of its first leaf (A and D of a leaf before it
- *		with VMEM_WALK_IGNORE_AD); bad, absent, not present: the entry;
- *		end: malformed and unreachable entries met
+ * @entry:	mapping: the entry of its first leaf; bad, absent, not present: the
+ *		entry; end: malformed and unreachable entries met
  * @leaf:	mapping: attributes of the leaves themselves
  * @effective:	mapping: R, W, X, U over all levels, VMEM_SHADOW
  * @ref:	of a reference
@@ -746,7 +765,7 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change);
 #include "seen.h"
 #include "records.h"
 #include "translate.h"
-#include "spaces.h"
+#include "walk.h"
 #include "place.h"
 #include "map.h"
 #include "unmap.h"

@@ -96,7 +96,8 @@ static int change_run(struct local_guest *lg, struct space *space,
 	lg->pages.pool = pool;
 	pool->generation = lg->generation + 1;
 	do {
-		ret = space->engine->map(lg, &space->space, change);
+		ret = space->format->engine->map(space->format->fmt, lg,
+						 &space->space, change);
 		if (ret == VMEM_LINKS)
 			ret = change_lend(lg, change->need.links) ?: VMEM_LINKS;
 	} while (ret > 0);
@@ -255,7 +256,8 @@ static int change_range(struct local_guest *lg, u32 id, u64 start, u64 last,
 	space = change_space(lg, id, &ret);
 	if (!space)
 		return ret;
-	ret = space->engine->range_list(&change, start, last, what);
+	ret = space->format->engine->range_list(space->format->fmt, &change, start,
+						  last, what);
 	if (ret)
 		return ret;
 	return change_run_own(lg, space, &change, budget, out);
@@ -325,8 +327,8 @@ int space_link(struct local_guest *lg, void *p)
 	if (!object)
 		return ret;
 	owner = container_of(object, struct space, object);
-	levels = space->engine->format->nr_levels;
-	if (owner->pool != space->pool || owner->engine != space->engine ||
+	levels = space->format->fmt->nr_levels;
+	if (owner->pool != space->pool || owner->format != space->format ||
 	    !arg->depth || arg->depth >= levels)
 		return -EINVAL;
 	link = (struct vmem_link_mapping){
@@ -334,7 +336,8 @@ int space_link(struct local_guest *lg, void *p)
 		.their_va	= arg->their_va,
 		.level		= levels - 1 - arg->depth,
 	};
-	ret = space->engine->link_list(&change, arg->our_va, &link);
+	ret = space->format->engine->link_list(space->format->fmt, &change,
+						 arg->our_va, &link);
 	if (ret)
 		return ret;
 	m = &change.own[change.asked.nr - 1];

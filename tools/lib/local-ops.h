@@ -31,16 +31,14 @@ static inline int ops_from_phys(void *ctx, vmem_table_t table,
 	return 0;
 }
 
-static inline bool ops_in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
+static inline bool ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	const struct region *region = region_find(ctx, gpa);
 
-	if (likely(len <= region->len &&
-		   gpa - region->gpa <= region->len - len)) {
-		*same = len;
-		return true;
-	}
-	return region_covers(ctx, gpa, len, same);
+	if (unlikely(!region->len))
+		return region_covers(ctx, gpa, same);
+	*same = region->gpa + region->len - gpa;
+	return true;
 }
 
 static inline bool ops_pause(void *ctx, unsigned int nr)

@@ -10,8 +10,7 @@
 
 #include "local.h"
 
-#define TABLE_LG2	12	/* of every format that there is */
-#define TABLE_MASK	((1ULL << TABLE_LG2) - 1)
+#define TABLE_MASK	((1ULL << VMEM_POOL_PAGE_LG2) - 1)
 
 /* The pool that @table is a page of, or NULL. */
 struct pool *pool_of(struct local_guest *lg, vmem_table_t table)
@@ -87,7 +86,7 @@ static int ranges_read(const struct vmem_ioc_range *asked, u32 nr,
 			return -EOVERFLOW;
 		ranges[i].gpa = asked[i].gpa;
 		ranges[i].len = asked[i].len;
-		*capacity += asked[i].len >> TABLE_LG2;
+		*capacity += asked[i].len >> VMEM_POOL_PAGE_LG2;
 	}
 	if (*capacity > VMEM_POOL_CAPACITY_MAX)
 		return -E2BIG;
@@ -178,7 +177,7 @@ int pool_create(struct local_guest *lg, void *p)
 		ret = -ENOMEM;
 		goto err_ranges;
 	}
-	vmem_pool_init(&pool->pool, pool->ranges, nr, TABLE_LG2, &lg->links,
+	vmem_pool_init(&pool->pool, pool->ranges, nr, VMEM_POOL_PAGE_LG2, &lg->links,
 		       pool->storage, lg->seed);
 	ret = lg->nr_pools < LOCAL_POOLS_MAX ? pool_enter(lg, pool) : -E2BIG;
 	if (ret)

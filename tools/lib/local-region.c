@@ -67,29 +67,22 @@ int region_use(struct local_guest *lg, u64 gpa, u64 len, int by)
 	return 0;
 }
 
-/*
- * Does @gpa lie in memory? The answer holds for @same bytes, at most @len:
- * regions may adjoin.
- */
-bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 len, u64 *same)
+/* Does @gpa lie in a region? The answer holds for @same bytes, or more. */
+bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 *same)
 {
 	u32 i = region_lower_bound(lg, gpa);
-	u64 end = gpa;
+	const struct region *region;
 
-	if (i == lg->nr_regions || lg->regions[i]->gpa > gpa) {
-		*same = len;
-		if (i < lg->nr_regions && lg->regions[i]->gpa - gpa < len)
-			*same = lg->regions[i]->gpa - gpa;
+	if (i == lg->nr_regions) {
+		*same = U64_MAX - gpa;
 		return false;
 	}
-	for (; i < lg->nr_regions && end - gpa < len; i++) {
-		const struct region *region = lg->regions[i];
-
-		if (region->gpa > end)
-			break;
-		end = region->gpa + region->len;
+	region = lg->regions[i];
+	if (region->gpa > gpa) {
+		*same = region->gpa - gpa;
+		return false;
 	}
-	*same = end - gpa < len ? end - gpa : len;
+	*same = region->gpa + region->len - gpa;
 	return true;
 }
 
@@ -155,7 +148,7 @@ int region_create(struct local_guest *lg, void *p)
 	ret = region_check(arg);
 	if (ret)
 		return ret;
-	if (region_covers(lg, arg->gpa, arg->len, &same) || same < arg->len)
+	if (region_covers(lg, arg->gpa, &same) || same < arg->len)
 		return -EEXIST;
 	if (lg->nr_regions == LOCAL_REGIONS_MAX)
 		return -E2BIG;

@@ -66,7 +66,7 @@ static int space_check(const struct vmem_ioc_space_create *arg)
 
 	if (arg->flags & ~known)
 		return -EOPNOTSUPP;
-	if (!local_engine(arg->format))
+	if (!vmem_format_find(arg->format))
 		return -EOPNOTSUPP;
 	if (arg->flags & VMEM_IOC_SPACE_NEW && arg->root)
 		return -EINVAL;
@@ -90,11 +90,10 @@ static int space_init(struct space *space,
 	u64 root;
 	int ret;
 
-	space->format = arg->format;
 	space->flags = arg->flags;
-	space->engine = local_engine(arg->format);
-	fmt = space->engine->format;
-	ret = fmt->facts(fmt, &space->space.facts, &vcpu);
+	space->format = vmem_format_find(arg->format);
+	fmt = space->format->fmt;
+	ret = space->format->engine->facts(fmt, &space->space.facts, &vcpu);
 	if (ret)
 		return ret;
 	/* as in an entry, the encryption bit is no part of the address */
@@ -109,7 +108,7 @@ static int space_init(struct space *space,
 static int space_make_root(struct local_guest *lg, struct space *space)
 {
 	struct vmem_pool *pool = &space->pool->pool;
-	unsigned int level = space->engine->format->nr_levels - 1;
+	unsigned int level = space->format->fmt->nr_levels - 1;
 	const struct region *region;
 	vmem_table_t root;
 	int ret;
@@ -125,7 +124,7 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 	}
 	region = region_search(lg, vmem_table_gpa(root));
 	memset(region->host + (vmem_table_gpa(root) - region->gpa), 0,
-	       1UL << space->engine->format->page_lg2);
+	       1UL << VMEM_POOL_PAGE_LG2);
 	space->root = vmem_root_make(pool, &lg->pages.res, level);
 	space->space.root = root;
 	space->tables = 1;
@@ -144,7 +143,7 @@ static int space_adopt_root(struct local_guest *lg, struct space *space)
 		return -EINVAL;
 	return vmem_root_adopt(&lg->links, pool ? &pool->pool : NULL,
 			       space->space.root,
-			       space->engine->format->nr_levels - 1, &space->root);
+			       space->format->fmt->nr_levels - 1, &space->root);
 }
 
 /* Does the root of a space lie here? */
@@ -266,12 +265,12 @@ int space_translate(struct local_guest *lg, void *p)
 	if (!object)
 		return ret;
 	space = container_of(object, struct space, object);
-	return space->engine->translate(lg, &space->space,
-					(const u64 *)(uintptr_t)arg->vas,
-					arg->nr,
-					(void *)(uintptr_t)arg->results,
-					(void *)(uintptr_t)arg->entries,
-					&arg->out_done);
+	return space->format->engine->translate(space->format->fmt, lg, &space->space,
+						(const u64 *)(uintptr_t)arg->vas,
+						arg->nr,
+						(void *)(uintptr_t)arg->results,
+						(void *)(uintptr_t)arg->entries,
+						&arg->out_done);
 }
 
 /* Return: whether tables were freed that a vCPU may still hold. */

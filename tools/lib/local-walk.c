@@ -68,7 +68,7 @@ _Static_assert(LOCAL_WALK_SPACES_MAX <= 1 << VMEM_SEEN_SPACES_LG2, "spaces");
  * struct local_walker - a walk
  * @walker:	what the caller holds
  * @lg:		the guest; it does not end before its walkers
- * @engine:	of the format of all of its spaces
+ * @format:	of all of its spaces
  * @generation:	when it began
  * @seen_max:	tables that are remembered at most
  * @walk:	the place
@@ -79,7 +79,7 @@ _Static_assert(LOCAL_WALK_SPACES_MAX <= 1 << VMEM_SEEN_SPACES_LG2, "spaces");
 struct local_walker {
 	struct vmem_walker walker;
 	struct local_guest *lg;
-	const struct engine *engine;
+	const struct vmem_format_ops *format;
 	u64 generation;
 	u64 seen_max;
 	struct vmem_walk walk;
@@ -147,11 +147,11 @@ int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
 		space = walk_space(lg, ids[i], &ret);
 		if (!space)
 			goto err_free;
-		if (lw->engine && lw->engine != space->engine) {
+		if (lw->format && lw->format != space->format) {
 			ret = -EINVAL;
 			goto err_free;
 		}
-		lw->engine = space->engine;
+		lw->format = space->format;
 		lw->ids[i] = ids[i];
 	}
 	lw->walker.backend = lg->guest.backend;
@@ -165,8 +165,10 @@ int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
 		if (ret)
 			goto err_free;
 	}
-	lw->engine->walk_init(&lw->walk, arg->start, arg->last, arg->flags,
-			      arg->budget ? arg->budget : U64_MAX, &lw->seen);
+	lw->format->engine->walk_init(lw->format->fmt, &lw->walk, arg->start,
+				      arg->last, arg->flags,
+				      arg->budget ? arg->budget : U64_MAX,
+				      &lw->seen);
 	lg->refs++;
 	arg->out_fd = -1;
 	*walker = &lw->walker;
@@ -181,11 +183,12 @@ err_free:
 static int walk_step(struct local_walker *lw,
 		     struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
 {
+	const struct vmem_engine *engine = lw->format->engine;
 	const struct space *space;
 	int ret;
 
 	if (lw->walk.ending || lw->walk.space == lw->nr) {
-		lw->engine->walk_end(lw->lg, &lw->walk, out, max, nr);
+		engine->walk_end(lw->format->fmt, lw->lg, &lw->walk, out, max, nr);
 		if (lw->walk.finished && lw->generation != lw->lg->generation)
 			out[*nr - 1].flags |= VMEM_IOC_REC_CHANGED;
 		return 0;
@@ -193,8 +196,8 @@ static int walk_step(struct local_walker *lw,
 	space = walk_space(lw->lg, lw->ids[lw->walk.space], &ret);
 	if (!space)
 		return ret;
-	ret = lw->engine->walk_space(lw->lg, &space->space, &lw->walk, out, max,
-				     nr);
+	ret = engine->walk_space(lw->format->fmt, lw->lg, &space->space, &lw->walk,
+				 out, max, nr);
 	if (ret != -ENOBUFS)
 		return ret < 0 ? ret : 0;
 	if (lw->seen.nr < lw->seen_max)

@@ -13,24 +13,6 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-static const struct {
-	u32 format;
-	const struct engine *engine;
-} engines[] = {
-	{ VMEM_IOC_FORMAT_X86_64_4LEVEL, &engine_x86_64_4level },
-	{ VMEM_IOC_FORMAT_X86_64_5LEVEL, &engine_x86_64_5level },
-};
-
-const struct engine *local_engine(u32 format)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(engines); i++)
-		if (engines[i].format == format)
-			return engines[i].engine;
-	return NULL;
-}
-
 /* The first object whose id is not below @id, as an index. */
 static u32 object_lower_bound(const struct local_guest *lg, u32 id)
 {
@@ -90,19 +72,21 @@ struct object *object_find(struct local_guest *lg, u32 id, u32 kind, int *ret)
 	return lg->objects[at];
 }
 
-static void format_describe(u32 id, const struct vmem_format *fmt,
+static void format_describe(const struct vmem_format_ops *format,
 			    struct vmem_ioc_format *out)
 {
+	const struct vmem_format *fmt = format->fmt;
 	unsigned int level;
 
 	memset(out, 0, sizeof(*out));
-	out->id = id;
+	out->id = format->id;
 	out->levels = fmt->nr_levels;
 	for (level = 0; level < fmt->nr_levels; level++)
 		if (fmt->leaf_levels & BIT(level))
-			out->page_sizes |= BIT_ULL(vmem_entry_lg2(fmt, level));
+			out->page_sizes |=
+				BIT_ULL(format->engine->entry_lg2(fmt, level));
 	out->map_page_sizes = BIT_ULL(fmt->page_lg2);
-	out->virt_bits = vmem_virt_bits(fmt);
+	out->virt_bits = format->engine->table_lg2(fmt, fmt->nr_levels - 1);
 	out->phys_bits = fmt->phys_bits;
 	strncpy(out->name, fmt->name, sizeof(out->name) - 1);
 }
@@ -110,12 +94,11 @@ static void format_describe(u32 id, const struct vmem_format *fmt,
 static int local_info(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_info *arg = p;
-	struct vmem_ioc_format *formats;
+	struct vmem_ioc_format *out;
 	u32 i;
 
 	if (arg->flags || arg->__reserved)
 		return -EOPNOTSUPP;
-	arg->out_nr_formats = ARRAY_SIZE(engines);
 	arg->out_version = VMEM_IOC_VERSION;
 	arg->out_rights = VMEM_IOC_RIGHT_READ | VMEM_IOC_RIGHT_CHANGE |
 			  VMEM_IOC_RIGHT_MANAGE;
@@ -140,10 +123,10 @@ static int local_info(struct local_guest *lg, void *p)
 	arg->out_seen_max = LOCAL_SEEN_MAX;
 	arg->out_change_budget = LOCAL_CHANGE_BUDGET;
 
-	formats = (struct vmem_ioc_format *)(uintptr_t)arg->formats;
-	for (i = 0; formats && i < arg->nr_formats && i < ARRAY_SIZE(engines); i++)
-		format_describe(engines[i].format, engines[i].engine->format,
-				&formats[i]);
+	out = (struct vmem_ioc_format *)(uintptr_t)arg->formats;
+	arg->out_nr_formats = VMEM_NR_FORMATS;
+	for (i = 0; out && i < arg->nr_formats && i < VMEM_NR_FORMATS; i++)
+		format_describe(&vmem_formats[i], &out[i]);
 	return 0;
 }
 
@@ -174,7 +157,7 @@ static void item_describe(const struct object *object,
 		break;
 	case VMEM_IOC_LIST_SPACES:
 		space = container_of(object, struct space, object);
-		item->kind = space->format;
+		item->kind = space->format->id;
 		item->flags = space->flags;
 		item->pool = space->pool ? space->pool->object.id : 0;
 		item->gpa = vmem_table_gpa(space->space.root);

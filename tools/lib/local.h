@@ -3,7 +3,7 @@
  * The back end in this process: its objects, and who calls whom.
  *
  *   local.c (calls) -> local-region.c, local-pool.c, local-space.c,
- *   local-walk.c -> engine-<format>.c -> the core -> local-ops.h -> memory
+ *   local-walk.c -> formats.c -> the core -> local-ops.h -> memory
  *
  * A guest is used by one thread at a time, so that nothing here is locked, a
  * page is never absent, and a call never has to begin again.
@@ -13,7 +13,7 @@
 
 #include <linux/vmem.h>
 
-#include "../../vmem/vmem.h"
+#include "../../vmem/formats.h"
 #include "../../vmem/records.h"
 #include "backend.h"
 
@@ -82,12 +82,12 @@ struct pool {
 	struct pool *next;
 };
 
+
 /**
  * struct space - an address space
  * @object:	its id
- * @format:	VMEM_IOC_FORMAT_*
+ * @format:	of its tables
  * @flags:	as given when it was created
- * @engine:	the core for this format
  * @space:	root and facts
  * @pool:	where its tables come from, NULL: for reading
  * @root:	its root among those of the guest
@@ -95,9 +95,8 @@ struct pool {
  */
 struct space {
 	struct object object;
-	u32 format;
+	const struct vmem_format_ops *format;
 	u32 flags;
-	const struct engine *engine;
 	struct vmem_space space;
 	struct pool *pool;
 	struct vmem_root *root;
@@ -155,48 +154,6 @@ struct local_guest {
 	struct vmem_pages pages;
 };
 
-/**
- * struct engine - the core, made for one format over memory of this process
- * @format:	the format
- * @translate:	vmem_translate()
- * @walk_init:	vmem_walk_init()
- * @walk_space:	vmem_walk_space()
- * @walk_end:	vmem_walk_end()
- * @map:	vmem_map()
- * @range_list:	vmem_range_list()
- * @link_list:	vmem_link_list()
- */
-struct engine {
-	const struct vmem_format *format;
-	int (*translate)(struct local_guest *lg, const struct vmem_space *space,
-			 const vmem_virt_t *vas, u32 nr,
-			 struct vmem_translation *out,
-			 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
-	void (*walk_init)(struct vmem_walk *walk, vmem_virt_t first,
-			  vmem_virt_t last, u32 flags, u64 budget,
-			  struct vmem_seen *seen);
-	int (*walk_space)(struct local_guest *lg,
-			  const struct vmem_space *space,
-			  struct vmem_walk *walk,
-			  struct vmem_space_aware_mapping *out, u32 max,
-			  u32 *nr);
-	void (*walk_end)(struct local_guest *lg, struct vmem_walk *walk,
-			 struct vmem_space_aware_mapping *out, u32 max,
-			 u32 *nr);
-	int (*map)(struct local_guest *lg, struct vmem_space *space,
-		   struct vmem_change *change);
-	int (*range_list)(struct vmem_change *change, vmem_virt_t start,
-			  vmem_virt_t last, const struct vmem_mapping *what);
-	int (*link_list)(struct vmem_change *change, vmem_virt_t our_va,
-			 const struct vmem_link_mapping *link);
-};
-
-extern const struct engine engine_x86_64_4level;
-extern const struct engine engine_x86_64_5level;
-
-/* The engine of a format, by VMEM_IOC_FORMAT_*; NULL: no such format. */
-const struct engine *local_engine(u32 format);
-
 /*
  * local.c. Each call is given its struct, its outputs zeroed.
  */
@@ -210,7 +167,7 @@ extern const struct region region_none;
 const struct region *region_search(const struct local_guest *lg,
 				   vmem_phys_t gpa);
 int region_use(struct local_guest *lg, u64 gpa, u64 len, int by);
-bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 len, u64 *same);
+bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 *same);
 int region_create(struct local_guest *lg, void *arg);
 int region_set(struct local_guest *lg, void *arg);
 int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,

@@ -56,12 +56,12 @@ static inline int from_phys(void *ctx, vmem_table_t table,
 	return 0;
 }
 
-static inline bool in_memory(void *ctx, vmem_phys_t gpa, u64 len, u64 *same)
+static inline bool in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	const struct self *self = ctx;
 	u64 end = self->info->memory_len;
 
-	*same = gpa < end && len > end - gpa ? end - gpa : len;
+	*same = gpa < end ? end - gpa : U64_MAX - gpa;
 	return gpa < end;
 }
 

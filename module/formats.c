@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The core over each format and the memory of a guest.
+ */
+#include "../vmem/formats.h"
+#include "ops.h"
+#include "space.h"
+
+DEFINE_VMEM_FORMATS(vmem_table_ops);
