@@ -191,27 +191,33 @@ static bool same_page(struct bench *b, u32 i)
  */
 static bool same_links(struct bench *b)
 {
-	const struct vmem_pool *pool = &b->guest.pool;
+	struct vmem_pool *pool = &b->guest.pool;
 	u64 records = b->guest.store.nr + b->guest.pages.res.links;
-	u32 i, all = 0, below = 0, foreign = 0;
+	struct vmem_link *const *head = &pool->foreign;
+	u32 i = 0, all = 0;
 
-	for (i = 0; i <= pool->mask; i++) {
-		const struct vmem_link *link = pool->buckets[i];
+	for (;;) {
+		u64 from = head == &pool->foreign ? 0 :
+			   guest_gpa(&b->guest, PART_POOL, i - 1);
+		struct vmem_link *link = *head, *const *back = head;
 
-		for (; link; link = link->next, all++) {
+		for (; link; back = &link->below, link = link->below, all++) {
 			u64 parent = vmem_table_gpa(link->parent);
 
 			if (model_count_links(&b->model, link->page, parent,
-					      link->slot) != 1)
+					      link->slot) != 1 ||
+			    (from ? parent != from : !!model_page(&b->model, parent)) ||
+			    *vmem_link_at(pool, link->parent, link->slot) != link ||
+			    link->back != back)
 				return false;
 			records += link != &pool->pages[link->page].first;
-			foreign += !model_page(&b->model, parent);
 		}
+		if (i == b->model.touched)
+			break;
+		head = &pool->pages[i++].below;
 	}
-	for (i = 0; i < b->model.touched; i++)
-		below += pool->pages[i].nr_below;
-	return all == model_links(&b->model) && records == b->guest.lent &&
-	       foreign == pool->nr_foreign && below == all - foreign;
+	return all == model_links(&b->model) && all == pool->nr_hashed &&
+	       records == b->guest.lent;
 }
 
 static u32 nr_shared(const struct bench *b)

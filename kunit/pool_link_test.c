@@ -305,6 +305,65 @@ static void random_links(struct kunit *test)
 	}
 }
 
+#define NR_MANY	600
+
+/* Links of one page: more and more buckets, and each is found at any time. */
+static void buckets_grow(struct kunit *test)
+{
+	static const struct vmem_pool_range all = { .len = U64_MAX };
+	struct vmem_link *records = kunit_kzalloc(test, NR_MANY * sizeof(*records),
+						  GFP_KERNEL);
+	struct pool_bench *f = pool_begin(test);
+	struct vmem_link **buckets, **at = NULL;
+	u32 i, j, links = 0, grown = 0, given_back = 0;
+	struct vmem_pool *pool = &f->pool;
+	void *old;
+	u64 table;
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, records);
+	f->ranges[0].len = 1 << TABLE_LG2;
+	vmem_pool_init(pool, f->ranges, 1, TABLE_LG2, &f->store, pool->pages, 3);
+	table = pool_take(test, f, 1, 0x100000, 0);
+	for (i = 1; i < NR_MANY; i++) {
+		vmem_link_lend(&f->store, &records[i]);
+		ret = share(f, table, 0x100000 + 0x1000 * (i / 7), i % 512);
+		if (ret == VMEM_LINKS) {
+			KUNIT_ASSERT_GE(test, pool->wanted, pool->mask + 2);
+			buckets = kunit_kzalloc(test, pool->wanted * sizeof(*buckets),
+						GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, buckets);
+			old = vmem_pool_grow(pool, buckets, pool->wanted);
+			given_back += !!old;
+			KUNIT_EXPECT_TRUE(test, buckets ==
+					  vmem_pool_grow(pool, buckets, pool->wanted));
+			grown++;
+			ret = share(f, table, 0x100000 + 0x1000 * (i / 7), i % 512);
+		}
+		KUNIT_ASSERT_EQ(test, ret, 0);
+		for (j = i & 15; j <= i; j += 16)
+			KUNIT_ASSERT_EQ(test, VMEM_MINE,
+					vmem_pool_owner(pool, vmem_table(table), 1,
+							vmem_table(0x100000 + 0x1000 * (j / 7)),
+							j % 512, &links));
+		KUNIT_ASSERT_LE(test, pool->nr_hashed, 2 * (pool->mask + 1));
+	}
+	KUNIT_EXPECT_GE(test, grown, 4);
+	KUNIT_EXPECT_EQ(test, given_back, grown - 2);
+	for (i = 0; i < NR_MANY; i += 2)
+		KUNIT_EXPECT_FALSE(test, vmem_pool_put(pool,
+						       vmem_table(0x100000 + 0x1000 * (i / 7)),
+						       i % 512));
+	while (vmem_pool_drop_foreign(pool, &all, 1, &at))
+		;
+	KUNIT_EXPECT_EQ(test, pool->nr_hashed, 0);
+	KUNIT_EXPECT_EQ(test, pool->nr_quarantined, 1);
+	KUNIT_EXPECT_EQ(test, f->store.nr, NR_MANY - 1);
+	for (i = 0; vmem_pool_shrink(pool); i++)
+		;
+	KUNIT_EXPECT_EQ(test, i, 2);
+}
+
 static struct kunit_case pool_link_cases[] = {
 	KUNIT_CASE(put_one_of_two),
 	KUNIT_CASE(reserve_links),
@@ -316,6 +375,7 @@ static struct kunit_case pool_link_cases[] = {
 	KUNIT_CASE(drop_root_that_shares),
 	KUNIT_CASE(store_of_two_pools),
 	KUNIT_CASE(random_links),
+	KUNIT_CASE(buckets_grow),
 	{}
 };
 

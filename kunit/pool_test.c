@@ -356,7 +356,7 @@ static void put_with_what_was_hidden(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 			vmem_pool_owner(&f->pool, vmem_table(c), 0,
 					vmem_table(b), 511, &links));
-	KUNIT_EXPECT_EQ(test, f->pool.pages[0].nr_below, 0);
+	KUNIT_EXPECT_TRUE(test, !f->pool.pages[0].below);
 	KUNIT_EXPECT_EQ(test, c, pool_take(test, f, 0, b, 511));
 	KUNIT_EXPECT_TRUE(test, pool_put(f, 1));
 	KUNIT_EXPECT_TRUE(test, pool_put(f, 3));
@@ -386,23 +386,38 @@ static void take_where_one_was_hidden(struct kunit *test)
 	pool_expect(test, f, NR_PAGES - 3, 0, 1, 2);
 }
 
+static void drop_foreign(struct pool_bench *f, const struct vmem_pool_range *ranges,
+			 u32 nr)
+{
+	struct vmem_link **at = NULL;
+
+	while (vmem_pool_drop_foreign(&f->pool, ranges, nr, &at))
+		;
+	while (vmem_pool_drop_below(&f->pool))
+		;
+}
+
 /* Memory goes with tables of the guest's own in it. */
 static void drop_foreign_parents(struct kunit *test)
 {
+	static const struct vmem_pool_range some[] = {
+		{ .gpa = 0x3000, .len = 0x1000 }, { .gpa = 0x6000, .len = 0x1000 },
+		{ .gpa = 0x8000, .len = 0x1000 },
+	}, all = { .len = U64_MAX };
 	struct pool_bench *f = pool_begin(test);
-	u64 a, b, c, d, bucket = 0;
-	u32 links = 0;
+	u32 links = 0, nr;
+	u64 a, b, c, d;
 
 	a = pool_take(test, f, 1, 0x5000, 0);
 	b = pool_take(test, f, 1, 0x6000, 511);
 	c = pool_take(test, f, 1, 0x7000, 1);
 	d = pool_take(test, f, 0, b, 3);
-	KUNIT_EXPECT_EQ(test, f->pool.nr_foreign, 3);
-	while (vmem_pool_drop_foreign(&f->pool, 0x6000, 0x1000, &bucket))
-		;
-	while (vmem_pool_drop_below(&f->pool))
-		;
-	KUNIT_EXPECT_EQ(test, f->pool.nr_foreign, 2);
+	for (nr = 1; nr < 3; nr++) {
+		drop_foreign(f, some, nr);
+		pool_expect(test, f, NR_PAGES - 4, 0, nr == 1 ? 4 : 2,
+			    nr == 1 ? 0 : 2);
+	}
+	drop_foreign(f, &some[2], 1);
 	pool_expect(test, f, NR_PAGES - 4, 0, 2, 2);
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, a, 1, 0, &links));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE,
@@ -411,15 +426,9 @@ static void drop_foreign_parents(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 			vmem_pool_owner(&f->pool, vmem_table(d), 0,
 					vmem_table(b), 3, &links));
-	/* nothing is there that could be looked for */
-	bucket = 0;
-	while (vmem_pool_drop_foreign(&f->pool, 0, U64_MAX, &bucket))
-		;
+	drop_foreign(f, &all, 1);
 	pool_expect(test, f, NR_PAGES - 4, 0, 0, 4);
-	bucket = 0;
-	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_foreign(&f->pool, 0, U64_MAX,
-							&bucket));
-	KUNIT_EXPECT_EQ(test, bucket, 0);
+	KUNIT_EXPECT_TRUE(test, !f->pool.foreign);
 }
 
 #define NR_LARGE	(2 * VMEM_POOL_STEP + 100)
@@ -460,14 +469,14 @@ static void steps_of_a_large_pool(struct kunit *test)
 		pool_take(test, f, 1, 1 << TABLE_LG2, i);
 	for (i = 7; i < NR_LARGE; i++)
 		pool_take(test, f, 0, (u64)(2 + (i - 7) / 512) << TABLE_LG2,
-			  (i - 7) % 512);
+			  511 - (i - 7) % 512);
 	pool_expect(test, f, 0, 0, NR_LARGE, 0);
 	f->pool.generation = 1;
 	KUNIT_EXPECT_TRUE(test, vmem_root_leave(&f->store, f->roots[0]));
 	for (i = 0; vmem_pool_drop_below(&f->pool); i++)
 		KUNIT_ASSERT_LE(test, f->pool.nr_quarantined,
 				(i + 1) * (VMEM_POOL_STEP + 1));
-	/* each slot once, and those only that lie before the last link */
+	/* each link once, however far apart they lie */
 	KUNIT_EXPECT_LE(test, i, NR_LARGE / VMEM_POOL_STEP + 1);
 	pool_expect(test, f, 0, 0, 0, NR_LARGE);
 	for (i = 1; i < 3; i++) {

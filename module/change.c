@@ -2,11 +2,9 @@
 /*
  * Calls that change the tables of a space.
  *
- * Such a call has the guest alone, but lets it go for a page that it needs,
- * after VMEM_CHANGE_PIECES pieces, and when somebody waits. What it has set
- * aside in the pool stays its own meanwhile, and keeps the pool. When it has
- * the guest again and another call has changed something, it reads again what
- * is left to do.
+ * Such a call has the guest alone, but lets it go now and then, see work.c. When
+ * it has the guest again and another call has changed something, it reads again
+ * what is left to do.
  */
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -17,226 +15,234 @@
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 
-#include "change.h"
+#include "calls.h"
+#include "scratch.h"
 #include "space.h"
 #include "trace.h"
+#include "work.h"
 
-#define VMEM_CHANGE_PIECES	16	/* of VMEM_PIECE_TABLES: 1,024 tables */
-#define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve, */
-#define VMEM_CHANGE_FIRM	4096	/* for so many pieces */
+#define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve */
 
-static_assert(VMEM_IOC_FLUSH_NONE == (int)VMEM_FLUSH_NONE);
-static_assert(VMEM_IOC_FLUSH_RANGE == (int)VMEM_FLUSH_RANGE);
-static_assert(VMEM_IOC_FLUSH_ALL == (int)VMEM_FLUSH_ALL);
-static_assert(VMEM_IOC_CHANGE_MOVED == VMEM_CHANGED_MOVED);
-static_assert(VMEM_IOC_CHANGE_FREED == VMEM_CHANGED_FREED);
-static_assert(VMEM_IOC_MAP_REPLACE == VMEM_CHANGE_REPLACE);
-static_assert(VMEM_IOC_MAP_ATOMIC == VMEM_CHANGE_ATOMIC);
-static_assert(VMEM_IOC_MAP_SHARED_OK == VMEM_CHANGE_SHARED_OK);
-static_assert(VMEM_IOC_MAP_ALONE == VMEM_CHANGE_ALONE);
-static_assert(VMEM_IOC_RANGE_SHARED_OK == VMEM_CHANGE_SHARED_OK);
-static_assert(VMEM_IOC_RANGE_ALONE == VMEM_CHANGE_ALONE);
-static_assert(VMEM_IOC_LINK_REPLACE == VMEM_CHANGE_REPLACE);
-static_assert(VMEM_IOC_LINK_ALONE == VMEM_CHANGE_ALONE);
-static_assert(VMEM_IOC_CHANGE_UNSHARED == VMEM_CHANGED_UNSHARED);
-static_assert(VMEM_IOC_KIND_UNMAPPED == (int)VMEM_KIND_UNMAPPED);
-static_assert(VMEM_IOC_KIND_BASIC == (int)VMEM_KIND_BASIC);
-static_assert(VMEM_IOC_KIND_COW == (int)VMEM_KIND_COW);
+#define VMEM_SAME(theirs, ours)	((int)VMEM_IOC_##theirs == (int)VMEM_##ours)
+static_assert(VMEM_SAME(FLUSH_NONE, FLUSH_NONE) &&
+	      VMEM_SAME(FLUSH_RANGE, FLUSH_RANGE) &&
+	      VMEM_SAME(FLUSH_ALL, FLUSH_ALL) &&
+	      VMEM_SAME(CHANGE_MOVED, CHANGED_MOVED) &&
+	      VMEM_SAME(CHANGE_FREED, CHANGED_FREED) &&
+	      VMEM_SAME(CHANGE_UNSHARED, CHANGED_UNSHARED));
+static_assert(VMEM_SAME(MAP_REPLACE, CHANGE_REPLACE) &&
+	      VMEM_SAME(MAP_ATOMIC, CHANGE_ATOMIC) &&
+	      VMEM_SAME(MAP_SHARED_OK, CHANGE_SHARED_OK) &&
+	      VMEM_SAME(MAP_ALONE, CHANGE_ALONE) &&
+	      VMEM_SAME(RANGE_SHARED_OK, CHANGE_SHARED_OK) &&
+	      VMEM_SAME(RANGE_ALONE, CHANGE_ALONE) &&
+	      VMEM_SAME(LINK_REPLACE, CHANGE_REPLACE) &&
+	      VMEM_SAME(LINK_ALONE, CHANGE_ALONE));
+static_assert(VMEM_SAME(KIND_UNMAPPED, KIND_UNMAPPED) &&
+	      VMEM_SAME(KIND_BASIC, KIND_BASIC) &&
+	      VMEM_SAME(KIND_COW, KIND_COW));
+
+/**
+ * struct vmem_change_ask - what a changing call is asked for
+ * @space:	id of the space
+ * @kind:	VMEM_KIND_BASIC: a MAP; else that of the list to be made
+ * @asked:	for the core; the budget 0: the usual one
+ * @start:	for UNMAP and PROTECT: the first address of the range
+ * @last:	and its last one
+ * @what:	for PROTECT: what is to be done to the range
+ * @link:	for LINK: as the caller said it
+ */
+struct vmem_change_ask {
+	u32 space;
+	enum vmem_mapping_kind kind;
+	struct vmem_asked asked;
+	vmem_virt_t start;
+	vmem_virt_t last;
+	struct vmem_mapping what;
+	const struct vmem_ioc_link *link;
+};
 
 /**
  * struct vmem_change_work - a changing call
- * @piece:	context of the ops
+ * @work:	holds and pieces
  * @change:	the core's
- * @what:	for UNMAP and PROTECT: what is to be done to the range
- * @start:	its first address
- * @last:	its last address
- * @link:	for LINK: the table to be linked, without its owner
- * @owner:	for LINK: id of the space that it is a table of
- * @depth:	for LINK: of the table, from the root
- * @our_va:	for LINK: where it is to be linked
- * @path:	for LINK: permissions of the table entries above
- * @path_given:	whether these were given
- * @kind:	VMEM_KIND_BASIC: a MAP; else that of the list to be made
+ * @ask:	what is to be done
+ * @answer:	outputs of the call
+ * @space:	in a hold: the space
+ * @used:	in a hold: how many pages of its pool were in use when it began
  * @begun:	the space was looked at
- * @id:		of the space
  * @generation:	that the call left when it last let the guest go
  * @rechecks:	how often others made it begin its first pass again
- * @chunks:	records of links, to be lent
- * @answer:	outputs of the call
+ * @lent:	records of links and buckets, to be lent
+ * @over:	all is done but what hung below tables that were freed; as @ret says
+ * @ret:	what the engine answered last
  */
 struct vmem_change_work {
-	struct vmem_piece piece;
+	struct vmem_work work;
 	struct vmem_change change;
-	struct vmem_mapping what;
-	vmem_virt_t start;
-	vmem_virt_t last;
-	struct vmem_link_mapping link;
-	u32 owner;
-	u32 depth;
-	vmem_virt_t our_va;
-	u32 path;
-	bool path_given;
-	enum vmem_mapping_kind kind;
+	const struct vmem_change_ask *ask;
+	struct vmem_ioc_change *answer;
+	struct vmem_space_object *space;
+	u32 used;
 	bool begun;
-	u32 id;
 	u64 generation;
 	unsigned int rechecks;
-	struct vmem_link_chunk *chunks;
-	struct vmem_ioc_change *answer;
+	struct vmem_link_lent lent;
+	bool over;
+	int ret;
 };
 
+static struct vmem_change_work *vmem_change_of(struct vmem_work *work)
+{
+	return container_of(work, struct vmem_change_work, work);
+}
+
 /* LINK: the space that has the table now; and the list, when the call begins. */
-static int vmem_change_link(struct vmem_change_work *work,
+static int vmem_change_link(struct vmem_change_work *w,
 			    struct vmem_space_object *space)
 {
-	struct vmem_change *change = &work->change;
+	const struct vmem_ioc_link *ask = w->ask->link;
+	const struct vmem_format *fmt = space->ops->fmt;
+	struct vmem_link_mapping link = { .their_va = ask->their_va };
 	struct vmem_space_object *owner;
 	struct vmem_mapping *m;
 	int ret;
 
-	owner = vmem_space_find(work->piece.guest, work->owner);
+	owner = vmem_space_find(w->work.piece.guest, ask->owner);
 	if (IS_ERR(owner))
 		return PTR_ERR(owner);
 	if (owner->pool != space->pool || owner->ops != space->ops)
 		return -EINVAL;
-	if (!work->begun) {
-		if (!work->depth || work->depth >= space->ops->fmt->nr_levels)
+	if (!w->begun) {
+		if (!ask->depth || ask->depth >= fmt->nr_levels)
 			return -EINVAL;
-		work->link.level = space->ops->fmt->nr_levels - 1 - work->depth;
-		work->link.owner = &owner->space;
-		ret = space->ops->engine->link_list(space->ops->fmt, change,
-					    work->our_va, &work->link);
+		link.level = fmt->nr_levels - 1 - ask->depth;
+		link.owner = &owner->space;
+		ret = space->ops->engine->link_list(fmt, &w->change,
+						    ask->our_va, &link);
 		if (ret)
 			return ret;
 	}
-	m = &change->own[change->asked.nr - 1];
-	m->path = work->path;
-	m->path_given = work->path_given;
+	m = &w->change.own[w->change.asked.nr - 1];
+	m->path = ask->path;
+	m->path_given = ask->path_given;
 	m->link.owner = &owner->space;
 	return 0;
 }
 
-/* The space, and what has become of it. Context: the guest's lock is taken. */
-static struct vmem_space_object *
-vmem_change_space(struct vmem_change_work *work)
+/* The list, when the call begins; and what has become of it. */
+static int vmem_change_list(struct vmem_change_work *w,
+			    struct vmem_space_object *space)
 {
-	struct vmem_guest *guest = work->piece.guest;
-	struct vmem_space_object *space;
-	int ret = 0;
+	const struct vmem_change_ask *ask = w->ask;
 
-	lockdep_assert_held_write(&guest->lock);
-	space = vmem_space_find(guest, work->id);
-	if (IS_ERR(space))
-		return space;
-	if (!space->pool)
-		return ERR_PTR(-EINVAL);
-	if (work->kind == VMEM_KIND_LINK)
-		ret = vmem_change_link(work, space);
-	else if (work->kind != VMEM_KIND_BASIC && !work->begun)
-		ret = space->ops->engine->range_list(space->ops->fmt,
-						     &work->change, work->start,
-						     work->last, &work->what);
-	if (ret)
-		return ERR_PTR(ret);
-	if (work->begun && guest->generation != work->generation) {
-		vmem_change_recheck(&work->change);
-		work->rechecks++;
-	}
-	work->begun = true;
-	work->piece.supply.pool = &space->pool->pool;
-	work->piece.supply.pool->generation = guest->generation + 1;
-	work->piece.movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
-	work->piece.root = &space->root;
-	/* the links of a root that moves aren't counted */
-	work->piece.shared_root = vmem_space_twins(space) &&
-				  !vmem_space_root_moves(space) ?
-				  space->space.root : VMEM_NO_TABLE;
-	return space;
+	if (ask->kind == VMEM_KIND_LINK)
+		return vmem_change_link(w, space);
+	if (ask->kind == VMEM_KIND_BASIC || w->begun)
+		return 0;
+	return space->ops->engine->range_list(space->ops->fmt, &w->change,
+					      ask->start, ask->last, &ask->what);
 }
 
-/* Pieces of the change in one hold of the lock. Return: as vmem_map(). */
-static int vmem_change_pieces(struct vmem_change_work *work,
-			      struct vmem_space_object *space)
+/* The space, and what has become of it. */
+static int vmem_change_take(struct vmem_work *work)
 {
+	struct vmem_change_work *w = vmem_change_of(work);
 	struct vmem_piece *piece = &work->piece;
-	bool firm = work->rechecks > VMEM_CHANGE_RECHECKS;
-	struct vmem_pool *pool = piece->supply.pool;
 	struct vmem_guest *guest = piece->guest;
-	u32 used = pool->nr_used;
-	unsigned int nr = 0;
-	int ret;
-
-	do {
-		cond_resched();
-		vmem_piece_begin(piece);
-		ret = space->ops->engine->map(space->ops->fmt, piece,
-					      &space->space, &work->change);
-		if (ret == VMEM_ABSENT)
-			vmem_space_absent(space, piece);
-		vmem_piece_end(piece);
-	} while (ret == VMEM_PAUSE && !fatal_signal_pending(current) &&
-		 (firm ? ++nr < VMEM_CHANGE_FIRM :
-		  ++nr < VMEM_CHANGE_PIECES && !vmem_guest_contended(guest)));
-	if (nr == VMEM_CHANGE_FIRM)
-		work->rechecks = 0;
-
-	/* what hung below tables that were freed, and the engine stopped before */
-	vmem_pool_settle(pool);
-	/* its root could have moved, and didn't: others show the same */
-	if (vmem_space_twins(space) && work->change.answer.flush == VMEM_FLUSH_RANGE)
-		vmem_flush_all(&work->change);
-	space->tables += (s64)pool->nr_used - used;
-	if (work->change.answer.dirty) {
-		guest->generation++;
-		work->change.answer.dirty = false;
-	}
-	work->generation = guest->generation;
-	work->answer->out_root = vmem_table_gpa(space->space.root);
-	work->answer->out_generation = guest->generation;
-	return ret;
-}
-
-/*
- * Some of what isn't needed any more. Without a page set aside, the pool may be
- * gone. Context: the guest's lock is held for writing.
- */
-static void vmem_change_unreserve(struct vmem_change_work *work)
-{
-	struct vmem_reservation *reservation = &work->piece.supply.res;
-	struct vmem_guest *guest = work->piece.guest;
-
-	lockdep_assert_held_write(&guest->lock);
-	guest->links.nr += reservation->links;
-	reservation->links = 0;
-	if (reservation->nr)
-		vmem_pool_unreserve(work->piece.supply.pool, reservation);
-}
-
-static int vmem_change_hold(struct vmem_change_work *work)
-{
-	struct vmem_guest *guest = work->piece.guest;
 	struct vmem_space_object *space;
 	int ret;
 
-	if (down_write_killable(&guest->lock))
-		return -EINTR;
-	vmem_link_chunks_lend(guest, work->chunks);
-	work->chunks = NULL;
-	space = vmem_change_space(work);
+	space = vmem_space_find(guest, w->ask->space);
 	if (IS_ERR(space))
-		ret = PTR_ERR(space);
-	else
-		ret = vmem_change_pieces(work, space);
-	if (ret <= 0)
-		vmem_change_unreserve(work);
-	up_write(&guest->lock);
+		return PTR_ERR(space);
+	if (!space->pool)
+		return -EINVAL;
+	ret = vmem_change_list(w, space);
+	if (ret)
+		return ret;
+	if (w->begun && guest->generation != w->generation) {
+		vmem_change_recheck(&w->change);
+		w->rechecks++;
+	}
+	w->begun = true;
+	w->space = space;
+	work->firm = w->rechecks > VMEM_CHANGE_RECHECKS;
+	piece->supply.pool = &space->pool->pool;
+	piece->supply.pool->generation = guest->generation + 1;
+	vmem_link_lend_all(guest, piece->supply.pool, &w->lent);
+	w->used = piece->supply.pool->nr_used;
+	piece->movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
+	piece->root = &space->root;
+	/* the links of a root that moves aren't counted */
+	piece->shared_root = vmem_space_twins(space) &&
+			     !vmem_space_root_moves(space) ?
+			     space->space.root : VMEM_NO_TABLE;
+	return 0;
+}
+
+static int vmem_change_piece(struct vmem_work *work)
+{
+	struct vmem_change_work *w = vmem_change_of(work);
+	struct vmem_space_object *space = w->space;
+
+	if (!w->over) {
+		w->ret = space->ops->engine->map(space->ops->fmt, &work->piece,
+						 &space->space, &w->change);
+		if (w->ret == VMEM_ABSENT)
+			vmem_space_absent(space, &work->piece);
+		if (w->ret > 0)
+			return w->ret;
+		w->over = true;
+	}
+	/* what hung below tables that were freed */
+	return vmem_pool_drop_below(work->piece.supply.pool) ? VMEM_PAUSE : w->ret;
+}
+
+static int vmem_change_leave(struct vmem_work *work, int ret)
+{
+	struct vmem_change_work *w = vmem_change_of(work);
+	struct vmem_space_object *space = w->space;
+	struct vmem_guest *guest = work->piece.guest;
+	struct vmem_pool *pool = work->piece.supply.pool;
+
+	if (work->firm && work->nr_pieces == VMEM_WORK_FIRM)
+		w->rechecks = 0;
+	if (fatal_signal_pending(current))
+		vmem_pool_settle(pool);
+	/* its root could have moved, and didn't: others show the same */
+	if (vmem_space_twins(space) && w->change.answer.flush == VMEM_FLUSH_RANGE)
+		vmem_flush_all(&w->change);
+	space->tables += (s64)pool->nr_used - w->used;
+	guest->generation += w->change.answer.dirty || pool->nr_used != w->used;
+	w->change.answer.dirty = false;
+	w->generation = guest->generation;
+	w->lent.nr_buckets = pool->wanted;
+	w->answer->out_root = vmem_table_gpa(space->space.root);
+	w->answer->out_generation = guest->generation;
 	return ret;
 }
 
-static void vmem_change_answer(const struct vmem_change_work *work, int ret)
+/* For the whole call; lent when it has the guest again. */
+static int vmem_change_storage(struct vmem_work *work)
 {
-	const struct vmem_change *change = &work->change;
-	struct vmem_ioc_change *answer = work->answer;
+	struct vmem_change_work *w = vmem_change_of(work);
+
+	return vmem_link_lent_alloc(&w->lent, w->change.need.links);
+}
+
+static const struct vmem_work_ops vmem_change_ops = {
+	.alone		= true,
+	.take		= vmem_change_take,
+	.piece		= vmem_change_piece,
+	.leave		= vmem_change_leave,
+	.storage	= vmem_change_storage,
+};
+
+static void vmem_change_answer(const struct vmem_change_work *w, int ret)
+{
+	const struct vmem_change *change = &w->change;
+	struct vmem_ioc_change *answer = w->answer;
 	u32 i;
 
 	answer->out_flush = change->answer.flush;
@@ -251,7 +257,7 @@ static void vmem_change_answer(const struct vmem_change_work *work, int ret)
 	answer->out_dirty = change->answer.lost_dirty;
 	answer->out_done = change->answer.done;
 	answer->out_done_len = change->answer.done_len;
-	if (work->kind != VMEM_KIND_BASIC) {
+	if (w->ask->kind != VMEM_KIND_BASIC) {
 		/* The parts are one to the caller. */
 		answer->out_done = !ret;
 		for (i = 0; ret && i < change->answer.done; i++)
@@ -263,51 +269,27 @@ static void vmem_change_answer(const struct vmem_change_work *work, int ret)
 	}
 }
 
-/* Records of links for the whole call; lent when it has the guest again. */
-static int vmem_change_lend(struct vmem_change_work *work)
-{
-	work->chunks = vmem_link_chunks_alloc(work->change.need.links);
-	return work->chunks ? 0 : -ENOMEM;
-}
-
 /* Do it all. Return: 0, -errno. */
-static int vmem_change_run(struct vmem_change_work *work)
+static int vmem_change_run(struct vmem_call *call,
+			   const struct vmem_change_ask *ask,
+			   struct vmem_ioc_change *answer)
 {
-	struct vmem_guest *guest = work->piece.guest;
+	struct vmem_change_work *w = vmem_scratch_alloc(sizeof(*w));
 	int ret;
 
-	do {
-		ret = vmem_change_hold(work);
-		if (ret == VMEM_ABSENT)
-			ret = vmem_piece_resident(&work->piece) ?: VMEM_ABSENT;
-		else if (ret == VMEM_LINKS)
-			ret = vmem_change_lend(work) ?: VMEM_LINKS;
-		else if (ret == VMEM_PAUSE && fatal_signal_pending(current))
-			ret = -EINTR;
-	} while (ret > 0);
-
-	vmem_link_chunks_free(work->chunks);
-	while (work->piece.supply.res.nr || work->piece.supply.res.links) {
-		/* It is given back whatever signal there is. */
-		down_write(&guest->lock);
-		vmem_change_unreserve(work);
-		up_write(&guest->lock);
-		cond_resched();
-	}
-	vmem_change_answer(work, ret);
+	if (!w)
+		return -ENOMEM;
+	vmem_work_init(&w->work, call->guest, &vmem_change_ops);
+	w->change.asked = ask->asked;
+	if (!ask->asked.budget)
+		w->change.asked.budget = VMEM_CHANGE_BUDGET;
+	w->ask = ask;
+	w->answer = answer;
+	ret = vmem_work_run(&w->work);
+	vmem_link_lent_free(&w->lent);
+	vmem_change_answer(w, ret);
+	vmem_scratch_free(w, sizeof(*w));
 	return ret;
-}
-
-static void vmem_change_init(struct vmem_change_work *work,
-			     struct vmem_call *call, u32 space, u64 budget,
-			     struct vmem_ioc_change *answer)
-{
-	vmem_piece_init(&work->piece, call->guest);
-	work->piece.changing = true;
-	work->kind = VMEM_KIND_BASIC;
-	work->change.asked.budget = budget ?: VMEM_CHANGE_BUDGET;
-	work->id = space;
-	work->answer = answer;
 }
 
 /* Structure first, then what isn't to be had. */
@@ -419,7 +401,15 @@ static u32 *vmem_map_order(const struct vmem_mapping *list, u32 nr)
 int vmem_ioctl_map(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_map *map = arg;
-	struct vmem_change_work *work;
+	struct vmem_change_ask ask = {
+		.space	= map->space,
+		.kind	= VMEM_KIND_BASIC,
+		.asked	= {
+			.nr	= map->nr,
+			.flags	= map->flags,
+			.budget	= map->budget,
+		},
+	};
 	struct vmem_mapping *list;
 	u32 *order = NULL;
 	int ret;
@@ -432,12 +422,9 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 	if (map->nr > VMEM_MAP_MAX)
 		return -E2BIG;
 
-	work = vmem_scratch_alloc(sizeof(*work));
 	list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
-	if (!work || !list) {
-		ret = -ENOMEM;
-		goto out;
-	}
+	if (!list)
+		return -ENOMEM;
 	ret = vmem_map_copy(map, list);
 	if (ret)
 		goto out;
@@ -448,18 +435,13 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 			goto out;
 		}
 	}
-	vmem_change_init(work, call, map->space, map->budget, &map->change);
-	work->change.asked.list = list;
-	work->change.asked.nr = map->nr;
-	work->change.asked.flags = map->flags;
-	work->change.asked.order = order;
-	ret = vmem_change_run(work);
-	trace_vmem_map(call->guest->number, map->space, map->change.out_done,
-		       map->change.out_pages, map->change.out_generation, ret);
+	ask.asked.list = list;
+	ask.asked.order = order;
+	ret = vmem_change_run(call, &ask, &map->change);
+	trace_vmem_map(call->guest->number, map->space, &map->change, ret);
 out:
 	kvfree(order);
 	kvfree(list);
-	vmem_scratch_free(work, sizeof(*work));
 	return ret;
 }
 
@@ -483,7 +465,13 @@ static int vmem_range_check(u64 start, u64 last)
 int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_unmap *unmap = arg;
-	struct vmem_change_work *work;
+	const struct vmem_change_ask ask = {
+		.space	= unmap->space,
+		.kind	= VMEM_KIND_UNMAPPED,
+		.asked	= { .flags = unmap->flags, .budget = unmap->budget },
+		.start	= unmap->start,
+		.last	= unmap->last,
+	};
 	int ret;
 
 	ret = vmem_range_check(unmap->start, unmap->last);
@@ -491,21 +479,8 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 		return ret;
 	if (unmap->flags & ~VMEM_RANGE_FLAGS || unmap->__reserved)
 		return -EOPNOTSUPP;
-
-	work = vmem_scratch_alloc(sizeof(*work));
-	if (!work)
-		return -ENOMEM;
-	vmem_change_init(work, call, unmap->space, unmap->budget,
-			 &unmap->change);
-	work->kind = VMEM_KIND_UNMAPPED;
-	work->change.asked.flags = unmap->flags;
-	work->start = unmap->start;
-	work->last = unmap->last;
-	ret = vmem_change_run(work);
-	trace_vmem_unmap(call->guest->number, unmap->space,
-			 unmap->change.out_done, unmap->change.out_pages,
-			 unmap->change.out_generation, ret);
-	vmem_scratch_free(work, sizeof(*work));
+	ret = vmem_change_run(call, &ask, &unmap->change);
+	trace_vmem_unmap(call->guest->number, unmap->space, &unmap->change, ret);
 	return ret;
 }
 
@@ -520,7 +495,18 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 int vmem_ioctl_protect(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_protect *protect = arg;
-	struct vmem_change_work *work;
+	const struct vmem_change_ask ask = {
+		.space	= protect->space,
+		.kind	= VMEM_KIND_PROTECT,
+		.asked	= { .flags = protect->flags, .budget = protect->budget },
+		.start	= protect->start,
+		.last	= protect->last,
+		.what	= {
+			.kind		= VMEM_KIND_PROTECT,
+			.protect.set	= protect->set,
+			.protect.clear	= protect->clear,
+		},
+	};
 	int ret;
 
 	ret = vmem_range_check(protect->start, protect->last);
@@ -528,24 +514,9 @@ int vmem_ioctl_protect(struct vmem_call *call, void *arg)
 		return ret;
 	if (protect->flags & ~VMEM_RANGE_FLAGS || protect->__reserved)
 		return -EOPNOTSUPP;
-
-	work = vmem_scratch_alloc(sizeof(*work));
-	if (!work)
-		return -ENOMEM;
-	vmem_change_init(work, call, protect->space, protect->budget,
-			 &protect->change);
-	work->kind = VMEM_KIND_PROTECT;
-	work->change.asked.flags = protect->flags;
-	work->start = protect->start;
-	work->last = protect->last;
-	work->what.kind = VMEM_KIND_PROTECT;
-	work->what.protect.set = protect->set;
-	work->what.protect.clear = protect->clear;
-	ret = vmem_change_run(work);
+	ret = vmem_change_run(call, &ask, &protect->change);
 	trace_vmem_protect(call->guest->number, protect->space,
-			   protect->change.out_done, protect->change.out_pages,
-			   protect->change.out_generation, ret);
-	vmem_scratch_free(work, sizeof(*work));
+			   &protect->change, ret);
 	return ret;
 }
 
@@ -574,30 +545,19 @@ int vmem_ioctl_promote(struct vmem_call *call, void *arg)
 int vmem_ioctl_link(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_link *link = arg;
-	struct vmem_change_work *work;
+	const struct vmem_change_ask ask = {
+		.space		= link->space,
+		.kind		= VMEM_KIND_LINK,
+		.asked		= { .flags = link->flags, .budget = link->budget },
+		.link		= link,
+	};
 	int ret;
 
 	if (link->flags & ~(VMEM_IOC_LINK_REPLACE | VMEM_IOC_LINK_ALONE) ||
 	    link->__reserved ||
 	    link->path_given > 1 || (link->path && !link->path_given))
 		return -EOPNOTSUPP;
-
-	work = vmem_scratch_alloc(sizeof(*work));
-	if (!work)
-		return -ENOMEM;
-	vmem_change_init(work, call, link->space, link->budget, &link->change);
-	work->kind = VMEM_KIND_LINK;
-	work->change.asked.flags = link->flags;
-	work->owner = link->owner;
-	work->depth = link->depth;
-	work->our_va = link->our_va;
-	work->link.their_va = link->their_va;
-	work->path = link->path;
-	work->path_given = link->path_given;
-	ret = vmem_change_run(work);
-	trace_vmem_link(call->guest->number, link->space,
-			link->change.out_done, link->change.out_pages,
-			link->change.out_generation, ret);
-	vmem_scratch_free(work, sizeof(*work));
+	ret = vmem_change_run(call, &ask, &link->change);
+	trace_vmem_link(call->guest->number, link->space, &link->change, ret);
 	return ret;
 }

@@ -2,8 +2,7 @@
 /*
  * Dumps in /sys/kernel/debug/vmem/<pid>-<guest number>/, for people; not a
  * contract. A dump is a walk that makes nothing resident: a table that nothing
- * has looked at lately is absent. seq_file asks for one line after the other,
- * and each takes at most one step of the walk.
+ * has looked at lately is absent. seq_file asks for one record after the other.
  *
  * An open file holds the struct of its guest, but not its life. Whoever ends a
  * guest or a space removes its files first.
@@ -50,34 +49,22 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "calls.h"
 #include "debugfs.h"
 #include "space.h"
 #include "walk.h"
 
 #define VMEM_DUMP_SEEN_MAX	BIT_ULL(18)	/* tables remembered a dump */
-#define VMEM_DUMP_RECORDS	(PAGE_SIZE / sizeof(struct vmem_space_aware_mapping))
 
 static struct dentry *vmem_debugfs_root;
-
-enum vmem_dump_item {
-	VMEM_DUMP_NOTHING,	/* a step without a line */
-	VMEM_DUMP_HEADER,
-	VMEM_DUMP_RECORD,
-	VMEM_DUMP_SUMMARY,
-	VMEM_DUMP_END,
-};
 
 /* What the summary counts. */
 struct vmem_dump_counts {
 	u64 tables[VMEM_LEVELS_MAX];
 	u64 leaves[VMEM_LEVELS_MAX];	/* by level */
-	u64 references;
-	u64 absent;
-	u64 malformed;
+	u64 records[VMEM_REC_NONPRESENT + 1];	/* by type */
 	u64 pages;
-	u32 regions;
-	u32 pools;
-	u32 spaces;
+	u32 objects[VMEM_OBJECT_KINDS];
 	bool cap;
 };
 
@@ -85,40 +72,27 @@ struct vmem_dump_counts {
  * struct vmem_dump - an open dump
  * @guest:	held
  * @only:	id of the one space, 0: all
- * @summary:	counts only
  * @format:	the next format to be walked
  * @walker:	the walk; there is one if @walking
  * @walking:	there is one
- * @records:	a page of them
- * @nr:		how many there are
- * @next:	the next one to be shown
+ * @next:	the next record of @walker, behind the one in hand
  * @headers:	spaces of the walk whose header was shown
- * @item:	what the current line is
- * @rec:	of a record's line
- * @root:	of a header's line
- * @vcpu:	likewise
- * @error:	that ended the dump
- * @counts:	for the summary
+ * @more:	1: a record is in hand; 0: there are no more; -errno: that ended
+ *		the dump
+ * @counts:	for the summary, NULL: it is none
  *
  * Guarded by the seq_file's mutex.
  */
 struct vmem_dump {
 	struct vmem_guest *guest;
 	u32 only;
-	bool summary;
 	u32 format;
 	struct vmem_walker walker;
 	bool walking;
-	struct vmem_space_aware_mapping *records;
-	u32 nr;
 	u32 next;
 	u32 headers;
-	enum vmem_dump_item item;
-	struct vmem_space_aware_mapping rec;
-	vmem_phys_t root;
-	struct vmem_vcpu vcpu;
-	int error;
-	struct vmem_dump_counts counts;
+	int more;
+	struct vmem_dump_counts *counts;
 };
 
 static void vmem_dump_stop(struct vmem_dump *dump)
@@ -128,77 +102,55 @@ static void vmem_dump_stop(struct vmem_dump *dump)
 	dump->walking = false;
 }
 
-/* The ids of the spaces of a format that are to be dumped. */
-static int vmem_dump_ids(struct vmem_dump *dump,
-			 const struct vmem_format_ops *ops, u32 *ids, u32 *nr)
+static const struct vmem_space_aware_mapping *
+vmem_dump_record(const struct vmem_dump *dump)
 {
-	struct vmem_guest *guest = dump->guest;
-	struct vmem_object *object;
-	unsigned long id;
+	return &dump->walker.records[dump->next - 1];
+}
 
-	if (down_read_killable(&guest->lock))
-		return -EINTR;
-	if (guest->dead) {
-		up_read(&guest->lock);
-		return -ENODEV;
-	}
-	xa_for_each(&guest->ids, id, object)
-		if (object->kind == VMEM_OBJECT_SPACE &&
-		    vmem_to_space(object)->ops == ops &&
-		    (!dump->only || id == dump->only))
-			ids[(*nr)++] = id;
-	up_read(&guest->lock);
-	return 0;
+/* How many spaces have begun with the record in hand. */
+static u32 vmem_dump_spaces(const struct vmem_dump *dump)
+{
+	return min(vmem_dump_record(dump)->space + 1, dump->walker.nr);
 }
 
 /* Begin the walk of a format. Return: 0, also if it has no space; -errno. */
 static int vmem_dump_walk(struct vmem_dump *dump,
 			  const struct vmem_format_ops *ops)
 {
-	const struct vmem_walk_want want = {
+	struct vmem_ioc_walk_create want = {
 		.last		= U64_MAX,
 		.flags		= VMEM_WALK_RESIDENT_ONLY,
-		.budget		= U64_MAX,
 		.seen_max	= VMEM_DUMP_SEEN_MAX,
 	};
-	u32 *ids, nr = 0;
+	struct vmem_guest *guest = dump->guest;
+	struct vmem_object *object;
+	unsigned long id;
+	u32 *ids;
 	int ret;
 
 	ids = kvcalloc(VMEM_SPACES_MAX, sizeof(*ids), GFP_KERNEL_ACCOUNT);
 	if (!ids)
 		return -ENOMEM;
-	ret = vmem_dump_ids(dump, ops, ids, &nr);
-	if (ret || !nr) {
-		kvfree(ids);
-		return ret;
-	}
+	ret = vmem_guest_look(guest);
+	if (ret)
+		goto out;
+	xa_for_each(&guest->ids, id, object)
+		if (object->ops == &vmem_space_ops &&
+		    vmem_to_space(object)->ops == ops &&
+		    (!dump->only || id == dump->only))
+			ids[want.nr++] = id;
+	up_read(&guest->lock);
+	if (!want.nr)
+		goto out;
 	memset(&dump->walker, 0, sizeof(dump->walker));
+	dump->walker.ids = ids;
 	dump->walking = true;
-	dump->nr = 0;
 	dump->next = 0;
 	dump->headers = 0;
-	return vmem_walker_init(&dump->walker, dump->guest, ids, nr, &want);
-}
-
-static int vmem_dump_header(struct vmem_dump *dump)
-{
-	struct vmem_guest *guest = dump->guest;
-	struct vmem_space_object *space;
-	int ret = 0;
-
-	if (down_read_killable(&guest->lock))
-		return -EINTR;
-	space = guest->dead ? ERR_PTR(-ENODEV) :
-		vmem_space_find(guest, dump->walker.ids[dump->headers]);
-	if (IS_ERR(space)) {
-		ret = PTR_ERR(space);
-	} else {
-		dump->root = vmem_table_gpa(space->space.root);
-		dump->vcpu = space->space.facts.vcpu;
-		dump->headers++;
-		dump->item = VMEM_DUMP_HEADER;
-	}
-	up_read(&guest->lock);
+	return vmem_walker_init(&dump->walker, guest, &want);
+out:
+	kvfree(ids);
 	return ret;
 }
 
@@ -210,126 +162,81 @@ static u64 vmem_dump_leaves(const struct vmem_space_aware_mapping *rec)
 	return rec->len >> rec->detail;
 }
 
-static void vmem_dump_count(struct vmem_dump *dump)
+static void vmem_dump_count(struct vmem_dump_counts *counts,
+			    const struct vmem_space_aware_mapping *rec)
 {
-	const struct vmem_space_aware_mapping *rec = &dump->rec;
-	struct vmem_dump_counts *counts = &dump->counts;
-
-	switch (rec->type) {
-	case VMEM_REC_MAPPING:
+	if (rec->type == VMEM_REC_MAPPING)
 		counts->leaves[rec->level] += vmem_dump_leaves(rec);
-		break;
-	case VMEM_REC_REFERENCE:
-		counts->references++;
-		break;
-	case VMEM_REC_ABSENT:
-		counts->absent++;
-		break;
-	case VMEM_REC_BAD:
-		counts->malformed++;
-		break;
-	case VMEM_REC_END:
+	else if (rec->type == VMEM_REC_END)
 		counts->cap |= rec->detail != VMEM_END_COMPLETE;
-		break;
-	}
+	counts->records[rec->type]++;
 }
 
 /* The tables of a walk that is over. At most twice VMEM_DUMP_SEEN_MAX slots. */
-static void vmem_dump_count_tables(struct vmem_dump *dump)
+static void vmem_dump_count_tables(const struct vmem_dump *dump)
 {
 	const struct vmem_seen *seen = &dump->walker.seen;
 	u64 low = BIT_ULL(dump->walker.ops->fmt->page_lg2) - 1;
 	unsigned long i;
 
-	for (i = 0; i < BIT(seen->size_lg2); i++) {
+	for (i = 0; dump->counts && i < BIT(seen->size_lg2); i++) {
 		if (seen->slots[i].key)
-			dump->counts.tables[(seen->slots[i].key & low) - 1]++;
+			dump->counts->tables[(seen->slots[i].key & low) - 1]++;
 		if (i % 4096 == 4095)
 			cond_resched();
 	}
 }
 
-/* What the guest has, for the summary's last line. */
-static int vmem_dump_finish(struct vmem_dump *dump)
+/* What the guest has. */
+static int vmem_dump_count_objects(struct vmem_dump *dump)
 {
-	struct vmem_dump_counts *counts = &dump->counts;
+	struct vmem_dump_counts *counts = dump->counts;
 	struct vmem_guest *guest = dump->guest;
+	int ret = vmem_guest_look(guest);
+	const struct vmem_owned *owned;
 	struct vmem_object *object;
 	unsigned long id;
 
-	dump->item = dump->summary ? VMEM_DUMP_SUMMARY : VMEM_DUMP_END;
-	if (!dump->summary)
-		return 0;
-	if (down_read_killable(&guest->lock))
-		return -EINTR;
-	/* its end takes the objects, whoever is looking */
-	if (guest->dead) {
-		up_read(&guest->lock);
-		return -ENODEV;
-	}
+	if (ret)
+		return ret;
 	xa_for_each(&guest->ids, id, object) {
-		switch (object->kind) {
-		case VMEM_OBJECT_REGION:
-			counts->regions++;
-			counts->pages += atomic_long_read(&container_of(object,
-					struct vmem_region, object)->nr_pages);
-			break;
-		case VMEM_OBJECT_POOL:
-			counts->pools++;
-			break;
-		case VMEM_OBJECT_SPACE:
-			counts->spaces++;
-			break;
-		case VMEM_OBJECT_KINDS:
-			break;
-		}
+		counts->objects[object->ops->kind]++;
+		if (object->ops != &vmem_region_ops)
+			continue;
+		owned = &vmem_to_region(object)->owned;
+		counts->pages += atomic_long_read(&owned->nr_pages);
 	}
 	up_read(&guest->lock);
 	return 0;
 }
 
-/* One step on, to the next line or to none. */
-static int vmem_dump_step(struct vmem_dump *dump)
+/* On to the next record. Return: as @more. */
+static int vmem_dump_next(struct vmem_dump *dump)
 {
-	u32 space;
+	int ret = 0;
 
-	if (dump->item == VMEM_DUMP_SUMMARY) {
-		dump->item = VMEM_DUMP_END;
-		return 0;
-	}
-	dump->item = VMEM_DUMP_NOTHING;
-	if (!dump->walking) {
-		if (dump->format == VMEM_NR_FORMATS)
-			return vmem_dump_finish(dump);
-		return vmem_dump_walk(dump, &vmem_formats[dump->format++]);
-	}
-	if (dump->next == dump->nr) {
-		if (dump->walker.walk.finished) {
+	while (!ret) {
+		if (!dump->walking) {
+			if (dump->format == VMEM_NR_FORMATS)
+				return 0;
+			ret = vmem_dump_walk(dump, &vmem_formats[dump->format++]);
+		} else if (dump->next < dump->walker.nr_records) {
+			dump->next++;
+			ret = 1;
+		} else if (!dump->walker.walk.finished) {
+			dump->next = 0;
+			ret = vmem_walker_step(&dump->walker);
+		} else {
 			vmem_dump_count_tables(dump);
 			vmem_dump_stop(dump);
-			return 0;
 		}
-		dump->next = 0;
-		dump->nr = 0;
-		return vmem_walker_step(&dump->walker, dump->records,
-					VMEM_DUMP_RECORDS, &dump->nr);
 	}
-	space = min(dump->records[dump->next].space, dump->walker.nr - 1);
-	if (!dump->summary && dump->headers <= space)
-		return vmem_dump_header(dump);
-	dump->rec = dump->records[dump->next++];
-	if (dump->summary)
-		vmem_dump_count(dump);
-	else
-		dump->item = VMEM_DUMP_RECORD;
-	return 0;
+	return ret;
 }
 
 static void *vmem_dump_current(struct vmem_dump *dump)
 {
-	if (dump->error)
-		return ERR_PTR(dump->error);
-	return dump->item == VMEM_DUMP_END ? NULL : dump;
+	return dump->more > 0 ? dump : ERR_PTR(dump->more);
 }
 
 static void *vmem_dump_seq_start(struct seq_file *m, loff_t *pos)
@@ -338,10 +245,8 @@ static void *vmem_dump_seq_start(struct seq_file *m, loff_t *pos)
 
 	if (!*pos) {
 		vmem_dump_stop(dump);
-		memset(&dump->counts, 0, sizeof(dump->counts));
 		dump->format = 0;
-		dump->item = VMEM_DUMP_NOTHING;
-		dump->error = 0;
+		dump->more = vmem_dump_next(dump);
 	}
 	return vmem_dump_current(dump);
 }
@@ -351,7 +256,8 @@ static void *vmem_dump_seq_next(struct seq_file *m, void *v, loff_t *pos)
 	struct vmem_dump *dump = m->private;
 
 	++*pos;
-	dump->error = vmem_dump_step(dump);
+	dump->headers = max(dump->headers, vmem_dump_spaces(dump));
+	dump->more = vmem_dump_next(dump);
 	return vmem_dump_current(dump);
 }
 
@@ -380,12 +286,46 @@ static void vmem_show_attrs(struct seq_file *m, const char *names, u32 attrs)
 		seq_putc(m, attrs & 1 ? *names : '-');
 }
 
-static void vmem_show_path(struct seq_file *m,
-			   const struct vmem_space_aware_mapping *rec)
+static void vmem_show_words(struct seq_file *m,
+			    const struct vmem_space_aware_mapping *rec)
 {
-	seq_printf(m, " path=0x%x entry=0x%llx", rec->path,
-		   rec->type == VMEM_REC_REFERENCE ? rec->ref.entry :
-						     rec->entry);
+	if (rec->flags & VMEM_FRAME_OUTSIDE)
+		seq_puts(m, " outside");
+	if (rec->flags & VMEM_FRAME_PART)
+		seq_puts(m, " part");
+	if (rec->effective & VMEM_SHADOW)
+		seq_puts(m, " shadow");
+	if (rec->leaf & VMEM_ENC)
+		seq_puts(m, " enc");
+}
+
+static int vmem_show_header(struct seq_file *m, const struct vmem_dump *dump,
+			    u32 id)
+{
+	struct vmem_guest *guest = dump->guest;
+	int ret = vmem_guest_look(guest);
+	struct vmem_space_object *space;
+	const struct vmem_vcpu *vcpu;
+
+	if (ret)
+		return ret;
+	space = vmem_space_find(guest, id);
+	if (IS_ERR(space)) {
+		ret = PTR_ERR(space);
+		goto out;
+	}
+	vcpu = &space->space.facts.vcpu;
+	seq_printf(m, "space %u root=0x%llx format=%s phys_bits=%u", id,
+		   vmem_table_gpa(space->space.root), space->ops->fmt->name,
+		   vcpu->phys_bits);
+	if (vcpu->flags)
+		seq_printf(m, " vcpu=0x%x", vcpu->flags);
+	if (vcpu->enc_bit)
+		seq_printf(m, " enc_bit=%u", vcpu->enc_bit);
+	seq_putc(m, '\n');
+out:
+	up_read(&guest->lock);
+	return ret;
 }
 
 static void vmem_show_record(struct seq_file *m, const struct vmem_dump *dump)
@@ -400,7 +340,7 @@ static void vmem_show_record(struct seq_file *m, const struct vmem_dump *dump)
 		[VMEM_END_BUDGET]	= "budget",
 		[VMEM_END_CAP]		= "cap",
 	};
-	const struct vmem_space_aware_mapping *rec = &dump->rec;
+	const struct vmem_space_aware_mapping *rec = vmem_dump_record(dump);
 
 	if (rec->type == VMEM_REC_END) {
 		seq_printf(m, "end %s leaves=%llu refs=%llu bad=%llu%s\n",
@@ -423,33 +363,26 @@ static void vmem_show_record(struct seq_file *m, const struct vmem_dump *dump)
 		vmem_show_attrs(m, "rwxugadctpC", rec->leaf);
 		seq_printf(m, "%u", (rec->leaf & VMEM_IOC_ATTR_KEY_MASK) >>
 				    VMEM_IOC_ATTR_KEY_SHIFT);
-		vmem_show_path(m, rec);
-		if (rec->flags & VMEM_FRAME_OUTSIDE)
-			seq_puts(m, " outside");
-		if (rec->flags & VMEM_FRAME_PART)
-			seq_puts(m, " part");
-		if (rec->effective & VMEM_SHADOW)
-			seq_puts(m, " shadow");
-		if (rec->leaf & VMEM_ENC)
-			seq_puts(m, " enc");
 		break;
 	case VMEM_REC_REFERENCE:
 		seq_printf(m, " -> space %u va=0x%llx depth=%u",
 			   dump->walker.ids[rec->ref.owner],
 			   rec->ref.their_va, rec->detail);
-		vmem_show_path(m, rec);
 		break;
 	case VMEM_REC_BAD:
 		seq_printf(m, " bad %s level=%u table=0x%llx",
 			   bad[rec->detail], rec->level, rec->gpa);
-		vmem_show_path(m, rec);
 		break;
 	case VMEM_REC_ABSENT:
 		seq_printf(m, " absent level=%u table=0x%llx", rec->level,
 			   rec->gpa);
-		vmem_show_path(m, rec);
 		break;
 	}
+	seq_printf(m, " path=0x%x entry=0x%llx", rec->path,
+		   rec->type == VMEM_REC_REFERENCE ? rec->ref.entry :
+						     rec->entry);
+	if (rec->type == VMEM_REC_MAPPING)
+		vmem_show_words(m, rec);
 	seq_putc(m, '\n');
 }
 
@@ -458,46 +391,35 @@ static void vmem_show_summary(struct seq_file *m,
 {
 	unsigned int i;
 
-	seq_printf(m, "regions: %u\n", counts->regions);
-	seq_printf(m, "pools: %u\n", counts->pools);
-	seq_printf(m, "spaces: %u\n", counts->spaces);
+	seq_printf(m, "regions: %u\npools: %u\nspaces: %u\n",
+		   counts->objects[VMEM_IOC_LIST_REGIONS],
+		   counts->objects[VMEM_IOC_LIST_POOLS],
+		   counts->objects[VMEM_IOC_LIST_SPACES]);
 	for (i = 0; i < VMEM_LEVELS_MAX; i++)
 		seq_printf(m, "tables_level_%u: %llu\n", i, counts->tables[i]);
 	for (i = 0; i < 3; i++)
 		seq_printf(m, "leaves_%lu: %llu\n", BIT(12 + 9 * i),
 			   counts->leaves[i]);
-	seq_printf(m, "references: %llu\n", counts->references);
-	seq_printf(m, "absent: %llu\n", counts->absent);
-	seq_printf(m, "malformed: %llu\n", counts->malformed);
-	seq_printf(m, "pages_held: %llu\n", counts->pages);
-	seq_printf(m, "end: %s\n", counts->cap ? "cap" : "complete");
+	seq_printf(m, "references: %llu\nabsent: %llu\nmalformed: %llu\n",
+		   counts->records[VMEM_REC_REFERENCE],
+		   counts->records[VMEM_REC_ABSENT],
+		   counts->records[VMEM_REC_BAD]);
+	seq_printf(m, "pages_held: %llu\nend: %s\n", counts->pages,
+		   counts->cap ? "cap" : "complete");
 }
 
 static int vmem_dump_seq_show(struct seq_file *m, void *v)
 {
 	const struct vmem_dump *dump = v;
+	u32 i;
+	int ret;
 
-	switch (dump->item) {
-	case VMEM_DUMP_HEADER:
-		seq_printf(m, "space %u root=0x%llx format=%s phys_bits=%u",
-			   dump->walker.ids[dump->headers - 1], dump->root,
-			   dump->walker.ops->fmt->name, dump->vcpu.phys_bits);
-		if (dump->vcpu.flags)
-			seq_printf(m, " vcpu=0x%x", dump->vcpu.flags);
-		if (dump->vcpu.enc_bit)
-			seq_printf(m, " enc_bit=%u", dump->vcpu.enc_bit);
-		seq_putc(m, '\n');
-		break;
-	case VMEM_DUMP_RECORD:
-		vmem_show_record(m, dump);
-		break;
-	case VMEM_DUMP_SUMMARY:
-		vmem_show_summary(m, &dump->counts);
-		break;
-	case VMEM_DUMP_NOTHING:
-	case VMEM_DUMP_END:
-		break;
+	for (i = dump->headers; i < vmem_dump_spaces(dump); i++) {
+		ret = vmem_show_header(m, dump, dump->walker.ids[i]);
+		if (ret)
+			return ret;
 	}
+	vmem_show_record(m, dump);
 	return 0;
 }
 
@@ -508,26 +430,57 @@ static const struct seq_operations vmem_dump_seq_ops = {
 	.show	= vmem_dump_seq_show,
 };
 
-static int vmem_dump_open(struct file *file, struct vmem_guest *guest,
-			  u32 only, bool summary)
+static int vmem_summary_show(struct seq_file *m, void *v)
 {
-	struct vmem_space_aware_mapping *records;
+	struct vmem_dump_counts counts = {};
+	struct vmem_dump *dump;
+	int ret;
+
+	dump = kzalloc(sizeof(*dump), GFP_KERNEL_ACCOUNT);
+	if (!dump)
+		return -ENOMEM;
+	dump->guest = m->private;
+	dump->counts = &counts;
+	while ((ret = vmem_dump_next(dump)) > 0)
+		vmem_dump_count(&counts, vmem_dump_record(dump));
+	vmem_dump_stop(dump);
+	if (!ret)
+		ret = vmem_dump_count_objects(dump);
+	if (!ret)
+		vmem_show_summary(m, &counts);
+	kfree(dump);
+	return ret;
+}
+
+/* Until an open() is over, the file and what it shows are there. */
+static int vmem_summary_open(struct inode *inode, struct file *file)
+{
+	struct vmem_guest *guest = inode->i_private;
+	int ret = single_open(file, vmem_summary_show, guest);
+
+	if (!ret)
+		vmem_guest_hold(guest);
+	return ret;
+}
+
+static int vmem_summary_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+
+	vmem_guest_drop(m->private);
+	return single_release(inode, file);
+}
+
+static int vmem_dump_open(struct file *file, struct vmem_guest *guest, u32 only)
+{
 	struct vmem_dump *dump;
 
-	records = vmem_scratch_alloc(PAGE_SIZE);
-	if (!records)
-		return -ENOMEM;
 	dump = __seq_open_private(file, &vmem_dump_seq_ops, sizeof(*dump));
-	if (!dump) {
-		vmem_scratch_free(records, PAGE_SIZE);
+	if (!dump)
 		return -ENOMEM;
-	}
-	/* Until this open() is over, the file and what it shows are there. */
 	vmem_guest_hold(guest);
 	dump->guest = guest;
 	dump->only = only;
-	dump->summary = summary;
-	dump->records = records;
 	return 0;
 }
 
@@ -537,39 +490,33 @@ static int vmem_dump_release(struct inode *inode, struct file *file)
 	struct vmem_dump *dump = m->private;
 
 	vmem_dump_stop(dump);
-	vmem_scratch_free(dump->records, PAGE_SIZE);
 	vmem_guest_drop(dump->guest);
 	return seq_release_private(inode, file);
 }
 
-static int vmem_summary_open(struct inode *inode, struct file *file)
-{
-	return vmem_dump_open(file, inode->i_private, 0, true);
-}
-
 static int vmem_spaces_open(struct inode *inode, struct file *file)
 {
-	return vmem_dump_open(file, inode->i_private, 0, false);
+	return vmem_dump_open(file, inode->i_private, 0);
 }
 
 static int vmem_space_open(struct inode *inode, struct file *file)
 {
 	const struct vmem_space_object *space = inode->i_private;
 
-	return vmem_dump_open(file, space->guest, space->object.id, false);
+	return vmem_dump_open(file, space->object.guest, space->object.id);
 }
 
-#define VMEM_DUMP_FOPS(name)						\
+#define VMEM_DUMP_FOPS(name, end)					\
 	static const struct file_operations vmem_##name##_fops = {	\
 		.owner		= THIS_MODULE,				\
 		.open		= vmem_##name##_open,			\
 		.read		= seq_read,				\
 		.llseek		= seq_lseek,				\
-		.release	= vmem_dump_release,			\
+		.release	= end,					\
 	}
-VMEM_DUMP_FOPS(summary);
-VMEM_DUMP_FOPS(spaces);
-VMEM_DUMP_FOPS(space);
+VMEM_DUMP_FOPS(summary, vmem_summary_release);
+VMEM_DUMP_FOPS(spaces, vmem_dump_release);
+VMEM_DUMP_FOPS(space, vmem_dump_release);
 
 /**
  * vmem_debugfs_add_guest() - show a new guest
@@ -601,7 +548,8 @@ void vmem_debugfs_add_space(struct vmem_space_object *space)
 	char name[24];
 
 	snprintf(name, sizeof(name), "space-%u", space->object.id);
-	space->file = debugfs_create_file_unsafe(name, 0400, space->guest->dir,
+	space->file = debugfs_create_file_unsafe(name, 0400,
+						 space->object.guest->dir,
 						 space, &vmem_space_fops);
 }
 

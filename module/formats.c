@@ -4,6 +4,5 @@
  */
 #include "../vmem/formats.h"
 #include "ops.h"
-#include "space.h"
 
 DEFINE_VMEM_FORMATS(vmem_table_ops);

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest, which is one open file of /dev/vmem: its locks, its ids, the life of
- * its objects, and the call that is being carried out on it.
+ * A guest, which is one open file of /dev/vmem: its data, its locks, its
+ * generation.
  */
 #ifndef _VMEM_MODULE_GUEST_H
 #define _VMEM_MODULE_GUEST_H
 
 #include <linux/kref.h>
 #include <linux/list.h>
-#include <linux/lockdep.h>
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
-#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
@@ -38,21 +36,10 @@
 	(VMEM_IOC_RIGHT_READ | VMEM_IOC_RIGHT_CHANGE | VMEM_IOC_RIGHT_MANAGE)
 
 struct dentry;
-struct file;
 struct vmem_link_chunk;
 
-enum vmem_object_kind {
-	VMEM_OBJECT_REGION,
-	VMEM_OBJECT_POOL,
-	VMEM_OBJECT_SPACE,
-	VMEM_OBJECT_KINDS,
-};
-
-/* What has an id; first in the struct of each kind. */
-struct vmem_object {
-	u32 id;				/* immutable */
-	enum vmem_object_kind kind;	/* immutable */
-};
+/* Kinds of objects, by VMEM_IOC_LIST_*. */
+#define VMEM_OBJECT_KINDS	(VMEM_IOC_LIST_SPACES + 1)
 
 /**
  * struct vmem_guest - a guest
@@ -68,8 +55,7 @@ struct vmem_object {
  * @generation:	raised in every hold of @lock in which tables were changed, or
  *		what their change depends on; guarded by @lock
  * @dead:	the guest has ended; guarded by @lock
- * @spaces:	all spaces, those not yet published too; guarded by @lock
- * @pools:	likewise
+ * @pools:	all pools, those not yet published too; guarded by @lock
  * @pool_ranges: the ranges of all pools; guarded by @lock
  * @links:	records of links that all pools are lent; guarded by @lock
  * @link_chunks: where these lie; guarded by @lock
@@ -96,7 +82,6 @@ struct vmem_guest {
 	struct rw_semaphore lock;
 	u64 generation;
 	bool dead;
-	struct list_head spaces;
 	struct list_head pools;
 	struct rb_root_cached pool_ranges;
 	struct vmem_link_store links;
@@ -116,57 +101,5 @@ struct vmem_view {
 	struct vmem_guest *guest;
 	u32 rights;
 };
-
-/**
- * struct vmem_call - a call that is being carried out
- * @view:	of the descriptor it came by
- * @guest:	of the view
- * @made:	the object it made, to be published when the caller was answered
- * @file:	the file it made, likewise, for @fd
- * @fd:		a descriptor that is reserved for @file
- */
-struct vmem_call {
-	const struct vmem_view *view;
-	struct vmem_guest *guest;
-	struct vmem_object *made;
-	struct file *file;
-	int fd;
-};
-
-/*
- * For loops under @lock held for reading: whoever waits to have it alone goes
- * first.
- */
-static inline bool vmem_guest_contended(struct vmem_guest *guest)
-{
-	return rwsem_is_contended(&guest->lock);
-}
-
-extern const struct file_operations vmem_fops;
-
-struct vmem_view *vmem_guest_open(void);
-void vmem_view_close(struct vmem_view *view);
-void vmem_guest_get(struct vmem_guest *guest);
-void vmem_guest_put(struct vmem_guest *guest);
-void vmem_guest_hold(struct vmem_guest *guest);
-void vmem_guest_drop(struct vmem_guest *guest);
-bool vmem_guest_root_within(struct vmem_guest *guest, u64 gpa, u64 len);
-
-int vmem_object_reserve(struct vmem_guest *guest, struct vmem_object *object,
-			enum vmem_object_kind kind);
-void vmem_object_publish(struct vmem_guest *guest, struct vmem_object *object);
-void vmem_object_unreserve(struct vmem_guest *guest,
-			   struct vmem_object *object);
-void vmem_object_abort(struct vmem_guest *guest, struct vmem_object *object);
-struct vmem_object *vmem_object_find(struct vmem_guest *guest, u32 id,
-				     enum vmem_object_kind kind);
-
-int vmem_call_file(struct vmem_call *call, const char *name,
-		   const struct file_operations *fops, void *data, int flags);
-
-/* The calls. Each is given its struct, copied in, its outputs zeroed. */
-int vmem_ioctl_view(struct vmem_call *call, void *arg);
-int vmem_ioctl_list(struct vmem_call *call, void *arg);
-int vmem_ioctl_destroy(struct vmem_call *call, void *arg);
 
 #endif /* _VMEM_MODULE_GUEST_H */

@@ -10,22 +10,20 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "change.h"
+#include "calls.h"
 #include "debugfs.h"
-#include "guest.h"
-#include "pages.h"
-#include "pool.h"
+#include "object.h"
+#include "region.h"
 #include "space.h"
-#include "walk.h"
-
-#define CREATE_TRACE_POINTS
-#include "trace.h"
 
 #define VMEM_RELEASE	"0.2.0"
+
+static const struct file_operations vmem_fops;
 
 static void vmem_info_format(const struct vmem_format_ops *ops,
 			     struct vmem_ioc_format *format)
@@ -88,6 +86,39 @@ static int vmem_ioctl_info(struct vmem_call *call, void *arg)
 	return 0;
 }
 
+/**
+ * vmem_ioctl_view() - VIEW
+ * @call:	the call
+ * @arg:	struct vmem_ioc_view
+ *
+ * Context: sleeps.
+ * Return: 0, -EOPNOTSUPP, -EACCES, -EMFILE, -ENFILE, -ENOMEM.
+ */
+static int vmem_ioctl_view(struct vmem_call *call, void *arg)
+{
+	struct vmem_ioc_view *ask = arg;
+	struct vmem_view *view;
+	int ret;
+
+	if (ask->flags || ask->rights & ~VMEM_RIGHTS_ALL)
+		return -EOPNOTSUPP;
+	if (ask->rights & ~call->view->rights)
+		return -EACCES;
+
+	view = kzalloc(sizeof(*view), GFP_KERNEL_ACCOUNT);
+	if (!view)
+		return -ENOMEM;
+	view->guest = call->guest;
+	view->rights = ask->rights;
+	ret = vmem_call_file(call, "[vmem]", &vmem_fops, view,
+			     O_RDWR | O_CLOEXEC);
+	if (ret)
+		kfree(view);
+	else
+		ask->out_fd = call->fd;
+	return ret;
+}
+
 /* Bytes of a struct that are outputs. */
 struct vmem_ioctl_out {
 	u16 start;
@@ -110,97 +141,59 @@ struct vmem_ioctl {
 	struct vmem_ioctl_out out[2];
 };
 
-#define VMEM_IOCTL(name, function, type, min, need, ...)		\
-	[_IOC_NR(VMEM_IOC_##name)] = {					\
-		.run		= function,				\
-		.size		= sizeof(struct type),			\
+/* Room for the struct of any call. */
+#define VMEM_ARG_MAX		256
+
+#define VMEM_IOCTL(upper, lower, min, need, ...)			\
+	[_IOC_NR(VMEM_IOC_##upper)] = {					\
+		.run		= vmem_ioctl_##lower,			\
+		.size		= sizeof(struct vmem_ioc_##lower) +	\
+			BUILD_BUG_ON_ZERO(sizeof(struct vmem_ioc_##lower) > \
+					  VMEM_ARG_MAX),		\
 		.min_size	= min,					\
 		.right		= need,					\
 		.out		= { __VA_ARGS__ },			\
 	}
-#define VMEM_OUT(type, first, last)					\
-	{ offsetof(struct type, first), offsetofend(struct type, last) }
+#define VMEM_OUT(name, first, last)					\
+	{ offsetof(struct vmem_ioc_##name, first),			\
+	  offsetofend(struct vmem_ioc_##name, last) }
+
+#define VMEM_IOCTL_CHANGE(upper, lower, min)				\
+	VMEM_IOCTL(upper, lower, min, VMEM_IOC_RIGHT_CHANGE,		\
+		   VMEM_OUT(lower, change, change))
 
 static const struct vmem_ioctl vmem_ioctls[] = {
-	VMEM_IOCTL(INFO, vmem_ioctl_info, vmem_ioc_info, 120, 0,
-		   VMEM_OUT(vmem_ioc_info, out_nr_formats, out_read_max),
-		   VMEM_OUT(vmem_ioc_info, out_seen_max, out_change_budget)),
-	VMEM_IOCTL(REGION_CREATE, vmem_ioctl_region_create,
-		   vmem_ioc_region_create, 48, VMEM_IOC_RIGHT_MANAGE,
-		   VMEM_OUT(vmem_ioc_region_create, out_id, out_id),
-		   VMEM_OUT(vmem_ioc_region_create, out_mmap_offset,
-			    out_mmap_offset)),
-	VMEM_IOCTL(REGION_SET, vmem_ioctl_region_set, vmem_ioc_region_set, 24,
-		   VMEM_IOC_RIGHT_MANAGE),
-	VMEM_IOCTL(POOL_CREATE, vmem_ioctl_pool_create, vmem_ioc_pool_create,
-		   32, VMEM_IOC_RIGHT_MANAGE,
-		   VMEM_OUT(vmem_ioc_pool_create, out_id, out_capacity)),
-	VMEM_IOCTL(POOL_STAT, vmem_ioctl_pool_stat, vmem_ioc_pool_stat, 72,
-		   VMEM_IOC_RIGHT_READ,
-		   VMEM_OUT(vmem_ioc_pool_stat, out_capacity,
-			    out_oldest_generation)),
-	VMEM_IOCTL(SPACE_CREATE, vmem_ioctl_space_create,
-		   vmem_ioc_space_create, 48, VMEM_IOC_RIGHT_MANAGE,
-		   VMEM_OUT(vmem_ioc_space_create, out_id, out_id),
-		   VMEM_OUT(vmem_ioc_space_create, out_root, out_root)),
-	VMEM_IOCTL(SPACE_GET, vmem_ioctl_space_get, vmem_ioc_space_get, 40,
-		   VMEM_IOC_RIGHT_READ,
-		   VMEM_OUT(vmem_ioc_space_get, out_links, out_enc_bit)),
-	VMEM_IOCTL(MAP, vmem_ioctl_map, vmem_ioc_map, 104,
-		   VMEM_IOC_RIGHT_CHANGE, VMEM_OUT(vmem_ioc_map, change, change)),
-	VMEM_IOCTL(UNMAP, vmem_ioctl_unmap, vmem_ioc_unmap, 112,
-		   VMEM_IOC_RIGHT_CHANGE,
-		   VMEM_OUT(vmem_ioc_unmap, change, change)),
-	VMEM_IOCTL(PROTECT, vmem_ioctl_protect, vmem_ioc_protect, 120,
-		   VMEM_IOC_RIGHT_CHANGE,
-		   VMEM_OUT(vmem_ioc_protect, change, change)),
-	VMEM_IOCTL(PROMOTE, vmem_ioctl_promote, vmem_ioc_promote, 112,
-		   VMEM_IOC_RIGHT_CHANGE,
-		   VMEM_OUT(vmem_ioc_promote, change, change)),
-	VMEM_IOCTL(LINK, vmem_ioctl_link, vmem_ioc_link, 128,
-		   VMEM_IOC_RIGHT_CHANGE,
-		   VMEM_OUT(vmem_ioc_link, change, change)),
-	VMEM_IOCTL(TRANSLATE, vmem_ioctl_translate, vmem_ioc_translate, 56,
-		   VMEM_IOC_RIGHT_READ,
-		   VMEM_OUT(vmem_ioc_translate, out_done, out_done)),
-	VMEM_IOCTL(WALK_CREATE, vmem_ioctl_walk_create, vmem_ioc_walk_create,
-		   56, VMEM_IOC_RIGHT_READ,
-		   VMEM_OUT(vmem_ioc_walk_create, out_fd, out_fd)),
-	VMEM_IOCTL(FLUSHED, vmem_ioctl_flushed, vmem_ioc_flushed, 16,
-		   VMEM_IOC_RIGHT_CHANGE),
-	VMEM_IOCTL(VIEW, vmem_ioctl_view, vmem_ioc_view, 16, 0,
-		   VMEM_OUT(vmem_ioc_view, out_fd, out_fd)),
-	VMEM_IOCTL(LIST, vmem_ioctl_list, vmem_ioc_list, 40,
-		   VMEM_IOC_RIGHT_READ,
-		   VMEM_OUT(vmem_ioc_list, out_nr, out_cursor)),
-	VMEM_IOCTL(DESTROY, vmem_ioctl_destroy, vmem_ioc_destroy, 24,
-		   VMEM_IOC_RIGHT_MANAGE,
-		   VMEM_OUT(vmem_ioc_destroy, out_flush, out_generation)),
-};
-
-union vmem_ioctl_arg {
-	struct {
-		u32 size;
-		u32 flags;
-	};
-	struct vmem_ioc_info info;
-	struct vmem_ioc_region_create region_create;
-	struct vmem_ioc_region_set region_set;
-	struct vmem_ioc_pool_create pool_create;
-	struct vmem_ioc_pool_stat pool_stat;
-	struct vmem_ioc_space_create space_create;
-	struct vmem_ioc_space_get space_get;
-	struct vmem_ioc_map map;
-	struct vmem_ioc_unmap unmap;
-	struct vmem_ioc_protect protect;
-	struct vmem_ioc_promote promote;
-	struct vmem_ioc_link link;
-	struct vmem_ioc_translate translate;
-	struct vmem_ioc_walk_create walk_create;
-	struct vmem_ioc_flushed flushed;
-	struct vmem_ioc_view view;
-	struct vmem_ioc_list list;
-	struct vmem_ioc_destroy destroy;
+	VMEM_IOCTL(INFO, info, 120, 0,
+		   VMEM_OUT(info, out_nr_formats, out_read_max),
+		   VMEM_OUT(info, out_seen_max, out_change_budget)),
+	VMEM_IOCTL(REGION_CREATE, region_create, 48, VMEM_IOC_RIGHT_MANAGE,
+		   VMEM_OUT(region_create, out_id, out_id),
+		   VMEM_OUT(region_create, out_mmap_offset, out_mmap_offset)),
+	VMEM_IOCTL(REGION_SET, region_set, 24, VMEM_IOC_RIGHT_MANAGE),
+	VMEM_IOCTL(POOL_CREATE, pool_create, 32, VMEM_IOC_RIGHT_MANAGE,
+		   VMEM_OUT(pool_create, out_id, out_capacity)),
+	VMEM_IOCTL(POOL_STAT, pool_stat, 72, VMEM_IOC_RIGHT_READ,
+		   VMEM_OUT(pool_stat, out_capacity, out_oldest_generation)),
+	VMEM_IOCTL(SPACE_CREATE, space_create, 48, VMEM_IOC_RIGHT_MANAGE,
+		   VMEM_OUT(space_create, out_id, out_id),
+		   VMEM_OUT(space_create, out_root, out_root)),
+	VMEM_IOCTL(SPACE_GET, space_get, 40, VMEM_IOC_RIGHT_READ,
+		   VMEM_OUT(space_get, out_links, out_enc_bit)),
+	VMEM_IOCTL_CHANGE(MAP, map, 104),
+	VMEM_IOCTL_CHANGE(UNMAP, unmap, 112),
+	VMEM_IOCTL_CHANGE(PROTECT, protect, 120),
+	VMEM_IOCTL_CHANGE(PROMOTE, promote, 112),
+	VMEM_IOCTL_CHANGE(LINK, link, 128),
+	VMEM_IOCTL(TRANSLATE, translate, 56, VMEM_IOC_RIGHT_READ,
+		   VMEM_OUT(translate, out_done, out_done)),
+	VMEM_IOCTL(WALK_CREATE, walk_create, 56, VMEM_IOC_RIGHT_READ,
+		   VMEM_OUT(walk_create, out_fd, out_fd)),
+	VMEM_IOCTL(FLUSHED, flushed, 16, VMEM_IOC_RIGHT_CHANGE),
+	VMEM_IOCTL(VIEW, view, 16, 0, VMEM_OUT(view, out_fd, out_fd)),
+	VMEM_IOCTL(LIST, list, 40, VMEM_IOC_RIGHT_READ,
+		   VMEM_OUT(list, out_nr, out_cursor)),
+	VMEM_IOCTL(DESTROY, destroy, 24, VMEM_IOC_RIGHT_MANAGE,
+		   VMEM_OUT(destroy, out_flush, out_generation)),
 };
 
 /* The answer, as far as the caller's struct has room for it. */
@@ -224,19 +217,17 @@ static int vmem_ioctl_answer(const struct vmem_ioctl *ioctl, const void *arg,
 static void vmem_call_end(struct vmem_call *call, bool publish)
 {
 	if (call->made && publish) {
-		if (call->made->kind == VMEM_OBJECT_SPACE)
+		if (call->made->ops == &vmem_space_ops)
 			vmem_debugfs_add_space(vmem_to_space(call->made));
-		vmem_object_publish(call->guest, call->made);
+		vmem_object_publish(call->made);
 	} else if (call->made) {
-		vmem_object_abort(call->guest, call->made);
+		vmem_object_abort(call->made);
 	}
-	if (call->file) {
-		if (publish) {
-			fd_install(call->fd, call->file);
-		} else {
-			put_unused_fd(call->fd);
-			fput(call->file);
-		}
+	if (call->file && publish) {
+		fd_install(call->fd, call->file);
+	} else if (call->file) {
+		put_unused_fd(call->fd);
+		fput(call->file);
 	}
 }
 
@@ -246,7 +237,7 @@ static long vmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	struct vmem_call call = { .view = file->private_data };
 	const struct vmem_ioctl_out *out;
 	const struct vmem_ioctl *ioctl;
-	union vmem_ioctl_arg arg;
+	u64 arg[VMEM_ARG_MAX / sizeof(u64)];
 	u32 size;
 	int ret, err;
 
@@ -263,29 +254,35 @@ static long vmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_struct_from_user(&arg, ioctl->size, user, size);
+	ret = copy_struct_from_user(arg, ioctl->size, user, size);
 	if (ret)
 		return ret;
 
 	for (out = ioctl->out; out < ioctl->out + ARRAY_SIZE(ioctl->out); out++)
-		memset((void *)&arg + out->start, 0, out->end - out->start);
+		memset((void *)arg + out->start, 0, out->end - out->start);
 	call.guest = call.view->guest;
 	if (ioctl->right & ~call.view->rights)
 		ret = -EACCES;
 	else
-		ret = ioctl->run(&call, &arg);
+		ret = ioctl->run(&call, arg);
 
-	err = vmem_ioctl_answer(ioctl, &arg, user, size);
+	err = vmem_ioctl_answer(ioctl, arg, user, size);
 	vmem_call_end(&call, !ret && !err);
 	return err ?: ret;
 }
 
 static int vmem_open(struct inode *inode, struct file *file)
 {
-	struct vmem_view *view = vmem_guest_open();
+	struct vmem_view *view = kzalloc(sizeof(*view), GFP_KERNEL_ACCOUNT);
 
-	if (IS_ERR(view))
-		return PTR_ERR(view);
+	if (!view)
+		return -ENOMEM;
+	view->guest = vmem_guest_make();
+	if (!view->guest) {
+		kfree(view);
+		return -ENOMEM;
+	}
+	view->rights = VMEM_RIGHTS_ALL;
 	vmem_debugfs_add_guest(view->guest);
 	file->private_data = view;
 	return nonseekable_open(inode, file);
@@ -293,11 +290,14 @@ static int vmem_open(struct inode *inode, struct file *file)
 
 static int vmem_release(struct inode *inode, struct file *file)
 {
-	vmem_view_close(file->private_data);
+	struct vmem_view *view = file->private_data;
+
+	vmem_guest_put(view->guest);
+	kfree(view);
 	return 0;
 }
 
-const struct file_operations vmem_fops = {
+static const struct file_operations vmem_fops = {
 	.owner		= THIS_MODULE,
 	.open		= vmem_open,
 	.release	= vmem_release,

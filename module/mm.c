@@ -21,12 +21,14 @@
  * The callbacks take spinning locks only, never fail, and are called from
  * reclaim and by the OOM reaper.
  */
+#include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "pages.h"
+#include "block.h"
+#include "mm.h"
 
 #define VMEM_DROP_MAX	64	/* blocks a hold of residency */
 
@@ -39,44 +41,25 @@ static struct vmem_mm *vmem_mm_of(struct mmu_notifier *notifier)
 	return container_of(notifier, struct vmem_mm, notifier);
 }
 
-/* Drop the words of [@first, @last], which lie in one block, or all of it. */
-static void vmem_block_drop(struct vmem_region *region, u64 nr,
-			    struct vmem_block *block, u64 first, u64 last)
-{
-	u64 base = nr << VMEM_BLOCK_WORDS_LG2;
-	u64 end = base + VMEM_BLOCK_WORDS - 1;
-
-	if (first <= base && last >= end) {
-		xa_erase(&region->blocks, nr);
-		vmem_block_free(block);
-		return;
-	}
-	first = max(first, base);
-	last = min(last, end);
-	memset(&block->host[first - base], 0,
-	       (last - first + 1) * sizeof(block->host[0]));
-}
-
 /*
  * Drop the addresses of [@start, @last] in a span. The lock may be let go, and
  * the region go meanwhile. Return: whether it is still there; else @span isn't.
  */
-static bool vmem_span_drop(struct vmem_mm *mm, struct vmem_span *span,
-			   unsigned long start, unsigned long last,
-			   unsigned int *nr)
+static bool vmem_span_drop(struct vmem_span *span, unsigned long start,
+			   unsigned long last, unsigned int *nr)
 {
 	struct interval_tree_node *node = &span->node;
 	u64 first_page = (max(start, node->start) - node->start) >> PAGE_SHIFT;
 	u64 last_page = (min(last, node->last) - node->start) >> PAGE_SHIFT;
-	rwlock_t *residency = &mm->guest->residency;
+	rwlock_t *residency = &span->mm->guest->residency;
 	struct vmem_block *block;
 	unsigned long i;
 
 	lockdep_assert_held_write(residency);
-	xa_for_each_range(&span->region->blocks, i, block,
+	xa_for_each_range(span->blocks, i, block,
 			  first_page >> VMEM_BLOCK_WORDS_LG2,
 			  last_page >> VMEM_BLOCK_WORDS_LG2) {
-		vmem_block_drop(span->region, i, block, first_page, last_page);
+		vmem_block_drop(span->blocks, i, block, first_page, last_page);
 		if (++*nr % VMEM_DROP_MAX)
 			continue;
 		span->users++;
@@ -84,7 +67,7 @@ static bool vmem_span_drop(struct vmem_mm *mm, struct vmem_span *span,
 		cpu_relax();
 		write_lock(residency);
 		span->users--;
-		if (span->region)
+		if (span->blocks)
 			continue;
 		if (!span->users)
 			kfree(span);
@@ -108,8 +91,7 @@ static void vmem_mm_drop(struct vmem_mm *mm, unsigned long start,
 	write_lock(residency);
 	node = interval_tree_iter_first(&mm->spans, start, last);
 	while (node) {
-		if (vmem_span_drop(mm,
-				   container_of(node, struct vmem_span, node),
+		if (vmem_span_drop(container_of(node, struct vmem_span, node),
 				   start, last, &nr))
 			node = interval_tree_iter_next(node, start, last);
 		else
@@ -118,37 +100,40 @@ static void vmem_mm_drop(struct vmem_mm *mm, unsigned long start,
 	write_unlock(residency);
 }
 
-static bool vmem_mm_overlaps(struct vmem_mm *mm, unsigned long start,
-			     unsigned long last)
+static int vmem_mm_range_start(struct mmu_notifier *notifier,
+			       const struct mmu_notifier_range *range)
 {
-	return interval_tree_iter_first(&mm->spans, start, last);
-}
+	struct vmem_range new = { .start = range->start, .last = range->end - 1 };
+	struct vmem_mm *mm = vmem_mm_of(notifier);
+	rwlock_t *residency = &mm->guest->residency;
+	struct vmem_range *rest = &mm->rest;
+	bool busy;
 
-/* Return: whether a span is invalidated. */
-static bool vmem_mm_begin(struct vmem_mm *mm, unsigned long start,
-			  unsigned long last)
-{
-	lockdep_assert_held_write(&mm->guest->residency);
+	write_lock(residency);
 	if (mm->nr_ranges < mm->max_ranges) {
-		mm->ranges[mm->nr_ranges++] =
-			(struct vmem_range){ .start = start, .last = last };
+		mm->ranges[mm->nr_ranges++] = new;
 	} else {
-		struct vmem_range *rest = &mm->rest;
-
-		rest->start = mm->nr_rest ? min(rest->start, start) : start;
-		rest->last = mm->nr_rest ? max(rest->last, last) : last;
+		rest->start = mm->nr_rest ? min(rest->start, new.start) : new.start;
+		rest->last = mm->nr_rest ? max(rest->last, new.last) : new.last;
 		mm->nr_rest++;
 		mm->full = true;
 	}
-	return vmem_mm_overlaps(mm, start, last);
+	busy = interval_tree_iter_first(&mm->spans, new.start, new.last);
+	write_unlock(residency);
+	if (busy)
+		vmem_mm_drop(mm, new.start, new.last);
+	return 0;
 }
 
-static void vmem_mm_end(struct vmem_mm *mm, unsigned long start,
-			unsigned long last)
+static void vmem_mm_range_end(struct mmu_notifier *notifier,
+			      const struct mmu_notifier_range *range)
 {
+	unsigned long start = range->start, last = range->end - 1;
+	struct vmem_mm *mm = vmem_mm_of(notifier);
+	rwlock_t *residency = &mm->guest->residency;
 	unsigned int i;
 
-	lockdep_assert_held_write(&mm->guest->residency);
+	write_lock(residency);
 	for (i = 0; i < mm->nr_ranges; i++)
 		if (mm->ranges[i].start == start && mm->ranges[i].last == last)
 			break;
@@ -156,33 +141,8 @@ static void vmem_mm_end(struct vmem_mm *mm, unsigned long start,
 		mm->ranges[i] = mm->ranges[--mm->nr_ranges];
 	else if (!WARN_ON_ONCE(!mm->nr_rest))
 		mm->nr_rest--;
-	if (vmem_mm_overlaps(mm, start, last))
+	if (interval_tree_iter_first(&mm->spans, start, last))
 		mm->sequence++;
-}
-
-static int vmem_mm_range_start(struct mmu_notifier *notifier,
-			       const struct mmu_notifier_range *range)
-{
-	struct vmem_mm *mm = vmem_mm_of(notifier);
-	rwlock_t *residency = &mm->guest->residency;
-	bool busy;
-
-	write_lock(residency);
-	busy = vmem_mm_begin(mm, range->start, range->end - 1);
-	write_unlock(residency);
-	if (busy)
-		vmem_mm_drop(mm, range->start, range->end - 1);
-	return 0;
-}
-
-static void vmem_mm_range_end(struct mmu_notifier *notifier,
-			      const struct mmu_notifier_range *range)
-{
-	struct vmem_mm *mm = vmem_mm_of(notifier);
-	rwlock_t *residency = &mm->guest->residency;
-
-	write_lock(residency);
-	vmem_mm_end(mm, range->start, range->end - 1);
 	write_unlock(residency);
 	wake_up_all(&mm->wait);
 }
@@ -309,57 +269,56 @@ static void vmem_mm_leave(struct vmem_mm *mm)
 /**
  * vmem_mm_attach() - follow the part of the caller's address space that a new
  *		      user region lies in
- * @region:	the region; its mm and span are set
+ * @guest:	whose region it is
+ * @addr:	where it lies
+ * @len:	in bytes
+ * @blocks:	what is known of its pages
  *
  * It waits for no invalidation, of which there may always be one under way.
  *
  * Context: sleeps; takes mmap_lock and residency, so that no lock is held.
- * Return: 0; -ENOMEM; -EINTR: there is a signal.
+ * Return: a span, whose mm is referenced; or an ERR_PTR(): -ENOMEM; -EINTR: there
+ * is a signal.
  */
-int vmem_mm_attach(struct vmem_region *region)
+struct vmem_span *vmem_mm_attach(struct vmem_guest *guest, unsigned long addr,
+				 u64 len, struct xarray *blocks)
 {
-	rwlock_t *residency = &region->guest->residency;
 	struct vmem_span *span;
-	struct vmem_mm *mm;
 	int ret;
 
 	span = kzalloc(sizeof(*span), GFP_KERNEL_ACCOUNT);
 	if (!span)
-		return -ENOMEM;
-	span->region = region;
-	span->node.start = region->user_addr;
-	span->node.last = region->user_addr + (region->len - 1);
-
-	ret = vmem_mm_make(region->guest, &mm);
+		return ERR_PTR(-ENOMEM);
+	span->blocks = blocks;
+	span->node.start = addr;
+	span->node.last = addr + (len - 1);
+	ret = vmem_mm_make(guest, &span->mm);
 	if (ret) {
 		kfree(span);
-		return ret;
+		return ERR_PTR(ret);
 	}
-	write_lock(residency);
-	interval_tree_insert(&span->node, &mm->spans);
-	write_unlock(residency);
-	region->mm = mm;
-	region->span = span;
-	return 0;
+	write_lock(&guest->residency);
+	interval_tree_insert(&span->node, &span->mm->spans);
+	write_unlock(&guest->residency);
+	return span;
 }
 
 /**
  * vmem_mm_detach() - stop following for a region that isn't live
- * @region:	a user region that was attached
+ * @span:	from vmem_mm_attach()
  *
- * The region keeps a reference to its mm, which vmem_mm_put() drops.
+ * The reference to its mm stays with the region, for vmem_mm_put().
  *
  * Context: sleeps; no lock is held.
  */
-void vmem_mm_detach(struct vmem_region *region)
+void vmem_mm_detach(struct vmem_span *span)
 {
-	struct vmem_span *span = region->span;
-	struct vmem_mm *mm = region->mm;
+	struct vmem_mm *mm = span->mm;
 
 	kref_get(&mm->refs);
 	write_lock(&mm->guest->residency);
 	interval_tree_remove(&span->node, &mm->spans);
-	span->region = NULL;
+	span->blocks = NULL;
 	if (span->users)
 		span = NULL;
 	write_unlock(&mm->guest->residency);
@@ -445,14 +404,13 @@ static void vmem_mm_make_room(struct vmem_mm *mm)
 }
 
 /* Is there no use in waiting any more? */
-static bool vmem_mm_quiet(struct vmem_region *region, unsigned long addr)
+static bool vmem_mm_quiet(struct vmem_mm *mm, unsigned long addr,
+			  const bool *live)
 {
-	struct vmem_mm *mm = region->mm;
 	bool quiet;
 
 	read_lock(&mm->guest->residency);
-	quiet = mm->dead || !region->live || mm->full ||
-		!vmem_mm_busy(mm, addr);
+	quiet = mm->dead || !*live || mm->full || !vmem_mm_busy(mm, addr);
 	read_unlock(&mm->guest->residency);
 	return quiet;
 }
@@ -460,16 +418,17 @@ static bool vmem_mm_quiet(struct vmem_region *region, unsigned long addr)
 /**
  * vmem_mm_wait() - wait until the page at an address isn't being invalidated,
  *		    or there is no use in waiting, or it is to be tried again
- * @region:	a region that the caller has a reference to
+ * @mm:		the address space, referenced
  * @addr:	of the page
+ * @live:	of the region, referenced: when it isn't, there is no use
  *
  * Context: sleeps; takes residency.
  * Return: 0, -EINTR: killed.
  */
-int vmem_mm_wait(struct vmem_region *region, unsigned long addr)
+int vmem_mm_wait(struct vmem_mm *mm, unsigned long addr, const bool *live)
 {
-	vmem_mm_make_room(region->mm);
-	if (wait_event_killable(region->mm->wait, vmem_mm_quiet(region, addr)))
+	vmem_mm_make_room(mm);
+	if (wait_event_killable(mm->wait, vmem_mm_quiet(mm, addr, live)))
 		return -EINTR;
 	return 0;
 }

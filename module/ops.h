@@ -13,8 +13,8 @@
 
 #include "../vmem/vmem.h"
 #include "../vmem/records.h"
-#include "pages.h"
-#include "pool.h"
+#include "pools.h"
+#include "residency.h"
 
 /*
  * The address is in the last table's block most of the time. A page of an
@@ -88,8 +88,8 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 	owner = vmem_pool_owner(piece->supply.pool, table, level, parent, slot,
 				links);
 	return owner == VMEM_FOREIGN ?
-	       vmem_pool_object_owner(piece->guest, table, level, parent, slot,
-				      links) : owner;
+	       vmem_pools_owner(piece->guest, table, level, parent, slot, links) :
+	       owner;
 }
 
 static noinline void vmem_ops_update_root(void *ctx, unsigned int level)

@@ -2,62 +2,25 @@
 /*
  * Regions: making them, freezing, mapping owned ones, and their end.
  */
-#include <linux/capability.h>
-#include <linux/cred.h>
+#include <linux/err.h>
 #include <linux/fs.h>
-#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/user.h>
 #include <linux/slab.h>
 
+#include "calls.h"
 #include "compat.h"
-#include "pages.h"
-
-/* Owned regions are locked memory of the user who creates them. */
-static int vmem_region_lock_memory(struct vmem_region *region)
-{
-	unsigned long pages = region->len >> PAGE_SHIFT;
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	struct user_struct *user = current_user();
-	long locked;
-
-	if (capable(CAP_IPC_LOCK))
-		return 0;
-	locked = atomic_long_add_return(pages, &user->locked_vm);
-	if (locked > limit) {
-		atomic_long_sub(pages, &user->locked_vm);
-		return -ENOMEM;
-	}
-	region->user = get_uid(user);
-	return 0;
-}
-
-static void vmem_region_unlock_memory(struct vmem_region *region)
-{
-	if (!region->user)
-		return;
-	atomic_long_sub(region->len >> PAGE_SHIFT, &region->user->locked_vm);
-	free_uid(region->user);
-}
+#include "pools.h"
+#include "region.h"
 
 static void vmem_region_free(struct kref *refs)
 {
 	struct vmem_region *region =
 		container_of(refs, struct vmem_region, refs);
-	struct vmem_block *block;
-	unsigned long nr;
 
-	if (region->kind == VMEM_IOC_REGION_OWNED) {
-		vmem_owned_release(region);
-		vmem_region_unlock_memory(region);
-		mem_cgroup_put(region->memcg);
-	}
-	xa_for_each(&region->blocks, nr, block)
-		vmem_block_free(block);
-	xa_destroy(&region->blocks);
+	if (region->kind == VMEM_IOC_REGION_OWNED)
+		vmem_owned_exit(&region->owned, region->len, &region->blocks);
+	vmem_blocks_free(&region->blocks);
 	if (region->mm)
 		vmem_mm_put(region->mm);
 	kfree(region);
@@ -83,6 +46,66 @@ void vmem_region_get(struct vmem_region *region)
 void vmem_region_put(struct vmem_region *region)
 {
 	kref_put(&region->refs, vmem_region_free);
+}
+
+/**
+ * vmem_region_at() - the region that an address lies in
+ * @guest:	the guest
+ * @gpa:	any address
+ *
+ * Context: residency is held.
+ * Return: a region that is live and whose address space isn't dead; NULL.
+ */
+struct vmem_region *vmem_region_at(struct vmem_guest *guest, vmem_phys_t gpa)
+{
+	struct interval_tree_node *node;
+	struct vmem_region *region;
+
+	node = interval_tree_iter_first(&guest->regions, gpa, gpa);
+	if (!node)
+		return NULL;
+	region = container_of(node, struct vmem_region, node);
+	return vmem_region_reachable(region) ? region : NULL;
+}
+
+/**
+ * vmem_region_claim() - a pool has a range of memory, or has it no more
+ * @guest:	the guest
+ * @first:	its first address
+ * @last:	its last address
+ * @delta:	1, -1: added to the count of each region that it touches
+ *
+ * Context: vmem_guest.lock is held for writing; takes residency.
+ * Return: 0; -ENXIO: part of it is in no region; -EROFS: part of it is frozen;
+ * nothing was added then.
+ */
+int vmem_region_claim(struct vmem_guest *guest, vmem_phys_t first,
+		      vmem_phys_t last, int delta)
+{
+	struct interval_tree_node *node;
+	struct vmem_region *region;
+	vmem_phys_t at = first;
+	int ret = 0;
+
+	read_lock(&guest->residency);
+	for (node = interval_tree_iter_first(&guest->regions, first, last);
+	     node; node = interval_tree_iter_next(node, first, last)) {
+		region = container_of(node, struct vmem_region, node);
+		if (delta > 0 && (!region->live || region->gpa > at))
+			break;
+		if (delta > 0 && region->frozen) {
+			ret = -EROFS;
+			break;
+		}
+		region->pool_ranges += delta;
+		at = region->gpa + region->len;
+	}
+	read_unlock(&guest->residency);
+	if (delta > 0 && !ret && at <= last)
+		ret = -ENXIO;
+	if (ret && at > first)
+		vmem_region_claim(guest, first, at - 1, -1);
+	return ret;
 }
 
 /* Alignment, width and overflow of what the caller asks for. */
@@ -113,7 +136,8 @@ static int vmem_region_check(const struct vmem_ioc_region_create *arg)
  */
 static int vmem_region_insert(struct vmem_region *region)
 {
-	struct vmem_guest *guest = region->guest;
+	struct vmem_guest *guest = region->object.guest;
+	struct vmem_span *span;
 	int ret = 0;
 
 	write_lock(&guest->residency);
@@ -123,61 +147,107 @@ static int vmem_region_insert(struct vmem_region *region)
 	else
 		interval_tree_insert(&region->node, &guest->regions);
 	write_unlock(&guest->residency);
-	return ret;
+	if (ret || region->kind == VMEM_IOC_REGION_OWNED)
+		return ret;
+
+	span = vmem_mm_attach(guest, region->user_addr, region->len,
+			      &region->blocks);
+	if (IS_ERR(span))
+		return PTR_ERR(span);
+	region->span = span;
+	region->mm = span->mm;
+	return 0;
 }
 
-/**
- * vmem_region_publish() - a region is reached from now on
- * @region:	made by REGION_CREATE
- *
- * Context: takes residency.
- */
-void vmem_region_publish(struct vmem_region *region)
+static void vmem_region_publish(struct vmem_object *object)
 {
-	write_lock(&region->guest->residency);
-	region->live = true;
-	write_unlock(&region->guest->residency);
+	rwlock_t *residency = &object->guest->residency;
+
+	write_lock(residency);
+	vmem_to_region(object)->live = true;
+	write_unlock(residency);
 }
 
-/**
- * vmem_region_kill() - a region isn't reached any more
- * @region:	published or not
- *
- * Context: takes residency.
- */
-void vmem_region_kill(struct vmem_region *region)
+/* It isn't reached any more, nor in the way of others. */
+static void vmem_region_kill(struct vmem_region *region)
 {
-	struct vmem_guest *guest = region->guest;
+	struct vmem_guest *guest = region->object.guest;
 
 	write_lock(&guest->residency);
 	region->live = false;
-	interval_tree_remove(&region->node, &guest->regions);
+	if (!RB_EMPTY_NODE(&region->node.rb))
+		interval_tree_remove(&region->node, &guest->regions);
+	RB_CLEAR_NODE(&region->node.rb);
 	write_unlock(&guest->residency);
 }
 
-/**
- * vmem_region_retire() - drop the guest's reference to a region
- * @region:	killed, and out of the ids
- *
- * Context: sleeps; no lock is held.
- */
-void vmem_region_retire(struct vmem_region *region)
+/* The guest's reference goes. Published or not, killed or not. */
+static void vmem_region_retire(struct vmem_object *object)
 {
-	if (region->mm)
-		vmem_mm_detach(region);
+	struct vmem_region *region = vmem_to_region(object);
+
+	vmem_region_kill(region);
+	if (region->span)
+		vmem_mm_detach(region->span);
 	vmem_region_put(region);
 }
 
-/**
- * vmem_region_flags() - flags as LIST tells them
- * @region:	the region
- *
- * Context: vmem_guest.lock is held.
- */
-u64 vmem_region_flags(const struct vmem_region *region)
+static void vmem_region_item(struct vmem_object *object,
+			     struct vmem_ioc_item *item)
 {
-	return region->frozen ? VMEM_IOC_REGION_FROZEN : 0;
+	const struct vmem_region *region = vmem_to_region(object);
+
+	item->kind = region->kind;
+	item->flags = region->frozen ? VMEM_IOC_REGION_FROZEN : 0;
+	item->gpa = region->gpa;
+	item->len = region->len;
+	if (region->kind == VMEM_IOC_REGION_OWNED)
+		item->offset = region->gpa;
+	item->uses = READ_ONCE(region->mappings) + region->pool_ranges;
 }
+
+/* Take it out of the ids if no VMA maps it. */
+static bool vmem_region_idle(struct vmem_region *region)
+{
+	struct xarray *ids = &region->object.guest->ids;
+	bool idle;
+
+	xa_lock(ids);
+	idle = !region->mappings;
+	if (idle)
+		__xa_erase(ids, region->object.id);
+	xa_unlock(ids);
+	return idle;
+}
+
+static int vmem_region_destroy(struct vmem_object *object,
+			       struct vmem_ioc_destroy *answer)
+{
+	struct vmem_region *region = vmem_to_region(object);
+	const struct vmem_pool_range range = { .gpa = region->gpa, .len = region->len };
+	struct vmem_guest *guest = object->guest;
+
+	lockdep_assert_held_write(&guest->lock);
+	if (region->pool_ranges ||
+	    vmem_root_within(guest, region->gpa, region->len) ||
+	    !vmem_region_idle(region))
+		return -EBUSY;
+	vmem_region_kill(region);
+	if (vmem_pools_drop(guest, &range, 1))
+		answer->out_flush = VMEM_IOC_FLUSH_ALL;
+	return 0;
+}
+
+const struct vmem_object_ops vmem_region_ops = {
+	.kind		= VMEM_IOC_LIST_REGIONS,
+	.max		= VMEM_REGIONS_MAX,
+	.publish	= vmem_region_publish,
+	.item		= vmem_region_item,
+	.abort		= vmem_region_retire,
+	.destroy	= vmem_region_destroy,
+	.settle		= vmem_pools_settle,
+	.retire		= vmem_region_retire,
+};
 
 /**
  * vmem_ioctl_region_create() - REGION_CREATE
@@ -207,33 +277,27 @@ int vmem_ioctl_region_create(struct vmem_call *call, void *arg)
 	if (!region)
 		return -ENOMEM;
 	kref_init(&region->refs);
-	region->guest = guest;
 	region->kind = create->kind;
 	region->gpa = create->gpa;
 	region->len = create->len;
 	region->node.start = create->gpa;
 	region->node.last = create->gpa + (create->len - 1);
+	RB_CLEAR_NODE(&region->node.rb);
 	region->frozen = create->flags & VMEM_IOC_REGION_FROZEN;
 	region->user_addr = create->user_addr;
 	xa_init_flags(&region->blocks, XA_FLAGS_ACCOUNT);
 
 	if (region->kind == VMEM_IOC_REGION_OWNED) {
-		region->memcg = get_mem_cgroup_from_mm(current->mm);
-		ret = vmem_region_lock_memory(region);
+		ret = vmem_owned_init(&region->owned, region->len);
 		if (ret)
 			goto err_region;
 	}
-	ret = vmem_object_reserve(guest, &region->object, VMEM_OBJECT_REGION);
+	ret = vmem_object_reserve(&region->object, guest, &vmem_region_ops);
 	if (ret)
 		goto err_region;
 	ret = vmem_region_insert(region);
 	if (ret)
 		goto err_object;
-	if (region->kind == VMEM_IOC_REGION_USER) {
-		ret = vmem_mm_attach(region);
-		if (ret)
-			goto err_inserted;
-	}
 
 	create->out_id = region->object.id;
 	if (region->kind == VMEM_IOC_REGION_OWNED)
@@ -241,10 +305,9 @@ int vmem_ioctl_region_create(struct vmem_call *call, void *arg)
 	call->made = &region->object;
 	return 0;
 
-err_inserted:
-	vmem_region_kill(region);
 err_object:
-	vmem_object_unreserve(guest, &region->object);
+	vmem_object_abort(&region->object);
+	return ret;
 err_region:
 	vmem_region_put(region);
 	return ret;
@@ -275,12 +338,12 @@ int vmem_ioctl_region_set(struct vmem_call *call, void *arg)
 
 	if (down_write_killable(&guest->lock))
 		return -EINTR;
-	object = vmem_object_find(guest, set->id, VMEM_OBJECT_REGION);
+	object = vmem_object_find(guest, set->id, &vmem_region_ops);
 	if (IS_ERR(object)) {
 		ret = PTR_ERR(object);
 		goto out;
 	}
-	region = container_of(object, struct vmem_region, object);
+	region = vmem_to_region(object);
 	frozen = set->mask ? set->value : region->frozen;
 	if (frozen == region->frozen)
 		goto out;
@@ -300,7 +363,7 @@ out:
 /* One VMA more, unless the region was destroyed meanwhile. */
 static bool vmem_region_count(struct vmem_region *region)
 {
-	struct xarray *ids = &region->guest->ids;
+	struct xarray *ids = &region->object.guest->ids;
 	bool there;
 
 	xa_lock(ids);
@@ -311,54 +374,43 @@ static bool vmem_region_count(struct vmem_region *region)
 	return there;
 }
 
-/**
- * vmem_region_idle() - take a region out of the ids if no VMA maps it
- * @region:	one that is published
- *
- * Context: takes the lock of ids.
- * Return: whether it was taken out.
- */
-bool vmem_region_idle(struct vmem_region *region)
-{
-	struct xarray *ids = &region->guest->ids;
-	bool idle;
-
-	xa_lock(ids);
-	idle = !region->mappings;
-	if (idle)
-		__xa_erase(ids, region->object.id);
-	xa_unlock(ids);
-	return idle;
-}
-
 static void vmem_vma_open(struct vm_area_struct *vma)
 {
 	struct vmem_region *region = vma->vm_private_data;
 
 	vmem_region_get(region);
-	xa_lock(&region->guest->ids);
+	xa_lock(&region->object.guest->ids);
 	region->mappings++;
-	xa_unlock(&region->guest->ids);
+	xa_unlock(&region->object.guest->ids);
 }
 
 static void vmem_vma_close(struct vm_area_struct *vma)
 {
 	struct vmem_region *region = vma->vm_private_data;
 
-	xa_lock(&region->guest->ids);
+	xa_lock(&region->object.guest->ids);
 	region->mappings--;
-	xa_unlock(&region->guest->ids);
+	xa_unlock(&region->object.guest->ids);
 	vmem_region_put(region);
 }
 
+/* The page is referenced, and not locked, as it has no mapping. */
 static vm_fault_t vmem_vma_fault(struct vm_fault *vmf)
 {
 	struct vmem_region *region = vmf->vma->vm_private_data;
 	u64 offset = ((u64)vmf->pgoff << PAGE_SHIFT) - region->gpa;
+	struct page *page;
 
 	if (offset >= region->len)
 		return VM_FAULT_SIGBUS;
-	return vmem_owned_fault(region, vmf, offset);
+	page = vmem_owned_page(&region->owned, &region->blocks, offset);
+	if (!page)
+		return VM_FAULT_OOM;
+	if (PageHWPoison(page))
+		return VM_FAULT_HWPOISON;
+	get_page(page);
+	vmf->page = page;
+	return 0;
 }
 
 static const struct vm_operations_struct vmem_vma_ops = {
@@ -367,7 +419,7 @@ static const struct vm_operations_struct vmem_vma_ops = {
 	.fault	= vmem_vma_fault,
 };
 
-/* The owned region that all of a VMA lies in, referenced, or NULL. */
+/* The owned region that all of a VMA lies in, referenced and counted, or NULL. */
 static struct vmem_region *vmem_region_of_vma(struct vmem_guest *guest,
 					      const struct vm_area_struct *vma)
 {
@@ -386,7 +438,10 @@ static struct vmem_region *vmem_region_of_vma(struct vmem_guest *guest,
 	if (region)
 		vmem_region_get(region);
 	read_unlock(&guest->residency);
-	return region;
+	if (!region || vmem_region_count(region))
+		return region;
+	vmem_region_put(region);
+	return NULL;
 }
 
 /**
@@ -420,11 +475,5 @@ int vmem_region_mmap(struct file *file, struct vm_area_struct *vma)
 	vmem_vma_flags(vma, VM_DONTEXPAND | VM_DONTDUMP, clear);
 	vma->vm_private_data = region;
 	vma->vm_ops = &vmem_vma_ops;
-	if (!vmem_region_count(region)) {
-		vma->vm_ops = NULL;
-		vma->vm_private_data = NULL;
-		vmem_region_put(region);
-		return -EINVAL;
-	}
 	return 0;
 }

@@ -2,14 +2,18 @@
 /*
  * Address spaces: making them, what they are, translating in them, their end.
  */
+#include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "calls.h"
+#include "pool.h"
+#include "scratch.h"
 #include "space.h"
+#include "work.h"
 
 /**
  * vmem_space_find() - the space of an id
@@ -23,37 +27,8 @@ struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id)
 {
 	struct vmem_object *object;
 
-	object = vmem_object_find(guest, id, VMEM_OBJECT_SPACE);
+	object = vmem_object_find(guest, id, &vmem_space_ops);
 	return IS_ERR(object) ? ERR_CAST(object) : vmem_to_space(object);
-}
-
-/**
- * vmem_space_free() - free a space
- * @space:	one that is out of the guest
- */
-void vmem_space_free(struct vmem_space_object *space)
-{
-	kfree(space);
-}
-
-static void vmem_roots_free_list(struct vmem_root *root)
-{
-	struct vmem_root *next;
-
-	for (; root; root = next) {
-		next = root->next;
-		kfree(root);
-	}
-}
-
-/**
- * vmem_roots_free() - free the roots of all spaces
- * @store:	of a guest that has ended
- */
-void vmem_roots_free(struct vmem_link_store *store)
-{
-	vmem_roots_free_list(store->roots);
-	vmem_roots_free_list(store->spare_roots);
 }
 
 /**
@@ -69,14 +44,13 @@ void vmem_roots_free(struct vmem_link_store *store)
 void vmem_space_absent(const struct vmem_space_object *space,
 		       struct vmem_piece *piece)
 {
-	vmem_piece_absent(piece);
-	if (piece->absent_intent == VMEM_READ && piece->table)
-		piece->nr_siblings =
+	if (piece->intent == VMEM_READ && piece->table)
+		piece->nr_wanted +=
 			space->ops->engine->siblings(space->ops->fmt,
 						     &space->space.facts,
 						     piece->table,
-						     piece->absent_gpa,
-						     piece->siblings,
+						     piece->wanted[0],
+						     &piece->wanted[1],
 						     VMEM_SIBLINGS_MAX);
 }
 
@@ -86,12 +60,14 @@ static unsigned int vmem_space_root_level(const struct vmem_space_object *space)
 }
 
 /* The root is one that the guest uses. */
-static int vmem_space_adopt(struct vmem_guest *guest,
-			    struct vmem_space_object *space)
+static int vmem_space_adopt_root(struct vmem_guest *guest,
+				 struct vmem_space_object *space,
+				 struct vmem_root *root)
 {
 	vmem_phys_t gpa = vmem_table_gpa(space->space.root);
 	struct vmem_pool_object *pool;
 	bool inside;
+	int ret;
 
 	read_lock(&guest->residency);
 	inside = vmem_region_at(guest, gpa);
@@ -99,65 +75,17 @@ static int vmem_space_adopt(struct vmem_guest *guest,
 	if (!inside)
 		return -ENXIO;
 
-	pool = vmem_pool_object_at(guest, gpa);
+	pool = vmem_pools_at(guest, gpa);
 	/* Or tables of the one would hang below those of the other. */
 	if (pool && space->pool && space->pool != pool)
 		return -EINVAL;
-	return vmem_root_adopt(&guest->links, pool ? &pool->pool : NULL,
-			       space->space.root, vmem_space_root_level(space),
-			       &space->root);
-}
-
-/*
- * The root is a new table. Context: vmem_guest.lock is held for writing, and
- * let go while the table's page is made resident; the page that is set aside
- * keeps the pool.
- */
-static int vmem_space_make_root(struct vmem_guest *guest,
-				struct vmem_space_object *space,
-				struct vmem_piece *piece)
-{
-	struct vmem_pool *pool = &space->pool->pool;
-	vmem_pte_t *host;
-	int ret;
-
-	ret = vmem_pool_reserve(pool, &piece->supply.res, 1, 0);
+	vmem_root_lend(&guest->links, root);
+	ret = vmem_root_adopt(&guest->links, pool ? &pool->pool : NULL,
+			      space->space.root, vmem_space_root_level(space),
+			      &space->root);
 	if (ret)
-		return ret;
-	space->space.root = vmem_pool_reserved(pool, &piece->supply.res, 0);
-	if (!vmem_nameable(&space->space.facts, vmem_table_gpa(space->space.root),
-			   vmem_table_gpa(space->space.root))) {
-		vmem_pool_unreserve(pool, &piece->supply.res);
-		return -EOVERFLOW;
-	}
-	for (;;) {
-		vmem_piece_begin(piece);
-		ret = vmem_piece_lookup(piece,
-					vmem_table_gpa(space->space.root),
-					VMEM_WRITE, &host);
-		if (!ret)
-			memset(host, 0, BIT(pool->table_lg2));
-		else if (ret == VMEM_ABSENT)
-			vmem_piece_absent(piece);
-		vmem_piece_end(piece);
-		if (ret != VMEM_ABSENT)
-			break;
-
-		up_write(&guest->lock);
-		ret = vmem_piece_resident(piece);
-		/* What was set aside is given back, whatever signal there is. */
-		down_write(&guest->lock);
-		if (ret)
-			break;
-	}
-	if (ret) {
-		vmem_pool_unreserve(pool, &piece->supply.res);
-		return ret == VMEM_OUTSIDE ? -ENXIO : ret;
-	}
-	space->root = vmem_root_make(pool, &piece->supply.res,
-				     vmem_space_root_level(space));
-	space->tables = 1;
-	return 0;
+		vmem_root_take_back(&guest->links);
+	return ret;
 }
 
 /**
@@ -168,7 +96,7 @@ static int vmem_space_make_root(struct vmem_guest *guest,
  */
 bool vmem_space_root_moves(const struct vmem_space_object *space)
 {
-	struct vmem_guest *guest = space->guest;
+	struct vmem_guest *guest = space->object.guest;
 	const struct vmem_region *region;
 	bool frozen;
 
@@ -181,63 +109,16 @@ bool vmem_space_root_moves(const struct vmem_space_object *space)
 	return frozen;
 }
 
-static int vmem_space_find_root(struct vmem_guest *guest,
-				struct vmem_space_object *space, u32 pool,
-				struct vmem_piece *piece)
-{
-	struct vmem_object *object;
-
-	if (pool) {
-		object = vmem_object_find(guest, pool, VMEM_OBJECT_POOL);
-		if (IS_ERR(object))
-			return PTR_ERR(object);
-		space->pool = vmem_to_pool(object);
-		if (!vmem_link_admit(&guest->links, &space->space.facts,
-				     vmem_pool_objects_idle(guest)))
-			return -EINVAL;
-	}
-	return space->flags & VMEM_IOC_SPACE_NEW ?
-	       vmem_space_make_root(guest, space, piece) :
-	       vmem_space_adopt(guest, space);
-}
-
-/* @root: storage for a root, which the guest has from now on, if it is done. */
-static int vmem_space_enter(struct vmem_guest *guest,
-			    struct vmem_space_object *space, u32 pool,
-			    struct vmem_piece *piece, struct vmem_root *root)
-{
-	int ret;
-
-	lockdep_assert_held_write(&guest->lock);
-	vmem_root_lend(&guest->links, root);
-	ret = vmem_space_find_root(guest, space, pool, piece);
-	if (ret) {
-		kfree(vmem_root_take_back(&guest->links));
-		return ret;
-	}
-	if (space->pool)
-		space->pool->spaces++;
-	list_add_tail(&space->link, &guest->spaces);
-	space->made = guest->generation;
-	return 0;
-}
-
 /*
- * The space leaves its root. Return: whether tables went into quarantine, for the
- * guest's next generation.
+ * The space leaves its root; vmem_pools_settle() is to follow. Return: whether tables
+ * go into quarantine, for the guest's next generation.
  */
 static bool vmem_space_leave_root(struct vmem_guest *guest,
 				  struct vmem_space_object *space)
 {
-	struct vmem_pool *pool = space->root->pool;
-	bool gone;
-
-	if (pool)
-		pool->generation = guest->generation + 1;
-	gone = vmem_root_leave(&guest->links, space->root);
-	if (gone)
-		vmem_pool_settle(pool);
-	return gone;
+	if (space->root->pool)
+		space->root->pool->generation = guest->generation + 1;
+	return vmem_root_leave(&guest->links, space->root);
 }
 
 static void vmem_space_leave(struct vmem_guest *guest,
@@ -246,66 +127,72 @@ static void vmem_space_leave(struct vmem_guest *guest,
 	lockdep_assert_held_write(&guest->lock);
 	if (space->pool)
 		space->pool->spaces--;
-	list_del(&space->link);
 	kfree(vmem_root_take_back(&guest->links));
 }
 
-/**
- * vmem_space_abort() - a space won't be published
- * @guest:	the guest
- * @space:	made by SPACE_CREATE
- *
- * Context: takes the guest's lock.
- */
-void vmem_space_abort(struct vmem_guest *guest,
-		      struct vmem_space_object *space)
+static void vmem_space_abort(struct vmem_object *object)
 {
+	struct vmem_space_object *space = vmem_to_space(object);
+	struct vmem_guest *guest = object->guest;
+
 	/* What isn't published must go, whatever signal there is. */
 	down_write(&guest->lock);
 	/* Others may have adopted its root, and mapped something. */
 	if (space->flags & VMEM_IOC_SPACE_NEW &&
-	    space->made == guest->generation)
+	    space->made == guest->generation) {
 		vmem_root_unmake(space->root);
-	else if (vmem_space_leave_root(guest, space))
+	} else {
+		vmem_space_leave_root(guest, space);
 		guest->generation++;
+		vmem_pools_settle(guest);
+	}
 	vmem_space_leave(guest, space);
 	up_write(&guest->lock);
-	vmem_space_free(space);
+	kfree(space);
 }
 
-/**
- * vmem_space_destroy() - take a space out of the guest
- * @guest:	the guest, whose generation is raised afterwards
- * @space:	the space; vmem_space_free() is to follow
- * @answer:	what the caller must flush is filled in
- *
- * Context: vmem_guest.lock is held for writing.
- */
-void vmem_space_destroy(struct vmem_guest *guest,
-			struct vmem_space_object *space,
-			struct vmem_ioc_destroy *answer)
+static int vmem_space_destroy(struct vmem_object *object,
+			      struct vmem_ioc_destroy *answer)
 {
-	if (vmem_space_leave_root(guest, space))
+	struct vmem_space_object *space = vmem_to_space(object);
+
+	if (vmem_space_leave_root(object->guest, space))
 		answer->out_flush = VMEM_IOC_FLUSH_ALL;
-	vmem_space_leave(guest, space);
+	vmem_space_leave(object->guest, space);
+	return 0;
 }
 
-/**
- * vmem_space_item() - a space as LIST tells it
- * @space:	the space
- * @item:	zeroed but for the id
- *
- * Context: vmem_guest.lock is held.
- */
-void vmem_space_item(const struct vmem_space_object *space,
-		     struct vmem_ioc_item *item)
+static void vmem_space_retire(struct vmem_object *object)
 {
+	struct vmem_space_object *space = vmem_to_space(object);
+
+	/* Else its directory is gone. */
+	if (!object->guest->dead)
+		debugfs_remove(space->file);
+	kfree(space);
+}
+
+static void vmem_space_item(struct vmem_object *object,
+			    struct vmem_ioc_item *item)
+{
+	const struct vmem_space_object *space = vmem_to_space(object);
+
 	item->kind = space->ops->id;
 	item->flags = space->flags;
 	item->pool = space->pool ? space->pool->object.id : 0;
 	item->gpa = vmem_table_gpa(space->space.root);
 	item->len = max_t(s64, space->tables, 0);
 }
+
+const struct vmem_object_ops vmem_space_ops = {
+	.kind		= VMEM_IOC_LIST_SPACES,
+	.max		= VMEM_SPACES_MAX,
+	.item		= vmem_space_item,
+	.abort		= vmem_space_abort,
+	.destroy	= vmem_space_destroy,
+	.settle		= vmem_pools_settle,
+	.retire		= vmem_space_retire,
+};
 
 static int vmem_space_check(const struct vmem_ioc_space_create *create)
 {
@@ -352,6 +239,95 @@ static int vmem_space_init(struct vmem_space_object *space,
 	return 0;
 }
 
+/* What a SPACE_CREATE works on; the guest has @root when it is done. */
+struct vmem_space_work {
+	struct vmem_work work;
+	struct vmem_space_object *space;
+	struct vmem_root *root;
+	u32 pool;
+	bool begun;
+};
+
+/* The root, if it is there; if it is to be made, its page is set aside. */
+static int vmem_space_work_take(struct vmem_work *work)
+{
+	struct vmem_space_work *w = container_of(work, struct vmem_space_work, work);
+	struct vmem_pages *supply = &work->piece.supply;
+	struct vmem_space_object *space = w->space;
+	struct vmem_guest *guest = work->piece.guest;
+	struct vmem_object *object;
+	vmem_phys_t gpa;
+	int ret;
+
+	if (w->begun)
+		return 0;
+	w->begun = true;
+	if (w->pool) {
+		object = vmem_object_find(guest, w->pool, &vmem_pool_ops);
+		if (IS_ERR(object))
+			return PTR_ERR(object);
+		space->pool = vmem_to_pool(object);
+		if (!vmem_link_admit(&guest->links, &space->space.facts,
+				     vmem_pools_idle(guest)))
+			return -EINVAL;
+	}
+	if (!(space->flags & VMEM_IOC_SPACE_NEW))
+		return vmem_space_adopt_root(guest, space, w->root);
+
+	supply->pool = &space->pool->pool;
+	ret = vmem_pool_reserve(supply->pool, &supply->res, 1, 0);
+	if (ret)
+		return ret;
+	space->space.root = vmem_pool_reserved(supply->pool, &supply->res, 0);
+	gpa = vmem_table_gpa(space->space.root);
+	return vmem_nameable(&space->space.facts, gpa, gpa) ? 0 : -EOVERFLOW;
+}
+
+static int vmem_space_work_piece(struct vmem_work *work)
+{
+	struct vmem_space_work *w = container_of(work, struct vmem_space_work, work);
+	struct vmem_space_object *space = w->space;
+	vmem_pte_t *host;
+	int ret;
+
+	if (!(space->flags & VMEM_IOC_SPACE_NEW))
+		return 0;
+	ret = vmem_piece_lookup(&work->piece, vmem_table_gpa(space->space.root),
+				VMEM_WRITE, &host);
+	if (!ret)
+		memset(host, 0, BIT(work->piece.supply.pool->table_lg2));
+	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
+}
+
+static int vmem_space_work_leave(struct vmem_work *work, int ret)
+{
+	struct vmem_space_work *w = container_of(work, struct vmem_space_work, work);
+	struct vmem_guest *guest = work->piece.guest;
+	struct vmem_space_object *space = w->space;
+
+	if (ret)
+		return ret;
+	if (space->flags & VMEM_IOC_SPACE_NEW) {
+		vmem_root_lend(&guest->links, w->root);
+		space->root = vmem_root_make(&space->pool->pool,
+					     &work->piece.supply.res,
+					     vmem_space_root_level(space));
+		space->tables = 1;
+	}
+	w->root = NULL;
+	if (space->pool)
+		space->pool->spaces++;
+	space->made = guest->generation;
+	return 0;
+}
+
+static const struct vmem_work_ops vmem_space_work_ops = {
+	.alone	= true,
+	.take	= vmem_space_work_take,
+	.piece	= vmem_space_work_piece,
+	.leave	= vmem_space_work_leave,
+};
+
 /**
  * vmem_ioctl_space_create() - SPACE_CREATE
  * @call:	the call
@@ -364,53 +340,43 @@ static int vmem_space_init(struct vmem_space_object *space,
 int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_space_create *create = arg;
-	struct vmem_guest *guest = call->guest;
 	struct vmem_space_object *space;
-	struct vmem_piece *piece;
-	struct vmem_root *root;
+	struct vmem_space_work *w;
 	int ret;
 
 	ret = vmem_space_check(create);
 	if (ret)
 		return ret;
 	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
-	root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
-	piece = vmem_scratch_alloc(sizeof(*piece));
-	if (!space || !root || !piece) {
+	w = vmem_scratch_alloc(sizeof(*w));
+	if (!space || !w) {
 		ret = -ENOMEM;
-		goto err_space;
+		goto out;
 	}
-	vmem_piece_init(piece, guest);
-	piece->changing = true;
-	space->guest = guest;
-	ret = vmem_space_init(space, create);
+	w->root = kzalloc(sizeof(*w->root), GFP_KERNEL_ACCOUNT);
+	ret = w->root ? vmem_space_init(space, create) : -ENOMEM;
+	if (!ret)
+		ret = vmem_object_reserve(&space->object, call->guest,
+					  &vmem_space_ops);
 	if (ret)
-		goto err_space;
-	ret = vmem_object_reserve(guest, &space->object, VMEM_OBJECT_SPACE);
-	if (ret)
-		goto err_space;
+		goto out;
 
-	if (down_write_killable(&guest->lock)) {
-		ret = -EINTR;
-		goto err_object;
+	vmem_work_init(&w->work, call->guest, &vmem_space_work_ops);
+	w->space = space;
+	w->pool = create->pool;
+	ret = vmem_work_run(&w->work);
+	if (ret) {
+		vmem_object_unreserve(&space->object);
+		goto out;
 	}
-	ret = vmem_space_enter(guest, space, create->pool, piece, root);
-	up_write(&guest->lock);
-	root = NULL;
-	if (ret)
-		goto err_object;
-
 	create->out_id = space->object.id;
 	create->out_root = vmem_table_gpa(space->space.root);
 	call->made = &space->object;
-	vmem_scratch_free(piece, sizeof(*piece));
-	return 0;
-
-err_object:
-	vmem_object_unreserve(guest, &space->object);
-err_space:
-	vmem_scratch_free(piece, sizeof(*piece));
-	kfree(root);
+	space = NULL;
+out:
+	if (w)
+		kfree(w->root);
+	vmem_scratch_free(w, sizeof(*w));
 	kfree(space);
 	return ret;
 }
@@ -455,135 +421,97 @@ out:
 #define VMEM_TRANSLATE_BATCH	64
 
 /* Results are given to userspace as the core made them. */
-#define VMEM_SAME(theirs, ours)						\
-	static_assert(offsetof(struct vmem_ioc_result, theirs) ==	\
-		      offsetof(struct vmem_translation, ours))
-VMEM_SAME(gpa, gpa);
-VMEM_SAME(entry, entry);
-VMEM_SAME(status, status);
-VMEM_SAME(level, level);
-VMEM_SAME(page_lg2, page_lg2);
-VMEM_SAME(flags, flags);
-VMEM_SAME(error_code, error_code);
-VMEM_SAME(leaf, leaf);
-VMEM_SAME(effective, effective);
-VMEM_SAME(path, path);
-static_assert(sizeof(struct vmem_ioc_result) ==
-	      sizeof(struct vmem_translation));
-static_assert(VMEM_IOC_OK == (int)VMEM_OK);
-static_assert(VMEM_IOC_NOT_PRESENT == (int)VMEM_NOT_PRESENT);
-static_assert(VMEM_IOC_NON_CANONICAL == (int)VMEM_NON_CANONICAL);
-static_assert(VMEM_IOC_RESERVED == (int)VMEM_STATUS_RESERVED);
-static_assert(VMEM_IOC_OUTSIDE == (int)VMEM_STATUS_OUTSIDE);
-static_assert(VMEM_IOC_RESULT_OUTSIDE == VMEM_FRAME_OUTSIDE);
-static_assert(VMEM_IOC_RESULT_PARTIAL == VMEM_FRAME_PARTIAL);
-static_assert(VMEM_IOC_EFFECTIVE_SHADOW == VMEM_SHADOW);
-static_assert(VMEM_IOC_ATTR_ENC == VMEM_ENC);
-static_assert(VMEM_IOC_SPACE_NXE_OFF == VMEM_VCPU_NXE_OFF &&
-	      VMEM_IOC_SPACE_COW_NONE == VMEM_VCPU_COW_NONE &&
-	      VMEM_IOC_SPACE_AMD == VMEM_VCPU_AMD &&
-	      VMEM_IOC_SPACE_NO_1G == VMEM_VCPU_NO_1G &&
-	      VMEM_IOC_SPACE_CET == VMEM_VCPU_CET &&
-	      VMEM_IOC_SPACE_LAM48 == VMEM_VCPU_LAM48 &&
-	      VMEM_IOC_SPACE_LAM57 == VMEM_VCPU_LAM57 &&
-	      VMEM_IOC_SPACE_LAM_SUP == VMEM_VCPU_LAM_SUP &&
-	      VMEM_IOC_SPACE_UAI == VMEM_VCPU_UAI &&
-	      VMEM_IOC_SPACE_ENC_SHARED == VMEM_VCPU_ENC_SHARED);
-static_assert(VMEM_IOC_LEVELS_MAX == VMEM_LEVELS_MAX);
-static_assert(VMEM_IOC_ATTR_R == VMEM_R && VMEM_IOC_ATTR_W == VMEM_W &&
-	      VMEM_IOC_ATTR_X == VMEM_X && VMEM_IOC_ATTR_U == VMEM_U &&
-	      VMEM_IOC_ATTR_G == VMEM_G && VMEM_IOC_ATTR_A == VMEM_A &&
-	      VMEM_IOC_ATTR_D == VMEM_D && VMEM_IOC_ATTR_PCD == VMEM_PCD &&
-	      VMEM_IOC_ATTR_PWT == VMEM_PWT && VMEM_IOC_ATTR_PAT == VMEM_PAT &&
-	      VMEM_IOC_ATTR_COW == VMEM_COW &&
-	      VMEM_IOC_ATTR_KEY_MASK == VMEM_KEY);
+#define VMEM_AT(name)							\
+	(offsetof(struct vmem_ioc_result, name) ==			\
+	 offsetof(struct vmem_translation, name))
+#define VMEM_SAME(theirs, ours)	((int)VMEM_IOC_##theirs == (int)VMEM_##ours)
+#define VMEM_SAME_FACT(name)	VMEM_SAME(SPACE_##name, VCPU_##name)
+#define VMEM_SAME_ATTR(name)	VMEM_SAME(ATTR_##name, name)
+static_assert(sizeof(struct vmem_ioc_result) == sizeof(struct vmem_translation));
+static_assert(VMEM_AT(gpa) && VMEM_AT(entry) && VMEM_AT(status) &&
+	      VMEM_AT(level) && VMEM_AT(page_lg2) && VMEM_AT(flags) &&
+	      VMEM_AT(error_code) && VMEM_AT(leaf) && VMEM_AT(effective) &&
+	      VMEM_AT(path));
+static_assert(VMEM_SAME(OK, OK) && VMEM_SAME(NOT_PRESENT, NOT_PRESENT) &&
+	      VMEM_SAME(NON_CANONICAL, NON_CANONICAL) &&
+	      VMEM_SAME(RESERVED, STATUS_RESERVED) &&
+	      VMEM_SAME(OUTSIDE, STATUS_OUTSIDE) &&
+	      VMEM_SAME(RESULT_OUTSIDE, FRAME_OUTSIDE) &&
+	      VMEM_SAME(RESULT_PARTIAL, FRAME_PARTIAL) &&
+	      VMEM_SAME(EFFECTIVE_SHADOW, SHADOW) &&
+	      VMEM_SAME(LEVELS_MAX, LEVELS_MAX));
+static_assert(VMEM_SAME_FACT(NXE_OFF) && VMEM_SAME_FACT(COW_NONE) &&
+	      VMEM_SAME_FACT(AMD) && VMEM_SAME_FACT(NO_1G) &&
+	      VMEM_SAME_FACT(CET) && VMEM_SAME_FACT(LAM48) &&
+	      VMEM_SAME_FACT(LAM57) && VMEM_SAME_FACT(LAM_SUP) &&
+	      VMEM_SAME_FACT(UAI) && VMEM_SAME_FACT(ENC_SHARED));
+static_assert(VMEM_SAME_ATTR(R) && VMEM_SAME_ATTR(W) && VMEM_SAME_ATTR(X) &&
+	      VMEM_SAME_ATTR(U) && VMEM_SAME_ATTR(G) && VMEM_SAME_ATTR(A) &&
+	      VMEM_SAME_ATTR(D) && VMEM_SAME_ATTR(PCD) && VMEM_SAME_ATTR(PWT) &&
+	      VMEM_SAME_ATTR(PAT) && VMEM_SAME_ATTR(COW) &&
+	      VMEM_SAME_ATTR(ENC) && VMEM_SAME(ATTR_KEY_MASK, KEY));
 
 /* What a TRANSLATE works on; the last member is there where it is asked for. */
 struct vmem_translate_work {
-	struct vmem_piece piece;
+	struct vmem_work work;
+	const struct vmem_ioc_translate *ask;
+	u32 nr;
+	u32 done;
 	vmem_virt_t vas[VMEM_TRANSLATE_BATCH];
 	struct vmem_translation results[VMEM_TRANSLATE_BATCH];
 	u64 entries[VMEM_TRANSLATE_BATCH][VMEM_LEVELS_MAX];
 };
 
-/*
- * Pieces of a translation, as long as nobody else wants the guest.
- * Return: as vmem_translate(), and -ENOENT.
- */
-static int vmem_translate_pieces(struct vmem_piece *piece, u32 id,
-				 struct vmem_translate_batch *batch)
+static int vmem_translate_piece(struct vmem_work *work)
 {
+	struct vmem_translate_work *w =
+		container_of(work, struct vmem_translate_work, work);
+	struct vmem_piece *piece = &work->piece;
 	struct vmem_space_object *space;
 	int ret;
 
-	space = vmem_space_find(piece->guest, id);
+	space = vmem_space_find(piece->guest, w->ask->space);
 	if (IS_ERR(space))
 		return PTR_ERR(space);
-	do {
-		cond_resched();
-		vmem_piece_begin(piece);
-		ret = space->ops->engine->translate(space->ops->fmt, piece,
-						    &space->space, batch->vas,
-						    batch->nr, batch->out,
-						    batch->entries, &batch->done);
-		if (ret == VMEM_ABSENT)
-			vmem_space_absent(space, piece);
-		vmem_piece_end(piece);
-	} while (ret == VMEM_PAUSE && !vmem_guest_contended(piece->guest) &&
-		 !fatal_signal_pending(current));
+	ret = space->ops->engine->translate(space->ops->fmt, piece,
+					    &space->space, w->vas, w->nr,
+					    w->results,
+					    w->ask->entries ? w->entries : NULL,
+					    &w->done);
+	if (ret == VMEM_ABSENT)
+		vmem_space_absent(space, piece);
 	return ret;
 }
 
-static int vmem_translate_do(struct vmem_piece *piece, u32 id,
-			     struct vmem_translate_batch *batch)
-{
-	struct vmem_guest *guest = piece->guest;
-	int ret;
-
-	do {
-		if (down_read_killable(&guest->lock))
-			return -EINTR;
-		ret = vmem_translate_pieces(piece, id, batch);
-		up_read(&guest->lock);
-		if (ret == VMEM_ABSENT)
-			ret = vmem_piece_resident(piece) ?: VMEM_ABSENT;
-		else if (ret == VMEM_PAUSE && fatal_signal_pending(current))
-			ret = -EINTR;
-	} while (ret > 0);
-	return ret;
-}
+static const struct vmem_work_ops vmem_translate_ops = {
+	.piece	= vmem_translate_piece,
+};
 
 /* As vmem_ioctl_translate(). Results that are ready are given before an errno. */
 static int vmem_translate_all(struct vmem_ioc_translate *ask,
-			      struct vmem_translate_work *work)
+			      struct vmem_translate_work *w)
 {
 	struct vmem_ioc_result __user *results = u64_to_user_ptr(ask->results);
 	u64 __user *words = u64_to_user_ptr(ask->entries);
 	u64 __user *vas = u64_to_user_ptr(ask->vas);
-	struct vmem_translate_batch batch = {
-		.vas		= work->vas,
-		.out		= work->results,
-		.entries	= ask->entries ? work->entries : NULL,
-	};
 	size_t at;
 	int ret;
 
 	do {
 		at = ask->out_done;
-		batch.nr = min_t(u32, ask->nr - at, VMEM_TRANSLATE_BATCH);
-		batch.done = 0;
-		if (copy_from_user(work->vas, &vas[at],
-				   batch.nr * sizeof(work->vas[0])))
+		w->nr = min_t(u32, ask->nr - at, VMEM_TRANSLATE_BATCH);
+		w->done = 0;
+		if (copy_from_user(w->vas, &vas[at], w->nr * sizeof(w->vas[0])))
 			return -EFAULT;
-		ret = vmem_translate_do(&work->piece, ask->space, &batch);
-		if (copy_to_user(&results[at], work->results,
-				 batch.done * sizeof(work->results[0])))
+		ret = vmem_work_run(&w->work);
+		if (copy_to_user(&results[at], w->results,
+				 w->done * sizeof(w->results[0])))
 			return -EFAULT;
-		if (batch.entries &&
-		    copy_to_user(&words[at * VMEM_LEVELS_MAX], work->entries,
-				 batch.done * sizeof(work->entries[0])))
+		if (ask->entries &&
+		    copy_to_user(&words[at * VMEM_LEVELS_MAX], w->entries,
+				 w->done * sizeof(w->entries[0])))
 			return -EFAULT;
-		ask->out_done += batch.done;
+		ask->out_done += w->done;
 	} while (!ret && ask->out_done < ask->nr);
 	return ret;
 }
@@ -599,7 +527,7 @@ static int vmem_translate_all(struct vmem_ioc_translate *ask,
 int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_translate *ask = arg;
-	struct vmem_translate_work *work;
+	struct vmem_translate_work *w;
 	size_t size;
 	int ret;
 
@@ -608,13 +536,14 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 	if (ask->nr > VMEM_TRANSLATE_MAX)
 		return -E2BIG;
 
-	size = ask->entries ? sizeof(*work) :
+	size = ask->entries ? sizeof(*w) :
 	       offsetof(struct vmem_translate_work, entries);
-	work = vmem_scratch_alloc(size);
-	if (!work)
+	w = vmem_scratch_alloc(size);
+	if (!w)
 		return -ENOMEM;
-	vmem_piece_init(&work->piece, call->guest);
-	ret = vmem_translate_all(ask, work);
-	vmem_scratch_free(work, size);
+	vmem_work_init(&w->work, call->guest, &vmem_translate_ops);
+	w->ask = ask;
+	ret = vmem_translate_all(ask, w);
+	vmem_scratch_free(w, size);
 	return ret;
 }

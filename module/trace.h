@@ -11,10 +11,12 @@
 #include <linux/tracepoint.h>
 #include <linux/types.h>
 
+#include "../include/uapi/linux/vmem.h"
+
 DECLARE_EVENT_CLASS(vmem_change,
-		    TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
-			     u64 generation, int ret),
-		    TP_ARGS(guest, space, done, pages, generation, ret),
+		    TP_PROTO(u64 guest, u32 space,
+			     const struct vmem_ioc_change *change, int ret),
+		    TP_ARGS(guest, space, change, ret),
 		    TP_STRUCT__entry(__field(u64, guest)
 				     __field(u32, space)
 				     __field(u32, done)
@@ -23,9 +25,9 @@ DECLARE_EVENT_CLASS(vmem_change,
 				     __field(int, ret)),
 		    TP_fast_assign(__entry->guest = guest;
 				   __entry->space = space;
-				   __entry->done = done;
-				   __entry->pages = pages;
-				   __entry->generation = generation;
+				   __entry->done = change->out_done;
+				   __entry->pages = change->out_pages;
+				   __entry->generation = change->out_generation;
 				   __entry->ret = ret;),
 		    TP_printk("guest=%llu space=%u done=%u pages=%llu generation=%llu ret=%d",
 			      __entry->guest, __entry->space, __entry->done,
@@ -33,29 +35,16 @@ DECLARE_EVENT_CLASS(vmem_change,
 			      __entry->ret)
 );
 
-DEFINE_EVENT(vmem_change, vmem_map,
-	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
-		      u64 generation, int ret),
-	     TP_ARGS(guest, space, done, pages, generation, ret)
-);
-
-DEFINE_EVENT(vmem_change, vmem_unmap,
-	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
-		      u64 generation, int ret),
-	     TP_ARGS(guest, space, done, pages, generation, ret)
-);
-
-DEFINE_EVENT(vmem_change, vmem_protect,
-	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
-		      u64 generation, int ret),
-	     TP_ARGS(guest, space, done, pages, generation, ret)
-);
-
-DEFINE_EVENT(vmem_change, vmem_link,
-	     TP_PROTO(u64 guest, u32 space, u32 done, u64 pages,
-		      u64 generation, int ret),
-	     TP_ARGS(guest, space, done, pages, generation, ret)
-);
+#define VMEM_CHANGE_EVENT(name)						\
+	DEFINE_EVENT(vmem_change, name,					\
+		     TP_PROTO(u64 guest, u32 space,			\
+			      const struct vmem_ioc_change *change,	\
+			      int ret),					\
+		     TP_ARGS(guest, space, change, ret))
+VMEM_CHANGE_EVENT(vmem_map);
+VMEM_CHANGE_EVENT(vmem_unmap);
+VMEM_CHANGE_EVENT(vmem_protect);
+VMEM_CHANGE_EVENT(vmem_link);
 
 TRACE_EVENT(vmem_walk,
 	    TP_PROTO(u64 guest, u32 index, u64 va, u32 records),

@@ -24,7 +24,8 @@
 
 #define VMEM_POOL_NONE		U32_MAX
 #define VMEM_POOL_CAPACITY_MAX	BIT(20)	/* 4 GiB: bounds the scans */
-#define VMEM_POOL_STEP		1024	/* pages in one go */
+#define VMEM_POOL_STEP		1024	/* pages, or links, in one go */
+#define VMEM_POOL_BUCKETS_MAX	BIT(26)
 
 enum vmem_pool_state {
 	VMEM_POOL_FREE,
@@ -36,6 +37,8 @@ enum vmem_pool_state {
 /**
  * struct vmem_link - an entry, written by vmem, that names a table of a pool
  * @next:	in the same bucket
+ * @below:	of the same parent, or for all that are no pages of the pool together
+ * @back:	what points to it among those
  * @parent:	the table whose entry it is
  * @page:	of the pool, that it names
  * @pass:	the first pass that marked it last
@@ -43,6 +46,8 @@ enum vmem_pool_state {
  */
 struct vmem_link {
 	struct vmem_link *next;
+	struct vmem_link *below;
+	struct vmem_link **back;
 	vmem_table_t parent;
 	u32 page;
 	u32 pass;
@@ -82,12 +87,12 @@ struct vmem_link_store {
 /* A page of a pool. */
 struct vmem_pool_page {
 	struct vmem_link first;
+	struct vmem_link *below; /* links whose parent it is */
 	u64 generation;		/* quarantined: of the change that freed it */
 	u32 next;		/* in the reservation, in the quarantine, dropped */
 	u32 nr_links;		/* records and spaces; 0: not in use, or dropped */
 	u32 pass;		/* the first pass that marked links last */
 	u16 nr_marked;		/* so many */
-	u16 nr_below;		/* links whose parent it is */
 	u8 state;
 	u8 level;
 };
@@ -129,16 +134,19 @@ struct vmem_pool {
 	u32 newest;
 	u32 passes;		/* that marked links */
 	u32 dropped;		/* tables without a link, below which some hang */
-	u32 dropping;		/* one that was taken out of there */
-	u32 slot;		/* how far */
-	u32 nr_foreign;		/* links whose parent is no page of this pool */
+	u32 nr_hashed;		/* links in all */
+	u32 wanted;		/* buckets, see vmem_pool_grow() */
 	u32 mask;		/* of the number of a bucket */
+	u32 old_mask;		/* the same of @old */
+	u32 moved;		/* of those, as many as were emptied */
 	u64 seed;
 	vmem_table_t parent;	/* that was asked for last */
 	u32 parent_page;	/* its page, if it is of this pool */
 	u32 parent_bucket;	/* and the bucket of its first slot */
 	u64 *free;		/* a bit a page */
 	struct vmem_link **buckets;
+	struct vmem_link **old;	/* that there were before */
+	struct vmem_link *foreign; /* links whose parent is no page of this pool */
 	struct vmem_pool_page *pages;
 };
 
@@ -180,14 +188,20 @@ static inline u64 vmem_pool_words(u64 capacity)
 	return (capacity + 63) / 64;
 }
 
-/* Buckets for the links of a pool: a power of two. */
-static inline u64 vmem_pool_buckets(u64 capacity)
+/* Buckets for so many links of a pool: a power of two. */
+static inline u64 vmem_pool_buckets(u64 links)
 {
 	u64 nr = 1;
 
-	while (nr < capacity)
+	while (nr < links && nr < VMEM_POOL_BUCKETS_MAX)
 		nr *= 2;
 	return nr;
+}
+
+/* Those that are a part of the storage of a pool. */
+static inline struct vmem_link **vmem_pool_first_buckets(const struct vmem_pool *pool)
+{
+	return (struct vmem_link **)(pool->free + vmem_pool_words(pool->capacity));
 }
 
 /**
@@ -236,7 +250,7 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 		.oldest		= VMEM_POOL_NONE,
 		.newest		= VMEM_POOL_NONE,
 		.dropped	= VMEM_POOL_NONE,
-		.dropping	= VMEM_POOL_NONE,
+		.moved		= 1,
 		.parent		= VMEM_NO_TABLE,
 		.parent_page	= VMEM_POOL_NONE,
 		.mask		= vmem_pool_buckets(capacity) - 1,
@@ -244,35 +258,42 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 		.pages		= storage,
 	};
 	pool->free = (u64 *)(pool->pages + capacity);
-	pool->buckets = (struct vmem_link **)(pool->free +
-					      vmem_pool_words(capacity));
+	pool->buckets = vmem_pool_first_buckets(pool);
 	memset(pool->free, 0xff, vmem_pool_words(capacity) * sizeof(u64));
 	last = &pool->free[vmem_pool_words(capacity) - 1];
 	if (capacity % 64)
 		*last = BIT_ULL(capacity % 64) - 1;
 }
 
-/* The page of @table, VMEM_POOL_NONE when it is none of this pool. */
-static __always_inline u32 vmem_pool_search(const struct vmem_pool *pool,
-					    vmem_table_t table)
+/* The range in which @gpa lies, NULL when it is none of these. */
+static __always_inline const struct vmem_pool_range *
+vmem_pool_range_of(const struct vmem_pool_range *ranges, u32 nr, vmem_phys_t gpa)
 {
-	u32 low = 0, high = pool->nr_ranges;
-	vmem_phys_t gpa = vmem_table_gpa(table);
-	const struct vmem_pool_range *range;
+	u32 low = 0, high = nr;
 
 	while (low < high) {
 		u32 middle = low + (high - low) / 2;
 
-		range = &pool->ranges[middle];
-		if (gpa < range->gpa)
+		if (gpa < ranges[middle].gpa)
 			high = middle;
-		else if (gpa - range->gpa >= range->len)
+		else if (gpa - ranges[middle].gpa >= ranges[middle].len)
 			low = middle + 1;
 		else
-			return range->first +
-			       (u32)((gpa - range->gpa) >> pool->table_lg2);
+			return &ranges[middle];
 	}
-	return VMEM_POOL_NONE;
+	return NULL;
+}
+
+/* The page of @table, VMEM_POOL_NONE when it is none of this pool. */
+static __always_inline u32 vmem_pool_search(const struct vmem_pool *pool,
+					    vmem_table_t table)
+{
+	vmem_phys_t gpa = vmem_table_gpa(table);
+	const struct vmem_pool_range *range;
+
+	range = vmem_pool_range_of(pool->ranges, pool->nr_ranges, gpa);
+	return range ? range->first + (u32)((gpa - range->gpa) >> pool->table_lg2) :
+		       VMEM_POOL_NONE;
 }
 
 /* The same; one copy of it. */
@@ -342,7 +363,7 @@ static noinline bool vmem_pool_uncount(struct vmem_pool *pool, u32 page)
 		pool->nr_shared--;
 	if (desc->nr_links)
 		return false;
-	if (!desc->nr_below) {
+	if (!desc->below) {
 		vmem_pool_quarantine(pool, page);
 	} else {
 		desc->next = pool->dropped;
@@ -365,6 +386,14 @@ static inline u64 vmem_pool_lacking(const struct vmem_pool *pool,
 	return nr > has ? nr - has : 0;
 }
 
+/* How many buckets there should be for so many links more, 0: those that there are. */
+static inline u32 vmem_pool_wants(const struct vmem_pool *pool, u64 more)
+{
+	u64 nr = vmem_pool_buckets(pool->nr_hashed + more);
+
+	return nr > 2 * ((u64)pool->mask + 1) ? nr : 0;
+}
+
 /**
  * vmem_pool_reserve() - see that a call has pages set aside
  * @pool:	the pool
@@ -374,10 +403,10 @@ static inline u64 vmem_pool_lacking(const struct vmem_pool *pool,
  *
  * At most VMEM_POOL_STEP pages more in one go.
  *
- * Return: 0; VMEM_PAUSE: call again; VMEM_LINKS: call again when as many
- * records were lent as it needs; -EAGAIN: there would be enough if the
- * quarantine were flushed; -EBUSY: if other calls gave back besides what they
- * have set aside; -ENOSPC. With an errno nothing changed.
+ * Return: 0; VMEM_PAUSE: call again; VMEM_LINKS: call again when as many records
+ * were lent as it needs, and buckets if @pool->wanted isn't 0; -EAGAIN: there would
+ * be enough if the quarantine were flushed; -EBUSY: if other calls gave back besides
+ * what they have set aside; -ENOSPC. With an errno nothing changed.
  */
 static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 				      struct vmem_reservation *res, u64 nr,
@@ -392,7 +421,8 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 		       lacking - pool->nr_quarantined <= others ? -EBUSY :
 								  -ENOSPC;
 	if (links > res->links) {
-		if (links - res->links > pool->store->nr)
+		pool->wanted = vmem_pool_wants(pool, more + links - res->links);
+		if (pool->wanted || links - res->links > pool->store->nr)
 			return VMEM_LINKS;
 		pool->store->nr -= links - res->links;
 		res->links = links;

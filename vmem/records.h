@@ -34,6 +34,81 @@ static inline void vmem_link_lend(struct vmem_link_store *store,
 	store->nr++;
 }
 
+static inline u32 vmem_link_hash(const struct vmem_pool *pool, vmem_table_t parent)
+{
+	return vmem_mix(pool->seed, vmem_table_gpa(parent)) >> 32;
+}
+
+/* The bucket of a link, in the old ones as long as it wasn't moved. */
+static inline struct vmem_link **vmem_link_bucket(const struct vmem_pool *pool,
+						  u32 hash)
+{
+	u32 old = hash & pool->old_mask;
+
+	return unlikely(old >= pool->moved) ? &pool->old[old] :
+					      &pool->buckets[hash & pool->mask];
+}
+
+/* Some of the old buckets are emptied: all are, before there can be more of them. */
+static noinline void vmem_link_rehash(struct vmem_pool *pool)
+{
+	struct vmem_link *link, *next, **at;
+	u32 end = min_t(u64, (u64)pool->moved + 4, (u64)pool->old_mask + 1);
+
+	while (pool->moved < end) {
+		for (link = pool->old[pool->moved++]; link; link = next) {
+			next = link->next;
+			at = &pool->buckets[(vmem_link_hash(pool, link->parent) +
+					     link->slot) & pool->mask];
+			link->next = *at;
+			*at = link;
+		}
+	}
+}
+
+/**
+ * vmem_pool_grow() - more buckets for the links of a pool
+ * @pool:	the pool
+ * @buckets:	zeroes, which stay with the pool if it needs them
+ * @nr:		@pool->wanted as it was when vmem_pool_reserve() asked for them
+ *
+ * Return: what isn't needed, or not any more; NULL: nothing.
+ */
+static inline void *vmem_pool_grow(struct vmem_pool *pool,
+				   struct vmem_link **buckets, u32 nr)
+{
+	void *old = pool->old;
+
+	if (nr <= pool->mask + 1)
+		return buckets;
+	while (pool->moved <= pool->old_mask)
+		vmem_link_rehash(pool);
+	pool->old = pool->buckets;
+	pool->old_mask = pool->mask;
+	pool->moved = 0;
+	pool->buckets = buckets;
+	pool->mask = nr - 1;
+	return old == vmem_pool_first_buckets(pool) ? NULL : old;
+}
+
+/**
+ * vmem_pool_shrink() - a pool ends: take back what vmem_pool_grow() was given
+ * @pool:	the pool, which is not to be used any more
+ *
+ * Return: some of it; NULL: no more.
+ */
+static inline void *vmem_pool_shrink(struct vmem_pool *pool)
+{
+	struct vmem_link **first = vmem_pool_first_buckets(pool);
+	void *buckets = pool->buckets;
+
+	if (buckets == first)
+		return NULL;
+	pool->buckets = pool->old ?: first;
+	pool->old = NULL;
+	return buckets;
+}
+
 /* Many links in turn have one parent. */
 static inline void vmem_link_parent(struct vmem_pool *pool, vmem_table_t parent)
 {
@@ -41,7 +116,7 @@ static inline void vmem_link_parent(struct vmem_pool *pool, vmem_table_t parent)
 		return;
 	pool->parent = parent;
 	pool->parent_page = vmem_pool_find(pool, parent);
-	pool->parent_bucket = vmem_mix(pool->seed, vmem_table_gpa(parent)) >> 32;
+	pool->parent_bucket = vmem_link_hash(pool, parent);
 }
 
 /*
@@ -54,21 +129,10 @@ static inline struct vmem_link **vmem_link_at(struct vmem_pool *pool,
 	struct vmem_link **at;
 
 	vmem_link_parent(pool, parent);
-	at = &pool->buckets[(pool->parent_bucket + slot) & pool->mask];
+	at = vmem_link_bucket(pool, pool->parent_bucket + slot);
 	while (*at && ((*at)->parent != parent || (*at)->slot != slot))
 		at = &(*at)->next;
 	return at;
-}
-
-/* How many links its parent has below it. */
-static inline void vmem_link_below(struct vmem_pool *pool, vmem_table_t parent,
-				   int delta)
-{
-	vmem_link_parent(pool, parent);
-	if (pool->parent_page == VMEM_POOL_NONE)
-		pool->nr_foreign += delta;
-	else
-		pool->pages[pool->parent_page].nr_below += delta;
 }
 
 /* The link that @at points to is no more. Return: whether its table goes. */
@@ -78,7 +142,10 @@ static noinline bool vmem_link_cut(struct vmem_pool *pool, struct vmem_link **at
 	u32 page = link->page;
 
 	*at = link->next;
-	vmem_link_below(pool, link->parent, -1);
+	*link->back = link->below;
+	if (link->below)
+		link->below->back = link->back;
+	pool->nr_hashed--;
 	if (link == &pool->pages[page].first)
 		link->parent = VMEM_NO_TABLE;
 	else
@@ -93,19 +160,28 @@ static noinline bool vmem_link_cut(struct vmem_pool *pool, struct vmem_link **at
 static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link,
 				  u32 page, vmem_table_t parent, u32 slot)
 {
-	struct vmem_link **at = vmem_link_at(pool, parent, slot);
+	struct vmem_link **at, **head;
 	u32 changes = 0;
 
+	if (unlikely(pool->moved <= pool->old_mask))
+		vmem_link_rehash(pool);
+	at = vmem_link_at(pool, parent, slot);
 	if (unlikely(*at)) {
 		changes = vmem_link_cut(pool, at) ? VMEM_CHANGED_FREED :
 						    VMEM_CHANGED_UNSHARED;
 		at = vmem_link_at(pool, parent, slot);
 	}
+	head = pool->parent_page == VMEM_POOL_NONE ?
+	       &pool->foreign : &pool->pages[pool->parent_page].below;
 	*link = (struct vmem_link){
-		.parent = parent, .page = page, .slot = slot,
+		.below = *head, .back = head, .parent = parent, .page = page,
+		.slot = slot,
 	};
+	if (*head)
+		(*head)->back = &link->below;
+	*head = link;
 	*at = link;
-	vmem_link_below(pool, parent, 1);
+	pool->nr_hashed++;
 	vmem_pool_count(pool, page);
 	return changes;
 }
@@ -287,7 +363,7 @@ static inline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
 /* Is there something for vmem_pool_drop_below() to do? */
 static inline bool vmem_pool_drops(const struct vmem_pool *pool)
 {
-	return (pool->dropped & pool->dropping) != VMEM_POOL_NONE;
+	return pool->dropped != VMEM_POOL_NONE;
 }
 
 /**
@@ -295,70 +371,63 @@ static inline bool vmem_pool_drops(const struct vmem_pool *pool)
  * @pool:	the pool
  *
  * It loses the links that it had there. No table is read: what a guest wrote into
- * one is of no account. At most VMEM_POOL_STEP slots are looked at in one go.
+ * one is of no account. At most VMEM_POOL_STEP links go at once.
  *
  * Return: whether there is more to do.
  */
 static noinline bool vmem_pool_drop_below(struct vmem_pool *pool)
 {
-	struct vmem_pool_page *desc;
-	struct vmem_link **at;
-	vmem_table_t table;
-	u32 step = 0;
+	const struct vmem_link *link;
+	u32 step = 0, page;
 
-	for (;;) {
-		if (pool->dropping == VMEM_POOL_NONE) {
-			if (pool->dropped == VMEM_POOL_NONE)
-				return false;
-			pool->dropping = pool->dropped;
-			pool->dropped = pool->pages[pool->dropping].next;
-			pool->slot = 0;
-		}
-		desc = &pool->pages[pool->dropping];
-		table = vmem_pool_table(pool, pool->dropping);
-		while (desc->nr_below) {
-			if (step++ == VMEM_POOL_STEP)
+	while (vmem_pool_drops(pool)) {
+		page = pool->dropped;
+		pool->dropped = pool->pages[page].next;
+		while ((link = pool->pages[page].below)) {
+			if (step++ == VMEM_POOL_STEP) {
+				pool->pages[page].next = pool->dropped;
+				pool->dropped = page;
 				return true;
-			at = vmem_link_at(pool, table, pool->slot++);
-			if (*at)
-				vmem_link_cut(pool, at);
+			}
+			vmem_link_cut(pool, vmem_link_at(pool, link->parent, link->slot));
 		}
-		vmem_pool_quarantine(pool, pool->dropping);
-		pool->dropping = VMEM_POOL_NONE;
+		vmem_pool_quarantine(pool, page);
 	}
+	return false;
 }
 
 /**
  * vmem_pool_drop_foreign() - memory goes in which tables may lie that name some
  *			      of this pool
  * @pool:	the pool
- * @gpa:	the first address of that memory, none of it this pool's
- * @len:	in bytes
- * @bucket:	in and out: how far it came; begins at 0
+ * @ranges:	that memory, none of it this pool's, in ascending order
+ * @nr:		how many
+ * @at:		in and out: how far it came; begins at NULL, and is good as long as
+ *		nothing else is done to the pool
  *
  * They lose those links; vmem_pool_drop_below() is to follow. At most
- * VMEM_POOL_STEP buckets are looked at in one go.
+ * VMEM_POOL_STEP links are looked at in one go.
  *
  * Return: whether there is more to do.
  */
-static inline bool vmem_pool_drop_foreign(struct vmem_pool *pool, vmem_phys_t gpa,
-					  u64 len, u64 *bucket)
+static inline bool vmem_pool_drop_foreign(struct vmem_pool *pool,
+					  const struct vmem_pool_range *ranges,
+					  u32 nr, struct vmem_link ***at)
 {
-	struct vmem_link **at;
+	struct vmem_link *link;
 	u32 step;
 
-	for (step = 0; step < VMEM_POOL_STEP; step++) {
-		if (*bucket > pool->mask || !pool->nr_foreign)
-			return false;
-		at = &pool->buckets[(*bucket)++];
-		while (*at) {
-			if (vmem_table_gpa((*at)->parent) - gpa < len)
-				vmem_link_cut(pool, at);
-			else
-				at = &(*at)->next;
-		}
+	if (!*at)
+		*at = &pool->foreign;
+	for (step = 0; (link = **at); step++) {
+		if (step == VMEM_POOL_STEP)
+			return true;
+		if (vmem_pool_range_of(ranges, nr, vmem_table_gpa(link->parent)))
+			vmem_link_cut(pool, vmem_link_at(pool, link->parent, link->slot));
+		else
+			*at = &link->below;
 	}
-	return true;
+	return false;
 }
 
 /* Roots */

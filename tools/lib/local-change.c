@@ -47,11 +47,19 @@ static struct space *change_space(struct local_guest *lg, u32 id, int *ret)
 	return space;
 }
 
-/* Records of links for a whole change. */
-static int change_lend(struct local_guest *lg, u64 nr)
+/* Records of links for a whole change, and buckets for them. */
+static int change_lend(struct local_guest *lg, struct vmem_pool *pool, u64 nr)
 {
+	struct vmem_link **buckets;
 	struct link_chunk *chunk;
 	size_t i;
+
+	if (pool->wanted) {
+		buckets = calloc(pool->wanted, sizeof(*buckets));
+		if (!buckets)
+			return -ENOMEM;
+		free(vmem_pool_grow(pool, buckets, pool->wanted));
+	}
 
 	while (lg->links.nr < nr) {
 		chunk = malloc(sizeof(*chunk));
@@ -99,7 +107,7 @@ static int change_run(struct local_guest *lg, struct space *space,
 		ret = space->format->engine->map(space->format->fmt, lg,
 						 &space->space, change);
 		if (ret == VMEM_LINKS)
-			ret = change_lend(lg, change->need.links) ?: VMEM_LINKS;
+			ret = change_lend(lg, pool, change->need.links) ?: VMEM_LINKS;
 	} while (ret > 0);
 	while (vmem_pool_unreserve(pool, &lg->pages.res) ||
 	       vmem_pool_drop_below(pool))

@@ -38,19 +38,20 @@ bool pools_idle(const struct local_guest *lg)
  * Memory goes, or becomes a pool's, in which tables may lie that name some of
  * pools: these lose those links. Return: whether tables went into quarantine.
  */
-bool pools_drop(struct local_guest *lg, vmem_phys_t gpa, u64 len)
+bool pools_drop(struct local_guest *lg, const struct vmem_pool_range *ranges, u32 nr)
 {
+	struct vmem_link **at;
 	bool dropped = false;
 	struct pool *pool;
-	u64 bucket;
 	u32 used;
 
 	for (pool = lg->pools; pool; pool = pool->next) {
 		pool->pool.generation = lg->generation + 1;
 		used = pool->pool.nr_used;
-		bucket = 0;
-		while (vmem_pool_drop_foreign(&pool->pool, gpa, len, &bucket) ||
-		       vmem_pool_drop_below(&pool->pool))
+		at = NULL;
+		while (vmem_pool_drop_foreign(&pool->pool, ranges, nr, &at))
+			;
+		while (vmem_pool_drop_below(&pool->pool))
 			;
 		dropped |= pool->pool.nr_used != used;
 	}
@@ -148,8 +149,7 @@ err:
 int pool_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_pool_create *arg = p;
-	u32 nr = arg->nr_ranges, i;
-	bool dropped = false;
+	u32 nr = arg->nr_ranges;
 	struct pool *pool;
 	u64 capacity;
 	int ret;
@@ -186,9 +186,7 @@ int pool_create(struct local_guest *lg, void *p)
 	if (ret)
 		goto err_enter;
 	/* a table of the guest's own was there: what it named is let go of */
-	for (i = 0; i < nr; i++)
-		dropped |= pools_drop(lg, pool->ranges[i].gpa, pool->ranges[i].len);
-	lg->generation += dropped;
+	lg->generation += pools_drop(lg, pool->ranges, nr);
 	pool->next = lg->pools;
 	lg->pools = pool;
 	lg->nr_pools++;
@@ -257,6 +255,7 @@ int pool_destroy(struct local_guest *lg, struct pool *pool)
 void pool_free(struct local_guest *lg, struct pool *pool)
 {
 	struct pool **at = &lg->pools;
+	void *buckets;
 
 	while (*at != pool)
 		at = &(*at)->next;
@@ -264,6 +263,8 @@ void pool_free(struct local_guest *lg, struct pool *pool)
 	lg->nr_pools--;
 	pool_leave(lg, pool, pool->pool.nr_ranges);
 	object_remove(lg, &pool->object);
+	while ((buckets = vmem_pool_shrink(&pool->pool)))
+		free(buckets);
 	free(pool->storage);
 	free(pool->ranges);
 	free(pool);

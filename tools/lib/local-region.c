@@ -262,9 +262,11 @@ void region_free(struct local_guest *lg, struct region *region)
 /* In use: what a pool or a space's root lies in. */
 int region_destroy(struct local_guest *lg, struct region *region, bool *dropped)
 {
+	const struct vmem_pool_range range = { .gpa = region->gpa, .len = region->len };
+
 	if (region->uses || space_root_within(lg, region->gpa, region->len))
 		return -EBUSY;
-	*dropped = pools_drop(lg, region->gpa, region->len);
+	*dropped = pools_drop(lg, &range, 1);
 	region_free(lg, region);
 	return 0;
 }

@@ -178,7 +178,7 @@ void region_free(struct local_guest *lg, struct region *region);
 /* local-pool.c */
 struct pool *pool_of(struct local_guest *lg, vmem_table_t table);
 bool pools_idle(const struct local_guest *lg);
-bool pools_drop(struct local_guest *lg, vmem_phys_t gpa, u64 len);
+bool pools_drop(struct local_guest *lg, const struct vmem_pool_range *ranges, u32 nr);
 int pool_create(struct local_guest *lg, void *arg);
 int pool_stat(struct local_guest *lg, void *arg);
 int pool_flushed(struct local_guest *lg, void *arg);

@@ -1,46 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which pages of a guest are resident, and making them so. The only file that
- * knows struct page and the host's page size.
+ * Which pages of a guest are resident, and making them so.
  *
  * A piece holds residency for reading; the addresses that it is given are good
  * until it ends. What it finds absent is made resident between two pieces,
  * with no lock held, and looked up again.
  */
-#include <linux/memcontrol.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 
 #include "compat.h"
-#include "pages.h"
-
-/**
- * vmem_scratch_alloc() - memory for as long as a call or a walk lasts
- * @size:	bytes
- *
- * Whole pages, which go back at once: of objects of this size, slabs would
- * keep many, charged to the caller's memory cgroup.
- *
- * Context: sleeps.
- * Return: zeroed memory, for vmem_scratch_free(); NULL.
- */
-void *vmem_scratch_alloc(size_t size)
-{
-	return alloc_pages_exact(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-}
-
-/**
- * vmem_scratch_free() - the end of vmem_scratch_alloc()
- * @scratch:	the memory, or NULL
- * @size:	bytes
- */
-void vmem_scratch_free(void *scratch, size_t size)
-{
-	if (scratch)
-		free_pages_exact(scratch, size);
-}
+#include "residency.h"
 
 /**
  * vmem_piece_init() - a context for pieces of work on a guest
@@ -82,31 +54,6 @@ void vmem_piece_end(struct vmem_piece *piece)
 	__releases(&piece->guest->residency)
 {
 	read_unlock(&piece->guest->residency);
-}
-
-static bool vmem_region_reachable(const struct vmem_region *region)
-{
-	return region->live && !(region->mm && region->mm->dead);
-}
-
-/**
- * vmem_region_at() - the region that an address lies in
- * @guest:	the guest
- * @gpa:	any address
- *
- * Context: residency is held.
- * Return: a region that is live and whose address space isn't dead; NULL.
- */
-struct vmem_region *vmem_region_at(struct vmem_guest *guest, vmem_phys_t gpa)
-{
-	struct interval_tree_node *node;
-	struct vmem_region *region;
-
-	node = interval_tree_iter_first(&guest->regions, gpa, gpa);
-	if (!node)
-		return NULL;
-	region = container_of(node, struct vmem_region, node);
-	return vmem_region_reachable(region) ? region : NULL;
 }
 
 /**
@@ -168,7 +115,7 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	struct vmem_region *region = piece->region;
 	struct vmem_block *block;
 	unsigned long word = 0;
-	u64 nr;
+	u64 offset;
 
 	lockdep_assert_held_read(&piece->guest->residency);
 	if (!region || gpa - region->gpa >= region->len) {
@@ -181,20 +128,16 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	if (intent == VMEM_WRITE && region->frozen)
 		return piece->movable ? VMEM_FROZEN : -EROFS;
 
-	nr = (gpa - region->gpa) >> VMEM_BLOCK_LG2;
-	block = xa_load(&region->blocks, nr);
+	offset = gpa - region->gpa;
+	block = vmem_block_at(&region->blocks, offset);
 	if (block)
-		word = READ_ONCE(block->host[((gpa - region->gpa) >> PAGE_SHIFT) %
-					     VMEM_BLOCK_WORDS]);
-	if (word && region->kind == VMEM_IOC_REGION_OWNED &&
-	    PageHWPoison(virt_to_page((void *)(word & PAGE_MASK))))
-		word = 0;
-	else if (!word && region->kind == VMEM_IOC_REGION_OWNED &&
-		 intent == VMEM_READ)
-		word = (unsigned long)page_address(ZERO_PAGE(0));
-	else if (block && region->kind == VMEM_IOC_REGION_USER) {
+		word = READ_ONCE(*vmem_block_word(block, offset));
+	if (region->kind == VMEM_IOC_REGION_OWNED) {
+		word = vmem_owned_word(word, intent);
+	} else if (block) {
 		piece->block = block;
-		piece->block_gpa = region->gpa + (nr << VMEM_BLOCK_LG2);
+		piece->block_gpa = round_down(offset, BIT_ULL(VMEM_BLOCK_LG2)) +
+				   region->gpa;
 	}
 
 	if (word && (intent == VMEM_READ || word & VMEM_HOST_WRITE)) {
@@ -204,139 +147,11 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	}
 	if (intent == VMEM_READ && vmem_piece_refused(piece, gpa))
 		return VMEM_OUTSIDE;
-	piece->absent_gpa = gpa;
-	piece->absent_intent = intent;
 	piece->absent = region;
+	piece->intent = intent;
+	piece->wanted[0] = gpa;
+	piece->nr_wanted = 1;
 	return VMEM_ABSENT;
-}
-
-/**
- * vmem_piece_absent() - the engine met a table that is absent
- * @piece:	the context; siblings of the table may be added to it
- *
- * vmem_piece_resident() is to follow, with no lock held.
- *
- * Context: the piece that the engine ended with VMEM_ABSENT.
- */
-void vmem_piece_absent(struct vmem_piece *piece)
-{
-	vmem_region_get(piece->absent);
-	piece->nr_siblings = 0;
-}
-
-/**
- * vmem_block_free() - free a block that isn't in a region any more
- * @block:	the block
- */
-void vmem_block_free(struct vmem_block *block)
-{
-	free_page((unsigned long)block);
-}
-
-/**
- * vmem_block_make() - see that a block of addresses is there
- * @region:	the region
- * @nr:		number of the block
- *
- * Context: sleeps.
- * Return: the block, good until the notifier comes; NULL: no memory.
- */
-struct vmem_block *vmem_block_make(struct vmem_region *region, u64 nr)
-{
-	struct vmem_block *block, *old;
-
-	BUILD_BUG_ON(sizeof(*block) != PAGE_SIZE);
-	block = xa_load(&region->blocks, nr);
-	if (block)
-		return block;
-	block = (struct vmem_block *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!block)
-		return NULL;
-	old = xa_cmpxchg(&region->blocks, nr, NULL, block, GFP_KERNEL_ACCOUNT);
-	if (!old)
-		return block;
-	vmem_block_free(block);
-	return xa_is_err(old) ? NULL : old;
-}
-
-/* The page of an owned region at @offset, made if need be; NULL: no memory. */
-static struct page *vmem_owned_page(struct vmem_region *region, u64 offset)
-{
-	struct mem_cgroup *memcg = set_active_memcg(region->memcg);
-	struct page *page = NULL, *new;
-	struct vmem_block *block;
-	unsigned long *at, word;
-
-	block = vmem_block_make(region, offset >> VMEM_BLOCK_LG2);
-	if (!block)
-		goto out;
-	at = &block->host[(offset >> PAGE_SHIFT) % VMEM_BLOCK_WORDS];
-	word = READ_ONCE(*at);
-	if (!word) {
-		new = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!new)
-			goto out;
-		/* Pairs with the READ_ONCE()s: the page is zeroed first. */
-		word = cmpxchg(at, 0, (unsigned long)page_address(new) |
-				      VMEM_HOST_WRITE);
-		if (!word) {
-			atomic_long_inc(&region->nr_pages);
-			page = new;
-			goto out;
-		}
-		__free_page(new);
-	}
-	page = virt_to_page((void *)(word & PAGE_MASK));
-out:
-	set_active_memcg(memcg);
-	return page;
-}
-
-/**
- * vmem_owned_fault() - a fault in a mapping of an owned region
- * @region:	the region
- * @vmf:	the fault
- * @offset:	of the page in the region
- *
- * Context: under mmap_lock.
- * Return: 0 with vmf->page referenced, and not locked, as it has no mapping;
- * VM_FAULT_OOM, VM_FAULT_HWPOISON.
- */
-vm_fault_t vmem_owned_fault(struct vmem_region *region, struct vm_fault *vmf,
-			    u64 offset)
-{
-	struct page *page = vmem_owned_page(region, offset);
-
-	if (!page)
-		return VM_FAULT_OOM;
-	if (PageHWPoison(page))
-		return VM_FAULT_HWPOISON;
-	get_page(page);
-	vmf->page = page;
-	return 0;
-}
-
-/**
- * vmem_owned_release() - let the pages of an owned region go
- * @region:	the region, which nobody reaches any more
- *
- * A page that somebody else holds lives on.
- *
- * Context: sleeps.
- */
-void vmem_owned_release(struct vmem_region *region)
-{
-	struct vmem_block *block;
-	unsigned long nr;
-	unsigned int i;
-
-	xa_for_each(&region->blocks, nr, block) {
-		for (i = 0; i < VMEM_BLOCK_WORDS; i++)
-			if (block->host[i])
-				put_page(virt_to_page((void *)(block->host[i] &
-							       PAGE_MASK)));
-		cond_resched();
-	}
 }
 
 static int vmem_owned_resident(struct vmem_piece *piece)
@@ -344,7 +159,8 @@ static int vmem_owned_resident(struct vmem_piece *piece)
 	struct vmem_region *region = piece->absent;
 	struct page *page;
 
-	page = vmem_owned_page(region, piece->absent_gpa - region->gpa);
+	page = vmem_owned_page(&region->owned, &region->blocks,
+			       piece->wanted[0] - region->gpa);
 	if (!page)
 		return -ENOMEM;
 	return PageHWPoison(page) ? -EHWPOISON : 0;
@@ -382,30 +198,19 @@ static int vmem_user_get(struct vmem_region *region, vmem_phys_t gpa,
 	}
 }
 
-/* Those of the siblings that come at once; the others stay absent. */
-static void vmem_user_get_siblings(struct vmem_piece *piece)
+/* The page of a sibling if it comes at once, else NULL: it stays absent. */
+static struct page *vmem_user_sibling(struct vmem_region *region, vmem_phys_t gpa)
 {
-	struct vmem_region *region = piece->absent;
-	u32 i;
+	struct page *page;
 
-	for (i = 0; i < piece->nr_siblings; i++) {
-		vmem_phys_t gpa = piece->siblings[i];
-
-		piece->pages[i] = NULL;
-		if (gpa - region->gpa >= region->len || need_resched())
-			continue;
-		if (vmem_user_get(region, gpa, FOLL_NOWAIT, &piece->pages[i],
-				  NULL)) {
-			piece->pages[i] = NULL;
-			continue;
-		}
-		/* Only for a page that there is: a guest names any. */
-		if (!vmem_block_make(region,
-				     (gpa - region->gpa) >> VMEM_BLOCK_LG2)) {
-			put_page(piece->pages[i]);
-			piece->pages[i] = NULL;
-		}
-	}
+	if (gpa - region->gpa >= region->len || need_resched() ||
+	    vmem_user_get(region, gpa, FOLL_NOWAIT, &page, NULL))
+		return NULL;
+	/* Only for a page that there is: a guest names any. */
+	if (vmem_block_make(&region->blocks, gpa - region->gpa))
+		return page;
+	put_page(page);
+	return NULL;
 }
 
 /* Return: whether the page's address is stored, or need not be. */
@@ -416,13 +221,13 @@ static bool vmem_user_store(struct vmem_region *region, vmem_phys_t gpa,
 	struct vmem_block *block;
 	unsigned long *at;
 
-	lockdep_assert_held_write(&region->guest->residency);
+	lockdep_assert_held_write(&region->object.guest->residency);
 	if (vmem_mm_busy(region->mm, vmem_user_addr(region, gpa)))
 		return false;
-	block = xa_load(&region->blocks, offset >> VMEM_BLOCK_LG2);
+	block = vmem_block_at(&region->blocks, offset);
 	if (!block)
 		return false;
-	at = &block->host[(offset >> PAGE_SHIFT) % VMEM_BLOCK_WORDS];
+	at = vmem_block_word(block, offset);
 	if (intent == VMEM_WRITE)
 		*at = (unsigned long)page_address(page) | VMEM_HOST_WRITE;
 	else if (!*at)
@@ -430,25 +235,24 @@ static bool vmem_user_store(struct vmem_region *region, vmem_phys_t gpa,
 	return true;
 }
 
-static bool vmem_user_store_all(struct vmem_piece *piece, struct page *page,
-				u64 sequence)
+/* Return: whether that of the page that is needed is stored. */
+static bool vmem_user_store_all(struct vmem_piece *piece, u64 sequence)
 {
 	struct vmem_region *region = piece->absent;
-	bool stored;
+	bool stored = true;
 	u32 i;
 
 	write_lock(&piece->guest->residency);
 	if (!vmem_region_reachable(region)) {
 		/* It will be found outside. */
-		stored = true;
 	} else if (region->mm->sequence != sequence) {
 		stored = false;
 	} else {
-		stored = vmem_user_store(region, piece->absent_gpa, page,
-					 piece->absent_intent);
-		for (i = 0; i < piece->nr_siblings; i++)
+		stored = vmem_user_store(region, piece->wanted[0],
+					 piece->pages[0], piece->intent);
+		for (i = 1; i < piece->nr_wanted; i++)
 			if (piece->pages[i])
-				vmem_user_store(region, piece->siblings[i],
+				vmem_user_store(region, piece->wanted[i],
 						piece->pages[i], VMEM_READ);
 	}
 	write_unlock(&piece->guest->residency);
@@ -461,10 +265,8 @@ static bool vmem_user_store_all(struct vmem_piece *piece, struct page *page,
  */
 static int vmem_user_try(struct vmem_piece *piece)
 {
-	bool write = piece->absent_intent == VMEM_WRITE;
 	struct vmem_region *region = piece->absent;
 	struct mm_struct *mm = region->mm->mm;
-	struct page *page;
 	int locked = 1, ret;
 	u64 sequence;
 	u32 i;
@@ -476,24 +278,23 @@ static int vmem_user_try(struct vmem_piece *piece)
 	ret = mmap_read_lock_killable(mm);
 	if (ret)
 		goto out_mm;
-	ret = vmem_user_get(region, piece->absent_gpa, write ? FOLL_WRITE : 0,
-			    &page, &locked);
+	ret = vmem_user_get(region, piece->wanted[0],
+			    piece->intent == VMEM_WRITE ? FOLL_WRITE : 0,
+			    &piece->pages[0], &locked);
 	if (ret || !locked)
-		piece->nr_siblings = 0;
-	else
-		vmem_user_get_siblings(piece);
+		piece->nr_wanted = 1;
+	for (i = 1; i < piece->nr_wanted; i++)
+		piece->pages[i] = vmem_user_sibling(region, piece->wanted[i]);
 	if (locked)
 		mmap_read_unlock(mm);
 	if (ret)
 		goto out_mm;
 
-	if (!vmem_block_make(region, (piece->absent_gpa - region->gpa) >>
-				     VMEM_BLOCK_LG2))
+	if (!vmem_block_make(&region->blocks, piece->wanted[0] - region->gpa))
 		ret = -ENOMEM;
-	else if (!vmem_user_store_all(piece, page, sequence))
+	else if (!vmem_user_store_all(piece, sequence))
 		ret = -EAGAIN;
-	put_page(page);
-	for (i = 0; i < piece->nr_siblings; i++)
+	for (i = 0; i < piece->nr_wanted; i++)
 		if (piece->pages[i])
 			put_page(piece->pages[i]);
 out_mm:
@@ -503,7 +304,8 @@ out_mm:
 
 static int vmem_user_resident(struct vmem_piece *piece)
 {
-	unsigned long addr = vmem_user_addr(piece->absent, piece->absent_gpa);
+	struct vmem_region *region = piece->absent;
+	unsigned long addr = vmem_user_addr(region, piece->wanted[0]);
 	int ret;
 
 	for (;;) {
@@ -512,7 +314,7 @@ static int vmem_user_resident(struct vmem_piece *piece)
 			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		ret = vmem_mm_wait(piece->absent, addr);
+		ret = vmem_mm_wait(region->mm, addr, &region->live);
 		if (ret)
 			return ret;
 		cond_resched();
@@ -524,14 +326,15 @@ static int vmem_piece_why(struct vmem_piece *piece)
 {
 	int ret;
 
-	piece->absent_intent = VMEM_READ;
+	piece->intent = VMEM_READ;
 	ret = vmem_user_resident(piece);
 	return ret ?: -EROFS;
 }
 
 /**
  * vmem_piece_resident() - make what was found absent resident
- * @piece:	the context, after vmem_piece_absent()
+ * @piece:	the context, whose last piece found something absent that is
+ *		referenced since; siblings may have been added
  *
  * A page that the host refuses to be read is outside for the rest of the
  * call; a changing call ends.
@@ -543,7 +346,7 @@ static int vmem_piece_why(struct vmem_piece *piece)
 int vmem_piece_resident(struct vmem_piece *piece)
 {
 	struct vmem_region *region = piece->absent;
-	enum vmem_intent intent = piece->absent_intent;
+	enum vmem_intent intent = piece->intent;
 	int ret;
 
 	might_sleep();
@@ -563,7 +366,7 @@ int vmem_piece_resident(struct vmem_piece *piece)
 		ret = -ENXIO;
 	if (!piece->changing && (ret == -EIO || ret == -ENXIO)) {
 		piece->refused[piece->nr_refused++ % VMEM_REFUSED_MAX] =
-			piece->absent_gpa & PAGE_MASK;
+			piece->wanted[0] & PAGE_MASK;
 		ret = 0;
 	}
 	piece->absent = NULL;

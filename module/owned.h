@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pages of owned regions: the module's own, which stay.
+ */
+#ifndef _VMEM_MODULE_OWNED_H
+#define _VMEM_MODULE_OWNED_H
+
+#include <linux/atomic.h>
+#include <linux/mm.h>
+
+#include "../vmem/vmem.h"
+#include "block.h"
+
+struct mem_cgroup;
+struct user_struct;
+
+/**
+ * struct vmem_owned - whose the pages of a region are
+ * @memcg:	that they are charged to, immutable
+ * @user:	whose locked memory they are, NULL: nobody's; immutable
+ * @nr_pages:	that there are
+ */
+struct vmem_owned {
+	struct mem_cgroup *memcg;
+	struct user_struct *user;
+	atomic_long_t nr_pages;
+};
+
+/* A page never touched reads zeros. One that is poisoned isn't reached. */
+static inline unsigned long vmem_owned_word(unsigned long word,
+					    enum vmem_intent intent)
+{
+	if (word)
+		return PageHWPoison(vmem_host_page(word)) ? 0 : word;
+	return intent == VMEM_READ ? (unsigned long)page_address(ZERO_PAGE(0)) : 0;
+}
+
+int vmem_owned_init(struct vmem_owned *owned, u64 len);
+void vmem_owned_exit(struct vmem_owned *owned, u64 len, struct xarray *blocks);
+struct page *vmem_owned_page(struct vmem_owned *owned, struct xarray *blocks,
+			     u64 offset);
+
+#endif /* _VMEM_MODULE_OWNED_H */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which pages of a guest are resident: can be reached at a host address now.
+ */
+#ifndef _VMEM_MODULE_RESIDENCY_H
+#define _VMEM_MODULE_RESIDENCY_H
+
+#include <linux/types.h>
+
+#include "../vmem/vmem.h"
+#include "../vmem/pool.h"
+#include "block.h"
+#include "guest.h"
+#include "region.h"
+
+#define VMEM_PIECE_TABLES	64
+#define VMEM_SIBLINGS_MAX	64
+
+/* No fewer than the addresses that a translation resolves together. */
+#define VMEM_REFUSED_MAX	32
+
+/**
+ * struct vmem_piece - the context of the table ops: a piece, and what is kept
+ *		       from one to the next
+ * @guest:	whose memory
+ * @tables:	that this piece may still visit
+ * @region:	where the last table lay; good in this piece, as are the next four
+ * @block:	and its block of addresses, NULL: none
+ * @block_gpa:	what @block begins with
+ * @frame:	where the last frame lay
+ * @table:	the last table that was reached, NULL: none
+ * @absent:	the region of a table that was found absent, referenced while it is
+ *		being made resident
+ * @intent:	what that table is for
+ * @wanted:	the table; and those, its siblings, that may be made resident with it
+ * @nr_wanted:	how many
+ * @pages:	scratch of vmem_piece_resident()
+ * @refused:	pages that the host refused, lately, in this call: they are
+ *		outside
+ * @nr_refused:	ever
+ * @changing:	a changing call: it ends where a page is refused
+ * @supply:	of a changing call: where its tables come from; guarded by
+ *		vmem_guest.lock
+ * @shared_root: of a changing call: the root, if other spaces have it and it is
+ *		no table of a pool, else VMEM_NO_TABLE
+ * @root:	of a changing call: where its space's root is named
+ * @movable:	of a changing call: frozen tables may move
+ */
+struct vmem_piece {
+	struct vmem_guest *guest;
+	unsigned int tables;
+
+	struct vmem_region *region;
+	struct vmem_block *block;
+	vmem_phys_t block_gpa;
+	struct vmem_region *frame;
+	const vmem_pte_t *table;
+
+	struct vmem_region *absent;
+	enum vmem_intent intent;
+	vmem_phys_t wanted[1 + VMEM_SIBLINGS_MAX];
+	u32 nr_wanted;
+	struct page *pages[1 + VMEM_SIBLINGS_MAX];
+
+	vmem_phys_t refused[VMEM_REFUSED_MAX];
+	unsigned int nr_refused;
+
+	bool changing;
+	struct vmem_pages supply;
+	vmem_table_t shared_root;
+	struct vmem_root **root;
+	bool movable;
+};
+
+void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest);
+void vmem_piece_begin(struct vmem_piece *piece);
+void vmem_piece_end(struct vmem_piece *piece);
+int vmem_piece_resident(struct vmem_piece *piece);
+int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
+		      enum vmem_intent intent, vmem_pte_t **host);
+bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same);
+
+#endif /* _VMEM_MODULE_RESIDENCY_H */
