@@ -138,7 +138,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 		      b->e->core->map(b->e->fmt, &b->guest, &b->space, &b->change);
 		if (ret == VMEM_LINKS)
 			ret = guest_lend(&b->guest) ?: VMEM_LINKS;
-		if (++tries == 100000)
+		if (++tries == 10000)
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
 	} while (ret > 0);
 	/* an image knows where they were */

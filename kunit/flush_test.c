@@ -59,36 +59,6 @@ static void populate(struct bench *b, u64 va)
 					      RWX, 0));
 }
 
-/* All tables are ours, with one link each. */
-static void flush_below_tables_of_ours(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-
-	populate(b, 0);
-	expect_flush(b, 0, 0, VMEM_FLUSH_RANGE);
-	KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, 2 * bench_page(b));
-	KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, 3 * bench_page(b) - 1);
-	expect_flush(b, 0, VMEM_CHANGE_ALONE, VMEM_FLUSH_RANGE);
-}
-
-/* 56: tables of the guest's own down to each level, ours below, if any */
-static void flush_below_tables_of_the_guest(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	unsigned int level;
-	u64 root;
-
-	for (level = 0; level < b->rules->levels; level++) {
-		bench_reset(b);
-		root = bench_table(b);
-		bench_path(b, root, 0, level);
-		bench_adopt(b, root);
-		populate(b, 0);
-		expect_flush(b, 0, 0, VMEM_FLUSH_ALL);
-		expect_flush(b, 0, VMEM_CHANGE_ALONE, VMEM_FLUSH_RANGE);
-	}
-}
-
 /* And a root of ours, with one of the guest's below it, shown a second time. */
 static void flush_table_that_guest_shows_twice(struct kunit *test)
 {
@@ -174,8 +144,6 @@ static void flush_alone_that_is_not(struct kunit *test)
 }
 
 static struct kunit_case flush_cases[] = {
-	EACH_FORMAT(flush_below_tables_of_ours),
-	EACH_FORMAT(flush_below_tables_of_the_guest),
 	EACH_FORMAT(flush_table_that_guest_shows_twice),
 	EACH_FORMAT(flush_beside_tables_of_the_guest),
 	EACH_FORMAT(flush_alone_that_is_not),

@@ -177,12 +177,13 @@ int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 {
 	struct guest *guest = ctx;
 	vmem_phys_t gpa = vmem_table_gpa(table);
+	vmem_pte_t *at;
 
 	guest->calls++;
 	if (guest->change)
 		guest->change(guest);
-	*host = guest_host(guest, gpa);
-	if (!*host)
+	at = guest_host(guest, gpa);
+	if (!at)
 		return VMEM_OUTSIDE;
 	if (table == guest->gone || guest->calls == guest->absent_at)
 		return VMEM_ABSENT;
@@ -191,6 +192,8 @@ int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 		return VMEM_ABSENT;
 	if (intent == VMEM_WRITE && !guest_writable(guest, gpa))
 		return guest->movable ? VMEM_FROZEN : -EROFS;
+	/* else it is as it was */
+	*host = at;
 	return 0;
 }
 

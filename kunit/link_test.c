@@ -341,102 +341,6 @@ static void link_between_pools(struct kunit *test)
 	}
 }
 
-/* 41: what is present there is in the way; junk isn't, as for any mapping */
-static void link_onto_entries(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	struct bench_link link;
-	unsigned int level;
-	u64 va;
-
-	for (level = 0; level < bench_top(b); level++) {
-		va = link_second(b, level);
-		link = link_of(level, va);
-
-		link_begin(b, 0);
-		bench_use(b, 1);
-		bench_put(b, bench_root(b), va, level + 1, bench_junk(b));
-		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
-		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level + 1);
-
-		link_begin(b, 0);
-		bench_use(b, 1);
-		bench_put(b, bench_root(b), va, level + 1,
-			  bench_reserved(b, bench_leaf(b, 0)));
-		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
-							VMEM_CHANGE_REPLACE |
-							VMEM_CHANGE_ALONE));
-		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
-
-		link_begin(b, 0);
-		bench_use(b, 1);
-		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, bench_page(b), RWX, 0));
-		KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
-	}
-}
-
-/* 41: replacing leaves, tables of ours, of the guest's, and one that is shared */
-static void link_replaces(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), va, used;
-	struct bench_link link;
-	unsigned int level;
-
-	for (level = 0; level < bench_top(b); level++) {
-		va = link_second(b, level);
-		link = link_of(level, va);
-
-		/* a large leaf, where there can be one */
-		if (b->e->fmt->leaf_levels & BIT(level + 1)) {
-			link_begin(b, 0);
-			bench_use(b, 1);
-			bench_put(b, bench_root(b), va, level + 1,
-				  bench_large(b, bench_frame(b, level + 1)));
-			KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
-							VMEM_CHANGE_REPLACE));
-			KUNIT_EXPECT_EQ(test, b->change.answer.pages,
-					bench_span(b, level + 1) / page);
-		}
-		/* ours, with all below it */
-		link_begin(b, 0);
-		bench_use(b, 1);
-		used = b->guest.pool.nr_used;
-		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, 2 * page, RWX, 0));
-		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
-							VMEM_CHANGE_REPLACE));
-		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
-		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
-		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
-		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used,
-				used + bench_top(b) - level - 1);
-		link_expect_same(b, va, 0, bench_span(b, level + 1));
-		/* the one that is there: it is shared, and it is where it is */
-		KUNIT_EXPECT_EQ(test, -EINVAL,
-				bench_link(b, &link, VMEM_CHANGE_REPLACE));
-		/* it, by another */
-		bench_use(b, 0);
-		KUNIT_EXPECT_EQ(test, 0, bench_map(b, va, 0, page, RWX, 0));
-		bench_use(b, 1);
-		link.their_va = va;
-		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
-							VMEM_CHANGE_REPLACE));
-		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED);
-		/* the guest's own */
-		link_begin(b, 0);
-		bench_use(b, 1);
-		bench_put(b, bench_root(b), va, 0, bench_leaf(b, 0));
-		link.their_va = 0;
-		KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link,
-							VMEM_CHANGE_REPLACE));
-		KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
-		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
-	}
-}
-
 /* Something of the guest's hangs below: nothing is done. */
 static void link_replaces_what_cant_go(struct kunit *test)
 {
@@ -475,34 +379,6 @@ static void link_replaces_itself(struct kunit *test)
 		link.owner = 1;
 		KUNIT_EXPECT_EQ(test, -EINVAL,
 				bench_link(b, &link, VMEM_CHANGE_REPLACE));
-	}
-}
-
-/* A larger leaf, or what is malformed, above the place */
-static void link_below_no_table(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	struct bench_link link;
-	unsigned int level, at;
-
-	for (level = 0; level < bench_top(b); level++) {
-		for (at = level + 2; at < b->rules->levels; at++) {
-			link_begin(b, 0);
-			bench_use(b, 1);
-			link = link_of(level, link_second(b, level));
-			bench_put(b, bench_root(b), link.our_va, at,
-				  bench_large(b, bench_frame(b, at)));
-			KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-			KUNIT_EXPECT_EQ(test, b->change.answer.at_level, at);
-			KUNIT_EXPECT_EQ(test, -ERANGE,
-					bench_link(b, &link, VMEM_CHANGE_REPLACE));
-			bench_put(b, bench_root(b), link.our_va, at,
-				  bench_table_entry(b, bench_outside(b)));
-			KUNIT_EXPECT_EQ(test, -ENXIO, bench_link(b, &link, 0));
-			bench_put(b, bench_root(b), link.our_va, at,
-				  bench_table_entry(b, bench_root(b)));
-			KUNIT_EXPECT_EQ(test, -EEXIST, bench_link(b, &link, 0));
-		}
 	}
 }
 
@@ -639,11 +515,8 @@ static struct kunit_case link_cases[] = {
 	EACH_FORMAT(link_to_nothing),
 	EACH_FORMAT(link_to_what_isnt_ours),
 	EACH_FORMAT(link_between_pools),
-	EACH_FORMAT(link_onto_entries),
-	EACH_FORMAT(link_replaces),
 	EACH_FORMAT(link_replaces_what_cant_go),
 	EACH_FORMAT(link_replaces_itself),
-	EACH_FORMAT(link_below_no_table),
 	EACH_FORMAT(link_permissions),
 	EACH_FORMAT(link_too_often),
 	EACH_FORMAT(link_pool_empty),

@@ -5,7 +5,8 @@
  *
  * Points of the behaviour's description that have a case here: 13 (a move is
  * counted first), 16, 18, 28 (parents up to the root), 29 (their flags are
- * kept), 30 (it goes on in the new table), 31 (the frozen one stays).
+ * kept), 30 (it goes on in the new table), 31 (the frozen one stays). That each
+ * kind of change moves what it must is in cells_test.c.
  */
 #include "bench.h"
 
@@ -116,24 +117,6 @@ static void move_frozen_path(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
 		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
 	}
-}
-
-/* 31: byte by byte, whatever is done above them */
-static void move_leaves_the_frozen_as_it_was(struct kunit *test)
-{
-	struct bench *b = begin(test);
-	size_t len = b->guest.parts[PART_FROZEN].len;
-	u8 *before = kunit_kzalloc(test, len, GFP_KERNEL);
-	u64 page = bench_page(b);
-
-	KUNIT_ASSERT_NOT_NULL(test, before);
-	put_frozen(b, bench_top(b), 0);
-	memcpy(before, b->guest.parts[PART_FROZEN].bytes, len);
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, bench_upper(b), 0, page, RWX, 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_span(b, 1)));
-	KUNIT_EXPECT_TRUE(test, !memcmp(before, b->guest.parts[PART_FROZEN].bytes,
-					len));
 }
 
 /* 30: of many entries of each level, in one call, all stay */
@@ -262,38 +245,6 @@ static void move_one_of_two_spaces(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels);
 }
 
-/* A frozen table of leaves that goes as a whole isn't copied for that. */
-static void move_unmap_whole_leaves(struct kunit *test)
-{
-	struct bench *b = begin(test);
-	u64 page = bench_page(b), span = bench_span(b, 1);
-
-	put_frozen(b, 0, 0);
-	bench_write(b, bench_frozen(b, 0), 0, bench_leaf(b, 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
-	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
-	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
-	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
-	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
-	KUNIT_EXPECT_EQ(test, entry_at(b, 1, 0), 0);
-	/* but for a part of it */
-	reset(b);
-	put_frozen(b, 0, 0);
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, page, span - page));
-	KUNIT_EXPECT_EQ(test, b->change.answer.changes,
-			VMEM_CHANGED_MOVED | VMEM_CHANGED_FREED);
-	reset(b);
-	put_frozen(b, 0, 0);
-	bench_write(b, bench_frozen(b, 0), 0, bench_leaf(b, 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, page, span - page));
-	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_MOVED);
-	/* one that is empty has nothing to lose */
-	reset(b);
-	bench_put(b, bench_root(b), 0, 1, odd_entry(b, bench_frozen_table(b)));
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
-	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
-}
-
 /* Higher ones are, and then go if they are empty, but for a root. */
 static void move_unmap_whole_tree(struct kunit *test)
 {
@@ -317,33 +268,6 @@ static void move_unmap_whole_tree(struct kunit *test)
 							    RWX),
 					     }, 2, VMEM_CHANGE_ATOMIC));
 	}
-}
-
-static void move_protect(struct kunit *test)
-{
-	struct bench *b = begin(test);
-	u64 span = bench_span(b, 1), leaf = bench_leaf(b, bench_data(b, 9));
-	struct vmem_mapping m = bench_protected(0, span, VMEM_W, 0);
-
-	put_frozen(b, bench_top(b), 0);
-	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
-	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 0);
-	m = bench_protected(0, span, 0, VMEM_W);
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
-	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
-	KUNIT_EXPECT_EQ(test, entry_at(b, 0, bench_last_index(b) * bench_page(b)),
-			bench_read_only(b, leaf));
-	/* a larger leaf, in a frozen table of level 1 */
-	reset(b);
-	put_frozen(b, bench_top(b), 0);
-	bench_write(b, bench_path(b, bench_root(b), 0, 1), 1,
-		    bench_large(b, bench_frame(b, 1)));
-	m = bench_protected(span, span, 0, VMEM_W);
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.answer.pages, span / bench_page(b));
-	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, b->rules->levels - 1);
 }
 
 /* 13, 16: a refusal moves nothing */
@@ -669,6 +593,7 @@ static void move_links_run_out(struct kunit *test)
 	struct bench *b = begin(test);
 	u64 page = bench_page(b), span = bench_span(b, 1), ours;
 	struct vmem_mapping m = bench_basic(span, 0, page, RWX);
+	const struct bench_link link = { .our_va = span };
 	struct vmem_pool_page *desc;
 
 	ours = freeze_above_ours(b);
@@ -681,6 +606,11 @@ static void move_links_run_out(struct kunit *test)
 						   vmem_table(ours))];
 	desc->nr_links = VMEM_LINKS_MAX;
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_run(b, &m, 1, 0, U64_MAX));
+	/* the copy has one link of it, and then there is none for the other entry */
+	desc->nr_links = VMEM_LINKS_MAX - 1;
+	KUNIT_EXPECT_EQ(test, -EMLINK,
+			bench_run_link(b, &link, VMEM_CHANGE_SHARED_OK, U64_MAX));
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	desc->nr_links = 1;
 	bench_check_same(b, "too many links");
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
@@ -708,15 +638,12 @@ static void move_then_drop_space(struct kunit *test)
 
 static struct kunit_case move_cases[] = {
 	EACH_FORMAT(move_frozen_path),
-	EACH_FORMAT(move_leaves_the_frozen_as_it_was),
 	EACH_FORMAT(move_goes_on_in_the_new_table),
 	EACH_FORMAT(move_over_many_tables),
 	EACH_FORMAT(move_below_one_that_stays),
 	EACH_FORMAT(move_one_of_two_places),
 	EACH_FORMAT(move_one_of_two_spaces),
-	EACH_FORMAT(move_unmap_whole_leaves),
 	EACH_FORMAT(move_unmap_whole_tree),
-	EACH_FORMAT(move_protect),
 	EACH_FORMAT(move_refused),
 	EACH_FORMAT(move_pool_empty),
 	EACH_FORMAT(move_pool_empty_for_less),

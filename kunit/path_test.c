@@ -84,54 +84,6 @@ static void cow_writable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 }
 
-/* 10: it needs less of the path than what is writable */
-static void cow_below_read_only_table(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), table;
-	unsigned int level;
-
-	for (level = 1; level < b->rules->levels; level++) {
-		bench_reset(b);
-		bench_put(b, bench_root(b), page, 0, bench_leaf(b, 0));
-		table = bench_path(b, bench_root(b), 0, level);
-		bench_write(b, table, 0,
-			    bench_read_only(b, bench_read(b, table, 0)));
-		KUNIT_EXPECT_EQ(test, -EEXIST,
-				map(b, bench_basic(0, 0, page, RWX), 0));
-		KUNIT_EXPECT_EQ(test, 0, map(b, bench_cow(0, 0, page, RX), 0));
-	}
-}
-
-/* Onto what is mapped, and what is Cow is mapped onto: as any leaf */
-static void cow_onto_leaves(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 len = bench_span(b, 1);
-
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, len, RWX, 0));
-	KUNIT_EXPECT_EQ(test, -EEXIST, map(b, bench_cow(0, len, len, RX), 0));
-	KUNIT_EXPECT_EQ(test, 0, map(b, bench_cow(0, len, len, RX),
-				     VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
-	KUNIT_EXPECT_EQ(test, -EEXIST, bench_map(b, 0, 0, len, RWX, 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, len, RWX, VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, len));
-	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
-}
-
-static void cow_stopped_everywhere(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), span = bench_span(b, 1);
-	struct vmem_mapping m = bench_cow(span - page, 0, 2 * page, RX);
-
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	m = bench_cow(0, page, 2 * span, VMEM_R | VMEM_X);
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1,
-						      VMEM_CHANGE_REPLACE));
-}
-
 /* 8: what isn't executable can't be said with NXE off */
 static void cow_without_nxe(struct kunit *test)
 {
@@ -322,30 +274,10 @@ static void path_of_neighbours(struct kunit *test)
 	}
 }
 
-static void path_stopped_everywhere(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), span = bench_span(b, 1);
-	u32 path = bench_same_path(b, 1, RX | VMEM_U);
-	struct vmem_mapping list[2];
-
-	list[0] = bench_with_path(bench_basic(span - page, 0, 2 * page, RWX), path);
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, 0));
-	list[0] = bench_with_path(bench_basic(0, 0, page, RWX), path);
-	list[1] = bench_with_path(bench_cow(bench_upper(b), 0, 2 * page, RX),
-				  bench_same_path(b, 1, VMEM_R | VMEM_W));
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 2,
-						      VMEM_CHANGE_ATOMIC));
-	bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
-}
-
 static struct kunit_case path_cases[] = {
 	EACH_FORMAT(cow_default_bits),
 	EACH_FORMAT(cow_of_another_space),
 	EACH_FORMAT(cow_writable),
-	EACH_FORMAT(cow_below_read_only_table),
-	EACH_FORMAT(cow_onto_leaves),
-	EACH_FORMAT(cow_stopped_everywhere),
 	EACH_X86_64(cow_without_nxe),
 	EACH_FORMAT(path_created_exactly),
 	EACH_FORMAT(path_existing),
@@ -353,7 +285,6 @@ static struct kunit_case path_cases[] = {
 	EACH_FORMAT(path_inexpressible),
 	EACH_FORMAT(path_nibbles_elsewhere),
 	EACH_FORMAT(path_of_neighbours),
-	EACH_FORMAT(path_stopped_everywhere),
 	{}
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Protecting. Each change is compared with the model, byte by byte.
+ * Protecting, beside what cells_test.c has. Each change is compared with the model,
+ * byte by byte.
  *
- * Points of the behaviour's description that have a case here: 4, 8 (what can't
- * be expressed), 9 (Cow isn't made writable), 13 (what isn't present stays), 15,
- * 18, 24, 25 (NXE off), 38 (the budget).
+ * Points of the behaviour's description that have a case here: 8 (what can't be
+ * expressed), 9 (Cow isn't made writable), 15, 24, 25 (NXE off), 38 (the budget), 52
+ * (shadow stacks), 57.
  */
 #include "bench.h"
 
@@ -25,40 +26,6 @@ static int protect(struct bench *b, u64 va, u64 len, u32 set, u32 clear)
 static u64 leaf_at(struct bench *b, unsigned int level)
 {
 	return bench_read(b, bench_path(b, bench_root(b), 0, level), 0);
-}
-
-/* A leaf of each size, and only what it maps is flushed: 18 */
-static void protect_at_each_level(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), span, leaf;
-	struct vmem_mapping m;
-	unsigned int level;
-
-	for (level = 0; level < b->rules->levels; level++) {
-		if (!(b->e->fmt->leaf_levels & BIT(level)))
-			continue;
-		bench_reset(b);
-		span = bench_span(b, level);
-		leaf = level ? bench_large(b, bench_frame(b, level)) :
-			       bench_leaf(b, bench_data(b, 1));
-		bench_put(b, bench_root(b), 0, level, leaf);
-		bench_put(b, bench_root(b), span, level, leaf);
-		m = bench_protected(0, span, 0, VMEM_W);
-		KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_ALONE));
-		KUNIT_EXPECT_EQ(test, leaf_at(b, level), bench_read_only(b, leaf));
-		KUNIT_EXPECT_EQ(test, b->change.answer.pages, span / page);
-		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);
-		KUNIT_EXPECT_EQ(test, b->change.answer.flush_first, 0);
-		KUNIT_EXPECT_EQ(test, b->change.answer.flush_last, span - 1);
-		KUNIT_EXPECT_EQ(test, b->change.answer.changes, 0);
-		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, VMEM_W, 0));
-		KUNIT_EXPECT_EQ(test, leaf_at(b, level), leaf);
-		/* the one beside it has been so all the time */
-		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * span, VMEM_W, VMEM_X));
-		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2 * span / page);
-		bench_check_walk(b, &b->space, 1, 0, U64_MAX, 0);
-	}
 }
 
 /* Of each kind of leaf each of four attributes is set, cleared, or left. */
@@ -230,27 +197,45 @@ static void protect_denied_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->change.answer.at_level, top);
 }
 
-/* No leaf, no error: holes, what isn't present, what is malformed */
-static void protect_denied_without_leaf(struct kunit *test)
+/* Below the entry that denies it there is no leaf, and beside it nothing denies. */
+static void protect_beside_what_denies(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), entries[3];
-	unsigned int level, i;
+	unsigned int level;
+	u64 table;
 
-	entries[0] = 0;
-	entries[1] = bench_junk(b);
-	entries[2] = bench_reserved(b, bench_leaf(b, 0));
-	for (level = 0; level < bench_top(b); level++) {
-		for (i = 0; i < 3; i++) {
-			bench_reset(b);
-			bench_put(b, bench_root(b), 0, level, entries[i]);
-			bench_write(b, bench_root(b), 0,
-				    bench_read_only(b, bench_read(b, bench_root(b), 0)));
-			KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
-			KUNIT_EXPECT_EQ(test, 0, protect(b, 0, bench_span(b, level),
-							 VMEM_W, 0));
-		}
+	for (level = 1; level < bench_top(b); level++) {
+		u64 span = bench_span(b, level);
+
+		bench_reset(b);
+		bench_path(b, bench_root(b), 0, 0);
+		bench_put(b, bench_root(b), span, 0, bench_leaf(b, 0));
+		table = bench_path(b, bench_root(b), 0, level);
+		bench_write(b, table, 0,
+			    bench_read_only(b, bench_read(b, table, 0)));
+		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * span, VMEM_W, VMEM_X));
+		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 1);
 	}
+}
+
+/* 52: a leaf that loses W loses D, where the two mean a shadow stack */
+static void protect_loses_dirty(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	const struct cpu cpu = {
+		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
+	};
+	struct bench *b = bench_begin_facts(test, e, &cpu);
+	u64 page = bench_page(b), span = bench_span(b, 1);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, 0, VMEM_W));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 2);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, 0, VMEM_X));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 0);
+	bench_put(b, bench_root(b), span, 1, bench_large(b, 0));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, span, span, VMEM_COW, 0));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 1);
 }
 
 /* Cow: it wouldn't be made writable, but is refused as the others */
@@ -296,67 +281,6 @@ static void protect_denied_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->change.answer.pages, span / page);
 	KUNIT_EXPECT_EQ(test, b->change.answer.done_len, span);
 	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
-}
-
-/* 13: holes, junk and malformed entries stay; each level; nothing is made */
-static void protect_what_is_no_leaf(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), table, entries[3];
-	unsigned int level, i;
-
-	for (level = 0; level < b->rules->levels; level++) {
-		entries[0] = 0;
-		entries[1] = bench_junk(b);
-		entries[2] = bench_reserved(b, bench_leaf(b, 0));
-		for (i = 0; i < 3; i++) {
-			bench_reset(b);
-			table = bench_path(b, bench_root(b), 0, level);
-			bench_write(b, table, 0, entries[i]);
-			KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_W));
-			KUNIT_EXPECT_EQ(test, 0,
-					protect(b, 0, bench_span(b, level),
-						VMEM_COW, VMEM_X));
-			KUNIT_EXPECT_EQ(test, bench_read(b, table, 0), entries[i]);
-			KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
-			KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
-			KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
-			KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
-		}
-	}
-	bench_write(b, bench_root(b), 0, bench_large(b, 0));
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_W));
-}
-
-/* A part of a larger leaf: refused, unless it is so already */
-static void protect_part_of_large_leaf(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), span;
-	unsigned int level;
-
-	for (level = 1; level < b->rules->levels; level++) {
-		if (!(b->e->fmt->leaf_levels & BIT(level)))
-			continue;
-		bench_reset(b);
-		span = bench_span(b, level);
-		bench_put(b, bench_root(b), 0, level,
-			  bench_large(b, bench_frame(b, level)));
-		KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, page, 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
-		KUNIT_EXPECT_EQ(test, -ERANGE,
-				protect(b, page, span - page, 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, b->change.answer.at_va, page);
-		KUNIT_EXPECT_EQ(test, -ERANGE,
-				protect(b, 0, span - page, 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
-		KUNIT_EXPECT_EQ(test, 0,
-				protect(b, page, span - page, VMEM_W | VMEM_X, 0));
-		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
-		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, span, 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, -ERANGE, protect(b, 0, page, VMEM_W, 0));
-	}
 }
 
 /* Refused as a whole: leaves before the one that is in the way stay too. */
@@ -413,45 +337,6 @@ static void protect_without_nxe(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 }
 
-/* 4, and tables of ours that the guest misuses */
-static void protect_below_no_table(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	unsigned int level;
-
-	for (level = 1; level < b->rules->levels; level++) {
-		bench_reset(b);
-		bench_put(b, bench_root(b), 0, level,
-			  bench_table_entry(b, bench_outside(b)));
-		KUNIT_EXPECT_EQ(test, -ENXIO,
-				protect(b, 0, bench_page(b), 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, -ENXIO,
-				protect(b, 0, bench_span(b, level), 0, VMEM_W));
-		KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level);
-		bench_put(b, bench_root(b), 0, level,
-			  bench_table_entry(b, bench_root(b)));
-		KUNIT_EXPECT_EQ(test, -EEXIST,
-				protect(b, 0, bench_page(b), 0, VMEM_W));
-	}
-	bench_reset(b);
-	bench_adopt(b, bench_outside(b));
-	KUNIT_EXPECT_EQ(test, -ENXIO, protect(b, 0, bench_page(b), 0, VMEM_W));
-}
-
-/* Only what has to be written must be writable. */
-static void protect_frozen_table(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 frozen = bench_frozen(b, 0), page = bench_page(b);
-
-	bench_put(b, bench_root(b), 0, 1, bench_table_entry(b, frozen));
-	bench_write(b, frozen, 0, bench_leaf(b, 0));
-	bench_write(b, frozen, 1, bench_read_only(b, bench_leaf(b, page)));
-	KUNIT_EXPECT_EQ(test, 0, protect(b, page, page, 0, VMEM_W));
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, VMEM_X, 0));
-	KUNIT_EXPECT_EQ(test, -EROFS, protect(b, 0, 2 * page, 0, VMEM_W));
-}
-
 /* 24 */
 static void protect_over_both_halves(struct kunit *test)
 {
@@ -498,19 +383,6 @@ static void protect_in_a_list(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change_stopped(b, list, 4,
 							    VMEM_CHANGE_ATOMIC));
 	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change_stopped(b, list, 4, 0));
-}
-
-static void protect_stopped_everywhere(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), span = bench_span(b, 1);
-	struct vmem_mapping m = bench_protected(0, 2 * span, VMEM_COW, VMEM_X);
-
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, span - page, 0, 2 * page, RWX, 0));
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 2);
-	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
-	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 }
 
 static void protect_over_budget(struct kunit *test)
@@ -676,24 +548,19 @@ static void protect_races_with_a_vcpu(struct kunit *test)
 }
 
 static struct kunit_case protect_cases[] = {
-	EACH_FORMAT(protect_at_each_level),
 	EACH_FORMAT(protect_each_attribute),
 	EACH_FORMAT(protect_cow),
 	EACH_FORMAT(protect_what_the_path_denies),
 	EACH_FORMAT(protect_denied_twice),
-	EACH_FORMAT(protect_denied_without_leaf),
+	EACH_FORMAT(protect_beside_what_denies),
+	EACH_FORMAT(protect_loses_dirty),
 	EACH_FORMAT(protect_denied_cow),
 	EACH_FORMAT(protect_denied_meanwhile),
-	EACH_FORMAT(protect_what_is_no_leaf),
-	EACH_FORMAT(protect_part_of_large_leaf),
 	EACH_FORMAT(protect_refused_changes_nothing),
 	EACH_FORMAT(protect_inexpressible),
 	EACH_X86_64(protect_without_nxe),
-	EACH_FORMAT(protect_below_no_table),
-	EACH_FORMAT(protect_frozen_table),
 	EACH_FORMAT(protect_over_both_halves),
 	EACH_FORMAT(protect_in_a_list),
-	EACH_FORMAT(protect_stopped_everywhere),
 	EACH_FORMAT(protect_over_budget),
 	EACH_FORMAT(protect_keeps_accessed_and_dirty),
 	EACH_FORMAT(protect_while_tables_change),

@@ -368,9 +368,9 @@ static void sequences_agree_with_the_model(struct kunit *test)
 static void sequences_of_each_vcpu(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
+	u32 some = 8 + sequences / 64, i;
 	struct bench *b;
 	u64 nr;
-	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(each_cpu); i++) {
 		struct cpu cpu = each_cpu[i];
@@ -381,7 +381,7 @@ static void sequences_of_each_vcpu(struct kunit *test)
 		if (engine_cpu_facts(e, &facts, &cpu))
 			continue;
 		b = bench_begin_facts(test, e, &cpu);
-		for (nr = seed; nr < (u64)seed + 8 && !b->differs; nr++) {
+		for (nr = seed; nr < (u64)seed + some && !b->differs; nr++) {
 			sequence(b, nr);
 			cond_resched();
 		}

@@ -10,84 +10,6 @@
 
 DEFINE_ENGINE_PARAMS
 
-/* Below a shared table: refused, at each level and of each kind; or meant */
-static void shared_change(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	u64 page = bench_page(b), va;
-	struct bench_link link;
-	unsigned int level, i;
-
-	for (level = 0; level < bench_top(b); level++) {
-		struct vmem_mapping kinds[] = {
-			bench_basic(page, 0, page, RWX),
-			bench_protected(0, 2 * page, 0, VMEM_W),
-			bench_unmapped(0, page),
-			bench_unmapped(0, 2 * page),
-		};
-
-		link_begin(b, 0);
-		bench_use(b, 1);
-		va = link_second(b, level);
-		link = link_of(level, va);
-		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
-		for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-			/* the toy's table of leaves has no more than two pages */
-			if (level == 0 && i == 3 && nr_entries(b->rules) == 2)
-				continue;
-			kinds[i].virt_base += va;
-			KUNIT_EXPECT_EQ(test, -EMLINK,
-					bench_change(b, &kinds[i], 1, 0));
-			KUNIT_EXPECT_EQ(test, b->change.answer.at_level, level + 1);
-			bench_use(b, 0);
-			kinds[i].virt_base -= va;
-			KUNIT_EXPECT_EQ(test, -EMLINK,
-					bench_change(b, &kinds[i], 1, 0));
-			bench_use(b, 1);
-			kinds[i].virt_base += va;
-			KUNIT_EXPECT_EQ(test, 0,
-				bench_change_stopped(b, &kinds[i], 1,
-						     VMEM_CHANGE_SHARED_OK));
-			KUNIT_EXPECT_EQ(test, b->change.answer.flush,
-					i ? VMEM_FLUSH_ALL : VMEM_FLUSH_NONE);
-			link_expect_same(b, va, 0, bench_span(b, level + 1));
-		}
-		/* what is below it goes when it is empty, it itself stays */
-		KUNIT_EXPECT_EQ(test, link_page(b, 0, 0, level)->nr_links, 2);
-		KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, va, bench_span(b, level + 1)));
-		KUNIT_EXPECT_TRUE(test, b->change.answer.changes & VMEM_CHANGED_UNSHARED);
-	}
-}
-
-/* 13: of the whole of it, the link goes, meant or not, and the table stays */
-static void shared_unmap_whole(struct kunit *test)
-{
-	struct bench *b = bench_begin(test);
-	struct bench_link link;
-	unsigned int level;
-	u64 va, span;
-
-	for (level = 0; level < bench_top(b); level++) {
-		struct vmem_mapping m;
-
-		link_begin(b, 0);
-		bench_use(b, 1);
-		va = link_second(b, level);
-		span = bench_span(b, level + 1);
-		link = link_of(level, va);
-		KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
-		m = bench_unmapped(va, span);
-		KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1,
-							VMEM_CHANGE_SHARED_OK));
-		KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
-		KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
-		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_UNSHARED |
-				(level + 1 < bench_top(b) ? VMEM_CHANGED_FREED : 0));
-		KUNIT_EXPECT_EQ(test, link_page(b, 0, 0, level)->nr_links, 1);
-		KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1 + b->rules->levels);
-	}
-}
-
 /*
  * All places of a table in one range, or in a list: what keeps it from being
  * emptied at the last of them is seen before the first is done.
@@ -232,8 +154,6 @@ static void shared_root(struct kunit *test)
 }
 
 static struct kunit_case shared_cases[] = {
-	EACH_FORMAT(shared_change),
-	EACH_FORMAT(shared_unmap_whole),
 	EACH_FORMAT(shared_unmap_all_places),
 	EACH_FORMAT(shared_map_twice),
 	EACH_FORMAT(shared_in_shared),

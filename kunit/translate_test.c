@@ -91,6 +91,25 @@ static void translate_frame_partly_outside(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t.flags, VMEM_FRAME_OUTSIDE | VMEM_FRAME_PARTIAL);
 }
 
+/* 55: the bytes on both sides of each border that memory has in a large page */
+static void translate_at_each_border(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 vas[4 * PART_DATA];
+	u32 i;
+
+	bench_put(b, bench_root(b), 0, 1, bench_large(b, 0));
+	for (i = 0; i < PART_DATA; i++) {
+		const struct guest_range *part = &b->guest.parts[i];
+
+		vas[4 * i] = part->gpa - 1;
+		vas[4 * i + 1] = part->gpa;
+		vas[4 * i + 2] = part->gpa + part->len - 1;
+		vas[4 * i + 3] = part->gpa + part->len;
+	}
+	bench_check_translate(b, &b->space, vas, ARRAY_SIZE(vas));
+}
+
 /* 53: addresses with bits set above those that are translated, for each vCPU */
 static void translate_tagged(struct kunit *test)
 {
@@ -381,6 +400,7 @@ static struct kunit_case translate_cases[] = {
 	EACH_FORMAT(translate_to_address_0),
 	EACH_FORMAT(translate_frame_outside),
 	EACH_FORMAT(translate_frame_partly_outside),
+	EACH_FORMAT(translate_at_each_border),
 	EACH_X86_64(translate_tagged),
 	EACH_FORMAT(translate_non_canonical),
 	EACH_FORMAT(translate_last_page),

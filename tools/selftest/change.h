@@ -7,18 +7,7 @@
 
 #include "pool.h"
 
-#define RWX	(R | W | X)
 #define COW	VMEM_IOC_ATTR_COW
-
-/* A path that grants @perms at each level from @level up. */
-static inline u32 path_of(u32 format, unsigned int level, u32 perms)
-{
-	u32 path = 0;
-
-	for (; level < levels_of(format); level++)
-		path |= perms << VMEM_IOC_PATH_SHIFT(level);
-	return path;
-}
 
 /* A mapping of one page or more, with all that it may have. */
 static inline int map_kind(struct pool_guest *p, u64 va, u64 gpa, u64 len,
@@ -36,25 +25,8 @@ static inline int map_kind(struct pool_guest *p, u64 va, u64 gpa, u64 len,
 	return map_list(p->fd, p->space, &m, 1, flags, change);
 }
 
-static inline int map_path(int fd, u32 space, u64 va, u64 gpa, u64 len,
-			   u32 attrs, u32 path, u32 flags,
-			   struct vmem_ioc_change *change)
-{
-	struct vmem_ioc_mapping m = {
-		.va = va,
-		.gpa = gpa,
-		.len = len,
-		.kind = VMEM_IOC_KIND_BASIC,
-		.attrs = attrs,
-		.path = path,
-		.flags = VMEM_IOC_MAPPING_PATH,
-	};
-
-	return map_list(fd, space, &m, 1, flags, change);
-}
-
 /* The program's other parts. */
-extern const struct ktap_case share_cases[], move_cases[], rebuild_cases[];
-extern const size_t nr_share_cases, nr_move_cases, nr_rebuild_cases;
+extern const struct ktap_case share_cases[], move_cases[];
+extern const size_t nr_share_cases, nr_move_cases;
 
 #endif

@@ -235,22 +235,11 @@ int protect(int fd, u32 space, u64 start, u64 last, u32 set, u32 clear,
 	return ret;
 }
 
-static int link_arg(int fd, struct vmem_ioc_link *arg,
-		    struct vmem_ioc_change *change)
-{
-	int ret;
-
-	arg->size = sizeof(*arg);
-	ret = vcall(fd, VMEM_IOC_LINK, arg);
-	if (change)
-		*change = arg->change;
-	return ret;
-}
-
 int link_table(int fd, u32 space, u64 our_va, u32 owner, u64 their_va,
 	       u32 depth, u32 flags, struct vmem_ioc_change *change)
 {
 	struct vmem_ioc_link arg = {
+		.size = sizeof(arg),
 		.flags = flags,
 		.space = space,
 		.owner = owner,
@@ -258,25 +247,12 @@ int link_table(int fd, u32 space, u64 our_va, u32 owner, u64 their_va,
 		.their_va = their_va,
 		.depth = depth,
 	};
+	int ret;
 
-	return link_arg(fd, &arg, change);
-}
-
-int link_path(int fd, u32 space, u64 our_va, u32 owner, u64 their_va, u32 depth,
-	      u32 path, u32 flags, struct vmem_ioc_change *change)
-{
-	struct vmem_ioc_link arg = {
-		.flags = flags,
-		.space = space,
-		.owner = owner,
-		.our_va = our_va,
-		.their_va = their_va,
-		.depth = depth,
-		.path = path,
-		.path_given = 1,
-	};
-
-	return link_arg(fd, &arg, change);
+	ret = vcall(fd, VMEM_IOC_LINK, &arg);
+	if (change)
+		*change = arg.change;
+	return ret;
 }
 
 int flushed(int fd, u64 generation)

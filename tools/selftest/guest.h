@@ -99,8 +99,6 @@ int protect(int fd, u32 space, u64 start, u64 last, u32 set, u32 clear,
 /* The table at @their_va in @owner, also at @our_va in @space. */
 int link_table(int fd, u32 space, u64 our_va, u32 owner, u64 their_va,
 	       u32 depth, u32 flags, struct vmem_ioc_change *change);
-int link_path(int fd, u32 space, u64 our_va, u32 owner, u64 their_va, u32 depth,
-	      u32 path, u32 flags, struct vmem_ioc_change *change);
 int flushed(int fd, u64 generation);
 int translate(int fd, u32 space, u64 va, struct vmem_ioc_result *result);
 int translate_list(int fd, u32 space, const u64 *vas, u32 nr,
@@ -219,14 +217,6 @@ void refused_watch_memory(int fd, const void *mem, u64 len);
 /* Somebody else is at work, or calls are counted: don't look. */
 void refused_quiet(bool be_quiet);
 u64 refused_seen(void);		/* refusals that this thread looked at */
-/*
- * Is a guest, of which a list was refused after a part of it, as its twin that
- * was given just that part?
- */
-void expect_refused_after(const struct guest *g, u32 space, int ret,
-			  const struct vmem_ioc_change *change,
-			  const struct guest *twin, u32 twin_space,
-			  const struct vmem_ioc_change *done);
 /* Around a call. Return: its end is to be looked at. */
 bool refused_before(int fd, unsigned long cmd, const void *arg);
 void refused_behind(int fd, unsigned long cmd, const void *arg, int ret);

@@ -25,30 +25,6 @@ static struct vmem_ioc_mapping unmapped(u64 va, u64 len)
 	return (struct vmem_ioc_mapping){ .va = va, .len = len };
 }
 
-void list_done(void)
-{
-	struct vmem_ioc_mapping list[] = {
-		basic(GIB, MAP_DATA, 16 * PAGE),
-		basic(0, MAP_DATA, 16 * PAGE),
-		unmapped(4 * PAGE, 4 * PAGE),
-		basic(5 * PAGE, MAP_DATA + MIB, PAGE),
-		unmapped(2 * GIB, GIB),
-	};
-	struct vmem_ioc_change change;
-	struct vmem_ioc_result result;
-	struct pool_guest p;
-
-	pool_guest(&p, FMT4, 32);
-	ASSERT_OK(map_list(p.fd, p.space, list, ARRAY_SIZE(list), 0, &change));
-	EXPECT_EQ(change.out_done, ARRAY_SIZE(list));
-	EXPECT_EQ(change.out_done_len, 0);
-	EXPECT_EQ(change.out_pages, 16 + 16 + 4 + 1);
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
-	expect_leaves(&p, 16 + 13);
-	ASSERT_OK(translate(p.fd, p.space, 5 * PAGE, &result));
-	EXPECT_EQ(result.gpa, MAP_DATA + MIB);
-}
-
 /* A list that stops: the ones before are done, of this one nothing is. */
 void list_stopped(void)
 {
@@ -74,42 +50,6 @@ void list_stopped(void)
 	EXPECT_EQ(change.out_pages, 8);
 	expect_leaves(&p, 9);
 	expect_pool(&p, 4 + 4, 0);
-}
-
-void list_atomic(void)
-{
-	struct vmem_ioc_mapping list[] = {
-		basic(4 * GIB, MAP_DATA, PAGE),
-		basic(0, MAP_DATA, 4 * PAGE),
-		basic(GIB, MAP_DATA, 4 * PAGE),
-		unmapped(2 * GIB, PAGE),
-	};
-	const u32 flags = VMEM_IOC_MAP_ATOMIC;
-	struct vmem_ioc_change change;
-	struct picture before, after;
-	struct pool_guest p;
-
-	pool_guest(&p, FMT4, 32);
-	ASSERT_OK(map_one(p.fd, p.space, GIB + 3 * PAGE, MAP_DATA, PAGE, R, 0,
-			  NULL));
-	before = picture_take(p.fd, p.g.mem, p.g.len);
-	EXPECT_ERR(map_list(p.fd, p.space, list, 4, flags, &change), EEXIST);
-	EXPECT_EQ(change.out_done, 0);
-	EXPECT_EQ(change.out_done_len, 0);
-	EXPECT_EQ(change.out_pages, 0);
-	EXPECT_EQ(change.out_at_va, GIB + 3 * PAGE);
-	/* Overlaps, in any order. */
-	list[3] = unmapped(3 * PAGE, PAGE);
-	EXPECT_ERR(map_list(p.fd, p.space, list, 4, flags, &change), EINVAL);
-	after = picture_take(p.fd, p.g.mem, p.g.len);
-	EXPECT(picture_same(&before, &after));
-
-	list[2] = basic(GIB, MAP_DATA, 3 * PAGE);
-	list[3] = unmapped(GIB + 3 * PAGE, PAGE);
-	ASSERT_OK(map_list(p.fd, p.space, list, 4, flags, &change));
-	EXPECT_EQ(change.out_done, 4);
-	EXPECT_EQ(change.out_pages, 1 + 4 + 3 + 1);
-	expect_leaves(&p, 8);
 }
 
 void list_longest(void)
@@ -313,37 +253,6 @@ void quarantine_generations(void)
 	expect_leaves(&p, 1);
 }
 
-/* The lowest free page is taken, whatever was taken before. */
-void lowest_first(void)
-{
-	struct vmem_ioc_change change;
-	struct pool_guest p;
-	u64 i;
-
-	pool_guest(&p, FMT4, 16);
-	for (i = 0; i < 6; i++)
-		ASSERT_OK(map_one(p.fd, p.space, i * 2 * MIB, MAP_DATA, PAGE,
-				  R, 0, NULL));
-	/* Root, then levels 2 and 1 and 0, then one of level 0 each. */
-	for (i = 0; i < 6; i++)
-		EXPECT_EQ(entry_get(&p.g, MAP_POOL + 2 * PAGE, i),
-			  (MAP_POOL + (3 + i) * PAGE) | X86_TABLE);
-	ASSERT_OK(unmap(p.fd, p.space, 6 * MIB, 6 * MIB + PAGE - 1, NULL));
-	ASSERT_OK(unmap(p.fd, p.space, 2 * MIB, 2 * MIB + PAGE - 1, &change));
-	ASSERT_OK(map_one(p.fd, p.space, 20 * MIB, MAP_DATA, PAGE, R, 0, NULL));
-	EXPECT_EQ(entry_get(&p.g, MAP_POOL + 2 * PAGE, 10),
-		  (MAP_POOL + 9 * PAGE) | X86_TABLE);
-	ASSERT_OK(flushed(p.fd, change.out_generation));
-	ASSERT_OK(map_one(p.fd, p.space, 40 * MIB, MAP_DATA, 2 * MIB + PAGE, R,
-			  0, NULL));
-	EXPECT_EQ(entry_get(&p.g, MAP_POOL + 2 * PAGE, 20),
-		  (MAP_POOL + 4 * PAGE) | X86_TABLE);
-	EXPECT_EQ(entry_get(&p.g, MAP_POOL + 2 * PAGE, 21),
-		  (MAP_POOL + 6 * PAGE) | X86_TABLE);
-	/* What was there before is not seen through a new table. */
-	expect_leaves(&p, 4 + 1 + 513);
-}
-
 void ranges_of_pool(void)
 {
 	struct vmem_ioc_range ranges[3] = {
@@ -410,76 +319,6 @@ void spaces_share_table(void)
 	EXPECT_ERR(destroy(p.fd, four), 0);
 	ASSERT_OK(flushed(p.fd, change.out_generation + 1));
 	expect_pool(&p, 1, 0);
-}
-
-/* A guest names a table of one space in the tables of another. */
-void table_named_elsewhere(void)
-{
-	struct vmem_ioc_result result;
-	const u64 root = MAP_DATA + 8 * PAGE;
-	struct pool_guest p;
-	u32 own;
-
-	pool_guest(&p, FMT4, 16);
-	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R | W, 0, NULL));
-	own = ASSERT_OK(space_adopt(p.fd, FMT4, p.pool, root));
-	entry_set(&p.g, root, 1, entry_get(&p.g, MAP_POOL, 0));
-	ASSERT_OK(translate(p.fd, own, BIT(39), &result));
-	EXPECT_EQ(result.gpa, MAP_DATA);
-	EXPECT_ERR(map_one(p.fd, own, BIT(39) + PAGE, MAP_DATA, PAGE, R, 0,
-			   NULL), EEXIST);
-	EXPECT_ERR(unmap(p.fd, own, BIT(39), BIT(39) + PAGE - 1, NULL), EEXIST);
-	ASSERT_OK(translate(p.fd, p.space, 0, &result));
-	EXPECT_EQ(result.gpa, MAP_DATA);
-	/* The entry of the guest's goes, and nothing else. */
-	ASSERT_OK(unmap(p.fd, own, BIT(39), BIT(40) - 1, NULL));
-	EXPECT_EQ(entry_get(&p.g, root, 1), 0);
-	ASSERT_OK(translate(p.fd, p.space, 0, &result));
-	EXPECT_EQ(result.gpa, MAP_DATA);
-	expect_pool(&p, 4, 0);
-}
-
-/*
- * A guest that takes an entry away hides what hangs below from an unmap that
- * frees the table above: it is freed with that one.
- */
-void table_unnamed_by_guest(void)
-{
-	struct vmem_ioc_change change;
-	struct pool_guest p;
-	u64 entries[5];
-
-	pool_guest(&p, FMT4, 16);
-	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
-	entries_of(&p, 0, entries);
-	entry_set(&p.g, entries[3] & X86_ADDR, 0, 0);
-	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, &change));
-	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
-	expect_pool(&p, 1, 3);
-	ASSERT_OK(destroy(p.fd, p.space));
-	expect_pool(&p, 0, 4);
-}
-
-/* Or when the entry names another table: at once, with all below. */
-void table_unnamed_then_another(void)
-{
-	struct vmem_ioc_change change;
-	struct pool_guest p;
-	u64 entries[5];
-
-	pool_guest(&p, FMT4, 16);
-	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
-	entries_of(&p, 0, entries);
-	entry_set(&p.g, entries[3] & X86_ADDR, 0, 0);
-	ASSERT_OK(map_one(p.fd, p.space, GIB - PAGE, MAP_DATA, PAGE, R, 0, &change));
-	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
-	expect_pool(&p, 4, 2);
-	ASSERT_OK(flushed(p.fd, change.out_generation));
-	expect_pool(&p, 4, 0);
-	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, NULL));
-	expect_pool(&p, 1, 3);
 }
 
 /* Tables hang below one of the guest's own, in a region by itself, of no space. */

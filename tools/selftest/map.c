@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Changing: what map and unmap write, what they answer, where tables come from
- * and where they go. Lists and pools are the subject of map-pool.c.
+ * Changing by MAP and UNMAP: the spaces of a guest, and threads. Lists and pools are
+ * the subject of map-pool.c; what a change does to tables is known from the tests of
+ * the core.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -51,173 +52,6 @@ static void bits(u32 format)
 	expect_leaves(&p, ARRAY_SIZE(kinds));
 }
 EACH_FORMAT(bits)
-
-/* The ends of the address space, and of its halves. */
-static void ends(u32 format)
-{
-	unsigned int levels = levels_of(format);
-	u64 half = entry_span(levels - 1) * 256;
-	u64 vas[] = { 0, half - PAGE, -half, -PAGE };
-	struct vmem_ioc_result result;
-	struct pool_guest p;
-	size_t i;
-
-	pool_guest(&p, format, 64);
-	for (i = 0; i < ARRAY_SIZE(vas); i++) {
-		ASSERT_OK(map_one(p.fd, p.space, vas[i], MAP_DATA + i * PAGE,
-				  PAGE, R, 0, NULL));
-		ASSERT_OK(translate(p.fd, p.space, vas[i] + 5, &result));
-		EXPECT_EQ(result.status, VMEM_IOC_OK);
-		EXPECT_EQ(result.gpa, MAP_DATA + i * PAGE + 5);
-	}
-	expect_leaves(&p, 4);
-	ASSERT_OK(unmap(p.fd, p.space, -PAGE, ~0ULL, NULL));
-	expect_leaves(&p, 3);
-	/* All of it: what isn't canonical is passed over. */
-	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, NULL));
-	expect_leaves(&p, 0);
-	expect_pool(&p, 1, 4 * (levels - 1));
-}
-EACH_FORMAT(ends)
-
-static void run_over_tables(u32 format)
-{
-	const u64 len = 5 * MIB + 12 * KIB, va = 0x7f0000000000ULL + MIB;
-	unsigned int levels = levels_of(format);
-	struct vmem_ioc_change change;
-	struct records rs;
-	struct pool_guest p;
-
-	pool_guest(&p, format, 32);
-	ASSERT_OK(map_one(p.fd, p.space, va, MAP_DATA, len, R | W, 0, &change));
-	EXPECT_EQ(change.out_pages, len / PAGE);
-	rs = walk_all(p.fd, p.space, 0, ~0ULL, 0);
-	ASSERT_EQ(rs.nr, 2);
-	EXPECT_EQ(rs.r[0].va, va);
-	EXPECT_EQ(rs.r[0].gpa, MAP_DATA);
-	EXPECT_EQ(rs.r[0].len, len);
-	EXPECT_EQ(rs.r[0].effective, R | W);
-	expect_leaves(&p, len / PAGE);
-	expect_pool(&p, levels + 3, 0);
-
-	/* The middle goes, and the table that it fills. */
-	ASSERT_OK(unmap(p.fd, p.space, va + MIB, va + 4 * MIB - 1, &change));
-	EXPECT_EQ(change.out_pages, 3 * MIB / PAGE);
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_ALL);
-	EXPECT_EQ(change.out_changes, VMEM_IOC_CHANGE_FREED);
-	expect_leaves(&p, (len - 3 * MIB) / PAGE);
-	expect_pool(&p, levels + 2, 1);
-	/* A hole is no error, and changes nothing. */
-	ASSERT_OK(unmap(p.fd, p.space, va + MIB, va + 4 * MIB - 1, &change));
-	EXPECT_EQ(change.out_pages, 0);
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
-	EXPECT_EQ(change.out_changes, 0);
-	ASSERT_OK(unmap(p.fd, p.space, 0, BIT(12 + 9 * levels - 1) - 1, &change));
-	EXPECT_EQ(change.out_pages, (len - 3 * MIB) / PAGE);
-	expect_leaves(&p, 0);
-	expect_pool(&p, 1, levels + 2);
-}
-EACH_FORMAT(run_over_tables)
-
-static void flush_ranges(void)
-{
-	struct vmem_ioc_change change;
-	struct vmem_ioc_space_get get;
-	struct pool_guest p;
-	u64 generation;
-
-	pool_guest(&p, FMT4, 32);
-	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 16 * PAGE, R, 0, &change));
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
-	generation = change.out_generation;
-
-	/* A leaf that was: its range, and a higher generation. */
-	ASSERT_OK(unmap(p.fd, p.space, 4 * PAGE, 6 * PAGE - 1, &change));
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
-	EXPECT_EQ(change.out_flush_start, 4 * PAGE);
-	EXPECT_EQ(change.out_flush_last, 6 * PAGE - 1);
-	EXPECT_EQ(change.out_pages, 2);
-	EXPECT(change.out_generation > generation);
-	generation = change.out_generation;
-
-	ASSERT_OK(map_one(p.fd, p.space, 8 * PAGE, MAP_DATA, PAGE, R | W,
-			  VMEM_IOC_MAP_REPLACE, &change));
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
-	EXPECT_EQ(change.out_flush_start, 8 * PAGE);
-	EXPECT_EQ(change.out_flush_last, 9 * PAGE - 1);
-	EXPECT(change.out_generation > generation);
-	generation = change.out_generation;
-
-	/* A refusal: nothing to flush, and the generation stays. */
-	EXPECT_ERR(map_one(p.fd, p.space, 7 * PAGE, MAP_DATA, 4 * PAGE, R, 0,
-			   &change), EEXIST);
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
-	EXPECT_EQ(change.out_at_va, 7 * PAGE);
-	EXPECT_EQ(change.out_generation, generation);
-	ASSERT_OK(space_get(p.fd, p.space, &get));
-	EXPECT_EQ(get.out_generation, generation);
-}
-
-static void replace_leaves(u32 format)
-{
-	struct vmem_ioc_result result;
-	struct vmem_ioc_change change;
-	struct pool_guest p;
-	u64 i;
-
-	pool_guest(&p, format, 32);
-	ASSERT_OK(map_one(p.fd, p.space, GIB - 4 * PAGE, MAP_DATA, 8 * PAGE, R,
-			  0, NULL));
-	EXPECT_ERR(map_one(p.fd, p.space, GIB - 6 * PAGE, MAP_DATA + MIB,
-			   8 * PAGE, R, 0, NULL), EEXIST);
-	expect_leaves(&p, 8);
-	ASSERT_OK(map_one(p.fd, p.space, GIB - 6 * PAGE, MAP_DATA + MIB,
-			  8 * PAGE, R | X, VMEM_IOC_MAP_REPLACE, &change));
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_RANGE);
-	EXPECT(change.out_flush_start <= GIB - 4 * PAGE);
-	EXPECT(change.out_flush_last >= GIB + 2 * PAGE - 1);
-	expect_leaves(&p, 10);
-	for (i = 0; i < 10; i++) {
-		ASSERT_OK(translate(p.fd, p.space, GIB + (i - 6) * PAGE,
-				    &result));
-		EXPECT_EQ(result.gpa, i < 8 ? MAP_DATA + MIB + i * PAGE :
-			  MAP_DATA + (i - 2) * PAGE);
-		EXPECT_EQ(result.effective, i < 8 ? R | X : R);
-	}
-}
-EACH_FORMAT(replace_leaves)
-
-/* Entries that hold bits but aren't present: mapped over, unmapped to zero. */
-static void not_present_bits(void)
-{
-	const u64 junk = 0xdeadbeef00000ULL & ~X86_P;
-	struct vmem_ioc_change change;
-	struct pool_guest p;
-	u64 table;
-	u32 space;
-
-	pool_guest(&p, FMT4, 32);
-	p.g.next = MAP_BY_HAND;
-	guest_root(&p.g);
-	table = guest_map(&p.g, p.g.root, 0, 0, junk, X86_TABLE);
-	entry_set(&p.g, table, 1, junk);
-	entry_set(&p.g, table, 2, junk);
-	entry_set(&p.g, p.g.root, 7, junk);
-	space = p.space = ASSERT_OK(space_adopt(p.fd, FMT4, p.pool, p.g.root));
-	ASSERT_OK(map_one(p.fd, space, PAGE, MAP_DATA, PAGE, R, 0, &change));
-	EXPECT_EQ(change.out_flush, VMEM_IOC_FLUSH_NONE);
-	EXPECT_EQ(entry_get(&p.g, table, 1), MAP_DATA | X86_LEAF | X86_NX);
-	ASSERT_OK(unmap(p.fd, space, 0, 3 * PAGE - 1, &change));
-	EXPECT_EQ(change.out_pages, 1);
-	EXPECT_EQ(entry_get(&p.g, table, 0), 0);
-	EXPECT_EQ(entry_get(&p.g, table, 1), 0);
-	EXPECT_EQ(entry_get(&p.g, table, 2), 0);
-	/* Empty, but not ours: it stays. */
-	EXPECT_EQ(entry_get(&p.g, p.g.root, 0) & X86_P, X86_P);
-	ASSERT_OK(unmap(p.fd, space, 7 * entry_span(3), 8 * entry_span(3) - 1,
-			NULL));
-	EXPECT_EQ(entry_get(&p.g, p.g.root, 7), 0);
-}
 
 /* A guest's tables get tables of ours, and only those go again. */
 static void adopted(u32 format)
@@ -304,87 +138,6 @@ static void one_root_by_hand(void)
 /* Random maps and unmaps against an array of what is where. */
 
 #define SLOTS	4096
-
-static u64 slot_va(u32 slot)
-{
-	/* Four clusters, of which two lie at the borders of tables. */
-	static const u64 bases[] = {
-		0, GIB - 512 * PAGE, 512 * GIB - 512 * PAGE, 0x7fff00000000ULL,
-	};
-
-	return bases[slot / 1024] + slot % 1024 * PAGE;
-}
-
-static void expect_slots(struct pool_guest *p, const u64 *slots)
-{
-	static struct vmem_ioc_result results[SLOTS];
-	static u64 vas[SLOTS];
-	u64 leaves = 0;
-	u32 i;
-
-	for (i = 0; i < SLOTS; i++)
-		vas[i] = slot_va(i);
-	ASSERT_OK(translate_list(p->fd, p->space, vas, SLOTS, results, NULL));
-	for (i = 0; i < SLOTS; i++) {
-		leaves += !!slots[i];
-		EXPECT_EQ(results[i].status,
-			  slots[i] ? VMEM_IOC_OK : VMEM_IOC_NOT_PRESENT);
-		EXPECT_EQ(results[i].gpa, slots[i]);
-		if (ktap_failed())
-			return;
-	}
-	expect_leaves(p, leaves);
-}
-
-static void random_calls(u32 format)
-{
-	static u64 slots[SLOTS];
-	struct vmem_ioc_change change;
-	u64 seed = seed_pick(), gpa, pages;
-	struct pool_guest p;
-	u32 at, len, i, n, flags;
-	bool taken;
-	int ret;
-
-	pool_guest(&p, format, 64);
-	for (n = 0; n < 3000 && !ktap_failed(); n++) {
-		at = rnd(&seed) % SLOTS;
-		len = 1 + rnd(&seed) % 600;
-		if (at / 1024 != (at + len - 1) / 1024)
-			len = 1024 - at % 1024;
-		taken = false;
-		pages = 0;
-		for (i = at; i < at + len; i++) {
-			taken |= !!slots[i];
-			pages += !!slots[i];
-		}
-		gpa = MAP_DATA + rnd(&seed) % 256 * PAGE;
-		if (rnd(&seed) % 2) {
-			flags = rnd(&seed) % 2 ? VMEM_IOC_MAP_REPLACE : 0;
-			ret = map_one(p.fd, p.space, slot_va(at), gpa,
-				      len * PAGE, R | W, flags, &change);
-			EXPECT_ERR(ret, taken && !flags ? EEXIST : 0);
-			for (i = 0; !ret && i < len; i++)
-				slots[at + i] = gpa + i * PAGE;
-			if (!ret)
-				EXPECT_EQ(change.out_pages, len);
-		} else {
-			ASSERT_OK(unmap(p.fd, p.space, slot_va(at),
-					slot_va(at) + len * PAGE - 1, &change));
-			EXPECT_EQ(change.out_pages, pages);
-			memset(&slots[at], 0, len * sizeof(slots[0]));
-		}
-		if (change.out_changes & VMEM_IOC_CHANGE_FREED)
-			ASSERT_OK(flushed(p.fd, change.out_generation));
-		if (n % 50 == 0)
-			expect_slots(&p, slots);
-	}
-	expect_slots(&p, slots);
-	ASSERT_OK(unmap(p.fd, p.space, 0, ~0ULL, &change));
-	ASSERT_OK(flushed(p.fd, change.out_generation));
-	expect_pool(&p, 1, 0);
-}
-EACH_FORMAT(random_calls)
 
 /* Several threads in one space, each in its own addresses. */
 
@@ -508,15 +261,9 @@ static void large_beside_small(void)
 
 static const struct ktap_case cases[] = {
 	CASE_FORMATS(bits),
-	CASE_FORMATS(ends),
-	CASE_FORMATS(run_over_tables),
-	CASE(flush_ranges),
-	CASE_FORMATS(replace_leaves),
-	CASE(not_present_bits),
 	CASE_FORMATS(adopted),
 	CASE(one_root_of_pool),
 	CASE(one_root_by_hand),
-	CASE_FORMATS(random_calls),
 	CASE(threads),
 	CASE(large_beside_small),
 	MAP_POOL_CASES,

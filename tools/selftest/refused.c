@@ -381,31 +381,3 @@ void refused_behind(int fd, unsigned long cmd, const void *arg, int ret)
 	tell(&d, layout->name, ret);
 	watch.seen++;
 }
-
-void expect_refused_after(const struct guest *g, u32 space, int ret,
-			  const struct vmem_ioc_change *change,
-			  const struct guest *twin, u32 twin_space,
-			  const struct vmem_ioc_change *done)
-{
-	struct watched *w[2] = {
-		watched_by(g->fd, VMEM_IOC_MAP),
-		watched_by(twin->fd, VMEM_IOC_MAP),
-	};
-	struct refused_state *is = &watch.behind, *wanted = &watch.before;
-	struct refused_answer answer = answer_of(change);
-	struct refused_answer answer_done = answer_of(done);
-	struct refused_difference d;
-	u32 i;
-
-	ASSERT(w[0] && w[1]);
-	ASSERT(state_take(w[0], space, true, is));
-	ASSERT(state_take(w[1], twin_space, true, wanted));
-	parts_even(wanted, is);
-	/* a list lets others in between, and how often depends on the time */
-	for (i = 0; i < is->nr_pools; i++) {
-		is->pools[i].oldest = !!is->pools[i].oldest;
-		wanted->pools[i].oldest = !!wanted->pools[i].oldest;
-	}
-	refused_after(&d, is, &answer, wanted, &answer_done);
-	tell(&d, "a list", ret);
-}
