@@ -180,6 +180,7 @@ int guest_from_phys(void *ctx, vmem_table_t table, enum vmem_intent intent,
 	vmem_pte_t *at;
 
 	guest->calls++;
+	guest->asked = table;
 	if (guest->change)
 		guest->change(guest);
 	at = guest_host(guest, gpa);

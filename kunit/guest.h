@@ -69,6 +69,7 @@ struct guest_range {
  * @space:	the space that is changed
  * @roots:	of the spaces
  * @change:	called in each call: a vCPU that writes
+ * @asked:	the table that the call is for
  */
 struct guest {
 	struct guest_range parts[NR_PARTS];
@@ -103,6 +104,7 @@ struct guest {
 	bool foreign_frozen;
 	u32 space;
 	void (*change)(struct guest *guest);
+	vmem_table_t asked;
 	void *private;
 };
 

@@ -148,7 +148,7 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 			return err;
 		mine = model_page(model, spot.decoded.gpa);
 		goes = model_moves(model, level - 1, spot.va) ||
-		       (mine && mine->links == 1);
+		       (mine && mine->links - *model_leaving(model, spot.decoded.gpa) == 1);
 		/* one of ours is let go of empty only */
 		if (goes && !child_empty && level == job->replaced + 1)
 			return -EEXIST;

@@ -501,10 +501,11 @@ static noinline int racing_map(const struct vmem_format *fmt, void *guest,
 			       struct vmem_space *space,
 			       struct vmem_change *change)
 {
-	struct vmem_format format = vmem_fmt_x86_64_4level;
+	static struct vmem_format racing;
 
-	format.protect = racing_protect;
-	return vmem_map(&format, &guest_ops, guest, space, change);
+	racing = vmem_fmt_x86_64_4level;
+	racing.protect = racing_protect;
+	return vmem_map(&racing, &guest_ops, guest, space, change);
 }
 
 /* Its D is kept, however late; if it never ends, that is said. */

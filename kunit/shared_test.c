@@ -67,6 +67,63 @@ static void shared_unmap_all_places(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 }
 
+/* A table that names another one twice is replaced: both of its links go. */
+static void shared_twice_below_replaced(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct bench_link link = link_of(0, bench_span(b, 1));
+
+	link_begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	bench_use(b, 1);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
+	bench_use(b, 0);
+	link = link_of(1, 0);
+	link.owner = 1;
+	KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link, VMEM_CHANGE_REPLACE));
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes,
+			VMEM_CHANGED_FREED | VMEM_CHANGED_UNSHARED);
+}
+
+/* The one above may not be written: that it would go is seen before all. */
+static void shared_twice_below_frozen(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1), upper = bench_upper(b);
+	struct bench_link link = link_of(0, span);
+	const struct vmem_mapping what = {};
+
+	/* of level 2, which is the root or not */
+	if (bench_top(b) == 2)
+		bench_adopt(b, bench_table(b));
+	else
+		bench_put(b, bench_root(b), 0, 3,
+			  bench_table_entry(b, bench_table(b)));
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	bench_freeze(b, true);
+	KUNIT_EXPECT_EQ(test, -EROFS, bench_unmap(b, 0, bench_span(b, 2)));
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
+	bench_freeze(b, false);
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, bench_span(b, 2)));
+
+	/* one place as a whole, and of the other what is left there */
+	link_begin(b, span);
+	bench_put(b, bench_root(b), upper, 2, bench_table_entry(b, bench_table(b)));
+	link = link_of(0, upper);
+	link.their_va = span;
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	bench_freeze(b, true);
+	KUNIT_EXPECT_EQ(test, -EROFS, bench_range(b, span, upper + page - 1, &what,
+						  VMEM_CHANGE_SHARED_OK));
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
+	bench_freeze(b, false);
+	KUNIT_EXPECT_EQ(test, 0, bench_range_stopped(b, span, upper + page - 1, &what,
+						     VMEM_CHANGE_SHARED_OK));
+	KUNIT_EXPECT_EQ(test, b->change.answer.changes,
+			VMEM_CHANGED_FREED | VMEM_CHANGED_UNSHARED);
+}
+
 /* Mapping by two places of one table: what the one fills is a hole to the other. */
 static void shared_map_twice(struct kunit *test)
 {
@@ -94,6 +151,30 @@ static void shared_map_twice(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	list[0] = bench_basic(0, 0, span, RWX);
 	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 1, meant));
+}
+
+/* That is seen, too, where a third of its places is unmapped in between. */
+static void shared_map_twice_around(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1), upper = bench_upper(b);
+	u32 flags = VMEM_CHANGE_SHARED_OK | VMEM_CHANGE_ATOMIC;
+	struct bench_link link = link_of(0, span);
+	struct vmem_mapping list[3];
+
+	link_begin(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	link.our_va = upper;
+	KUNIT_EXPECT_EQ(test, 0, bench_link(b, &link, 0));
+	list[0] = bench_basic(page, 0, page, RWX);
+	list[1] = bench_unmapped(span, span);
+	list[2] = bench_basic(upper + page, 0, page, RWX);
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_change_stopped(b, list, 3, flags));
+	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
+	/* and one that loses its last but one, and is mapped into by that */
+	list[0] = bench_unmapped(0, span);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, list, 3, flags));
+	KUNIT_EXPECT_EQ(test, link_page(b, 0, upper, 0)->nr_links, 1);
 }
 
 /* Tables of ours within a shared one: each has but one link. */
@@ -155,7 +236,10 @@ static void shared_root(struct kunit *test)
 
 static struct kunit_case shared_cases[] = {
 	EACH_FORMAT(shared_unmap_all_places),
+	EACH_FORMAT(shared_twice_below_replaced),
+	EACH_FORMAT(shared_twice_below_frozen),
 	EACH_FORMAT(shared_map_twice),
+	EACH_FORMAT(shared_map_twice_around),
 	EACH_FORMAT(shared_in_shared),
 	EACH_FORMAT(shared_root),
 	{}

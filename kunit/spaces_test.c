@@ -103,7 +103,7 @@ static void walk_spaces_same_root_twice(struct kunit *test)
 static void walk_spaces_in_order(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
-	struct vmem_space spaces[4];
+	struct vmem_space *spaces = b->spaces;
 	u32 i;
 
 	for (i = 0; i < 4; i++) {
@@ -125,7 +125,7 @@ static void walk_spaces_references_go_back(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	struct vt_random random = { .state = 8 };
-	struct vmem_space spaces[4];
+	struct vmem_space *spaces = b->spaces;
 	u32 round, i, j;
 
 	for (round = 0; round < 30 && !b->differs; round++) {

@@ -141,8 +141,7 @@ static void vmem_space_abort(struct vmem_object *object)
 	if (space->flags & VMEM_IOC_SPACE_NEW &&
 	    space->made == guest->generation) {
 		vmem_root_unmake(space->root);
-	} else {
-		vmem_space_leave_root(guest, space);
+	} else if (vmem_space_leave_root(guest, space)) {
 		guest->generation++;
 		vmem_pools_settle(guest);
 	}

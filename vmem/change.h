@@ -109,7 +109,7 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e,
 	int ret;
 
 	change->answer.at_level = 0;
-	change->pass.copied = false;
+	change->pass.recounts = 0;
 	for (i = change->answer.done; i < end; i++) {
 		ret = vmem_mapping_check(e->fmt, e->facts, &asked->list[i]);
 		if (ret) {
@@ -222,6 +222,7 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
 	place->sweep = pass->phase == VMEM_PHASE_SWEEP;
 	place->free = place->sweep || !vmem_change_sweeps(change);
 	place->keep = vmem_change_keep(change);
+	place->lowest = m->kind == VMEM_KIND_LINK ? m->link.level + 1U : 0;
 	place->first = m->virt_base + (m == undone ? change->answer.done_len : 0);
 	place->needs = m->kind == VMEM_KIND_LINK ? VMEM_R | VMEM_W | VMEM_X :
 		       (m->kind == VMEM_KIND_PROTECT ? m->protect.set :
@@ -396,6 +397,10 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 		case VMEM_PHASE_CHECK:
 		case VMEM_PHASE_APPLY:
 		case VMEM_PHASE_SWEEP:
+			if (pass->waits) {
+				pass->waits--;
+				return VMEM_PAUSE;
+			}
 			if (!place.space)
 				place = (struct vmem_place){ .space = space };
 			offset = vmem_change_pick(&e, change, &place);

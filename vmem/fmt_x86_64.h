@@ -95,9 +95,9 @@ vmem_x86_64_tags(const struct vmem_format *fmt, struct vmem_facts *facts,
 	}
 }
 
-static __always_inline int vmem_x86_64_facts(const struct vmem_format *fmt,
-					     struct vmem_facts *facts,
-					     const struct vmem_vcpu *vcpu)
+static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
+				    struct vmem_facts *facts,
+				    const struct vmem_vcpu *vcpu)
 {
 	const u32 lam = VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP;
 	u32 phys_bits = vcpu->phys_bits ?: X86_64_PHYS_BITS;

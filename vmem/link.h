@@ -82,18 +82,16 @@ static __always_inline int vmem_link_emptied(const struct vmem_env *e,
 /* Both passes: the entry in hand, which is to name the table. */
 static __always_inline int vmem_link_here(const struct vmem_env *e,
 					  struct vmem_change *change,
-					  struct vmem_place *place)
+					  struct vmem_place *place,
+					  vmem_table_t table)
 {
 	unsigned int level = place->level, slot = vmem_place_slot(e->fmt, place);
-	vmem_table_t table, parent;
+	vmem_table_t parent;
 	bool mine = false;
 	u32 links = 0;
 	int ret;
 
-	if (place->class != VMEM_CLASS_NONE &&
-	    !(change->asked.flags & VMEM_CHANGE_REPLACE))
-		return -EEXIST;
-	ret = vmem_link_find(e, change, place, &table) ?: vmem_want(place, level);
+	ret = vmem_want(place, level);
 	if (ret)
 		return ret;
 	parent = place->path.table[level];
@@ -122,8 +120,8 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 		change->answer.overwritten += !!place->entry;
 	if (mine)
 		vmem_remove(e, change, place, level, slot);
-	vmem_linked(change, vmem_pool_share(e->pages->pool, &e->pages->res,
-					    table, parent, slot));
+	vmem_linked(change, place, vmem_pool_share(e->pages->pool, &e->pages->res,
+						   table, parent, slot));
 	return 0;
 }
 
@@ -132,19 +130,20 @@ static __always_inline int vmem_link_entry(const struct vmem_env *e,
 					   struct vmem_change *change,
 					   struct vmem_place *place)
 {
-	unsigned int lowest = place->m->link.level + 1U;
+	bool here = place->level == place->lowest;
 	vmem_table_t table;
-	int ret;
+	int ret = 0;
 
-	if (place->level == lowest)
-		return vmem_link_here(e, change, place);
-	ret = vmem_path_look(e, change, place);
-	if (!ret && !place->apply)
+	if (!here)
+		ret = vmem_path_look(e, change, place);
+	else if (place->class != VMEM_CLASS_NONE &&
+		 !(change->asked.flags & VMEM_CHANGE_REPLACE))
+		ret = -EEXIST;
+	if (!ret && (here || !place->apply))
 		ret = vmem_link_find(e, change, place, &table);
-	ret = ret ?: vmem_path_make(e, change, place, lowest);
-	if (!ret && !place->apply)
-		change->need.links++;
-	return ret;
+	if (ret)
+		return ret;
+	return here ? vmem_link_here(e, change, place, table) : VMEM_MAKE;
 }
 
 #endif /* _VMEM_LINK_H */

@@ -17,16 +17,18 @@
  * mapped when pass 2 comes by the second.
  */
 static __always_inline int
-vmem_map_entered(const struct vmem_env *e, const struct vmem_change *change,
+vmem_map_entered(const struct vmem_env *e, struct vmem_change *change,
 		 const struct vmem_place *place, vmem_table_t parent,
 		 unsigned int slot, u32 links)
 {
+	int marked;
+
 	if (links < 2 || place->apply || parent == VMEM_NO_TABLE ||
 	    change->asked.flags & VMEM_CHANGE_REPLACE)
 		return 0;
-	return vmem_link_mark(e->pages, place->child, parent, slot,
-			      VMEM_MARK_ENTERED, change->pass.number) ?
-	       -EEXIST : 0;
+	marked = vmem_link_mark(e->pages, place->child, parent, slot,
+				VMEM_MARK_ENTERED, change->pass.number);
+	return marked < 0 ? vmem_remark(change) : marked ? -EEXIST : 0;
 }
 
 /* Both passes: something is there, or was, in a run of leaves. */
@@ -84,8 +86,7 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
 					  struct vmem_change *change,
 					  struct vmem_place *place)
 {
-	return vmem_path_look(e, change, place) ?:
-	       vmem_path_make(e, change, place, 0);
+	return vmem_path_look(e, change, place) ?: VMEM_MAKE;
 }
 
 /*

@@ -68,6 +68,7 @@ enum vmem_more {
 	VMEM_FROZEN,		/* the table has to move */
 	/* inside the engine: what is to be done about the entry in hand */
 	VMEM_DOWN,		/* enter the table that it names */
+	VMEM_MAKE,		/* make the table that it lacks */
 	VMEM_CLEAR,		/* zero it */
 	VMEM_WANT,		/* see that a table can be written, and look again */
 	VMEM_AGAIN,		/* look at it again */
@@ -280,10 +281,11 @@ enum vmem_owner {
 	VMEM_OTHERS,
 };
 
-/* What the first pass of a change marks links for. */
+/* What a change marks links for, from its first pass on. */
 enum vmem_mark {
 	VMEM_MARK_LEAVES,	/* the second will have it go */
 	VMEM_MARK_ENTERED,	/* it maps by this one */
+	VMEM_MARK_COPIED,	/* the second made it: a copy of a table has it */
 	VMEM_NR_MARKS,
 };
 

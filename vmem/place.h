@@ -34,6 +34,7 @@ struct vmem_place {
 	u64 leaf;		/* its first one */
 	u32 needs;		/* what the path must grant, for a leaf */
 	unsigned int keep;	/* tables of this level and above aren't freed */
+	unsigned int lowest;	/* level of the tables whose entries are changed */
 	vmem_virt_t first;	/* where the pass begins */
 	vmem_virt_t last;
 	bool apply;		/* pass 2 */
@@ -49,12 +50,13 @@ struct vmem_place {
 	enum vmem_class class;
 	vmem_table_t child;	/* that it names */
 	bool begun;		/* something was done since the call began */
+	bool cut;		/* a link was: a table of the path may be free */
 	bool leaving;		/* the table in hand is done */
 	bool drop;		/* unmap: the frozen table of leaves goes whole */
 	bool stays;		/* unmap: the entry above can't be written */
 	u8 want;		/* the level of a table that is to be written */
 	u8 writable;		/* bit n: it can be written, at path.host[n] */
-	u8 shared;		/* bit n: other places may show the table of level n */
+	u8 shared;		/* bit n: others may show the table of level n by then */
 	u8 denies;		/* protect, bit n: the entry of level n denies it */
 };
 
@@ -156,10 +158,12 @@ static inline void vmem_flush(struct vmem_change *change,
 }
 
 /* A link was recorded, and @changes is what became of one that was hidden. */
-static inline void vmem_linked(struct vmem_change *change, u32 changes)
+static inline void vmem_linked(struct vmem_change *change,
+			       struct vmem_place *place, u32 changes)
 {
 	if (likely(!changes))
 		return;
+	place->cut = true;
 	change->answer.changes |= changes;
 	vmem_flush_all(change);
 }
@@ -239,6 +243,16 @@ static __always_inline int vmem_recount(struct vmem_change *change)
 		return -EBUSY;
 	vmem_change_recheck(change);
 	return VMEM_PAUSE;
+}
+
+/*
+ * Another call marked links meanwhile. Mark again; the oftener that comes, the longer
+ * the other is waited for, which may do the same.
+ */
+static __always_inline int vmem_remark(struct vmem_change *change)
+{
+	change->pass.waits = BIT(change->pass.recounts);
+	return vmem_recount(change);
 }
 
 /* Tables are visited once in each pass, however often it is resumed. */
@@ -385,12 +399,12 @@ static __always_inline int vmem_install_begin(const struct vmem_env *e,
 /* It is linked by @slot of the table of @level. */
 static __always_inline void vmem_install_end(const struct vmem_env *e,
 					     struct vmem_change *change,
-					     const struct vmem_place *place,
+					     struct vmem_place *place,
 					     unsigned int level, unsigned int slot)
 {
-	vmem_linked(change, vmem_pool_take(e->pages->pool, &e->pages->res,
-					   level - 1, place->path.table[level],
-					   slot));
+	vmem_linked(change, place,
+		    vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
+				   place->path.table[level], slot));
 }
 
 /* Leaves for what of the range lies up to @last, and zeroes. */
@@ -541,14 +555,17 @@ vmem_copy_table(const struct vmem_env *e, struct vmem_change *change,
 	if (ret)
 		return ret;
 	/* what a vCPU made equal again since has no record to spare */
-	for (i = 0; level && i < nr && pages->res.links; i++)
+	for (i = 0; level && i < nr && pages->res.links; i++) {
 		if (vmem_look_owner(e, host, level, old, i, &child,
-				    &links) == VMEM_MINE)
-			vmem_pool_share(pages->pool, &pages->res, child, copy, i);
+				    &links) != VMEM_MINE)
+			continue;
+		vmem_pool_share(pages->pool, &pages->res, child, copy, i);
+		vmem_link_mark(pages, child, copy, i, VMEM_MARK_COPIED,
+			       change->pass.number);
+	}
 	path->table[level] = copy;
 	path->host[level] = host;
 	change->answer.changes |= VMEM_CHANGED_MOVED;
-	change->pass.copied = true;
 	vmem_flush_all(change);
 	return 0;
 }
@@ -693,13 +710,15 @@ static __always_inline int vmem_path_look(const struct vmem_env *e,
 	return place->va & mask || (place->va | mask) > place->last ? -ERANGE : 0;
 }
 
-/* Both passes: it is made, and those below down to one of @lowest, 0 with leaves. */
+/*
+ * Both passes: it is made, and those below it: down to one of leaves, or for a link
+ * to the one that is to hold its entry.
+ */
 static __always_inline int vmem_path_make(const struct vmem_env *e,
 					  struct vmem_change *change,
-					  struct vmem_place *place,
-					  unsigned int lowest)
+					  struct vmem_place *place)
 {
-	unsigned int level = place->level;
+	unsigned int level = place->level, lowest = place->lowest;
 	int ret;
 
 	if (place->apply && place->tries++ >= VMEM_LINK_TRIES)
@@ -707,11 +726,14 @@ static __always_inline int vmem_path_make(const struct vmem_env *e,
 	ret = vmem_want(place, level);
 	if (ret)
 		return ret;
-	return place->apply ?
-	       vmem_install(e, change, place, !lowest && level == 1) :
-	       vmem_need_tables(e->fmt, change, place, lowest,
-				min(place->va | vmem_entry_mask(e->fmt, level),
-				    place->last));
+	if (place->apply)
+		return vmem_install(e, change, place, !lowest && level == 1);
+	ret = vmem_need_tables(e->fmt, change, place, lowest,
+			       min(place->va | vmem_entry_mask(e->fmt, level),
+				   place->last));
+	if (!ret && lowest)
+		change->need.links++;
+	return ret;
 }
 
 #endif /* _VMEM_PLACE_H */

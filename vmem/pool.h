@@ -43,6 +43,7 @@ enum vmem_pool_state {
  * @page:	of the pool, that it names
  * @pass:	the first pass that marked it last
  * @slot:	index of the entry
+ * @marks:	bit n: what that pass marked it for
  */
 struct vmem_link {
 	struct vmem_link *next;
@@ -52,6 +53,7 @@ struct vmem_link {
 	u32 page;
 	u32 pass;
 	u16 slot;
+	u8 marks;
 };
 
 /**
@@ -92,7 +94,7 @@ struct vmem_pool_page {
 	u32 next;		/* in the reservation, in the quarantine, dropped */
 	u32 nr_links;		/* records and spaces; 0: not in use, or dropped */
 	u32 pass;		/* the first pass that marked links last */
-	u16 nr_marked;		/* so many */
+	u16 nr_marked[VMEM_NR_MARKS]; /* so many */
 	u8 state;
 	u8 level;
 };
@@ -161,7 +163,7 @@ struct vmem_reservation {
 	u64 links;
 	u32 at;			/* the last one asked for: its number */
 	u32 at_page;		/* and its page */
-	u32 pass[VMEM_NR_MARKS]; /* numbers that no other has; 0: none yet */
+	u32 pass;		/* a number that no other has; 0: none yet */
 	u32 check;		/* the call's own number for that pass */
 };
 

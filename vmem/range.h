@@ -71,15 +71,16 @@ vmem_range_may_enter(const struct vmem_env *e, struct vmem_change *change,
 	if (parent != VMEM_NO_TABLE && !place->apply)
 		more = vmem_need_moves(e, change, place, level + 1);
 	ret = vmem_owned(e, change, place->child, level, parent, slot, more, links);
-	/* seen before the table above moved; after a recheck, in pass 1 too */
-	if (ret == -EMLINK && change->pass.copied)
+	/* but for those of copies that were made since pass 1, it has one */
+	if (ret == -EMLINK && place->apply && parent != VMEM_NO_TABLE &&
+	    (int)*links <= 1 + vmem_link_mark(e->pages, place->child, VMEM_NO_TABLE, 0,
+					      VMEM_MARK_COPIED, change->pass.number))
 		ret = 0;
 	switch (place->kind) {
 	case VMEM_KIND_UNMAPPED:
-		if ((!ret || ret == -EMLINK) && parent != VMEM_NO_TABLE &&
-		    vmem_place_covers(e, place, level + 1))
+		if ((!ret || ret == -EMLINK) && parent != VMEM_NO_TABLE)
 			ret = vmem_unmap_entered(e, change, place, level + 1,
-						 slot, *links);
+						 slot, links, ret);
 		return ret;
 	case VMEM_KIND_BASIC:
 	case VMEM_KIND_COW:
@@ -194,6 +195,8 @@ static __always_inline int vmem_range_step(const struct vmem_env *e,
 			return VMEM_AGAIN;
 		ret = vmem_range_refused(e, change, place, ret);
 	}
+	if (ret == VMEM_MAKE)
+		ret = vmem_path_make(e, change, place);
 	if (ret == VMEM_CLEAR)
 		ret = vmem_unmap_clear(e, change, place);
 	if (!ret) {
@@ -216,18 +219,23 @@ static __always_inline int vmem_range(const struct vmem_env *e,
 	int ret;
 
 	place->last = place->m->virt_base + (place->m->len - 1);
-	place->va = place->m->virt_base + *offset;
-	place->level = e->facts->nr_levels;
-	place->child = place->space->root;
-	place->tries = 0;
-	place->shared = 0;
-	place->denies = 0;
-	place->writable = 0;
-	place->drop = false;
-	place->stays = false;
-	place->leaving = false;
+	place->cut = true;
 
 	while (*offset < place->m->len) {
+		/* from the root, also where a table of the path is in use no more */
+		if (place->cut) {
+			place->va = place->m->virt_base + *offset;
+			place->level = e->facts->nr_levels;
+			place->child = place->space->root;
+			place->tries = 0;
+			place->shared = 0;
+			place->denies = 0;
+			place->writable = 0;
+			place->cut = false;
+			place->drop = false;
+			place->stays = false;
+			place->leaving = false;
+		}
 		ret = vmem_range_step(e, change, place);
 		if (ret == VMEM_AGAIN)
 			continue;

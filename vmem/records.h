@@ -234,40 +234,45 @@ vmem_pool_owner(struct vmem_pool *pool, vmem_table_t table,
 }
 
 /**
- * vmem_link_mark() - the first pass of a change marks a link
+ * vmem_link_mark() - a change marks a link
  * @pages:	where the change has its tables from
  * @table:	one of that pool, in use
- * @parent:	the table that names it
+ * @parent:	the table that names it, VMEM_NO_TABLE: none is marked
  * @slot:	index of the entry
- * @mark:	what for; of a table, the last sort of mark holds
+ * @mark:	what for
  * @check:	the call's number for this pass
  *
- * Return: how many other links of the table are marked so.
+ * Return: how many other links of the table are marked so; -EBUSY: another call has
+ * marked some since pass 1 began, and the marks of this one may be gone.
  */
-static noinline u32 vmem_link_mark(struct vmem_pages *pages, vmem_table_t table,
+static noinline int vmem_link_mark(struct vmem_pages *pages, vmem_table_t table,
 				   vmem_table_t parent, u32 slot,
 				   enum vmem_mark mark, u32 check)
 {
 	struct vmem_pool *pool = pages->pool;
 	struct vmem_reservation *res = &pages->res;
 	struct vmem_pool_page *desc = &pool->pages[vmem_pool_find(pool, table)];
-	struct vmem_link *link = *vmem_link_at(pool, parent, slot);
+	struct vmem_link *link;
 
 	if (res->check != check) {
-		memset(res->pass, 0, sizeof(res->pass));
+		res->pass = ++pool->passes ?: ++pool->passes;
 		res->check = check;
 	}
-	if (!res->pass[mark])
-		res->pass[mark] = ++pool->passes ?: ++pool->passes;
-	if (desc->pass != res->pass[mark]) {
-		desc->pass = res->pass[mark];
-		desc->nr_marked = 0;
+	if (desc->pass != res->pass) {
+		if (desc->pass - res->pass <= pool->passes - res->pass)
+			return -EBUSY;
+		desc->pass = res->pass;
+		memset(desc->nr_marked, 0, sizeof(desc->nr_marked));
 	}
-	if (link->pass != res->pass[mark]) {
-		link->pass = res->pass[mark];
-		desc->nr_marked++;
-	}
-	return desc->nr_marked - 1;
+	if (parent == VMEM_NO_TABLE)
+		return desc->nr_marked[mark];
+	link = *vmem_link_at(pool, parent, slot);
+	if (link->pass != res->pass)
+		link->marks = 0;
+	link->pass = res->pass;
+	desc->nr_marked[mark] += !(link->marks & BIT(mark));
+	link->marks |= BIT(mark);
+	return desc->nr_marked[mark] - 1;
 }
 
 /**

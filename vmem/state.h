@@ -45,10 +45,10 @@ struct vmem_pass {
 	u64 visited;		/* tables, by this pass */
 	u64 spare;		/* it may visit beside the budget */
 	u32 number;		/* of pass 1 */
+	u32 waits;		/* pauses, so that another call gets on */
 	u8 low;			/* tables of this level and above were visited */
 	u8 keeps;		/* bit n: the table of level n won't be empty */
-	u8 recounts;		/* passes begun again for want of a table */
-	bool copied;		/* a table moved since VMEM_PHASE_BEGIN */
+	u8 recounts;		/* since VMEM_PHASE_BEGIN, for want of a table or mark */
 };
 
 /* What pass 2 will need, as pass 1 counts it. */

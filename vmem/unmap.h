@@ -14,40 +14,47 @@
 #include "place.h"
 
 /*
- * Before a table of ours is entered, below an entry of @level that is unmapped as a
- * whole: does it only lose a link? It does where others have it, but for the last of
- * its links that pass 2 will come to; so has a frozen table that moves, and stays as
- * it was. Return: -EMLINK: yes; 0; VMEM_ABSENT.
+ * Before a table is entered, below an entry of @level, and @ret is what speaks against
+ * it: one of ours only loses a link where others have it, if the entry is unmapped as
+ * a whole, but for the last of its links that pass 2 will come to; so does one below
+ * a frozen table that moves, and stays as it was. In pass 1, @links becomes what pass
+ * 2 will find. Return: -EMLINK: it does; 0; VMEM_ABSENT, VMEM_PAUSE, -EBUSY.
  */
 static __always_inline int
-vmem_unmap_entered(const struct vmem_env *e, const struct vmem_change *change,
+vmem_unmap_entered(const struct vmem_env *e, struct vmem_change *change,
 		   struct vmem_place *place, unsigned int level,
-		   unsigned int slot, u32 links)
+		   unsigned int slot, u32 *links, int ret)
 {
+	bool whole = vmem_place_covers(e, place, level);
 	vmem_pte_t *host;
-	int ret;
+	int marked;
 
-	if (!links)
-		return 0;
-	if (!place->apply && vmem_need_moves(e, change, place, level))
+	if (!*links)
+		return ret;
+	if (whole && !place->apply && vmem_need_moves(e, change, place, level))
 		return -EMLINK;
-	if (e->ops->movability == VMEM_MAY_MOVE_TABLE &&
+	if (whole && e->ops->movability == VMEM_MAY_MOVE_TABLE &&
 	    !(place->writable & BIT(level))) {
 		ret = vmem_reach(e, place->path.table[level], &host);
 		if (ret == VMEM_FROZEN)
 			return -EMLINK;
 		if (ret > 0)
 			return ret;
+		/* an errno is for who comes to write there: see vmem_want() */
 		if (!ret) {
 			place->path.host[level] = host;
 			place->writable |= BIT(level);
 		}
 	}
-	if (links > 1 && !place->apply)
-		links -= vmem_link_mark(e->pages, place->child,
-					place->path.table[level], slot,
-					VMEM_MARK_LEAVES, change->pass.number);
-	return links > 1 ? -EMLINK : 0;
+	if (*links > 1 && !place->apply) {
+		marked = vmem_link_mark(e->pages, place->child,
+					whole ? place->path.table[level] : VMEM_NO_TABLE,
+					slot, VMEM_MARK_LEAVES, change->pass.number);
+		if (marked < 0)
+			return vmem_remark(change);
+		*links -= marked;
+	}
+	return !whole ? ret : *links > 1 ? -EMLINK : 0;
 }
 
 /* Pass 1: will something be left beside the range in the table in hand? */
@@ -226,8 +233,8 @@ vmem_unmap_table(const struct vmem_env *e, struct vmem_change *change,
 }
 
 /*
- * Will the table in hand go when it is empty? One of ours, and in pass 1 one that
- * will be: a copy of a frozen one.
+ * Will the table in hand go when it is empty? One of ours, by its last link; and in
+ * pass 1 one that will be: a copy of a frozen one.
  */
 static __always_inline bool vmem_unmap_goes(const struct vmem_env *e,
 					    const struct vmem_change *change,
@@ -241,7 +248,8 @@ static __always_inline bool vmem_unmap_goes(const struct vmem_env *e,
 		return true;
 	return e->ops->owner(e->ctx, place->path.table[level], level, parent,
 			     vmem_index(e->fmt, place->va, level + 1),
-			     &links) == VMEM_MINE && links == 1;
+			     &links) == VMEM_MINE &&
+	       (place->apply ? links == 1 : !(place->shared & BIT(level)));
 }
 
 /* Both passes: the table in hand is done. One of ours goes if it is empty. */
