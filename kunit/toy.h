@@ -14,8 +14,12 @@
 
 #define TOY_LEVELS	3
 #define TOY_PAGE_LG2	12
-#define TOY_HALF	BIT_ULL(TOY_PAGE_LG2 + TOY_LEVELS - 1)
+#define TOY_ROOT_LG2	1
 #define TOY_PHYS_BITS	22
+#define TOY_SHIFT	0
+/* as with x86-64 there are two halves */
+#define TOY_GAP_FIRST	BIT_ULL(TOY_PAGE_LG2 + TOY_LEVELS - 1)
+#define TOY_GAP_LAST	(~TOY_GAP_FIRST)
 
 #define TOY_ADDR	GENMASK_ULL(21, 4)
 #define TOY_LARGE	BIT_ULL(0)	/* above level 0: a leaf */
@@ -30,185 +34,9 @@
 #define TOY_RESERVED	BIT_ULL(63)
 #define TOY_LEAF_LEVELS	(BIT(0) | BIT(1))
 
-static __always_inline unsigned int toy_entry_lg2(unsigned int level)
-{
-	return TOY_PAGE_LG2 + level;
-}
-
-static __always_inline unsigned int toy_index_lg2(unsigned int level)
-{
-	return 1;
-}
-
-static __always_inline bool toy_untag(const struct vmem_facts *facts,
-				      vmem_virt_t *va)
-{
-	return false;
-}
-
-static __always_inline int toy_facts(const struct vmem_format *fmt,
-				     struct vmem_facts *facts,
-				     const struct vmem_vcpu *vcpu)
-{
-	u32 phys_bits = vcpu->phys_bits ?: TOY_PHYS_BITS, cow = vcpu->cow, level;
-
-	if (phys_bits < 14 || phys_bits > TOY_PHYS_BITS || cow > 3 ||
-	    vcpu->enc_bit ||
-	    vcpu->flags & ~(VMEM_VCPU_NXE_OFF | VMEM_VCPU_COW_NONE | VMEM_VCPU_CET))
-		return -EINVAL;
-	if (!cow && !(vcpu->flags & VMEM_VCPU_COW_NONE))
-		cow = 1;
-	*facts = (struct vmem_facts){
-		.vcpu = { .phys_bits = phys_bits, .flags = vcpu->flags, .cow = cow },
-		.nr_levels = fmt->nr_levels,
-		.gap = fmt->gap,
-		.gpa = BIT_ULL(phys_bits) - 1,
-		.addr = TOY_ADDR & (BIT_ULL(phys_bits) - 1),
-		.cow = cow ? FIELD_PREP(TOY_COW, (u64)cow) : U64_MAX,
-		.shadow = vcpu->flags & VMEM_VCPU_CET ? TOY_D : 0,
-		.special = vcpu->flags & VMEM_VCPU_CET,
-		.alike = (u64)phys_bits << 53 |
-			 (vcpu->flags & VMEM_VCPU_CET ? BIT_ULL(52) : 0),
-	};
-	for (level = 0; level < TOY_LEVELS; level++)
-		facts->reserved[level] = TOY_RESERVED | (TOY_ADDR & ~facts->addr);
-	return 0;
-}
-
-static __always_inline bool toy_is_cow(const struct vmem_facts *facts, u64 entry)
-{
-	return (entry & (TOY_COW | TOY_W)) == facts->cow;
-}
-
-static __always_inline enum vmem_class
-toy_classify(const struct vmem_facts *facts, u64 entry, unsigned int level)
-{
-	if (!(entry & TOY_PRESENT))
-		return VMEM_CLASS_NONE;
-	if (level && entry & TOY_LARGE && !(BIT(level) & TOY_LEAF_LEVELS))
-		return VMEM_CLASS_LARGE;
-	if (entry & facts->reserved[level])
-		return VMEM_CLASS_RESERVED;
-	if (level && !(entry & TOY_LARGE))
-		return VMEM_CLASS_TABLE;
-	if (entry & TOY_ADDR & (BIT_ULL(TOY_PAGE_LG2 + level) - 1))
-		return VMEM_CLASS_RESERVED;
-	return VMEM_CLASS_LEAF;
-}
-
-static __always_inline vmem_phys_t
-toy_entry_phys(const struct vmem_facts *facts, u64 entry, unsigned int level,
-	       enum vmem_class class)
-{
-	return entry & facts->addr;
-}
-
-static __always_inline u32 toy_nibble(u64 entry)
-{
-	return (entry & TOY_R ? VMEM_R : 0) | (entry & TOY_W ? VMEM_W : 0) |
-	       (entry & TOY_X ? VMEM_X : 0) | (entry & TOY_U ? VMEM_U : 0);
-}
-
-static __always_inline u32 toy_path(u32 nibbles)
-{
-	return nibbles;
-}
-
-static __always_inline u32
-toy_leaf_attrs(const struct vmem_facts *facts, u64 entry, unsigned int level)
-{
-	return toy_nibble(entry) | (entry & TOY_A ? VMEM_A : 0) |
-	       (entry & TOY_D ? VMEM_D : 0) |
-	       (toy_is_cow(facts, entry) ? VMEM_COW : 0);
-}
-
-static __always_inline u64 toy_perms(u32 perms)
-{
-	return (perms & VMEM_R ? TOY_R : 0) | (perms & VMEM_W ? TOY_W : 0) |
-	       (perms & VMEM_X ? TOY_X : 0) | (perms & VMEM_U ? TOY_U : 0);
-}
-
-static __always_inline u64 toy_make_table(const struct vmem_facts *facts,
-					  vmem_table_t table, u32 perms)
-{
-	return vmem_table_gpa(table) | TOY_PRESENT | TOY_A | toy_perms(perms);
-}
-
-static __always_inline int toy_can_map(const struct vmem_facts *facts, u32 attrs,
-				       unsigned int level)
-{
-	return attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
-	       (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)) ?
-	       -EOPNOTSUPP : 0;
-}
-
-static __always_inline u64
-toy_make_leaf(const struct vmem_facts *facts, u32 attrs, unsigned int level,
-	      vmem_phys_t phys)
-{
-	return phys | TOY_PRESENT | TOY_A | toy_perms(attrs) |
-	       (attrs & VMEM_W ? TOY_D : TOY_D & ~facts->shadow) |
-	       (attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
-}
-
-static __always_inline u64 toy_leaf_addr(const struct vmem_facts *facts,
-					 unsigned int level)
-{
-	return facts->addr & ~(BIT_ULL(TOY_PAGE_LG2 + level) - 1);
-}
-
-static __always_inline u64 toy_step(unsigned int level)
-{
-	return BIT_ULL(TOY_PAGE_LG2 + level);
-}
-
-static __always_inline u64 toy_move_table(const struct vmem_facts *facts,
-					  u64 entry, vmem_table_t table)
-{
-	return (entry & ~facts->addr) | vmem_table_gpa(table);
-}
-
-static __always_inline int toy_can_protect(const struct vmem_facts *facts,
-					   u32 set, u32 clear)
-{
-	if ((set | clear) & VMEM_COW && facts->cow == U64_MAX)
-		return -EOPNOTSUPP;
-	return (set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ?
-	       -EOPNOTSUPP : 0;
-}
-
-static __always_inline u64 toy_protect(const struct vmem_facts *facts,
-				       u64 entry, u32 set, u32 clear)
-{
-	bool cow = toy_is_cow(facts, entry), written = entry & TOY_W;
-
-	if (clear & VMEM_COW && cow) {
-		entry &= ~TOY_COW;
-		cow = false;
-	}
-	if (set & VMEM_COW) {
-		entry = (entry & ~TOY_COW) | facts->cow;
-		cow = true;
-	}
-	entry = (entry & ~toy_perms(clear)) | toy_perms(set);
-	if (set & (VMEM_W | VMEM_COW) && cow)
-		entry &= ~TOY_W;
-	if (written && !(entry & TOY_W))
-		entry &= ~facts->shadow;
-	return entry;
-}
-
-static const struct vmem_format toy_format __maybe_unused = {
-	.name		= "toy",
-	.nr_levels	= TOY_LEVELS,
-	.page_lg2	= TOY_PAGE_LG2,
-	.phys_bits	= TOY_PHYS_BITS,
-	.gap		= { TOY_HALF, ~TOY_HALF },
-	.leaf_levels	= TOY_LEAF_LEVELS,
-	.present	= TOY_PRESENT,
-	.ad		= TOY_A | TOY_D,
-	.writable	= TOY_W,
-	VMEM_FORMAT_FUNCTIONS(toy)
-};
+#define TOY(name)	toy_##name
+#define TOY_NAME	"toy"
+#define TOY_FUNCTIONS	VMEM_FORMAT_FUNCTIONS(toy)
+#include "toy_tmpl.h"
 
 #endif /* _VMEM_KUNIT_TOY_H */
