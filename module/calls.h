@@ -38,21 +38,8 @@ void vmem_guest_drop(struct vmem_guest *guest);
 int vmem_guest_look(struct vmem_guest *guest);
 
 /* The calls. Each is given its struct, copied in, its outputs zeroed. */
-int vmem_ioctl_region_create(struct vmem_call *call, void *arg);
-int vmem_ioctl_region_set(struct vmem_call *call, void *arg);
-int vmem_ioctl_pool_create(struct vmem_call *call, void *arg);
-int vmem_ioctl_pool_stat(struct vmem_call *call, void *arg);
-int vmem_ioctl_flushed(struct vmem_call *call, void *arg);
-int vmem_ioctl_space_create(struct vmem_call *call, void *arg);
-int vmem_ioctl_space_get(struct vmem_call *call, void *arg);
-int vmem_ioctl_translate(struct vmem_call *call, void *arg);
-int vmem_ioctl_map(struct vmem_call *call, void *arg);
-int vmem_ioctl_unmap(struct vmem_call *call, void *arg);
-int vmem_ioctl_protect(struct vmem_call *call, void *arg);
-int vmem_ioctl_promote(struct vmem_call *call, void *arg);
-int vmem_ioctl_link(struct vmem_call *call, void *arg);
-int vmem_ioctl_walk_create(struct vmem_call *call, void *arg);
-int vmem_ioctl_list(struct vmem_call *call, void *arg);
-int vmem_ioctl_destroy(struct vmem_call *call, void *arg);
+#define VMEM_CALL_RUN(_upper, _lower, ...)				\
+	int vmem_ioctl_##_lower(struct vmem_call *call, void *arg);
+VMEM_CALLS(VMEM_CALL_RUN)
 
 #endif /* _VMEM_MODULE_CALLS_H */

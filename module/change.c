@@ -15,6 +15,7 @@
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 
+#include "../vmem/call.h"
 #include "calls.h"
 #include "scratch.h"
 #include "space.h"
@@ -22,45 +23,6 @@
 #include "work.h"
 
 #define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve */
-
-#define VMEM_SAME(theirs, ours)	((int)VMEM_IOC_##theirs == (int)VMEM_##ours)
-static_assert(VMEM_SAME(FLUSH_NONE, FLUSH_NONE) &&
-	      VMEM_SAME(FLUSH_RANGE, FLUSH_RANGE) &&
-	      VMEM_SAME(FLUSH_ALL, FLUSH_ALL) &&
-	      VMEM_SAME(CHANGE_MOVED, CHANGED_MOVED) &&
-	      VMEM_SAME(CHANGE_FREED, CHANGED_FREED) &&
-	      VMEM_SAME(CHANGE_UNSHARED, CHANGED_UNSHARED));
-static_assert(VMEM_SAME(MAP_REPLACE, CHANGE_REPLACE) &&
-	      VMEM_SAME(MAP_ATOMIC, CHANGE_ATOMIC) &&
-	      VMEM_SAME(MAP_SHARED_OK, CHANGE_SHARED_OK) &&
-	      VMEM_SAME(MAP_ALONE, CHANGE_ALONE) &&
-	      VMEM_SAME(RANGE_SHARED_OK, CHANGE_SHARED_OK) &&
-	      VMEM_SAME(RANGE_ALONE, CHANGE_ALONE) &&
-	      VMEM_SAME(LINK_REPLACE, CHANGE_REPLACE) &&
-	      VMEM_SAME(LINK_ALONE, CHANGE_ALONE));
-static_assert(VMEM_SAME(KIND_UNMAPPED, KIND_UNMAPPED) &&
-	      VMEM_SAME(KIND_BASIC, KIND_BASIC) &&
-	      VMEM_SAME(KIND_COW, KIND_COW));
-
-/**
- * struct vmem_change_ask - what a changing call is asked for
- * @space:	id of the space
- * @kind:	VMEM_KIND_BASIC: a MAP; else that of the list to be made
- * @asked:	for the core; the budget 0: the usual one
- * @start:	for UNMAP and PROTECT: the first address of the range
- * @last:	and its last one
- * @what:	for PROTECT: what is to be done to the range
- * @link:	for LINK: as the caller said it
- */
-struct vmem_change_ask {
-	u32 space;
-	enum vmem_mapping_kind kind;
-	struct vmem_asked asked;
-	vmem_virt_t start;
-	vmem_virt_t last;
-	struct vmem_mapping what;
-	const struct vmem_ioc_link *link;
-};
 
 /**
  * struct vmem_change_work - a changing call
@@ -97,51 +59,20 @@ static struct vmem_change_work *vmem_change_of(struct vmem_work *work)
 	return container_of(work, struct vmem_change_work, work);
 }
 
-/* LINK: the space that has the table now; and the list, when the call begins. */
-static int vmem_change_link(struct vmem_change_work *w,
+/* The list, when the call begins; of LINK, the space that has the table now. */
+static int vmem_change_look(struct vmem_change_work *w,
 			    struct vmem_space_object *space)
 {
-	const struct vmem_ioc_link *ask = w->ask->link;
-	const struct vmem_format *fmt = space->ops->fmt;
-	struct vmem_link_mapping link = { .their_va = ask->their_va };
-	struct vmem_space_object *owner;
-	struct vmem_mapping *m;
-	int ret;
+	const struct vmem_space_object *owner = space;
 
-	owner = vmem_space_find(w->work.piece.guest, ask->owner);
-	if (IS_ERR(owner))
-		return PTR_ERR(owner);
-	if (owner->pool != space->pool || owner->ops != space->ops)
-		return -EINVAL;
-	if (!w->begun) {
-		if (!ask->depth || ask->depth >= fmt->nr_levels)
+	if (w->ask->link) {
+		owner = vmem_space_find(w->work.piece.guest, w->ask->link->owner);
+		if (IS_ERR(owner))
+			return PTR_ERR(owner);
+		if (owner->pool != space->pool || owner->ops != space->ops)
 			return -EINVAL;
-		link.level = fmt->nr_levels - 1 - ask->depth;
-		link.owner = &owner->space;
-		ret = space->ops->engine->link_list(fmt, &w->change,
-						    ask->our_va, &link);
-		if (ret)
-			return ret;
 	}
-	m = &w->change.own[w->change.asked.nr - 1];
-	m->path = ask->path;
-	m->path_given = ask->path_given;
-	m->link.owner = &owner->space;
-	return 0;
-}
-
-/* The list, when the call begins; and what has become of it. */
-static int vmem_change_list(struct vmem_change_work *w,
-			    struct vmem_space_object *space)
-{
-	const struct vmem_change_ask *ask = w->ask;
-
-	if (ask->kind == VMEM_KIND_LINK)
-		return vmem_change_link(w, space);
-	if (ask->kind == VMEM_KIND_BASIC || w->begun)
-		return 0;
-	return space->ops->engine->range_list(space->ops->fmt, &w->change,
-					      ask->start, ask->last, &ask->what);
+	return vmem_change_list(&w->change, w->ask, space->ops, &owner->space);
 }
 
 /* The space, and what has become of it. */
@@ -158,7 +89,7 @@ static int vmem_change_take(struct vmem_work *work)
 		return PTR_ERR(space);
 	if (!space->pool)
 		return -EINVAL;
-	ret = vmem_change_list(w, space);
+	ret = vmem_change_look(w, space);
 	if (ret)
 		return ret;
 	if (w->begun && guest->generation != w->generation) {
@@ -175,7 +106,7 @@ static int vmem_change_take(struct vmem_work *work)
 	piece->movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
 	piece->root = &space->root;
 	/* the links of a root that moves aren't counted */
-	piece->shared_root = vmem_space_twins(space) &&
+	piece->shared_root = vmem_root_twins(space->root) &&
 			     !vmem_space_root_moves(space) ?
 			     space->space.root : VMEM_NO_TABLE;
 	return 0;
@@ -211,7 +142,7 @@ static int vmem_change_leave(struct vmem_work *work, int ret)
 	if (fatal_signal_pending(current))
 		vmem_pool_settle(pool);
 	/* its root could have moved, and didn't: others show the same */
-	if (vmem_space_twins(space) && w->change.answer.flush == VMEM_FLUSH_RANGE)
+	if (vmem_root_twins(space->root) && w->change.answer.flush == VMEM_FLUSH_RANGE)
 		vmem_flush_all(&w->change);
 	space->tables += (s64)pool->nr_used - w->used;
 	guest->generation += w->change.answer.dirty || pool->nr_used != w->used;
@@ -239,36 +170,6 @@ static const struct vmem_work_ops vmem_change_ops = {
 	.storage	= vmem_change_storage,
 };
 
-static void vmem_change_answer(const struct vmem_change_work *w, int ret)
-{
-	const struct vmem_change *change = &w->change;
-	struct vmem_ioc_change *answer = w->answer;
-	u32 i;
-
-	answer->out_flush = change->answer.flush;
-	if (change->answer.flush == VMEM_FLUSH_RANGE) {
-		answer->out_flush_start = change->answer.flush_first;
-		answer->out_flush_last = change->answer.flush_last;
-	}
-	answer->out_changes = change->answer.changes;
-	answer->out_pages = change->answer.pages;
-	answer->out_overwritten = change->answer.overwritten;
-	answer->out_missing = change->answer.lacking;
-	answer->out_dirty = change->answer.lost_dirty;
-	answer->out_done = change->answer.done;
-	answer->out_done_len = change->answer.done_len;
-	if (w->ask->kind != VMEM_KIND_BASIC) {
-		/* The parts are one to the caller. */
-		answer->out_done = !ret;
-		for (i = 0; ret && i < change->answer.done; i++)
-			answer->out_done_len += change->own[i].len;
-	}
-	if (ret) {
-		answer->out_at_va = change->answer.at_va;
-		answer->out_at_level = change->answer.at_level;
-	}
-}
-
 /* Do it all. Return: 0, -errno. */
 static int vmem_change_run(struct vmem_call *call,
 			   const struct vmem_change_ask *ask,
@@ -280,57 +181,14 @@ static int vmem_change_run(struct vmem_call *call,
 	if (!w)
 		return -ENOMEM;
 	vmem_work_init(&w->work, call->guest, &vmem_change_ops);
-	w->change.asked = ask->asked;
-	if (!ask->asked.budget)
-		w->change.asked.budget = VMEM_CHANGE_BUDGET;
+	vmem_change_init(&w->change, ask);
 	w->ask = ask;
 	w->answer = answer;
 	ret = vmem_work_run(&w->work);
 	vmem_link_lent_free(&w->lent);
-	vmem_change_answer(w, ret);
+	vmem_ioc_change_fill(answer, &w->change, ret);
 	vmem_scratch_free(w, sizeof(*w));
 	return ret;
-}
-
-/* Structure first, then what isn't to be had. */
-static int vmem_mapping_copy(struct vmem_mapping *to,
-			     const struct vmem_ioc_mapping *from)
-{
-	const u32 known = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X |
-			  VMEM_IOC_ATTR_ENC;
-	bool unmapped = from->kind == VMEM_IOC_KIND_UNMAPPED;
-	u64 last;
-
-	if (!from->len || !IS_ALIGNED(from->va | from->gpa | from->len, 4096))
-		return -EINVAL;
-	if (check_add_overflow(from->va, from->len - 1, &last) ||
-	    check_add_overflow(from->gpa, from->len - 1, &last))
-		return -EOVERFLOW;
-	if ((unmapped && (from->gpa || from->attrs || from->flags)) ||
-	    from->flags & ~VMEM_IOC_MAPPING_PATH || from->attrs & ~known ||
-	    (from->path && !(from->flags & VMEM_IOC_MAPPING_PATH)) ||
-	    (from->page_sizes && from->page_sizes != BIT_ULL(12)))
-		return -EOPNOTSUPP;
-
-	*to = (struct vmem_mapping){
-		.virt_base	= from->va,
-		.phys_base	= from->gpa,
-		.len		= from->len,
-		.kind		= from->kind,
-		.path_given	= from->flags & VMEM_IOC_MAPPING_PATH,
-		.path		= from->path,
-	};
-	switch (from->kind) {
-	case VMEM_IOC_KIND_UNMAPPED:
-		return 0;
-	case VMEM_IOC_KIND_BASIC:
-		to->basic.attrs = from->attrs;
-		return 0;
-	case VMEM_IOC_KIND_COW:
-		to->cow.attrs = from->attrs;
-		return 0;
-	}
-	return -EOPNOTSUPP;
 }
 
 #define VMEM_MAPPING_BATCH	(PAGE_SIZE / sizeof(struct vmem_ioc_mapping))
@@ -357,23 +215,13 @@ static int vmem_map_copy(struct vmem_ioc_map *map, struct vmem_mapping *list)
 			break;
 		}
 		for (i = 0; i < nr && !ret; i++) {
-			ret = vmem_mapping_copy(&list[done + i], &batch[i]);
+			ret = vmem_ioc_mapping_read(&batch[i], &list[done + i]);
 			if (ret)
 				map->change.out_at_va = batch[i].va;
 		}
 	}
 	vmem_scratch_free(batch, PAGE_SIZE);
 	return ret;
-}
-
-static int vmem_mapping_compare(const void *a, const void *b, const void *list)
-{
-	const struct vmem_mapping *x = (const struct vmem_mapping *)list +
-				       *(const u32 *)a;
-	const struct vmem_mapping *y = (const struct vmem_mapping *)list +
-				       *(const u32 *)b;
-
-	return x->virt_base < y->virt_base ? -1 : x->virt_base > y->virt_base;
 }
 
 /* The indices of a list, in order; to be freed by kvfree(). */
@@ -401,27 +249,14 @@ static u32 *vmem_map_order(const struct vmem_mapping *list, u32 nr)
 int vmem_ioctl_map(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_map *map = arg;
-	struct vmem_change_ask ask = {
-		.space	= map->space,
-		.kind	= VMEM_KIND_BASIC,
-		.asked	= {
-			.nr	= map->nr,
-			.flags	= map->flags,
-			.budget	= map->budget,
-		},
-	};
+	struct vmem_change_ask ask = {};
 	struct vmem_mapping *list;
 	u32 *order = NULL;
 	int ret;
 
-	if (map->flags & ~(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC |
-			   VMEM_IOC_MAP_SHARED_OK | VMEM_IOC_MAP_ALONE))
-		return -EOPNOTSUPP;
-	if (!map->nr)
-		return -EINVAL;
-	if (map->nr > VMEM_MAP_MAX)
-		return -E2BIG;
-
+	ret = vmem_ioc_map_read(map, &ask);
+	if (ret)
+		return ret;
 	list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
 	if (!list)
 		return -ENOMEM;
@@ -445,15 +280,6 @@ out:
 	return ret;
 }
 
-/* Of the calls that take a range. */
-#define VMEM_RANGE_FLAGS	(VMEM_IOC_RANGE_SHARED_OK | VMEM_IOC_RANGE_ALONE)
-
-static int vmem_range_check(u64 start, u64 last)
-{
-	return start > last || !IS_ALIGNED(start, 4096) ||
-	       !IS_ALIGNED(last + 1, 4096) ? -EINVAL : 0;
-}
-
 /**
  * vmem_ioctl_unmap() - UNMAP
  * @call:	the call
@@ -465,20 +291,12 @@ static int vmem_range_check(u64 start, u64 last)
 int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_unmap *unmap = arg;
-	const struct vmem_change_ask ask = {
-		.space	= unmap->space,
-		.kind	= VMEM_KIND_UNMAPPED,
-		.asked	= { .flags = unmap->flags, .budget = unmap->budget },
-		.start	= unmap->start,
-		.last	= unmap->last,
-	};
+	struct vmem_change_ask ask = {};
 	int ret;
 
-	ret = vmem_range_check(unmap->start, unmap->last);
+	ret = vmem_ioc_unmap_read(unmap, &ask);
 	if (ret)
 		return ret;
-	if (unmap->flags & ~VMEM_RANGE_FLAGS || unmap->__reserved)
-		return -EOPNOTSUPP;
 	ret = vmem_change_run(call, &ask, &unmap->change);
 	trace_vmem_unmap(call->guest->number, unmap->space, &unmap->change, ret);
 	return ret;
@@ -495,25 +313,12 @@ int vmem_ioctl_unmap(struct vmem_call *call, void *arg)
 int vmem_ioctl_protect(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_protect *protect = arg;
-	const struct vmem_change_ask ask = {
-		.space	= protect->space,
-		.kind	= VMEM_KIND_PROTECT,
-		.asked	= { .flags = protect->flags, .budget = protect->budget },
-		.start	= protect->start,
-		.last	= protect->last,
-		.what	= {
-			.kind		= VMEM_KIND_PROTECT,
-			.protect.set	= protect->set,
-			.protect.clear	= protect->clear,
-		},
-	};
+	struct vmem_change_ask ask = {};
 	int ret;
 
-	ret = vmem_range_check(protect->start, protect->last);
+	ret = vmem_ioc_protect_read(protect, &ask);
 	if (ret)
 		return ret;
-	if (protect->flags & ~VMEM_RANGE_FLAGS || protect->__reserved)
-		return -EOPNOTSUPP;
 	ret = vmem_change_run(call, &ask, &protect->change);
 	trace_vmem_protect(call->guest->number, protect->space,
 			   &protect->change, ret);
@@ -529,9 +334,7 @@ int vmem_ioctl_protect(struct vmem_call *call, void *arg)
  */
 int vmem_ioctl_promote(struct vmem_call *call, void *arg)
 {
-	const struct vmem_ioc_promote *promote = arg;
-
-	return vmem_range_check(promote->start, promote->last) ?: -EOPNOTSUPP;
+	return vmem_ioc_promote_check(arg);
 }
 
 /**
@@ -545,18 +348,12 @@ int vmem_ioctl_promote(struct vmem_call *call, void *arg)
 int vmem_ioctl_link(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_link *link = arg;
-	const struct vmem_change_ask ask = {
-		.space		= link->space,
-		.kind		= VMEM_KIND_LINK,
-		.asked		= { .flags = link->flags, .budget = link->budget },
-		.link		= link,
-	};
+	struct vmem_change_ask ask = {};
 	int ret;
 
-	if (link->flags & ~(VMEM_IOC_LINK_REPLACE | VMEM_IOC_LINK_ALONE) ||
-	    link->__reserved ||
-	    link->path_given > 1 || (link->path && !link->path_given))
-		return -EOPNOTSUPP;
+	ret = vmem_ioc_link_read(link, &ask);
+	if (ret)
+		return ret;
 	ret = vmem_change_run(call, &ask, &link->change);
 	trace_vmem_link(call->guest->number, link->space, &link->change, ret);
 	return ret;

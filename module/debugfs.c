@@ -182,8 +182,7 @@ static void vmem_dump_count_tables(const struct vmem_dump *dump)
 	for (i = 0; dump->counts && i < BIT(seen->size_lg2); i++) {
 		if (seen->slots[i].key)
 			dump->counts->tables[(seen->slots[i].key & low) - 1]++;
-		if (i % 4096 == 4095)
-			cond_resched();
+		cond_resched();
 	}
 }
 
@@ -389,6 +388,7 @@ static void vmem_show_record(struct seq_file *m, const struct vmem_dump *dump)
 static void vmem_show_summary(struct seq_file *m,
 			      const struct vmem_dump_counts *counts)
 {
+	const struct vmem_format_ops *ops = vmem_formats;
 	unsigned int i;
 
 	seq_printf(m, "regions: %u\npools: %u\nspaces: %u\n",
@@ -397,8 +397,10 @@ static void vmem_show_summary(struct seq_file *m,
 		   counts->objects[VMEM_IOC_LIST_SPACES]);
 	for (i = 0; i < VMEM_LEVELS_MAX; i++)
 		seq_printf(m, "tables_level_%u: %llu\n", i, counts->tables[i]);
-	for (i = 0; i < 3; i++)
-		seq_printf(m, "leaves_%lu: %llu\n", BIT(12 + 9 * i),
+	/* the pages of all formats are those of any */
+	for (i = 0; ops->fmt->leaf_levels >> i; i++)
+		seq_printf(m, "leaves_%lu: %llu\n",
+			   BIT(ops->engine->entry_lg2(ops->fmt, i)),
 			   counts->leaves[i]);
 	seq_printf(m, "references: %llu\nabsent: %llu\nmalformed: %llu\n",
 		   counts->records[VMEM_REC_REFERENCE],

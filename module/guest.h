@@ -14,32 +14,11 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
-#include "../include/uapi/linux/vmem.h"
 #include "../vmem/pool.h"
-
-/* Limits, which INFO tells. */
-#define VMEM_REGION_LEN_MAX	BIT_ULL(46)
-#define VMEM_GPA_BITS		52	/* regions lie below */
-#define VMEM_REGIONS_MAX	1024
-#define VMEM_POOL_RANGES_MAX	64
-#define VMEM_POOLS_MAX		64
-#define VMEM_SPACES_MAX		4096
-#define VMEM_MAP_MAX		4096
-#define VMEM_TRANSLATE_MAX	65536
-#define VMEM_LIST_MAX		4096
-#define VMEM_WALK_SPACES_MAX	1024
-#define VMEM_READ_MAX		65536
-#define VMEM_SEEN_MAX		BIT_ULL(20)
-#define VMEM_CHANGE_BUDGET	BIT_ULL(22)
-
-#define VMEM_RIGHTS_ALL							\
-	(VMEM_IOC_RIGHT_READ | VMEM_IOC_RIGHT_CHANGE | VMEM_IOC_RIGHT_MANAGE)
+#include "../vmem/uapi.h"
 
 struct dentry;
 struct vmem_link_chunk;
-
-/* Kinds of objects, by VMEM_IOC_LIST_*. */
-#define VMEM_OBJECT_KINDS	(VMEM_IOC_LIST_SPACES + 1)
 
 /**
  * struct vmem_guest - a guest

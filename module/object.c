@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "../vmem/call.h"
 #include "calls.h"
 #include "object.h"
 #include "scratch.h"
@@ -150,10 +151,10 @@ static int vmem_list_batch(struct vmem_guest *guest, struct vmem_ioc_list *list,
 		return -EINTR;
 	xa_for_each_start(&guest->ids, id, object,
 			  (unsigned long)list->out_cursor + 1) {
-		if (nr == max)
-			break;
 		if (object->ops->kind != list->kind)
 			continue;
+		if (nr == max)
+			break;
 		memset(&items[nr], 0, sizeof(*items));
 		items[nr].id = id;
 		object->ops->item(object, &items[nr++]);
@@ -180,14 +181,9 @@ int vmem_ioctl_list(struct vmem_call *call, void *arg)
 	struct vmem_ioc_item *items;
 	int ret;
 
-	if (list->flags || list->__reserved || !list->kind ||
-	    list->kind >= VMEM_OBJECT_KINDS)
-		return -EOPNOTSUPP;
-	if (!list->nr)
-		return -EINVAL;
-	if (list->nr > VMEM_LIST_MAX)
-		return -E2BIG;
-
+	ret = vmem_ioc_list_check(list);
+	if (ret)
+		return ret;
 	items = vmem_scratch_alloc(PAGE_SIZE);
 	if (!items)
 		return -ENOMEM;
@@ -219,7 +215,7 @@ int vmem_ioctl_list(struct vmem_call *call, void *arg)
  * @arg:	struct vmem_ioc_destroy
  *
  * Context: takes the guest's lock.
- * Return: 0, -EOPNOTSUPP, -ENOENT, -EBUSY, -EINTR.
+ * Return: 0, -ENOENT, -EBUSY, -EINTR.
  */
 int vmem_ioctl_destroy(struct vmem_call *call, void *arg)
 {
@@ -228,8 +224,6 @@ int vmem_ioctl_destroy(struct vmem_call *call, void *arg)
 	struct vmem_object *object;
 	int ret = -ENOENT;
 
-	if (destroy->flags)
-		return -EOPNOTSUPP;
 	if (down_write_killable(&guest->lock))
 		return -EINTR;
 	object = xa_load(&guest->ids, destroy->id);

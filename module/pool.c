@@ -4,13 +4,12 @@
  */
 #include <linux/err.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 
-#include "../vmem/formats.h"
+#include "../vmem/call.h"
 #include "calls.h"
 #include "pool.h"
 #include "pools.h"
@@ -29,13 +28,6 @@ static void vmem_pool_object_retire(struct vmem_object *object)
 	kfree(pool);
 }
 
-static int vmem_pool_range_compare(const void *a, const void *b)
-{
-	const struct vmem_pool_range *x = a, *y = b;
-
-	return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
-}
-
 /* The caller's ranges, checked as far as they themselves tell. */
 static int vmem_pool_copy_ranges(struct vmem_pool_object *pool,
 				 const struct vmem_ioc_pool_create *create,
@@ -44,39 +36,26 @@ static int vmem_pool_copy_ranges(struct vmem_pool_object *pool,
 	const struct vmem_ioc_range __user *user =
 		u64_to_user_ptr(create->ranges);
 	struct vmem_ioc_range range;
-	u64 last;
+	int ret;
 	u32 i;
 
 	for (i = 0; i < pool->nr_ranges; i++) {
 		if (copy_from_user(&range, &user[i], sizeof(range)))
 			return -EFAULT;
-		if (!range.len ||
-		    !IS_ALIGNED(range.gpa | range.len,
-				BIT(VMEM_POOL_PAGE_LG2)))
-			return -EINVAL;
-		if (check_add_overflow(range.gpa, range.len - 1, &last) ||
-		    last >> VMEM_GPA_BITS)
-			return -EOVERFLOW;
-		pool->ranges[i].gpa = range.gpa;
-		pool->ranges[i].len = range.len;
-		*capacity += range.len >> VMEM_POOL_PAGE_LG2;
+		ret = vmem_ioc_range_read(&range, &pool->ranges[i]);
+		if (ret)
+			return ret;
 	}
-	if (*capacity > VMEM_POOL_CAPACITY_MAX)
-		return -E2BIG;
 	sort(pool->ranges, pool->nr_ranges, sizeof(pool->ranges[0]),
 	     vmem_pool_range_compare, NULL);
-	for (i = 1; i < pool->nr_ranges; i++)
-		if (pool->ranges[i].gpa - pool->ranges[i - 1].gpa <
-		    pool->ranges[i - 1].len)
-			return -EEXIST;
-	return 0;
+	return vmem_pool_ranges_check(pool->ranges, pool->nr_ranges, capacity);
 }
 
 static int vmem_pool_fill(struct vmem_pool_object *pool,
 			  struct vmem_guest *guest,
 			  const struct vmem_ioc_pool_create *create)
 {
-	u64 capacity = 0;
+	u64 capacity;
 	int ret;
 
 	pool->nr_ranges = create->nr_ranges;
@@ -177,7 +156,7 @@ static int vmem_pool_object_destroy(struct vmem_object *object,
 {
 	struct vmem_pool_object *pool = vmem_to_pool(object);
 
-	if (pool->spaces || pool->pool.nr_free != pool->pool.capacity)
+	if (!vmem_pool_unused(&pool->pool, pool->spaces))
 		return -EBUSY;
 	vmem_pool_leave(object->guest, pool, pool->nr_ranges);
 	list_del(&pool->link);
@@ -189,9 +168,7 @@ static void vmem_pool_object_item(struct vmem_object *object,
 {
 	const struct vmem_pool_object *pool = vmem_to_pool(object);
 
-	item->gpa = pool->ranges[0].gpa;
-	item->len = pool->pool.capacity;
-	item->uses = pool->pool.nr_used + pool->pool.nr_quarantined;
+	vmem_ioc_item_pool(item, &pool->pool);
 }
 
 const struct vmem_object_ops vmem_pool_ops = {
@@ -209,7 +186,7 @@ const struct vmem_object_ops vmem_pool_ops = {
  * @arg:	struct vmem_ioc_pool_create
  *
  * Context: takes the guest's lock.
- * Return: 0, -EOPNOTSUPP, -EINVAL, -E2BIG, -EOVERFLOW, -EFAULT, -EEXIST,
+ * Return: 0, -EINVAL, -E2BIG, -EOVERFLOW, -EFAULT, -EEXIST,
  * -ENXIO, -EROFS, -EBUSY, -ENOMEM, -EINTR.
  */
 int vmem_ioctl_pool_create(struct vmem_call *call, void *arg)
@@ -219,13 +196,9 @@ int vmem_ioctl_pool_create(struct vmem_call *call, void *arg)
 	struct vmem_pool_object *pool;
 	int ret;
 
-	if (create->flags)
-		return -EOPNOTSUPP;
-	if (!create->nr_ranges)
-		return -EINVAL;
-	if (create->nr_ranges > VMEM_POOL_RANGES_MAX)
-		return -E2BIG;
-
+	ret = vmem_ioc_pool_create_check(create);
+	if (ret)
+		return ret;
 	pool = kzalloc(sizeof(*pool), GFP_KERNEL_ACCOUNT);
 	if (!pool)
 		return -ENOMEM;
@@ -265,12 +238,11 @@ int vmem_ioctl_pool_stat(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_pool_stat *stat = arg;
 	struct vmem_guest *guest = call->guest;
-	const struct vmem_pool *pool;
 	struct vmem_object *object;
-	int ret = 0;
+	int ret = vmem_ioc_pool_stat_check(stat);
 
-	if (stat->flags || stat->__reserved)
-		return -EOPNOTSUPP;
+	if (ret)
+		return ret;
 	if (down_read_killable(&guest->lock))
 		return -EINTR;
 	object = vmem_object_find(guest, stat->id, &vmem_pool_ops);
@@ -278,14 +250,7 @@ int vmem_ioctl_pool_stat(struct vmem_call *call, void *arg)
 		ret = PTR_ERR(object);
 		goto out;
 	}
-	pool = &vmem_to_pool(object)->pool;
-	stat->out_capacity = pool->capacity;
-	stat->out_free = pool->nr_free;
-	stat->out_used = pool->nr_used;
-	stat->out_reserved = pool->nr_reserved;
-	stat->out_quarantined = pool->nr_quarantined;
-	stat->out_shared = pool->nr_shared;
-	stat->out_oldest_generation = vmem_pool_oldest_generation(pool);
+	vmem_ioc_pool_stat_fill(stat, &vmem_to_pool(object)->pool);
 out:
 	up_read(&guest->lock);
 	return ret;
@@ -297,7 +262,7 @@ out:
  * @arg:	struct vmem_ioc_flushed
  *
  * Context: takes the guest's lock.
- * Return: 0, -EOPNOTSUPP, -EINVAL, -EINTR.
+ * Return: 0, -EINVAL, -EINTR.
  */
 int vmem_ioctl_flushed(struct vmem_call *call, void *arg)
 {
@@ -305,25 +270,21 @@ int vmem_ioctl_flushed(struct vmem_call *call, void *arg)
 	struct vmem_guest *guest = call->guest;
 	struct vmem_pool_object *pool;
 	bool more;
+	int ret;
 
-	if (flushed->flags)
-		return -EOPNOTSUPP;
 	do {
 		if (down_write_killable(&guest->lock))
 			return -EINTR;
-		if (flushed->generation > guest->generation) {
-			up_write(&guest->lock);
-			return -EINVAL;
-		}
+		ret = vmem_ioc_flushed_check(flushed, guest->generation);
 		more = false;
 		list_for_each_entry(pool, &guest->pools, link) {
+			if (ret || more)
+				break;
 			more = vmem_pool_flushed(&pool->pool,
 						 flushed->generation);
-			if (more)
-				break;
 		}
 		up_write(&guest->lock);
 		cond_resched();
 	} while (more);
-	return 0;
+	return ret;
 }

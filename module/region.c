@@ -5,9 +5,9 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/slab.h>
 
+#include "../vmem/call.h"
 #include "calls.h"
 #include "compat.h"
 #include "pools.h"
@@ -108,28 +108,6 @@ int vmem_region_claim(struct vmem_guest *guest, vmem_phys_t first,
 	return ret;
 }
 
-/* Alignment, width and overflow of what the caller asks for. */
-static int vmem_region_check(const struct vmem_ioc_region_create *arg)
-{
-	u64 align = arg->gpa | arg->len | arg->user_addr, last;
-
-	if (!arg->len || !PAGE_ALIGNED(align))
-		return -EINVAL;
-	if (check_add_overflow(arg->gpa, arg->len - 1, &last) ||
-	    last >> VMEM_GPA_BITS)
-		return -EOVERFLOW;
-	if (arg->kind == VMEM_IOC_REGION_OWNED) {
-		if (arg->user_addr)
-			return -EOPNOTSUPP;
-	} else {
-		if (check_add_overflow(arg->user_addr, arg->len - 1, &last))
-			return -EOVERFLOW;
-		if (last >= TASK_SIZE)
-			return -EINVAL;
-	}
-	return arg->len > VMEM_REGION_LEN_MAX ? -E2BIG : 0;
-}
-
 /*
  * Into the map of regions, where it is in the way of others but not reached
  * before it is published.
@@ -197,13 +175,9 @@ static void vmem_region_item(struct vmem_object *object,
 {
 	const struct vmem_region *region = vmem_to_region(object);
 
-	item->kind = region->kind;
-	item->flags = region->frozen ? VMEM_IOC_REGION_FROZEN : 0;
-	item->gpa = region->gpa;
-	item->len = region->len;
-	if (region->kind == VMEM_IOC_REGION_OWNED)
-		item->offset = region->gpa;
-	item->uses = READ_ONCE(region->mappings) + region->pool_ranges;
+	vmem_ioc_item_region(item, region->kind, region->frozen, region->gpa,
+			     region->len,
+			     READ_ONCE(region->mappings) + region->pool_ranges);
 }
 
 /* Take it out of the ids if no VMA maps it. */
@@ -265,11 +239,7 @@ int vmem_ioctl_region_create(struct vmem_call *call, void *arg)
 	struct vmem_region *region;
 	int ret;
 
-	if (create->flags & ~VMEM_IOC_REGION_FROZEN ||
-	    (create->kind != VMEM_IOC_REGION_USER &&
-	     create->kind != VMEM_IOC_REGION_OWNED))
-		return -EOPNOTSUPP;
-	ret = vmem_region_check(create);
+	ret = vmem_ioc_region_create_check(create, PAGE_SIZE, TASK_SIZE);
 	if (ret)
 		return ret;
 
@@ -327,15 +297,11 @@ int vmem_ioctl_region_set(struct vmem_call *call, void *arg)
 	struct vmem_guest *guest = call->guest;
 	struct vmem_object *object;
 	struct vmem_region *region;
-	bool frozen;
-	int ret = 0;
+	int ret;
 
-	if (set->flags || set->__reserved ||
-	    (set->mask | set->value) & ~VMEM_IOC_REGION_FROZEN)
-		return -EOPNOTSUPP;
-	if (set->value & ~set->mask)
-		return -EINVAL;
-
+	ret = vmem_ioc_region_set_check(set);
+	if (ret)
+		return ret;
 	if (down_write_killable(&guest->lock))
 		return -EINTR;
 	object = vmem_object_find(guest, set->id, &vmem_region_ops);
@@ -344,17 +310,15 @@ int vmem_ioctl_region_set(struct vmem_call *call, void *arg)
 		goto out;
 	}
 	region = vmem_to_region(object);
-	frozen = set->mask ? set->value : region->frozen;
-	if (frozen == region->frozen)
+	ret = vmem_ioc_region_set_frozen(set, region->frozen,
+					 region->pool_ranges);
+	if (ret <= 0)
 		goto out;
-	if (frozen && region->pool_ranges) {
-		ret = -EBUSY;
-		goto out;
-	}
 	write_lock(&guest->residency);
-	region->frozen = frozen;
+	region->frozen = !region->frozen;
 	write_unlock(&guest->residency);
 	guest->generation++;
+	ret = 0;
 out:
 	up_write(&guest->lock);
 	return ret;

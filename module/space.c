@@ -9,6 +9,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "../vmem/call.h"
 #include "calls.h"
 #include "pool.h"
 #include "scratch.h"
@@ -176,11 +177,9 @@ static void vmem_space_item(struct vmem_object *object,
 {
 	const struct vmem_space_object *space = vmem_to_space(object);
 
-	item->kind = space->ops->id;
-	item->flags = space->flags;
-	item->pool = space->pool ? space->pool->object.id : 0;
-	item->gpa = vmem_table_gpa(space->space.root);
-	item->len = max_t(s64, space->tables, 0);
+	vmem_ioc_item_space(item, space->ops, &space->space, space->flags,
+			    space->pool ? space->pool->object.id : 0,
+			    space->tables);
 }
 
 const struct vmem_object_ops vmem_space_ops = {
@@ -192,51 +191,6 @@ const struct vmem_object_ops vmem_space_ops = {
 	.settle		= vmem_pools_settle,
 	.retire		= vmem_space_retire,
 };
-
-static int vmem_space_check(const struct vmem_ioc_space_create *create)
-{
-	const u32 flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE |
-			  VMEM_VCPU_FLAGS;
-
-	if (create->flags & ~flags || !vmem_format_find(create->format))
-		return -EOPNOTSUPP;
-	if (create->flags & VMEM_IOC_SPACE_NEW && create->root)
-		return -EINVAL;
-	if (create->flags & (VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE) &&
-	    !create->pool)
-		return -EINVAL;
-	return 0;
-}
-
-/* What can be told from the arguments alone. */
-static int vmem_space_init(struct vmem_space_object *space,
-			   const struct vmem_ioc_space_create *create)
-{
-	const struct vmem_vcpu vcpu = {
-		.phys_bits	= create->phys_bits,
-		.flags		= create->flags & VMEM_VCPU_FLAGS,
-		.cow		= create->cow,
-		.enc_bit	= create->enc_bit,
-	};
-	const struct vmem_format *fmt;
-	vmem_phys_t root;
-	int ret;
-
-	space->flags = create->flags;
-	space->ops = vmem_format_find(create->format);
-	fmt = space->ops->fmt;
-	ret = space->ops->engine->facts(fmt, &space->space.facts, &vcpu);
-	if (ret)
-		return ret;
-	/* as in an entry, the encryption bit is no part of the address */
-	root = create->root & ~space->space.facts.enc;
-	if (!IS_ALIGNED(root, BIT_ULL(fmt->page_lg2)))
-		return -EINVAL;
-	if (!vmem_nameable(&space->space.facts, root, root))
-		return -EOVERFLOW;
-	space->space.root = vmem_table(root);
-	return 0;
-}
 
 /* What a SPACE_CREATE works on; the guest has @root when it is done. */
 struct vmem_space_work {
@@ -343,17 +297,16 @@ int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 	struct vmem_space_work *w;
 	int ret;
 
-	ret = vmem_space_check(create);
-	if (ret)
-		return ret;
 	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
 	w = vmem_scratch_alloc(sizeof(*w));
 	if (!space || !w) {
 		ret = -ENOMEM;
 		goto out;
 	}
+	space->flags = create->flags;
 	w->root = kzalloc(sizeof(*w->root), GFP_KERNEL_ACCOUNT);
-	ret = w->root ? vmem_space_init(space, create) : -ENOMEM;
+	ret = w->root ? vmem_ioc_space_create_read(create, &space->ops,
+						   &space->space) : -ENOMEM;
 	if (!ret)
 		ret = vmem_object_reserve(&space->object, call->guest,
 					  &vmem_space_ops);
@@ -386,7 +339,7 @@ out:
  * @arg:	struct vmem_ioc_space_get
  *
  * Context: takes the guest's lock.
- * Return: 0, -EOPNOTSUPP, -ENOENT, -EINVAL, -EINTR.
+ * Return: 0, -ENOENT, -EINVAL, -EINTR.
  */
 int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 {
@@ -395,8 +348,6 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 	struct vmem_space_object *space;
 	int ret = 0;
 
-	if (get->flags)
-		return -EOPNOTSUPP;
 	if (down_read_killable(&guest->lock))
 		return -EINTR;
 	space = vmem_space_find(guest, get->id);
@@ -404,51 +355,15 @@ int vmem_ioctl_space_get(struct vmem_call *call, void *arg)
 		ret = PTR_ERR(space);
 		goto out;
 	}
-	get->out_root = vmem_table_gpa(space->space.root);
+	vmem_ioc_space_get_fill(get, &space->space, space->root, space->flags,
+				space->tables);
 	get->out_generation = guest->generation;
-	get->out_tables = max_t(s64, space->tables, 0);
-	get->out_links = vmem_root_links(space->root) - 1;
-	get->out_flags = space->flags;
-	get->out_phys_bits = space->space.facts.vcpu.phys_bits;
-	get->out_cow = space->space.facts.vcpu.cow;
-	get->out_enc_bit = space->space.facts.vcpu.enc_bit;
 out:
 	up_read(&guest->lock);
 	return ret;
 }
 
 #define VMEM_TRANSLATE_BATCH	64
-
-/* Results are given to userspace as the core made them. */
-#define VMEM_AT(name)							\
-	(offsetof(struct vmem_ioc_result, name) ==			\
-	 offsetof(struct vmem_translation, name))
-#define VMEM_SAME(theirs, ours)	((int)VMEM_IOC_##theirs == (int)VMEM_##ours)
-#define VMEM_SAME_FACT(name)	VMEM_SAME(SPACE_##name, VCPU_##name)
-#define VMEM_SAME_ATTR(name)	VMEM_SAME(ATTR_##name, name)
-static_assert(sizeof(struct vmem_ioc_result) == sizeof(struct vmem_translation));
-static_assert(VMEM_AT(gpa) && VMEM_AT(entry) && VMEM_AT(status) &&
-	      VMEM_AT(level) && VMEM_AT(page_lg2) && VMEM_AT(flags) &&
-	      VMEM_AT(error_code) && VMEM_AT(leaf) && VMEM_AT(effective) &&
-	      VMEM_AT(path));
-static_assert(VMEM_SAME(OK, OK) && VMEM_SAME(NOT_PRESENT, NOT_PRESENT) &&
-	      VMEM_SAME(NON_CANONICAL, NON_CANONICAL) &&
-	      VMEM_SAME(RESERVED, STATUS_RESERVED) &&
-	      VMEM_SAME(OUTSIDE, STATUS_OUTSIDE) &&
-	      VMEM_SAME(RESULT_OUTSIDE, FRAME_OUTSIDE) &&
-	      VMEM_SAME(RESULT_PARTIAL, FRAME_PARTIAL) &&
-	      VMEM_SAME(EFFECTIVE_SHADOW, SHADOW) &&
-	      VMEM_SAME(LEVELS_MAX, LEVELS_MAX));
-static_assert(VMEM_SAME_FACT(NXE_OFF) && VMEM_SAME_FACT(COW_NONE) &&
-	      VMEM_SAME_FACT(AMD) && VMEM_SAME_FACT(NO_1G) &&
-	      VMEM_SAME_FACT(CET) && VMEM_SAME_FACT(LAM48) &&
-	      VMEM_SAME_FACT(LAM57) && VMEM_SAME_FACT(LAM_SUP) &&
-	      VMEM_SAME_FACT(UAI) && VMEM_SAME_FACT(ENC_SHARED));
-static_assert(VMEM_SAME_ATTR(R) && VMEM_SAME_ATTR(W) && VMEM_SAME_ATTR(X) &&
-	      VMEM_SAME_ATTR(U) && VMEM_SAME_ATTR(G) && VMEM_SAME_ATTR(A) &&
-	      VMEM_SAME_ATTR(D) && VMEM_SAME_ATTR(PCD) && VMEM_SAME_ATTR(PWT) &&
-	      VMEM_SAME_ATTR(PAT) && VMEM_SAME_ATTR(COW) &&
-	      VMEM_SAME_ATTR(ENC) && VMEM_SAME(ATTR_KEY_MASK, KEY));
 
 /* What a TRANSLATE works on; the last member is there where it is asked for. */
 struct vmem_translate_work {
@@ -530,11 +445,9 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 	size_t size;
 	int ret;
 
-	if (ask->flags || ask->access || ask->mode || ask->pkru)
-		return -EOPNOTSUPP;
-	if (ask->nr > VMEM_TRANSLATE_MAX)
-		return -E2BIG;
-
+	ret = vmem_ioc_translate_check(ask);
+	if (ret)
+		return ret;
 	size = ask->entries ? sizeof(*w) :
 	       offsetof(struct vmem_translate_work, entries);
 	w = vmem_scratch_alloc(size);

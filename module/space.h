@@ -47,12 +47,6 @@ vmem_to_space(struct vmem_object *object)
 	return container_of(object, struct vmem_space_object, object);
 }
 
-/* Is the root one that other spaces have, too, and no table of a pool? */
-static inline bool vmem_space_twins(const struct vmem_space_object *space)
-{
-	return !space->root->pool && space->root->spaces > 1;
-}
-
 extern const struct vmem_object_ops vmem_space_ops;
 
 struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id);

@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "../vmem/call.h"
 #include "calls.h"
 #include "scratch.h"
 #include "space.h"
@@ -26,37 +27,6 @@
 #define VMEM_SEEN_LG2		10	/* slots to begin with */
 
 #define VMEM_RECORDS		(PAGE_SIZE / sizeof(struct vmem_ioc_record))
-
-/* Records are given to userspace as the core made them. */
-#define VMEM_AT(theirs, ours)						\
-	(offsetof(struct vmem_ioc_record, theirs) ==			\
-	 offsetof(struct vmem_space_aware_mapping, ours))
-#define VMEM_SAME(name)		((int)VMEM_IOC_##name == (int)VMEM_##name)
-static_assert(sizeof(struct vmem_ioc_record) ==
-	      sizeof(struct vmem_space_aware_mapping));
-static_assert(VMEM_AT(type, type) && VMEM_AT(level, level) &&
-	      VMEM_AT(detail, detail) && VMEM_AT(flags, flags) &&
-	      VMEM_AT(space, space) && VMEM_AT(va, va) && VMEM_AT(gpa, gpa) &&
-	      VMEM_AT(their_va, ref.their_va) && VMEM_AT(leaves, gpa) &&
-	      VMEM_AT(len, len) && VMEM_AT(len, ref.span) &&
-	      VMEM_AT(refs, len) && VMEM_AT(entry, entry) &&
-	      VMEM_AT(entry, ref.entry) && VMEM_AT(bad, entry) &&
-	      VMEM_AT(leaf, leaf) && VMEM_AT(effective, effective) &&
-	      VMEM_AT(owner, ref.owner) && VMEM_AT(path, path));
-static_assert(VMEM_SAME(REC_MAPPING) && VMEM_SAME(REC_REFERENCE) &&
-	      VMEM_SAME(REC_HOLE) && VMEM_SAME(REC_BAD) &&
-	      VMEM_SAME(REC_ABSENT) && VMEM_SAME(REC_END) &&
-	      VMEM_SAME(REC_NONPRESENT) &&
-	      VMEM_IOC_REC_OUTSIDE == VMEM_FRAME_OUTSIDE &&
-	      VMEM_IOC_REC_PART == VMEM_FRAME_PART);
-static_assert(VMEM_SAME(BAD_RESERVED) && VMEM_SAME(BAD_OUTSIDE) &&
-	      VMEM_SAME(BAD_LARGE) && VMEM_SAME(END_COMPLETE) &&
-	      VMEM_SAME(END_BUDGET) && VMEM_SAME(END_CAP));
-static_assert(VMEM_SAME(WALK_FOLLOW) && VMEM_SAME(WALK_LEAVES) &&
-	      VMEM_SAME(WALK_HOLES) && VMEM_SAME(WALK_IGNORE_AD) &&
-	      VMEM_SAME(WALK_RESIDENT_ONLY) && VMEM_SAME(WALK_NONPRESENT));
-static_assert(VMEM_WALK_SPACES_MAX <= BIT(VMEM_SEEN_SPACES_LG2) &&
-	      VMEM_SPACES_MAX <= BIT(VMEM_SEEN_SPACES_LG2));
 
 static struct vmem_walker *vmem_walker_of(struct vmem_work *work)
 {
@@ -333,23 +303,6 @@ static const struct file_operations vmem_walk_fops = {
 	.release	= vmem_walk_release,
 };
 
-static int vmem_walk_check(const struct vmem_ioc_walk_create *create)
-{
-	const u32 flags = VMEM_IOC_WALK_FOLLOW | VMEM_IOC_WALK_LEAVES |
-			  VMEM_IOC_WALK_HOLES | VMEM_IOC_WALK_IGNORE_AD |
-			  VMEM_IOC_WALK_RESIDENT_ONLY |
-			  VMEM_IOC_WALK_NONPRESENT;
-
-	if (create->flags & ~flags)
-		return -EOPNOTSUPP;
-	if (!create->nr || create->start > create->last)
-		return -EINVAL;
-	if (create->nr > VMEM_WALK_SPACES_MAX ||
-	    create->seen_max > VMEM_SEEN_MAX)
-		return -E2BIG;
-	return 0;
-}
-
 /**
  * vmem_ioctl_walk_create() - WALK_CREATE
  * @call:	the call
@@ -366,7 +319,7 @@ int vmem_ioctl_walk_create(struct vmem_call *call, void *arg)
 	struct vmem_walk_file *file;
 	int ret;
 
-	ret = vmem_walk_check(create);
+	ret = vmem_ioc_walk_create_check(create);
 	if (ret)
 		return ret;
 	file = vmem_scratch_alloc(sizeof(*file));

@@ -26,6 +26,9 @@
 /* lg2 of the bytes of a page of a pool, in which a table of each of them fits. */
 #define VMEM_POOL_PAGE_LG2	X86_64_TABLE_LG2
 
+/* lg2 of the bytes of the smallest page that one of them has. */
+#define VMEM_PAGE_LG2_MIN	X86_64_PAGE_LG2
+
 #define VMEM_FORMATS_NUMBER(_id, ...)	VMEM_FORMAT_##_id,
 
 enum { VMEM_FORMATS(VMEM_FORMATS_NUMBER) VMEM_NR_FORMATS };

@@ -51,7 +51,7 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 					unsigned int slot, u32 *links)
 {
 	const struct local_guest *lg = ctx;
-	struct pool *pool = pool_of(ctx, table);
+	struct pool *pool = pools_at(ctx, table);
 	enum vmem_owner owner;
 
 	/* a root that is no page of a pool has a link from each of its spaces */

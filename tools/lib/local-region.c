@@ -10,8 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <linux/overflow.h>
-
 #include "local.h"
 
 /* Where there is no memory. */
@@ -86,32 +84,6 @@ bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 *same)
 	return true;
 }
 
-static int region_check(const struct vmem_ioc_region_create *arg)
-{
-	u64 page = (u64)sysconf(_SC_PAGESIZE) - 1, last;
-
-	if (arg->flags & ~VMEM_IOC_REGION_FROZEN ||
-	    (arg->kind != VMEM_IOC_REGION_USER &&
-	     arg->kind != VMEM_IOC_REGION_OWNED))
-		return -EOPNOTSUPP;
-	if (!arg->len || (arg->gpa | arg->len | arg->user_addr) & page)
-		return -EINVAL;
-	if (check_add_overflow(arg->gpa, arg->len - 1, &last) ||
-	    last >> LOCAL_GPA_BITS)
-		return -EOVERFLOW;
-	if (arg->kind == VMEM_IOC_REGION_OWNED) {
-		if (arg->user_addr)
-			return -EOPNOTSUPP;
-	} else {
-		if (check_add_overflow(arg->user_addr, arg->len - 1, &last))
-			return -EOVERFLOW;
-		/* the kernel's half, whatever the processor */
-		if (last >> 63)
-			return -EINVAL;
-	}
-	return arg->len > LOCAL_REGION_LEN_MAX ? -E2BIG : 0;
-}
-
 /* Pages for a region of kind owned, zeroed when they are touched. */
 static int region_own(struct region *region)
 {
@@ -137,7 +109,54 @@ err_close:
 	return ret;
 }
 
-int region_create(struct local_guest *lg, void *p)
+/* In use: what a pool or a space's root lies in. */
+static int region_destroy(struct local_guest *lg, struct object *object,
+			  struct vmem_ioc_destroy *answer)
+{
+	const struct region *region = to_region(object);
+	const struct vmem_pool_range range = { .gpa = region->gpa, .len = region->len };
+
+	if (region->uses || root_within(lg, region->gpa, region->len))
+		return -EBUSY;
+	if (pools_drop(lg, &range, 1))
+		answer->out_flush = VMEM_IOC_FLUSH_ALL;
+	return 0;
+}
+
+static void region_free(struct local_guest *lg, struct object *object)
+{
+	struct region *region = to_region(object);
+	u32 at = region_lower_bound(lg, region->gpa);
+
+	lg->nr_regions--;
+	memmove(&lg->regions[at], &lg->regions[at + 1],
+		(lg->nr_regions - at) * sizeof(struct region *));
+	lg->hint = &region_none;
+	if (region->memfd >= 0) {
+		munmap(region->host, region->len);
+		close(region->memfd);
+	}
+	object_remove(lg, object);
+	free(region);
+}
+
+static void region_item(const struct object *object, struct vmem_ioc_item *item)
+{
+	const struct region *region = to_region(object);
+
+	vmem_ioc_item_region(item, region->kind, region->frozen, region->gpa,
+			     region->len, region->uses);
+}
+
+static const struct object_ops region_ops = {
+	.kind		= VMEM_IOC_LIST_REGIONS,
+	.max		= VMEM_REGIONS_MAX,
+	.item		= region_item,
+	.destroy	= region_destroy,
+	.free		= region_free,
+};
+
+int local_region_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_region_create *arg = p;
 	struct region *region, **regions;
@@ -145,13 +164,11 @@ int region_create(struct local_guest *lg, void *p)
 	u32 at;
 	int ret;
 
-	ret = region_check(arg);
+	/* the kernel's half isn't the caller's, whatever the processor */
+	ret = vmem_ioc_region_create_check(arg, (u64)sysconf(_SC_PAGESIZE),
+					   BIT_ULL(63));
 	if (ret)
 		return ret;
-	if (region_covers(lg, arg->gpa, &same) || same < arg->len)
-		return -EEXIST;
-	if (lg->nr_regions == LOCAL_REGIONS_MAX)
-		return -E2BIG;
 	regions = realloc(lg->regions,
 			  (lg->nr_regions + 1) * sizeof(struct region *));
 	if (!regions)
@@ -160,6 +177,13 @@ int region_create(struct local_guest *lg, void *p)
 	region = calloc(1, sizeof(*region));
 	if (!region)
 		return -ENOMEM;
+	ret = object_add(lg, &region->object, &region_ops);
+	if (ret)
+		goto err_free;
+	if (region_covers(lg, arg->gpa, &same) || same < arg->len) {
+		ret = -EEXIST;
+		goto err_object;
+	}
 	region->kind = arg->kind;
 	region->gpa = arg->gpa;
 	region->len = arg->len;
@@ -169,11 +193,8 @@ int region_create(struct local_guest *lg, void *p)
 	if (arg->kind == VMEM_IOC_REGION_OWNED) {
 		ret = region_own(region);
 		if (ret)
-			goto err_free;
+			goto err_object;
 	}
-	ret = object_add(lg, &region->object, VMEM_IOC_LIST_REGIONS);
-	if (ret)
-		goto err_disown;
 
 	at = region_lower_bound(lg, region->gpa);
 	memmove(&regions[at + 1], &regions[at],
@@ -186,39 +207,31 @@ int region_create(struct local_guest *lg, void *p)
 		arg->out_mmap_offset = region->gpa;
 	return 0;
 
-err_disown:
-	if (region->memfd >= 0) {
-		munmap(region->host, region->len);
-		close(region->memfd);
-	}
+err_object:
+	object_remove(lg, &region->object);
 err_free:
 	free(region);
 	return ret;
 }
 
-int region_set(struct local_guest *lg, void *p)
+int local_region_set(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_region_set *arg = p;
 	struct object *object;
 	struct region *region;
-	bool frozen;
 	int ret;
 
-	if (arg->flags || arg->__reserved ||
-	    (arg->mask | arg->value) & ~VMEM_IOC_REGION_FROZEN)
-		return -EOPNOTSUPP;
-	if (arg->value & ~arg->mask)
-		return -EINVAL;
-	object = object_find(lg, arg->id, VMEM_IOC_LIST_REGIONS, &ret);
+	ret = vmem_ioc_region_set_check(arg);
+	if (ret)
+		return ret;
+	object = object_find(lg, arg->id, &region_ops, &ret);
 	if (!object)
 		return ret;
-	region = container_of(object, struct region, object);
-	frozen = arg->mask ? arg->value : region->frozen;
-	if (frozen == region->frozen)
-		return 0;
-	if (frozen && region->uses)
-		return -EBUSY;
-	region->frozen = frozen;
+	region = to_region(object);
+	ret = vmem_ioc_region_set_frozen(arg, region->frozen, region->uses);
+	if (ret <= 0)
+		return ret;
+	region->frozen = !region->frozen;
 	lg->generation++;
 	return 0;
 }
@@ -240,33 +253,5 @@ int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,
 	if (host == MAP_FAILED)
 		return -errno;
 	*addr = host;
-	return 0;
-}
-
-void region_free(struct local_guest *lg, struct region *region)
-{
-	u32 at = region_lower_bound(lg, region->gpa);
-
-	lg->nr_regions--;
-	memmove(&lg->regions[at], &lg->regions[at + 1],
-		(lg->nr_regions - at) * sizeof(struct region *));
-	lg->hint = &region_none;
-	if (region->memfd >= 0) {
-		munmap(region->host, region->len);
-		close(region->memfd);
-	}
-	object_remove(lg, &region->object);
-	free(region);
-}
-
-/* In use: what a pool or a space's root lies in. */
-int region_destroy(struct local_guest *lg, struct region *region, bool *dropped)
-{
-	const struct vmem_pool_range range = { .gpa = region->gpa, .len = region->len };
-
-	if (region->uses || space_root_within(lg, region->gpa, region->len))
-		return -EBUSY;
-	*dropped = pools_drop(lg, &range, 1);
-	region_free(lg, region);
 	return 0;
 }

@@ -8,60 +8,6 @@
 
 #include "local.h"
 
-/* A record of the core is a record of the call, byte for byte. */
-#define SAME_RECORD(field, other, type)					\
-	_Static_assert(offsetof(struct vmem_ioc_record, field) ==	\
-		       offsetof(struct vmem_space_aware_mapping, other) && \
-		       sizeof(((struct vmem_ioc_record *)0)->field) ==	\
-		       sizeof(type) &&					\
-		       sizeof(((struct vmem_space_aware_mapping *)0)->other) == \
-		       sizeof(type), #field)
-
-SAME_RECORD(type, type, u8);
-SAME_RECORD(level, level, u8);
-SAME_RECORD(detail, detail, u8);
-SAME_RECORD(flags, flags, u8);
-SAME_RECORD(space, space, u32);
-SAME_RECORD(va, va, u64);
-SAME_RECORD(gpa, gpa, u64);
-SAME_RECORD(their_va, ref.their_va, u64);
-SAME_RECORD(len, len, u64);
-SAME_RECORD(len, ref.span, u64);
-SAME_RECORD(entry, entry, u64);
-SAME_RECORD(entry, ref.entry, u64);
-SAME_RECORD(leaf, leaf, u16);
-SAME_RECORD(effective, effective, u16);
-SAME_RECORD(owner, ref.owner, u32);
-SAME_RECORD(path, path, u32);
-_Static_assert(sizeof(struct vmem_ioc_record) ==
-	       sizeof(struct vmem_space_aware_mapping), "record");
-_Static_assert(VMEM_IOC_REC_MAPPING == VMEM_REC_MAPPING &&
-	       VMEM_IOC_REC_REFERENCE == VMEM_REC_REFERENCE &&
-	       VMEM_IOC_REC_HOLE == VMEM_REC_HOLE &&
-	       VMEM_IOC_REC_BAD == VMEM_REC_BAD &&
-	       VMEM_IOC_REC_ABSENT == VMEM_REC_ABSENT &&
-	       VMEM_IOC_REC_END == VMEM_REC_END &&
-	       VMEM_IOC_REC_OUTSIDE == VMEM_FRAME_OUTSIDE &&
-	       VMEM_IOC_BAD_RESERVED == VMEM_BAD_RESERVED &&
-	       VMEM_IOC_BAD_OUTSIDE == VMEM_BAD_OUTSIDE &&
-	       VMEM_IOC_BAD_LARGE == VMEM_BAD_LARGE &&
-	       VMEM_IOC_END_COMPLETE == VMEM_END_COMPLETE &&
-	       VMEM_IOC_END_BUDGET == VMEM_END_BUDGET &&
-	       VMEM_IOC_END_CAP == VMEM_END_CAP, "records");
-_Static_assert(VMEM_IOC_WALK_FOLLOW == VMEM_WALK_FOLLOW &&
-	       VMEM_IOC_WALK_LEAVES == VMEM_WALK_LEAVES &&
-	       VMEM_IOC_WALK_HOLES == VMEM_WALK_HOLES &&
-	       VMEM_IOC_WALK_IGNORE_AD == VMEM_WALK_IGNORE_AD &&
-	       VMEM_IOC_WALK_RESIDENT_ONLY == VMEM_WALK_RESIDENT_ONLY &&
-	       VMEM_IOC_WALK_NONPRESENT == VMEM_WALK_NONPRESENT &&
-	       VMEM_IOC_REC_NONPRESENT == VMEM_REC_NONPRESENT &&
-	       VMEM_IOC_REC_PART == VMEM_FRAME_PART, "flags");
-_Static_assert(LOCAL_WALK_SPACES_MAX <= 1 << VMEM_SEEN_SPACES_LG2, "spaces");
-
-#define WALK_FLAGS (VMEM_IOC_WALK_FOLLOW | VMEM_IOC_WALK_LEAVES |	\
-		    VMEM_IOC_WALK_HOLES | VMEM_IOC_WALK_IGNORE_AD |	\
-		    VMEM_IOC_WALK_RESIDENT_ONLY | VMEM_IOC_WALK_NONPRESENT)
-
 #define SEEN_FIRST_LG2	9
 
 /**
@@ -88,25 +34,6 @@ struct local_walker {
 	u32 ids[];
 };
 
-static struct space *walk_space(struct local_guest *lg, u32 id, int *ret)
-{
-	struct object *object;
-
-	object = object_find(lg, id, VMEM_IOC_LIST_SPACES, ret);
-	return object ? container_of(object, struct space, object) : NULL;
-}
-
-static int walk_check(const struct vmem_ioc_walk_create *arg)
-{
-	if (arg->flags & ~WALK_FLAGS)
-		return -EOPNOTSUPP;
-	if (!arg->nr || arg->start > arg->last)
-		return -EINVAL;
-	if (arg->nr > LOCAL_WALK_SPACES_MAX || arg->seen_max > LOCAL_SEEN_MAX)
-		return -E2BIG;
-	return 0;
-}
-
 /* Room for @lg2 slots more, or for as many as may be remembered. */
 static int walk_grow(struct local_walker *lw, u32 lg2)
 {
@@ -128,23 +55,23 @@ static int walk_grow(struct local_walker *lw, u32 lg2)
 	return 0;
 }
 
-int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
-		struct vmem_walker **walker)
+int local_walk_create(struct local_guest *lg, void *p)
 {
+	struct vmem_ioc_walk_create *arg = p;
 	const u32 *ids = (const u32 *)(uintptr_t)arg->spaces;
 	struct local_walker *lw;
 	struct space *space;
 	int ret;
 	u32 i;
 
-	ret = walk_check(arg);
+	ret = vmem_ioc_walk_create_check(arg);
 	if (ret)
 		return ret;
 	lw = calloc(1, sizeof(*lw) + arg->nr * sizeof(lw->ids[0]));
 	if (!lw)
 		return -ENOMEM;
 	for (i = 0; i < arg->nr; i++) {
-		space = walk_space(lg, ids[i], &ret);
+		space = space_find(lg, ids[i], &ret);
 		if (!space)
 			goto err_free;
 		if (lw->format && lw->format != space->format) {
@@ -159,7 +86,7 @@ int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
 	lw->lg = lg;
 	lw->nr = arg->nr;
 	lw->generation = lg->generation;
-	lw->seen_max = arg->seen_max ? arg->seen_max : LOCAL_SEEN_MAX;
+	lw->seen_max = arg->seen_max ? arg->seen_max : VMEM_SEEN_MAX;
 	if (!(arg->flags & VMEM_IOC_WALK_FOLLOW)) {
 		ret = walk_grow(lw, SEEN_FIRST_LG2);
 		if (ret)
@@ -171,7 +98,7 @@ int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
 				      &lw->seen);
 	lg->refs++;
 	arg->out_fd = -1;
-	*walker = &lw->walker;
+	lg->made = &lw->walker;
 	return 0;
 
 err_free:
@@ -193,7 +120,7 @@ static int walk_step(struct local_walker *lw,
 			out[*nr - 1].flags |= VMEM_IOC_REC_CHANGED;
 		return 0;
 	}
-	space = walk_space(lw->lg, lw->ids[lw->walk.space], &ret);
+	space = space_find(lw->lg, lw->ids[lw->walk.space], &ret);
 	if (!space)
 		return ret;
 	ret = engine->walk_space(lw->format->fmt, lw->lg, &space->space, &lw->walk,
@@ -211,7 +138,7 @@ int walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
 {
 	struct local_walker *lw = container_of(walker, struct local_walker,
 					       walker);
-	u32 max = nr < LOCAL_READ_MAX ? nr : LOCAL_READ_MAX, done = 0;
+	u32 max = nr < VMEM_READ_MAX ? nr : VMEM_READ_MAX, done = 0;
 	int ret;
 
 	if (!max)
@@ -224,12 +151,14 @@ int walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
 	return done;
 }
 
-void walk_end(struct vmem_walker *walker)
+/* Return: the guest, which the walk kept. */
+struct local_guest *walk_end(struct vmem_walker *walker)
 {
 	struct local_walker *lw = container_of(walker, struct local_walker,
 					       walker);
+	struct local_guest *lg = lw->lg;
 
 	free(lw->seen.slots);
-	local_put(lw->lg);
 	free(lw);
+	return lg;
 }

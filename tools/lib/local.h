@@ -2,8 +2,8 @@
 /*
  * The back end in this process: its objects, and who calls whom.
  *
- *   local.c (calls) -> local-region.c, local-pool.c, local-space.c,
- *   local-walk.c -> formats.c -> the core -> local-ops.h -> memory
+ *   local-calls.c -> local-change.c, local-walk.c -> local-space.c -> formats.c, which
+ *   is the core over local-ops.h -> local-region.c, local-pools.c -> local-object.c
  *
  * A guest is used by one thread at a time, so that nothing here is locked, a
  * page is never absent, and a call never has to begin again.
@@ -13,33 +13,38 @@
 
 #include <linux/vmem.h>
 
-#include "../../vmem/formats.h"
-#include "../../vmem/records.h"
+#include "../../vmem/call.h"
 #include "backend.h"
 
-/* Limits, as INFO tells them; they are those of the module. */
-#define LOCAL_REGION_LEN_MAX	(1ULL << 46)
-#define LOCAL_GPA_BITS		52	/* regions lie below */
-#define LOCAL_REGIONS_MAX	1024
-#define LOCAL_POOL_RANGES_MAX	64
-#define LOCAL_POOLS_MAX		64
-#define LOCAL_SPACES_MAX	4096
-#define LOCAL_MAP_MAX		4096
-#define LOCAL_TRANSLATE_MAX	65536
-#define LOCAL_LIST_MAX		4096
-#define LOCAL_WALK_SPACES_MAX	1024
-#define LOCAL_READ_MAX		65536
-#define LOCAL_SEEN_MAX		(1ULL << 20)
-#define LOCAL_CHANGE_BUDGET	(1ULL << 22)
+struct local_guest;
+struct object;
+
+/**
+ * struct object_ops - a kind of objects
+ * @kind:	its number, VMEM_IOC_LIST_*
+ * @max:	how many a guest may have
+ * @item:	tell LIST what it is, in a zeroed item with its id
+ * @destroy:	let go of what it has in the guest, and say in the answer what must be
+ *		flushed; 0, or -EBUSY
+ * @free:	free it: it was destroyed, or the guest ends
+ */
+struct object_ops {
+	u32 kind;
+	u32 max;
+	void (*item)(const struct object *object, struct vmem_ioc_item *item);
+	int (*destroy)(struct local_guest *lg, struct object *object,
+		       struct vmem_ioc_destroy *answer);
+	void (*free)(struct local_guest *lg, struct object *object);
+};
 
 /**
  * struct object - what an id names
  * @id:		never 0, never used again
- * @kind:	VMEM_IOC_LIST_*
+ * @ops:	of its kind
  */
 struct object {
 	u32 id;
-	u32 kind;
+	const struct object_ops *ops;
 };
 
 /**
@@ -82,7 +87,6 @@ struct pool {
 	struct pool *next;
 };
 
-
 /**
  * struct space - an address space
  * @object:	its id
@@ -116,11 +120,10 @@ struct link_chunk {
  * @last_id:	the last id given
  * @objects:	by id
  * @nr_objects:	how many
+ * @nr:		how many of each kind
  * @regions:	by address
  * @nr_regions:	how many
  * @pools:	the first of them
- * @nr_pools:	how many
- * @nr_spaces:	how many
  * @hint:	the region that was asked for last, never NULL
  * @generation:	raised by each call that changed a table
  * @seed:	of what walks remember
@@ -131,6 +134,7 @@ struct link_chunk {
  * @shared_root: its root, if other spaces have it and it is no page of a pool;
  *		else VMEM_NO_TABLE
  * @pages:	where that call has its tables from
+ * @made:	a walker that a call made
  */
 struct local_guest {
 	struct vmem_guest guest;
@@ -138,11 +142,10 @@ struct local_guest {
 	u32 last_id;
 	struct object **objects;
 	u32 nr_objects;
+	u32 nr[VMEM_OBJECT_KINDS];
 	struct region **regions;
 	u32 nr_regions;
 	struct pool *pools;
-	u32 nr_pools;
-	u32 nr_spaces;
 	const struct region *hint;
 	u64 generation;
 	u64 seed;
@@ -152,15 +155,39 @@ struct local_guest {
 	bool movable;
 	vmem_table_t shared_root;
 	struct vmem_pages pages;
+	struct vmem_walker *made;
 };
 
-/*
- * local.c. Each call is given its struct, its outputs zeroed.
- */
-int object_add(struct local_guest *lg, struct object *object, u32 kind);
+static inline struct region *to_region(const struct object *object)
+{
+	return container_of(object, struct region, object);
+}
+
+static inline struct pool *to_pool(const struct object *object)
+{
+	return container_of(object, struct pool, object);
+}
+
+static inline struct space *to_space(const struct object *object)
+{
+	return container_of(object, struct space, object);
+}
+
+/* local-object.c */
+int object_add(struct local_guest *lg, struct object *object,
+	       const struct object_ops *ops);
 void object_remove(struct local_guest *lg, struct object *object);
-struct object *object_find(struct local_guest *lg, u32 id, u32 kind, int *ret);
-void local_put(struct local_guest *lg);
+struct object *object_find(struct local_guest *lg, u32 id,
+			   const struct object_ops *ops, int *ret);
+void objects_end(struct local_guest *lg);
+
+/* local-pools.c */
+struct pool *pools_at(struct local_guest *lg, vmem_table_t table);
+bool pools_idle(const struct local_guest *lg);
+bool pools_drop(struct local_guest *lg, const struct vmem_pool_range *ranges, u32 nr);
+int pools_lend(struct local_guest *lg, struct vmem_pool *pool, u64 nr);
+bool root_within(const struct local_guest *lg, u64 gpa, u64 len);
+void pools_end(struct local_guest *lg);
 
 /* local-region.c */
 extern const struct region region_none;
@@ -168,42 +195,23 @@ const struct region *region_search(const struct local_guest *lg,
 				   vmem_phys_t gpa);
 int region_use(struct local_guest *lg, u64 gpa, u64 len, int by);
 bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 *same);
-int region_create(struct local_guest *lg, void *arg);
-int region_set(struct local_guest *lg, void *arg);
 int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,
 		void **addr);
-int region_destroy(struct local_guest *lg, struct region *region, bool *dropped);
-void region_free(struct local_guest *lg, struct region *region);
 
 /* local-pool.c */
-struct pool *pool_of(struct local_guest *lg, vmem_table_t table);
-bool pools_idle(const struct local_guest *lg);
-bool pools_drop(struct local_guest *lg, const struct vmem_pool_range *ranges, u32 nr);
-int pool_create(struct local_guest *lg, void *arg);
-int pool_stat(struct local_guest *lg, void *arg);
-int pool_flushed(struct local_guest *lg, void *arg);
-int pool_destroy(struct local_guest *lg, struct pool *pool);
-void pool_free(struct local_guest *lg, struct pool *pool);
+extern const struct object_ops pool_ops;
 
 /* local-space.c */
-int space_create(struct local_guest *lg, void *arg);
-int space_get(struct local_guest *lg, void *arg);
-int space_translate(struct local_guest *lg, void *arg);
-bool space_root_within(const struct local_guest *lg, u64 gpa, u64 len);
-bool space_destroy(struct local_guest *lg, struct space *space);
-void space_free(struct local_guest *lg, struct space *space);
-
-/* local-change.c */
-int space_map(struct local_guest *lg, void *arg);
-int space_unmap(struct local_guest *lg, void *arg);
-int space_protect(struct local_guest *lg, void *arg);
-int space_link(struct local_guest *lg, void *arg);
+struct space *space_find(struct local_guest *lg, u32 id, int *ret);
 
 /* local-walk.c */
-int walk_create(struct local_guest *lg, struct vmem_ioc_walk_create *arg,
-		struct vmem_walker **walker);
 int walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
 	      size_t nr);
-void walk_end(struct vmem_walker *walker);
+struct local_guest *walk_end(struct vmem_walker *walker);
+
+/* The calls. Each is given its struct, its outputs zeroed. */
+#define LOCAL_CALL(_upper, _lower, ...)					\
+	int local_##_lower(struct local_guest *lg, void *arg);
+VMEM_CALLS(LOCAL_CALL)
 
 #endif /* _LIBVMEM_LOCAL_H */

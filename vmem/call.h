@@ -1,0 +1,787 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The calls, as the module and the library without it share them: what is checked in
+ * their structs, what becomes of them in the core, what is answered. Limits, and
+ * what the structs look like, are in uapi.h.
+ *
+ * All structs are in memory of whoever includes this: to copy them from and to the
+ * caller, to allocate, to lock and to look ids up is the includer's. Which errno
+ * means what is in Documentation/uapi.rst. What is named vmem_ioc_*_check() looks at
+ * a struct, vmem_ioc_*_read() makes of it what the core takes, too, and
+ * vmem_ioc_*_fill() sets its outputs, which vmem_call_begin() has zeroed.
+ *
+ * What is called for several calls is noinline, so that there is one copy of it.
+ *
+ * Context of every function: any; those that look at a pool or a root need what
+ * guards it.
+ */
+#include "vmem.h"
+
+#ifndef _VMEM_CALL_H
+#define _VMEM_CALL_H
+
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/string.h>
+
+#include "formats.h"
+#include "records.h"
+#include "uapi.h"
+
+/**
+ * vmem_call_begin() - what is the same for all calls
+ * @shape:	of the call
+ * @arg:	its struct, which is @shape->size bytes; its outputs are zeroed
+ * @rights:	that the caller has
+ *
+ * Return: 0; -EACCES; -EOPNOTSUPP: unknown flags.
+ */
+static inline int vmem_call_begin(const struct vmem_call_shape *shape,
+				  union vmem_call_arg *arg, u32 rights)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMEM_CALL_OUTS; i++)
+		memset((char *)arg + shape->out[i].start, 0, shape->out[i].len);
+	if (shape->right & ~rights)
+		return -EACCES;
+	return arg->head.flags & ~shape->flags ? -EOPNOTSUPP : 0;
+}
+
+/* INFO */
+
+/* As much of a text as fits into @size zeroed bytes, with a NUL. */
+static inline void vmem_call_text(char *to, const char *from, size_t size)
+{
+	while (--size && *from)
+		*to++ = *from++;
+}
+
+/**
+ * vmem_ioc_info_fill() - INFO, but for the formats themselves
+ * @info:	the call
+ * @rights:	of the descriptor
+ * @release:	of the program
+ *
+ * Return: 0; -EOPNOTSUPP.
+ */
+static inline int vmem_ioc_info_fill(struct vmem_ioc_info *info, u32 rights,
+				     const char *release)
+{
+	static const struct vmem_ioc_info all = {
+		.out_nr_formats		= VMEM_NR_FORMATS,
+		.out_version		= VMEM_IOC_VERSION,
+		.out_features		= VMEM_IOC_FEATURE_MAP |
+					  VMEM_IOC_FEATURE_COW |
+					  VMEM_IOC_FEATURE_PATH |
+					  VMEM_IOC_FEATURE_PROTECT |
+					  VMEM_IOC_FEATURE_LINK |
+					  VMEM_IOC_FEATURE_MOVABLE |
+					  VMEM_IOC_FEATURE_ALONE |
+					  VMEM_IOC_FEATURE_FACTS |
+					  VMEM_IOC_FEATURE_NONPRESENT |
+					  VMEM_IOC_FEATURE_MISSING,
+		.out_region_len_max	= VMEM_REGION_LEN_MAX,
+		.out_regions_max	= VMEM_REGIONS_MAX,
+		.out_pool_ranges_max	= VMEM_POOL_RANGES_MAX,
+		.out_pools_max		= VMEM_POOLS_MAX,
+		.out_spaces_max		= VMEM_SPACES_MAX,
+		.out_map_max		= VMEM_MAP_MAX,
+		.out_translate_max	= VMEM_TRANSLATE_MAX,
+		.out_list_max		= VMEM_LIST_MAX,
+		.out_walk_spaces_max	= VMEM_WALK_SPACES_MAX,
+		.out_read_max		= VMEM_READ_MAX,
+		.out_seen_max		= VMEM_SEEN_MAX,
+		.out_change_budget	= VMEM_CHANGE_BUDGET,
+	};
+	u64 formats = info->formats;
+	u32 nr = info->nr_formats;
+
+	if (info->__reserved)
+		return -EOPNOTSUPP;
+	*info = all;
+	info->formats = formats;
+	info->nr_formats = nr;
+	info->out_rights = rights;
+	vmem_call_text(info->out_release, release, sizeof(info->out_release));
+	return 0;
+}
+
+/**
+ * vmem_ioc_format_fill() - what INFO tells of a format
+ * @format:	all of it is set
+ * @ops:	the format
+ */
+static inline void vmem_ioc_format_fill(struct vmem_ioc_format *format,
+					const struct vmem_format_ops *ops)
+{
+	const struct vmem_format *fmt = ops->fmt;
+	unsigned int level;
+
+	*format = (struct vmem_ioc_format){
+		.id		= ops->id,
+		.levels		= fmt->nr_levels,
+		.map_page_sizes	= BIT_ULL(fmt->page_lg2),
+		.virt_bits	= ops->engine->table_lg2(fmt, fmt->nr_levels - 1),
+		.phys_bits	= fmt->phys_bits,
+	};
+	for (level = 0; level < fmt->nr_levels; level++)
+		if (fmt->leaf_levels & BIT(level))
+			format->page_sizes |=
+				BIT_ULL(ops->engine->entry_lg2(fmt, level));
+	vmem_call_text(format->name, fmt->name, sizeof(format->name));
+}
+
+/* REGION_CREATE, REGION_SET */
+
+/**
+ * vmem_ioc_region_create_check() - what of REGION_CREATE can be told by itself
+ * @create:	the call
+ * @page:	bytes of a page of the host, which a page of no format exceeds
+ * @end:	of the addresses that a caller may have
+ *
+ * Return: 0; -EOPNOTSUPP, -EINVAL, -EOVERFLOW; -E2BIG: its length.
+ */
+static inline int
+vmem_ioc_region_create_check(const struct vmem_ioc_region_create *create,
+			     u64 page, u64 end)
+{
+	u64 last;
+
+	if (create->kind != VMEM_IOC_REGION_USER &&
+	    create->kind != VMEM_IOC_REGION_OWNED)
+		return -EOPNOTSUPP;
+	if (!create->len ||
+	    (create->gpa | create->len | create->user_addr) & (page - 1))
+		return -EINVAL;
+	if (check_add_overflow(create->gpa, create->len - 1, &last) ||
+	    last >> VMEM_GPA_BITS)
+		return -EOVERFLOW;
+	if (create->kind == VMEM_IOC_REGION_OWNED) {
+		if (create->user_addr)
+			return -EOPNOTSUPP;
+	} else {
+		if (check_add_overflow(create->user_addr, create->len - 1, &last))
+			return -EOVERFLOW;
+		if (last >= end)
+			return -EINVAL;
+	}
+	return create->len > VMEM_REGION_LEN_MAX ? -E2BIG : 0;
+}
+
+/**
+ * vmem_ioc_region_set_check() - what of REGION_SET can be told by itself
+ * @set:	the call
+ *
+ * Return: 0; -EOPNOTSUPP; -EINVAL: a value that isn't in the mask.
+ */
+static inline int
+vmem_ioc_region_set_check(const struct vmem_ioc_region_set *set)
+{
+	if (set->__reserved ||
+	    (set->mask | set->value) & ~VMEM_IOC_REGION_FROZEN)
+		return -EOPNOTSUPP;
+	return set->value & ~set->mask ? -EINVAL : 0;
+}
+
+/**
+ * vmem_ioc_region_set_frozen() - freeze a region, or thaw it
+ * @set:	the call
+ * @frozen:	whether the region is
+ * @used:	part of it is a pool
+ *
+ * Return: 1: it isn't any more, or is from now on; 0: it is as it was; -EBUSY.
+ */
+static inline int
+vmem_ioc_region_set_frozen(const struct vmem_ioc_region_set *set, bool frozen,
+			   bool used)
+{
+	if (!set->mask || !!set->value == frozen)
+		return 0;
+	return !frozen && used ? -EBUSY : 1;
+}
+
+/* POOL_CREATE, POOL_STAT, FLUSHED */
+
+/**
+ * vmem_ioc_pool_create_check() - POOL_CREATE, before its ranges are read
+ * @create:	the call
+ *
+ * Return: 0; -EINVAL; -E2BIG.
+ */
+static inline int
+vmem_ioc_pool_create_check(const struct vmem_ioc_pool_create *create)
+{
+	if (!create->nr_ranges)
+		return -EINVAL;
+	return create->nr_ranges > VMEM_POOL_RANGES_MAX ? -E2BIG : 0;
+}
+
+/**
+ * vmem_ioc_range_read() - a range of a pool
+ * @asked:	the caller's
+ * @range:	out: the core's
+ *
+ * Return: 0; -EINVAL: alignment, length 0; -EOVERFLOW.
+ */
+static inline int vmem_ioc_range_read(const struct vmem_ioc_range *asked,
+				      struct vmem_pool_range *range)
+{
+	u64 last;
+
+	if (!asked->len ||
+	    (asked->gpa | asked->len) & (BIT_ULL(VMEM_POOL_PAGE_LG2) - 1))
+		return -EINVAL;
+	if (check_add_overflow(asked->gpa, asked->len - 1, &last) ||
+	    last >> VMEM_GPA_BITS)
+		return -EOVERFLOW;
+	range->gpa = asked->gpa;
+	range->len = asked->len;
+	return 0;
+}
+
+/**
+ * vmem_pool_range_compare() - the order of a pool's ranges, for sort() and qsort()
+ * @a:		a struct vmem_pool_range
+ * @b:		another one
+ *
+ * Return: below, at or above 0, as @a lies below, at or above @b.
+ */
+static inline int vmem_pool_range_compare(const void *a, const void *b)
+{
+	const struct vmem_pool_range *x = a, *y = b;
+
+	return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
+}
+
+/**
+ * vmem_pool_ranges_check() - the ranges of a pool together
+ * @ranges:	in order
+ * @nr:		how many
+ * @capacity:	out: pages in all
+ *
+ * Return: 0; -E2BIG: too many pages; -EEXIST: two overlap.
+ */
+static inline int vmem_pool_ranges_check(const struct vmem_pool_range *ranges,
+					 u32 nr, u64 *capacity)
+{
+	bool overlap = false;
+	u32 i;
+
+	*capacity = 0;
+	for (i = 0; i < nr; i++) {
+		*capacity += ranges[i].len >> VMEM_POOL_PAGE_LG2;
+		overlap |= i && ranges[i].gpa - ranges[i - 1].gpa < ranges[i - 1].len;
+	}
+	if (*capacity > VMEM_POOL_CAPACITY_MAX)
+		return -E2BIG;
+	return overlap ? -EEXIST : 0;
+}
+
+/**
+ * vmem_ioc_pool_stat_check() - POOL_STAT
+ * @stat:	the call
+ *
+ * Return: 0; -EOPNOTSUPP.
+ */
+static inline int vmem_ioc_pool_stat_check(const struct vmem_ioc_pool_stat *stat)
+{
+	return stat->__reserved ? -EOPNOTSUPP : 0;
+}
+
+/**
+ * vmem_ioc_flushed_check() - FLUSHED
+ * @flushed:	the call
+ * @generation:	of the guest
+ *
+ * Return: 0; -EINVAL: a generation from the future.
+ */
+static inline int vmem_ioc_flushed_check(const struct vmem_ioc_flushed *flushed,
+					 u64 generation)
+{
+	return flushed->generation > generation ? -EINVAL : 0;
+}
+
+/**
+ * vmem_ioc_pool_stat_fill() - what POOL_STAT answers
+ * @stat:	the call
+ * @pool:	the pool
+ */
+static inline void vmem_ioc_pool_stat_fill(struct vmem_ioc_pool_stat *stat,
+					   const struct vmem_pool *pool)
+{
+	stat->out_capacity = pool->capacity;
+	stat->out_free = pool->nr_free;
+	stat->out_used = pool->nr_used;
+	stat->out_reserved = pool->nr_reserved;
+	stat->out_quarantined = pool->nr_quarantined;
+	stat->out_shared = pool->nr_shared;
+	stat->out_oldest_generation = vmem_pool_oldest_generation(pool);
+}
+
+/**
+ * vmem_pool_unused() - may a pool be destroyed?
+ * @pool:	the pool
+ * @spaces:	how many take from it
+ */
+static inline bool vmem_pool_unused(const struct vmem_pool *pool, u32 spaces)
+{
+	return !spaces && pool->nr_free == pool->capacity;
+}
+
+/* SPACE_CREATE, SPACE_GET */
+
+/**
+ * vmem_ioc_space_create_read() - what of SPACE_CREATE can be told by itself
+ * @create:	the call
+ * @ops:	out: the format
+ * @space:	out: the facts, and the root that was given
+ *
+ * Return: 0; -EOPNOTSUPP: the format; -EINVAL: a root with NEW, no pool with NEW or
+ * MOVABLE, facts that no vCPU has, a root that is no page; -EOVERFLOW: a root beyond
+ * the width.
+ */
+static inline int
+vmem_ioc_space_create_read(const struct vmem_ioc_space_create *create,
+			   const struct vmem_format_ops **ops,
+			   struct vmem_space *space)
+{
+	const struct vmem_vcpu vcpu = {
+		.phys_bits	= create->phys_bits,
+		.flags		= create->flags & VMEM_VCPU_FLAGS,
+		.cow		= create->cow,
+		.enc_bit	= create->enc_bit,
+	};
+	vmem_phys_t root;
+	int ret;
+
+	*ops = vmem_format_find(create->format);
+	if (!*ops)
+		return -EOPNOTSUPP;
+	if ((create->flags & VMEM_IOC_SPACE_NEW && create->root) ||
+	    (create->flags & (VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_MOVABLE) &&
+	     !create->pool))
+		return -EINVAL;
+	ret = (*ops)->engine->facts((*ops)->fmt, &space->facts, &vcpu);
+	if (ret)
+		return ret;
+	/* as in an entry, the encryption bit is no part of the address */
+	root = create->root & ~space->facts.enc;
+	if (root & (BIT_ULL((*ops)->fmt->page_lg2) - 1))
+		return -EINVAL;
+	space->root = vmem_table(root);
+	return vmem_nameable(&space->facts, root, root) ? 0 : -EOVERFLOW;
+}
+
+/**
+ * vmem_ioc_space_get_fill() - what SPACE_GET answers, but for the generation
+ * @get:	the call
+ * @space:	the space
+ * @root:	its root among those of the guest
+ * @flags:	that it was created with
+ * @tables:	made by calls on it less those that they freed
+ */
+static inline void vmem_ioc_space_get_fill(struct vmem_ioc_space_get *get,
+					   const struct vmem_space *space,
+					   const struct vmem_root *root, u32 flags,
+					   s64 tables)
+{
+	get->out_links = vmem_root_links(root) - 1;
+	get->out_root = vmem_table_gpa(space->root);
+	get->out_tables = max_t(s64, tables, 0);
+	get->out_flags = flags;
+	get->out_phys_bits = space->facts.vcpu.phys_bits;
+	get->out_cow = space->facts.vcpu.cow;
+	get->out_enc_bit = space->facts.vcpu.enc_bit;
+}
+
+/**
+ * vmem_root_twins() - is a root one that several spaces have, and no table of a pool?
+ * @root:	the root
+ */
+static inline bool vmem_root_twins(const struct vmem_root *root)
+{
+	return !root->pool && root->spaces > 1;
+}
+
+/* MAP, UNMAP, PROTECT, PROMOTE, LINK */
+
+/**
+ * struct vmem_change_ask - what a changing call is asked for
+ * @space:	id of the space
+ * @asked:	for the core; MAP: but for the list, which is read by
+ *		vmem_ioc_mapping_read()
+ * @what:	UNMAP, PROTECT: what the range is to be
+ * @start:	the first address of the range
+ * @last:	the last one
+ * @link:	LINK: as the caller said it; it stays as long as the change; else NULL
+ */
+struct vmem_change_ask {
+	u32 space;
+	struct vmem_asked asked;
+	struct vmem_mapping what;
+	vmem_virt_t start;
+	vmem_virt_t last;
+	const struct vmem_ioc_link *link;
+};
+
+/**
+ * vmem_ioc_map_read() - MAP, but for its list
+ * @map:	the call
+ * @ask:	zeroed; out: what is asked for
+ *
+ * Return: 0; -EINVAL: no mapping; -E2BIG: too many.
+ */
+static inline int vmem_ioc_map_read(const struct vmem_ioc_map *map,
+				    struct vmem_change_ask *ask)
+{
+	ask->space = map->space;
+	ask->asked.nr = map->nr;
+	ask->asked.flags = map->flags;
+	ask->asked.budget = map->budget;
+	if (!map->nr)
+		return -EINVAL;
+	return map->nr > VMEM_MAP_MAX ? -E2BIG : 0;
+}
+
+/**
+ * vmem_ioc_mapping_read() - a mapping of a MAP
+ * @asked:	the caller's
+ * @m:		out: the core's
+ *
+ * Structure first, then what isn't to be had.
+ *
+ * Return: 0; -EINVAL: alignment, length 0; -EOVERFLOW: a sum wraps; -EOPNOTSUPP.
+ */
+static inline int vmem_ioc_mapping_read(const struct vmem_ioc_mapping *asked,
+					struct vmem_mapping *m)
+{
+	const u32 known = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X |
+			  VMEM_IOC_ATTR_ENC;
+	bool unmapped = asked->kind == VMEM_IOC_KIND_UNMAPPED;
+	const u64 page = BIT_ULL(VMEM_PAGE_LG2_MIN);
+	u64 last;
+
+	if (!asked->len || (asked->va | asked->gpa | asked->len) & (page - 1))
+		return -EINVAL;
+	if (check_add_overflow(asked->va, asked->len - 1, &last) ||
+	    check_add_overflow(asked->gpa, asked->len - 1, &last))
+		return -EOVERFLOW;
+	if ((unmapped && (asked->gpa || asked->attrs || asked->flags)) ||
+	    asked->kind > VMEM_IOC_KIND_COW ||
+	    asked->flags & ~VMEM_IOC_MAPPING_PATH || asked->attrs & ~known ||
+	    (asked->path && !(asked->flags & VMEM_IOC_MAPPING_PATH)) ||
+	    (asked->page_sizes && asked->page_sizes != page))
+		return -EOPNOTSUPP;
+
+	*m = (struct vmem_mapping){
+		.virt_base	= asked->va,
+		.phys_base	= asked->gpa,
+		.len		= asked->len,
+		.kind		= asked->kind,
+		.path_given	= asked->flags & VMEM_IOC_MAPPING_PATH,
+		.path		= asked->path,
+	};
+	if (asked->kind == VMEM_IOC_KIND_BASIC)
+		m->basic.attrs = asked->attrs;
+	else if (asked->kind == VMEM_IOC_KIND_COW)
+		m->cow.attrs = asked->attrs;
+	return 0;
+}
+
+/**
+ * vmem_mapping_compare() - the order of a MAP with ATOMIC, for sort_r() and qsort_r()
+ * @a:		an index of the list, u32
+ * @b:		another one
+ * @list:	the mappings
+ *
+ * Return: below, at or above 0, as the one of @a begins below, at or above that of @b.
+ */
+static inline int vmem_mapping_compare(const void *a, const void *b,
+				       const void *list)
+{
+	const struct vmem_mapping *mappings = list;
+	vmem_virt_t x = mappings[*(const u32 *)a].virt_base;
+	vmem_virt_t y = mappings[*(const u32 *)b].virt_base;
+
+	return x < y ? -1 : x > y;
+}
+
+/**
+ * vmem_ioc_range_check() - the range of a UNMAP, PROTECT or PROMOTE
+ * @start:	its first address
+ * @last:	its last one
+ *
+ * Return: 0; -EINVAL: reversed, not whole pages.
+ */
+static inline int vmem_ioc_range_check(u64 start, u64 last)
+{
+	const u64 low = BIT_ULL(VMEM_PAGE_LG2_MIN) - 1;
+
+	return start > last || (start | ~last) & low ? -EINVAL : 0;
+}
+
+/**
+ * vmem_ioc_unmap_read() - UNMAP
+ * @unmap:	the call
+ * @ask:	zeroed; out: what is asked for
+ *
+ * Return: 0; -EINVAL: the range; -EOPNOTSUPP.
+ */
+static noinline int vmem_ioc_unmap_read(const struct vmem_ioc_unmap *unmap,
+					struct vmem_change_ask *ask)
+{
+	ask->space = unmap->space;
+	ask->asked.flags = unmap->flags;
+	ask->asked.budget = unmap->budget;
+	ask->start = unmap->start;
+	ask->last = unmap->last;
+	return vmem_ioc_range_check(unmap->start, unmap->last) ?:
+	       unmap->flags & ~VMEM_CALL_RANGE_FLAGS || unmap->__reserved ?
+			-EOPNOTSUPP : 0;
+}
+
+static_assert(VMEM_SAME_PLACE(vmem_ioc_unmap, space, vmem_ioc_protect, space) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, __reserved, vmem_ioc_protect, __reserved) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, start, vmem_ioc_protect, start) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, last, vmem_ioc_protect, last) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, budget, vmem_ioc_protect, budget));
+
+/**
+ * vmem_ioc_protect_read() - PROTECT, which begins as UNMAP does
+ * @protect:	the call
+ * @ask:	zeroed; out: what is asked for
+ *
+ * Return: 0; -EINVAL: the range; -EOPNOTSUPP.
+ */
+static inline int vmem_ioc_protect_read(const struct vmem_ioc_protect *protect,
+					struct vmem_change_ask *ask)
+{
+	int ret = vmem_ioc_unmap_read((const struct vmem_ioc_unmap *)protect, ask);
+
+	ask->what.kind = VMEM_KIND_PROTECT;
+	ask->what.protect.set = protect->set;
+	ask->what.protect.clear = protect->clear;
+	return ret;
+}
+
+/**
+ * vmem_ioc_promote_check() - PROMOTE, which INFO doesn't offer
+ * @promote:	the call
+ *
+ * Return: -EINVAL: the range; -EOPNOTSUPP.
+ */
+static inline int vmem_ioc_promote_check(const struct vmem_ioc_promote *promote)
+{
+	return vmem_ioc_range_check(promote->start, promote->last) ?: -EOPNOTSUPP;
+}
+
+/**
+ * vmem_ioc_link_read() - LINK
+ * @link:	the call
+ * @ask:	zeroed; out: what is asked for
+ *
+ * Return: 0; -EOPNOTSUPP.
+ */
+static inline int vmem_ioc_link_read(const struct vmem_ioc_link *link,
+				     struct vmem_change_ask *ask)
+{
+	ask->space = link->space;
+	ask->asked.flags = link->flags;
+	ask->asked.budget = link->budget;
+	ask->link = link;
+	return link->__reserved || link->path_given > 1 ||
+	       (link->path && !link->path_given) ? -EOPNOTSUPP : 0;
+}
+
+/**
+ * vmem_change_init() - a change that begins
+ * @change:	zeroed
+ * @ask:	what is asked for
+ */
+static inline void vmem_change_init(struct vmem_change *change,
+				    const struct vmem_change_ask *ask)
+{
+	change->asked = ask->asked;
+	if (!change->asked.budget)
+		change->asked.budget = VMEM_CHANGE_BUDGET;
+}
+
+/**
+ * vmem_change_list() - the list of a change that brings none
+ * @change:	from vmem_change_init(); if it has its list, only the owner of LINK is
+ *		set
+ * @ask:	what is asked for
+ * @ops:	the format of the space
+ * @owner:	LINK: the space that has the table, of the same format; it stays as
+ *		long as @change is worked on
+ *
+ * Return: 0; -EINVAL: as vmem_range_list() and vmem_link_list(), and the depth.
+ */
+static inline int vmem_change_list(struct vmem_change *change,
+				   const struct vmem_change_ask *ask,
+				   const struct vmem_format_ops *ops,
+				   const struct vmem_space *owner)
+{
+	const struct vmem_format *fmt = ops->fmt;
+	const struct vmem_ioc_link *asked = ask->link;
+	struct vmem_link_mapping link = { .owner = owner };
+	struct vmem_mapping *m;
+	int ret;
+
+	if (!asked)
+		return change->asked.list ? 0 :
+		       ops->engine->range_list(fmt, change, ask->start, ask->last,
+					       &ask->what);
+	if (!change->asked.list) {
+		if (!asked->depth || asked->depth >= fmt->nr_levels)
+			return -EINVAL;
+		link.level = fmt->nr_levels - 1 - asked->depth;
+		link.their_va = asked->their_va;
+		ret = ops->engine->link_list(fmt, change, asked->our_va, &link);
+		if (ret)
+			return ret;
+	}
+	m = &change->own[change->asked.nr - 1];
+	m->path = asked->path;
+	m->path_given = asked->path_given;
+	m->link.owner = owner;
+	return 0;
+}
+
+/**
+ * vmem_ioc_change_fill() - what a change answers, but for root and generation
+ * @out:	the answer
+ * @change:	the change
+ * @ret:	what the call returns
+ */
+static inline void vmem_ioc_change_fill(struct vmem_ioc_change *out,
+					const struct vmem_change *change, int ret)
+{
+	const struct vmem_answer *answer = &change->answer;
+	u32 i;
+
+	out->out_flush = answer->flush;
+	if (answer->flush == VMEM_FLUSH_RANGE) {
+		out->out_flush_start = answer->flush_first;
+		out->out_flush_last = answer->flush_last;
+	}
+	out->out_changes = answer->changes;
+	out->out_pages = answer->pages;
+	out->out_overwritten = answer->overwritten;
+	out->out_missing = answer->lacking;
+	out->out_dirty = answer->lost_dirty;
+	out->out_done = answer->done;
+	out->out_done_len = answer->done_len;
+	if (change->asked.list == change->own) {
+		/* The parts are one to the caller. */
+		out->out_done = !ret;
+		for (i = 0; ret && i < answer->done; i++)
+			out->out_done_len += change->own[i].len;
+	}
+	if (ret) {
+		out->out_at_va = answer->at_va;
+		out->out_at_level = answer->at_level;
+	}
+}
+
+/* TRANSLATE, WALK_CREATE, LIST */
+
+/**
+ * vmem_ioc_translate_check() - TRANSLATE
+ * @ask:	the call
+ *
+ * Return: 0; -EOPNOTSUPP; -E2BIG.
+ */
+static inline int vmem_ioc_translate_check(const struct vmem_ioc_translate *ask)
+{
+	if (ask->access || ask->mode || ask->pkru)
+		return -EOPNOTSUPP;
+	return ask->nr > VMEM_TRANSLATE_MAX ? -E2BIG : 0;
+}
+
+/**
+ * vmem_ioc_walk_create_check() - WALK_CREATE
+ * @create:	the call
+ *
+ * Return: 0; -EINVAL: no space, the range is reversed; -E2BIG.
+ */
+static inline int
+vmem_ioc_walk_create_check(const struct vmem_ioc_walk_create *create)
+{
+	if (!create->nr || create->start > create->last)
+		return -EINVAL;
+	return create->nr > VMEM_WALK_SPACES_MAX ||
+	       create->seen_max > VMEM_SEEN_MAX ? -E2BIG : 0;
+}
+
+/**
+ * vmem_ioc_list_check() - LIST
+ * @list:	the call
+ *
+ * Return: 0; -EOPNOTSUPP: the kind; -EINVAL: no room; -E2BIG.
+ */
+static inline int vmem_ioc_list_check(const struct vmem_ioc_list *list)
+{
+	if (list->__reserved || !list->kind || list->kind >= VMEM_OBJECT_KINDS)
+		return -EOPNOTSUPP;
+	if (!list->nr)
+		return -EINVAL;
+	return list->nr > VMEM_LIST_MAX ? -E2BIG : 0;
+}
+
+/**
+ * vmem_ioc_item_region() - what LIST tells of a region
+ * @item:	zeroed but for the id
+ * @kind:	VMEM_IOC_REGION_*
+ * @frozen:	whether it is
+ * @gpa:	its first address
+ * @len:	bytes
+ * @uses:	mappings and ranges of pools
+ */
+static inline void vmem_ioc_item_region(struct vmem_ioc_item *item, u32 kind,
+					bool frozen, u64 gpa, u64 len, u64 uses)
+{
+	item->kind = kind;
+	item->flags = frozen ? VMEM_IOC_REGION_FROZEN : 0;
+	item->gpa = gpa;
+	item->len = len;
+	item->offset = kind == VMEM_IOC_REGION_OWNED ? gpa : 0;
+	item->uses = uses;
+}
+
+/**
+ * vmem_ioc_item_pool() - what LIST tells of a pool
+ * @item:	zeroed but for the id
+ * @pool:	the pool
+ */
+static inline void vmem_ioc_item_pool(struct vmem_ioc_item *item,
+				      const struct vmem_pool *pool)
+{
+	item->gpa = pool->ranges[0].gpa;
+	item->len = pool->capacity;
+	item->uses = pool->nr_used + pool->nr_quarantined;
+}
+
+/**
+ * vmem_ioc_item_space() - what LIST tells of a space
+ * @item:	zeroed but for the id
+ * @ops:	its format
+ * @space:	the space
+ * @flags:	that it was created with
+ * @pool:	id of its pool, 0: none
+ * @tables:	made by calls on it less those that they freed
+ */
+static inline void vmem_ioc_item_space(struct vmem_ioc_item *item,
+				       const struct vmem_format_ops *ops,
+				       const struct vmem_space *space, u32 flags,
+				       u32 pool, s64 tables)
+{
+	item->kind = ops->id;
+	item->flags = flags;
+	item->pool = pool;
+	item->gpa = vmem_table_gpa(space->root);
+	item->len = max_t(s64, tables, 0);
+}
+
+#endif /* _VMEM_CALL_H */
