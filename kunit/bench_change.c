@@ -207,7 +207,7 @@ static bool same_links(struct bench *b)
 			if (model_count_links(&b->model, link->page, parent,
 					      link->slot) != 1 ||
 			    (from ? parent != from : !!model_page(&b->model, parent)) ||
-			    *vmem_link_at(pool, link->parent, link->slot) != link ||
+			    *vmem_link_seek(pool, link->parent, link->slot) != link ||
 			    link->back != back)
 				return false;
 			records += link != &pool->pages[link->page].first;

@@ -8,7 +8,7 @@ USERTESTS += $(BUILD)/kunit/vmem_kunit
 kunit_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-missing-field-initializers -Wmissing-prototypes \
 	-Wdeclaration-after-statement -fno-strict-aliasing -fno-strict-overflow \
-	-DKBUILD_MODNAME='"vmem_kunit"' -Itools/include -Iinclude/uapi
+	-DKBUILD_MODNAME='"vmem_kunit"' -DCONFIG_VMEM_KUNIT_TEST=1 -Itools/include -Iinclude/uapi
 kunit_objects := $(patsubst kunit/%.c,$(BUILD)/kunit/%.o,$(wildcard kunit/*.c)) \
 	$(BUILD)/kunit/user/main.o
 

@@ -80,9 +80,9 @@ vmem_mapping_check(const struct vmem_format *fmt,
 }
 
 /* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
-static inline int vmem_change_apart(struct vmem_change *change)
+static __always_inline int vmem_change_apart(const struct vmem_env *e)
 {
-	const struct vmem_asked *asked = &change->asked;
+	const struct vmem_asked *asked = e->asked;
 	const struct vmem_mapping *before = NULL, *m;
 	u32 i;
 
@@ -91,7 +91,7 @@ static inline int vmem_change_apart(struct vmem_change *change)
 		if (!m->len)
 			continue;
 		if (before && before->virt_base + (before->len - 1) >= m->virt_base) {
-			change->answer.at_va = m->virt_base;
+			e->answer->at_va = m->virt_base;
 			return -EINVAL;
 		}
 		before = m;
@@ -99,138 +99,98 @@ static inline int vmem_change_apart(struct vmem_change *change)
 	return 0;
 }
 
-/* Before pass 1: is what is asked for well-formed? */
-static __always_inline int vmem_change_begin(const struct vmem_env *e,
-					     struct vmem_change *change)
-{
-	const struct vmem_asked *asked = &change->asked;
-	bool atomic = asked->flags & VMEM_CHANGE_ATOMIC;
-	u32 i, end = atomic ? asked->nr : change->answer.done + 1;
-	int ret;
-
-	change->answer.at_level = 0;
-	change->pass.recounts = 0;
-	for (i = change->answer.done; i < end; i++) {
-		ret = vmem_mapping_check(e->fmt, e->facts, &asked->list[i]);
-		if (ret) {
-			change->answer.at_va = asked->list[i].virt_base;
-			return ret;
-		}
-	}
-	/* those of a list of ours are in order */
-	if (atomic && asked->list != change->own) {
-		ret = vmem_change_apart(change);
-		if (ret)
-			return ret;
-	}
-	change->pass.phase = VMEM_PHASE_CHECK;
-	vmem_change_recheck(change);
-	return 0;
-}
-
-/* The n-th mapping of the list in ascending order. */
-static inline u32 vmem_change_nth(const struct vmem_change *change, u32 n)
-{
-	return change->asked.list == change->own ? n : change->asked.order[n];
-}
-
-/* The first one that isn't done, or not all of it. */
-static inline const struct vmem_mapping *
-vmem_change_undone(const struct vmem_change *change)
-{
-	return &change->asked.list[change->answer.done];
-}
-
-/* The mapping in hand in pass 1, NULL when all were read. */
-static inline const struct vmem_mapping *
-vmem_change_unread(struct vmem_change *change)
-{
-	const struct vmem_asked *asked = &change->asked;
-	struct vmem_pass *pass = &change->pass;
-
-	if (!(asked->flags & VMEM_CHANGE_ATOMIC))
-		return pass->item == change->answer.done ?
-		       &asked->list[pass->item] : NULL;
-	while (pass->item < asked->nr &&
-	       vmem_change_nth(change, pass->item) < change->answer.done)
-		pass->item++;
-	return pass->item < asked->nr ?
-	       &asked->list[vmem_change_nth(change, pass->item)] : NULL;
-}
-
-/* The next one that was unmapped, NULL when there is none. */
-static inline const struct vmem_mapping *
-vmem_change_unswept(struct vmem_change *change)
-{
-	const struct vmem_asked *asked = &change->asked;
-	struct vmem_pass *pass = &change->pass;
-
-	while (pass->item < asked->nr &&
-	       asked->list[pass->item].kind != VMEM_KIND_UNMAPPED)
-		pass->item++;
-	return pass->item < asked->nr ? &asked->list[pass->item] : NULL;
-}
-
 /*
  * Are tables that are left empty freed at the end, as another mapping of the
  * list may need them? Those of a list of our own are apart, or see below.
  */
-static inline bool vmem_change_sweeps(const struct vmem_change *change)
+static __always_inline bool vmem_change_sweeps(const struct vmem_env *e)
 {
-	return change->asked.flags & VMEM_CHANGE_ATOMIC &&
-	       change->asked.list != change->own;
+	return e->asked->flags & VMEM_CHANGE_ATOMIC &&
+	       e->asked->list != e->change->own;
 }
 
-/* What is unmapped for a link leaves the table that holds the entry. */
-static inline unsigned int vmem_change_keep(const struct vmem_change *change)
+/* Before pass 1: is what is asked for well-formed? */
+static __always_inline int vmem_change_begin(const struct vmem_env *e)
 {
-	const struct vmem_mapping *m = &change->asked.list[change->asked.nr - 1];
+	const struct vmem_asked *asked = e->asked;
+	bool atomic = asked->flags & VMEM_CHANGE_ATOMIC;
+	u32 i, end = atomic ? asked->nr : e->answer->done + 1;
+	int ret;
 
-	return change->asked.list == change->own && m->kind == VMEM_KIND_LINK ?
-	       m->link.level + 1U : VMEM_LEVELS_MAX;
+	e->answer->at_level = 0;
+	e->pass->recounts = 0;
+	for (i = e->answer->done; i < end; i++) {
+		ret = vmem_mapping_check(e->fmt, e->facts, &asked->list[i]);
+		if (ret) {
+			e->answer->at_va = asked->list[i].virt_base;
+			return ret;
+		}
+	}
+	/* those of a list of ours are in order */
+	if (vmem_change_sweeps(e)) {
+		ret = vmem_change_apart(e);
+		if (ret)
+			return ret;
+	}
+	e->pass->phase = VMEM_PHASE_CHECK;
+	vmem_change_recheck(e->change);
+	return 0;
+}
+
+/*
+ * The mapping in hand in pass 1, which reads those that aren't done in ascending
+ * order, or the next one that was unmapped, to be swept; NULL: there is none left.
+ */
+static __always_inline const struct vmem_mapping *
+vmem_change_listed(const struct vmem_env *e)
+{
+	bool sweep = e->pass->phase == VMEM_PHASE_SWEEP;
+	bool sorted = !sweep && vmem_change_sweeps(e);
+	u32 i, end = e->asked->flags & VMEM_CHANGE_ATOMIC ?
+		     e->asked->nr : e->answer->done + 1;
+	const struct vmem_mapping *m;
+
+	for (; e->pass->item < end; e->pass->item++) {
+		i = sorted ? e->asked->order[e->pass->item] : e->pass->item;
+		m = &e->asked->list[i];
+		if (sweep ? m->kind == VMEM_KIND_UNMAPPED : i >= e->answer->done)
+			return m;
+	}
+	return NULL;
 }
 
 /*
  * The range that the phase in hand is to go over. Return: where the place in
  * it is kept; NULL: there is none left.
  */
-static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
-					     struct vmem_change *change,
-					     struct vmem_place *place)
+static __always_inline u64 *vmem_change_pick(const struct vmem_env *e)
 {
-	const struct vmem_mapping *undone = vmem_change_undone(change), *m;
-	struct vmem_pass *pass = &change->pass;
+	const struct vmem_mapping *undone = &e->asked->list[e->answer->done];
+	const struct vmem_mapping *end = &e->asked->list[e->asked->nr - 1], *m;
+	struct vmem_pass *pass = e->pass;
 
-	switch (pass->phase) {
-	case VMEM_PHASE_CHECK:
-		m = vmem_change_unread(change);
-		if (m == undone)
-			pass->offset = max(pass->offset, change->answer.done_len);
-		break;
-	case VMEM_PHASE_SWEEP:
-		m = vmem_change_unswept(change);
-		break;
-	default:
-		m = undone;
-	}
+	m = pass->phase == VMEM_PHASE_APPLY ? undone : vmem_change_listed(e);
 	if (!m)
 		return NULL;
+	if (m == undone)
+		pass->offset = max(pass->offset, e->answer->done_len);
 
-	place->m = m;
-	place->kind = m->kind;
-	place->apply = pass->phase != VMEM_PHASE_CHECK;
-	place->sweep = pass->phase == VMEM_PHASE_SWEEP;
-	place->free = place->sweep || !vmem_change_sweeps(change);
-	place->keep = vmem_change_keep(change);
-	place->lowest = m->kind == VMEM_KIND_LINK ? m->link.level + 1U : 0;
-	place->first = m->virt_base + (m == undone ? change->answer.done_len : 0);
-	place->needs = m->kind == VMEM_KIND_LINK ? VMEM_R | VMEM_W | VMEM_X :
+	e->at->m = m;
+	e->at->apply = pass->phase != VMEM_PHASE_CHECK;
+	e->at->sweep = pass->phase == VMEM_PHASE_SWEEP;
+	e->at->free = e->at->sweep || !vmem_change_sweeps(e);
+	/* what is unmapped for a link leaves the table that holds the entry */
+	e->at->keep = e->asked->list == e->change->own && end->kind == VMEM_KIND_LINK ?
+		      end->link.level + 1U : VMEM_LEVELS_MAX;
+	e->at->lowest = m->kind == VMEM_KIND_LINK ? m->link.level + 1U : 0;
+	e->at->first = m->virt_base + (m == undone ? e->answer->done_len : 0);
+	e->at->needs = m->kind == VMEM_KIND_LINK ? VMEM_R | VMEM_W | VMEM_X :
 		       (m->kind == VMEM_KIND_PROTECT ? m->protect.set :
 			vmem_mapping_attrs(m)) & VMEM_RWXU;
 	/* that it can be made was seen before pass 1 */
-	place->leaf = vmem_mapping_maps(m) ?
+	e->at->leaf = vmem_mapping_maps(m) ?
 		      e->fmt->make_leaf(e->facts, vmem_mapping_attrs(m), 0, m->phys_base) : 0;
-	return pass->phase == VMEM_PHASE_APPLY ? &change->answer.done_len :
+	return pass->phase == VMEM_PHASE_APPLY ? &e->answer->done_len :
 						 &pass->offset;
 }
 
@@ -238,20 +198,18 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e,
  * One pass more begins. An atomic list has made tables by then, or will; what it
  * unmaps comes by each of them, and by as many more as there are mappings, a level.
  */
-static inline void vmem_change_again(const struct vmem_env *e,
-				     struct vmem_change *change)
+static __always_inline void vmem_change_again(const struct vmem_env *e)
 {
-	change->pass.visited = 0;
-	change->pass.spare = change->asked.flags & VMEM_CHANGE_ATOMIC ?
-			     change->need.tables +
-			     (u64)change->asked.nr * e->facts->nr_levels : 0;
+	e->pass->visited = 0;
+	e->pass->spare = e->asked->flags & VMEM_CHANGE_ATOMIC ?
+			 e->need->tables +
+			 (u64)e->asked->nr * e->facts->nr_levels : 0;
 }
 
 /* A range is done, in the phase in hand. */
-static __always_inline void vmem_change_passed(const struct vmem_env *e,
-					       struct vmem_change *change)
+static __always_inline void vmem_change_passed(const struct vmem_env *e)
 {
-	struct vmem_pass *pass = &change->pass;
+	struct vmem_pass *pass = e->pass;
 
 	pass->keeps = 0;
 	if (pass->phase != VMEM_PHASE_APPLY) {
@@ -259,24 +217,24 @@ static __always_inline void vmem_change_passed(const struct vmem_env *e,
 		pass->offset = 0;
 		return;
 	}
-	change->answer.done++;
-	change->answer.done_len = 0;
-	if (!(change->asked.flags & VMEM_CHANGE_ATOMIC)) {
+	VMEM_ASSERT(e->answer->done < e->asked->nr);
+	e->answer->done++;
+	e->answer->done_len = 0;
+	if (!(e->asked->flags & VMEM_CHANGE_ATOMIC)) {
 		pass->phase = VMEM_PHASE_BEGIN;
-	} else if (change->answer.done == change->asked.nr) {
-		pass->phase = vmem_change_sweeps(change) ? VMEM_PHASE_SWEEP :
-							   VMEM_PHASE_DONE;
+	} else if (e->answer->done == e->asked->nr) {
+		pass->phase = vmem_change_sweeps(e) ? VMEM_PHASE_SWEEP :
+						      VMEM_PHASE_DONE;
 		pass->item = 0;
 		pass->offset = 0;
-		vmem_change_again(e, change);
+		vmem_change_again(e);
 	}
 }
 
 /* Between the passes: all that pass 2 will fill is at hand. */
-static __always_inline int vmem_change_touch(const struct vmem_env *e,
-					     struct vmem_change *change)
+static __always_inline int vmem_change_touch(const struct vmem_env *e)
 {
-	struct vmem_need *need = &change->need;
+	struct vmem_need *need = e->need;
 	bool begun = false;
 	vmem_table_t table;
 	vmem_pte_t *host;
@@ -287,11 +245,12 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 			return VMEM_PAUSE;
 		table = vmem_pool_reserved(e->pages->pool, &e->pages->res,
 					   need->touched);
+		VMEM_ASSERT(table != VMEM_NO_TABLE);
 		/* an entry can't name it */
 		if (!vmem_nameable(e->facts, vmem_table_gpa(table),
 				   vmem_table_gpa(table)))
 			return -EOVERFLOW;
-		ret = vmem_reach(e, table, &host);
+		ret = vmem_reach(e, table, VMEM_WRITE, &host);
 		if (ret)
 			return ret;
 		begun = true;
@@ -300,61 +259,34 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e,
 }
 
 /* And before that: it is set aside. */
-static __always_inline int vmem_change_reserve(const struct vmem_env *e,
-					       struct vmem_change *change)
+static __always_inline int vmem_change_reserve(const struct vmem_env *e)
 {
-	const struct vmem_need *need = &change->need;
+	const struct vmem_need *need = e->need;
 	struct vmem_pages *pages = e->pages;
 
-	change->answer.at_va = vmem_change_undone(change)->virt_base +
-			       change->answer.done_len;
-	change->answer.at_level = 0;
-	change->answer.lacking = vmem_pool_lacking(pages->pool, &pages->res,
-						   need->tables);
+	e->answer->at_va = e->asked->list[e->answer->done].virt_base +
+			   e->answer->done_len;
+	e->answer->at_level = 0;
+	e->answer->lacking = vmem_pool_lacking(pages->pool, &pages->res,
+					       need->tables);
 	return vmem_pool_reserve(pages->pool, &pages->res, need->tables,
 				 need->links);
 }
 
-static __always_inline void vmem_change_recheck(struct vmem_change *change)
-{
-	struct vmem_pass *pass = &change->pass;
-	struct vmem_need *need = &change->need;
-
-	pass->number++;
-	if (pass->phase == VMEM_PHASE_BEGIN || pass->phase >= VMEM_PHASE_SWEEP)
-		return;
-	pass->phase = VMEM_PHASE_CHECK;
-	pass->item = change->asked.flags & VMEM_CHANGE_ATOMIC ?
-		     0 : change->answer.done;
-	pass->offset = 0;
-	pass->visited = 0;
-	pass->spare = 0;
-	pass->keeps = 0;
-	pass->low = VMEM_LEVELS_MAX;
-	need->tables = 0;
-	need->links = 0;
-	need->touched = 0;
-	need->counting = 0;
-	need->moving = 0;
-}
-
 /* The next mapping, or the list. Return: as vmem_map(). */
-static __always_inline int vmem_change_next(const struct vmem_env *e,
-					    const struct vmem_space *space,
-					    struct vmem_change *change)
+static __always_inline int vmem_change_next(const struct vmem_env *e)
 {
 	int ret;
 
-	if (change->answer.done == change->asked.nr) {
-		change->pass.phase = VMEM_PHASE_DONE;
+	if (e->answer->done == e->asked->nr) {
+		e->pass->phase = VMEM_PHASE_DONE;
 		return 0;
 	}
-	ret = vmem_change_begin(e, change);
-	if (ret || change->asked.flags & VMEM_CHANGE_ATOMIC ||
-	    !vmem_map_short(e, space, change))
+	ret = vmem_change_begin(e);
+	if (ret || e->asked->flags & VMEM_CHANGE_ATOMIC || !vmem_map_short(e))
 		return ret;
-	change->pass.phase = VMEM_PHASE_BEGIN;
-	return change->answer.done < change->asked.nr &&
+	e->pass->phase = VMEM_PHASE_BEGIN;
+	return e->answer->done < e->asked->nr &&
 	       e->read->pause(e->ctx, e->facts->nr_levels) ? VMEM_PAUSE : 0;
 }
 
@@ -362,57 +294,59 @@ static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, struct vmem_space *space, struct vmem_change *change)
 {
+	struct vmem_place place;
 	const struct vmem_env e = {
-		fmt, &ops->read, ctx, &space->facts, ops, ops->pages(ctx),
+		.fmt = fmt, .read = &ops->read, .ctx = ctx,
+		.facts = &space->facts, .ops = ops, .pages = ops->pages(ctx),
+		.space = space, .change = change, .asked = &change->asked,
+		.answer = &change->answer, .pass = &change->pass,
+		.need = &change->need, .at = &place,
 	};
 	struct vmem_pass *pass = &change->pass;
-	struct vmem_place place;
 	u64 *offset;
 	int ret;
 
 	/* the rest when it is needed: not for what is short */
-	place.space = NULL;
+	place.m = NULL;
 	do {
 		ret = vmem_settle(&e);
 		if (ret)
 			break;
 		switch (pass->phase) {
 		case VMEM_PHASE_BEGIN:
-			ret = vmem_change_next(&e, space, change);
+			ret = vmem_change_next(&e);
 			break;
 		case VMEM_PHASE_RESERVE:
-			ret = vmem_change_reserve(&e, change);
+			ret = vmem_change_reserve(&e);
 			if (!ret)
 				pass->phase = VMEM_PHASE_TOUCH;
 			break;
 		case VMEM_PHASE_TOUCH:
-			ret = vmem_change_touch(&e, change);
+			ret = vmem_change_touch(&e);
 			if (ret)
 				break;
 			pass->phase = VMEM_PHASE_APPLY;
-			vmem_change_again(&e, change);
+			vmem_change_again(&e);
 			break;
 		case VMEM_PHASE_DONE:
 			return 0;
-		case VMEM_PHASE_CHECK:
-		case VMEM_PHASE_APPLY:
-		case VMEM_PHASE_SWEEP:
+		default:
 			if (pass->waits) {
 				pass->waits--;
 				return VMEM_PAUSE;
 			}
-			if (!place.space)
-				place = (struct vmem_place){ .space = space };
-			offset = vmem_change_pick(&e, change, &place);
+			if (!place.m)
+				place = (struct vmem_place){};
+			offset = vmem_change_pick(&e);
 			if (!offset) {
 				pass->phase = pass->phase == VMEM_PHASE_SWEEP ?
 					      VMEM_PHASE_DONE :
 					      VMEM_PHASE_RESERVE;
 				break;
 			}
-			ret = vmem_range(&e, change, &place, offset);
+			ret = vmem_range(&e, offset);
 			if (!ret)
-				vmem_change_passed(&e, change);
+				vmem_change_passed(&e);
 			break;
 		}
 	} while (!ret);

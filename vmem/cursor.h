@@ -152,9 +152,21 @@ struct vmem_env {
 	const struct vmem_table_read_ops *read;
 	void *ctx;
 	const struct vmem_facts *facts;
-	/* of a change, else NULL */
+	/* of a change, else NULL: */
 	const struct vmem_table_ops *ops;
 	struct vmem_pages *pages;
+	struct vmem_space *space;
+	struct vmem_change *change;
+	/* the parts of it */
+	const struct vmem_asked *asked;
+	struct vmem_answer *answer;
+	struct vmem_pass *pass;
+	struct vmem_need *need;
+	struct vmem_place *at;	/* where it is */
+	/* of a walk, else NULL: */
+	struct vmem_walk *walk;
+	struct vmem_sink *sink;
+	struct vmem_cursor *cur; /* where it is */
 };
 
 static __always_inline enum vmem_class

@@ -51,11 +51,6 @@
 #define X86_64_LAM57		56
 #define X86_64_UAI		56
 /* What of a vCPU says how tables are read, beside two numbers. */
-#define X86_64_VCPU		(VMEM_VCPU_NXE_OFF | VMEM_VCPU_COW_NONE | \
-				 VMEM_VCPU_AMD | VMEM_VCPU_NO_1G | \
-				 VMEM_VCPU_CET | VMEM_VCPU_LAM48 | \
-				 VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP | \
-				 VMEM_VCPU_UAI | VMEM_VCPU_ENC_SHARED)
 #define X86_64_ALIKE		(VMEM_VCPU_NXE_OFF | VMEM_VCPU_AMD | \
 				 VMEM_VCPU_NO_1G | VMEM_VCPU_CET)
 
@@ -70,29 +65,22 @@ static __always_inline unsigned int vmem_x86_64_index_lg2(unsigned int level)
 	return X86_64_INDEX_LG2;
 }
 
-/* Addresses with tags: a later one of CR3's flags wins. */
+/* Addresses with tags: of CR3's flags the wider one wins. */
 static __always_inline void
 vmem_x86_64_tags(const struct vmem_format *fmt, struct vmem_facts *facts,
 		 u32 flags)
 {
-	facts->tag_user = 0;
-	facts->tag_super = 0;
-	facts->tag_sign = false;
-	facts->tag_inside = fmt->nr_levels > 4 &&
-			    (flags & (VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57)) ==
-			    VMEM_VCPU_LAM48;
-	if (flags & VMEM_VCPU_LAM48)
-		facts->tag_user = X86_64_LAM48;
-	if (flags & VMEM_VCPU_LAM57)
-		facts->tag_user = X86_64_LAM57;
-	if (flags & VMEM_VCPU_LAM_SUP)
-		facts->tag_super = fmt->nr_levels > 4 ? X86_64_LAM57 :
-							X86_64_LAM48;
-	if (flags & VMEM_VCPU_UAI) {
-		facts->tag_user = X86_64_UAI;
-		facts->tag_super = X86_64_UAI;
-		facts->tag_sign = true;
-	}
+	u32 user = flags & (VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57);
+	bool wide = fmt->nr_levels > 4;
+
+	facts->tag_sign = flags & VMEM_VCPU_UAI;
+	facts->tag_inside = wide && user == VMEM_VCPU_LAM48;
+	facts->tag_user = facts->tag_sign ? X86_64_UAI :
+			  user & VMEM_VCPU_LAM57 ? X86_64_LAM57 :
+			  user ? X86_64_LAM48 : 0;
+	facts->tag_super = facts->tag_sign ? X86_64_UAI :
+			   !(flags & VMEM_VCPU_LAM_SUP) ? 0 :
+			   wide ? X86_64_LAM57 : X86_64_LAM48;
 }
 
 static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
@@ -104,7 +92,7 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	u32 flags = vcpu->flags, cow = vcpu->cow, level;
 	u64 wide;
 
-	if (flags & ~X86_64_VCPU ||
+	if (flags & ~VMEM_VCPU_FLAGS ||
 	    phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS ||
 	    cow > FIELD_MAX(X86_64_AVL) || (cow && flags & VMEM_VCPU_COW_NONE))
 		return -EINVAL;
@@ -161,10 +149,9 @@ vmem_x86_64_untag(const struct vmem_facts *facts, vmem_virt_t *va)
 	return true;
 }
 
-/* The bits of an address below the size of a leaf of this level. */
-static __always_inline u64 vmem_x86_64_low(unsigned int level)
+static __always_inline u64 vmem_x86_64_step(unsigned int level)
 {
-	return BIT_ULL(vmem_x86_64_entry_lg2(level)) - 1;
+	return BIT_ULL(vmem_x86_64_entry_lg2(level));
 }
 
 static __always_inline enum vmem_class
@@ -183,7 +170,7 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 	if (!(BIT(level) & X86_64_LEAF_LEVELS))
 		return VMEM_CLASS_LARGE;
 	if (entry & (facts->reserved[level] | (X86_64_ADDR & ~X86_64_PAT_LARGE &
-					       vmem_x86_64_low(level))))
+					       (vmem_x86_64_step(level) - 1))))
 		return VMEM_CLASS_RESERVED;
 	return VMEM_CLASS_LEAF;
 }
@@ -191,7 +178,7 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 static __always_inline u64
 vmem_x86_64_leaf_addr(const struct vmem_facts *facts, unsigned int level)
 {
-	return facts->addr & ~vmem_x86_64_low(level);
+	return facts->addr & ~(vmem_x86_64_step(level) - 1);
 }
 
 static __always_inline vmem_phys_t
@@ -200,11 +187,6 @@ vmem_x86_64_entry_phys(const struct vmem_facts *facts, u64 entry,
 {
 	return entry & (class == VMEM_CLASS_LEAF ?
 			vmem_x86_64_leaf_addr(facts, level) : facts->addr);
-}
-
-static __always_inline u64 vmem_x86_64_step(unsigned int level)
-{
-	return BIT_ULL(vmem_x86_64_entry_lg2(level));
 }
 
 /* From bit 0 on: NX, P, RW, US. */

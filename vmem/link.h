@@ -20,10 +20,9 @@
  * -EOVERFLOW; -EMLINK: it has all the links that it may have.
  */
 static __always_inline int
-vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
-	       const struct vmem_place *place, vmem_table_t *table)
+vmem_link_find(const struct vmem_env *e, vmem_table_t *table)
 {
-	const struct vmem_link_mapping *link = &place->m->link;
+	const struct vmem_link_mapping *link = &e->at->m->link;
 	vmem_table_t at = link->owner->root, parent = VMEM_NO_TABLE;
 	unsigned int level = vmem_top(e->facts), slot = 0;
 	enum vmem_owner whose;
@@ -33,7 +32,7 @@ vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
 	int ret;
 
 	/* only a means, and asked for twice in a piece: nothing is begun by it */
-	if (place->begun && e->read->pause(e->ctx, e->facts->nr_levels))
+	if (e->at->begun && e->read->pause(e->ctx, e->facts->nr_levels))
 		return VMEM_PAUSE;
 	for (;; level--) {
 		whose = e->ops->owner(e->ctx, at, level, parent, slot, &links);
@@ -41,9 +40,9 @@ vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
 			return -EEXIST;
 		if (level == link->level)
 			break;
-		ret = e->read->from_phys(e->ctx, at, VMEM_READ, &host);
+		ret = vmem_reach(e, at, VMEM_READ, &host);
 		if (ret)
-			return ret == VMEM_OUTSIDE ? -ENXIO : ret;
+			return ret;
 		slot = vmem_index(e->fmt, link->their_va, level);
 		entry = vmem_read(host, slot);
 		if (e->fmt->classify(&link->owner->facts, entry, level) !=
@@ -60,8 +59,8 @@ vmem_link_find(const struct vmem_env *e, const struct vmem_change *change,
 		return -EOVERFLOW;
 	*table = at;
 	/* those that are counted may all be its own */
-	if (!place->apply)
-		links += change->need.links;
+	if (!e->at->apply)
+		links += e->need->links;
 	return links < VMEM_LINKS_MAX ? 0 : -EMLINK;
 }
 
@@ -72,78 +71,74 @@ static __always_inline int vmem_link_emptied(const struct vmem_env *e,
 	vmem_pte_t *host;
 	int ret;
 
-	ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
+	ret = vmem_reach(e, table, VMEM_READ, &host);
 	if (ret)
-		return ret == VMEM_OUTSIDE ? -ENXIO : ret;
+		return ret;
 	return vmem_any(host, 0, vmem_nr_entries(e->fmt, level) - 1, U64_MAX) ?
 	       -EEXIST : 0;
 }
 
 /* Both passes: the entry in hand, which is to name the table. */
 static __always_inline int vmem_link_here(const struct vmem_env *e,
-					  struct vmem_change *change,
-					  struct vmem_place *place,
 					  vmem_table_t table)
 {
-	unsigned int level = place->level, slot = vmem_place_slot(e->fmt, place);
+	unsigned int level = e->at->level, slot = vmem_place_slot(e);
 	vmem_table_t parent;
 	bool mine = false;
 	u32 links = 0;
 	int ret;
 
-	ret = vmem_want(place, level);
+	ret = vmem_want(e, level);
 	if (ret)
 		return ret;
-	parent = place->path.table[level];
-	if (place->class == VMEM_CLASS_TABLE)
-		mine = e->ops->owner(e->ctx, place->child, level - 1, parent,
+	parent = e->at->path.table[level];
+	if (e->at->class == VMEM_CLASS_TABLE)
+		mine = e->ops->owner(e->ctx, e->at->child, level - 1, parent,
 				     slot, &links) == VMEM_MINE;
 	/* what is there goes before it is looked for */
-	if (mine && place->child == table)
+	if (mine && e->at->child == table)
 		return -EINVAL;
-	if (!place->apply) {
-		change->need.links++;
+	if (!e->at->apply) {
+		e->need->links++;
 		return 0;
 	}
-	ret = mine && links == 1 ? vmem_link_emptied(e, place->child, level - 1) : 0;
+	ret = mine && links == 1 ? vmem_link_emptied(e, e->at->child, level - 1) : 0;
 	if (ret)
 		return ret;
 	if (!e->pages->res.links)
-		return vmem_recount(change);
-	if (!vmem_exchange(change, place->path.host[level], slot, place->entry,
+		return vmem_recount(e);
+	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry,
 			   e->fmt->make_table(e->facts, table,
-					      vmem_place_perms(place, level))))
-		return place->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
-	if (place->class != VMEM_CLASS_NONE)
-		vmem_flush_all(change);
+					      vmem_place_perms(e, level))))
+		return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
+	if (e->at->class != VMEM_CLASS_NONE)
+		vmem_flush_all(e->change);
 	else
-		change->answer.overwritten += !!place->entry;
+		e->answer->overwritten += !!e->at->entry;
 	if (mine)
-		vmem_remove(e, change, place, level, slot);
-	vmem_linked(change, place, vmem_pool_share(e->pages->pool, &e->pages->res,
-						   table, parent, slot));
+		vmem_remove(e, level);
+	vmem_linked(e, vmem_pool_share(e->pages->pool, &e->pages->res, table,
+				       parent, slot));
 	return 0;
 }
 
 /* Both passes: the entry in hand, of the table that is to name it or of one above. */
-static __always_inline int vmem_link_entry(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   struct vmem_place *place)
+static __always_inline int vmem_link_entry(const struct vmem_env *e)
 {
-	bool here = place->level == place->lowest;
+	bool here = e->at->level == e->at->lowest;
 	vmem_table_t table;
 	int ret = 0;
 
 	if (!here)
-		ret = vmem_path_look(e, change, place);
-	else if (place->class != VMEM_CLASS_NONE &&
-		 !(change->asked.flags & VMEM_CHANGE_REPLACE))
+		ret = vmem_path_look(e);
+	else if (e->at->class != VMEM_CLASS_NONE &&
+		 !(e->asked->flags & VMEM_CHANGE_REPLACE))
 		ret = -EEXIST;
-	if (!ret && (here || !place->apply))
-		ret = vmem_link_find(e, change, place, &table);
+	if (!ret && (here || !e->at->apply))
+		ret = vmem_link_find(e, &table);
 	if (ret)
 		return ret;
-	return here ? vmem_link_here(e, change, place, table) : VMEM_MAKE;
+	return here ? vmem_link_here(e, table) : VMEM_MAKE;
 }
 
 #endif /* _VMEM_LINK_H */

@@ -17,76 +17,64 @@
  * mapped when pass 2 comes by the second.
  */
 static __always_inline int
-vmem_map_entered(const struct vmem_env *e, struct vmem_change *change,
-		 const struct vmem_place *place, vmem_table_t parent,
-		 unsigned int slot, u32 links)
+vmem_map_entered(const struct vmem_env *e)
 {
 	int marked;
 
-	if (links < 2 || place->apply || parent == VMEM_NO_TABLE ||
-	    change->asked.flags & VMEM_CHANGE_REPLACE)
+	if (e->at->links < 2 || e->at->apply ||
+	    e->asked->flags & VMEM_CHANGE_REPLACE)
 		return 0;
-	marked = vmem_link_mark(e->pages, place->child, parent, slot,
-				VMEM_MARK_ENTERED, change->pass.number);
-	return marked < 0 ? vmem_remark(change) : marked ? -EEXIST : 0;
+	marked = vmem_link_mark(e->pages, e->at->child,
+				e->at->path.table[e->at->level],
+				vmem_place_slot(e), VMEM_MARK_ENTERED,
+				e->pass->number);
+	return marked < 0 ? vmem_remark(e) : marked ? -EEXIST : 0;
 }
 
 /* Both passes: something is there, or was, in a run of leaves. */
 static __always_inline int
-vmem_map_onto(const struct vmem_env *e, struct vmem_change *change,
-	      struct vmem_place *place, unsigned int i, unsigned int end)
+vmem_map_onto(const struct vmem_env *e, unsigned int i, unsigned int end)
 {
-	const vmem_pte_t *host = place->path.host[0];
+	const vmem_pte_t *host = e->at->path.host[0];
 	u64 page = BIT_ULL(e->fmt->page_lg2), shadow = e->facts->shadow, entry;
 
 	if (vmem_any(host, i, end, e->fmt->present)) {
-		if (!(change->asked.flags & VMEM_CHANGE_REPLACE)) {
+		if (!(e->asked->flags & VMEM_CHANGE_REPLACE)) {
 			while (i++ < end && !(vmem_read(host, i - 1) & e->fmt->present))
-				place->va += page;
+				e->at->va += page;
 			return -EEXIST;
 		}
-		if (place->apply)
-			vmem_flush(change, place, place->va,
-				   place->va + (end - i + 1) * page - 1);
+		if (e->at->apply)
+			vmem_flush(e->change, e->at->shared, e->at->va,
+				   e->at->va + (end - i + 1) * page - 1);
 	}
-	for (; place->apply && i <= end; i++) {
+	for (; e->at->apply && i <= end; i++) {
 		entry = vmem_read(host, i);
 		if (!(entry & e->fmt->present) || shadow)
-			vmem_look_back(change, shadow, e->fmt->writable, entry,
-				       vmem_classify(e, entry, 0), place->leaf);
+			vmem_look_back(e->answer, shadow, e->fmt->writable, entry,
+				       vmem_classify(e, entry, 0), e->at->leaf);
 	}
 	return 0;
 }
 
 /* Both passes: a run of leaves in a table of level 0. */
-static __always_inline int vmem_map_leaves(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   struct vmem_place *place)
+static __always_inline int vmem_map_leaves(const struct vmem_env *e)
 {
-	unsigned int i = vmem_index(e->fmt, place->va, 0);
-	unsigned int end = vmem_place_end(e->fmt, place);
-	vmem_pte_t *host = place->path.host[0];
+	unsigned int i = vmem_index(e->fmt, e->at->va, 0);
+	unsigned int end = vmem_place_end(e);
+	vmem_pte_t *host = e->at->path.host[0];
 	int ret;
 
-	ret = vmem_want(place, 0);
+	ret = vmem_want(e, 0);
 	if (ret)
 		return ret;
-	ret = vmem_any(host, i, end, U64_MAX) ?
-	      vmem_map_onto(e, change, place, i, end) : 0;
-	if (ret || !place->apply)
+	ret = vmem_any(host, i, end, U64_MAX) ? vmem_map_onto(e, i, end) : 0;
+	if (ret || !e->at->apply)
 		return ret;
-	vmem_fill(host, i, end, vmem_place_leaf(e, place), e->fmt->step(0));
-	change->answer.pages += end - i + 1;
-	change->answer.dirty = true;
+	vmem_fill(host, i, end, vmem_place_leaf(e), e->fmt->step(0));
+	e->answer->pages += end - i + 1;
+	e->answer->dirty = true;
 	return 0;
-}
-
-/* Both passes: the entry in hand, of a table above level 0. */
-static __always_inline int vmem_map_entry(const struct vmem_env *e,
-					  struct vmem_change *change,
-					  struct vmem_place *place)
-{
-	return vmem_path_look(e, change, place) ?: VMEM_MAKE;
 }
 
 /*
@@ -94,25 +82,22 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e,
  * nothing is to be counted. Return: whether it is done; if not, nothing is, and why
  * is for the passes to find out.
  */
-static __always_inline bool vmem_map_short(const struct vmem_env *e,
-					   const struct vmem_space *space,
-					   struct vmem_change *change)
+static __always_inline bool vmem_map_short(const struct vmem_env *e)
 {
-	const struct vmem_mapping *m = &change->asked.list[change->answer.done];
+	const struct vmem_mapping *m = &e->asked->list[e->answer->done];
 	vmem_virt_t va = m->virt_base, last = va + (m->len - 1);
 	unsigned int level = vmem_top(e->facts), slot = 0, end;
-	vmem_table_t table = space->root, parent = VMEM_NO_TABLE;
+	vmem_table_t table = e->space->root, parent = VMEM_NO_TABLE;
 	u32 attrs = vmem_mapping_attrs(m), links;
 	vmem_pte_t *host;
 	u64 entry;
 
 	if (!vmem_mapping_maps(m) || !m->len || m->path_given ||
-	    change->asked.budget < e->facts->nr_levels ||
+	    e->asked->budget < e->facts->nr_levels ||
 	    (va ^ last) >> vmem_table_lg2(e->fmt, 0))
 		return false;
 	for (;; level--) {
-		if (vmem_owned(e, change, table, level, parent, slot, 0,
-			       &links) ||
+		if (vmem_owned(e, table, level, parent, slot, 0, &links) ||
 		    e->read->from_phys(e->ctx, table,
 				       level ? VMEM_READ : VMEM_WRITE, &host))
 			return false;
@@ -132,9 +117,9 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e,
 		return false;
 	vmem_fill(host, slot, end, e->fmt->make_leaf(e->facts, attrs, 0, m->phys_base),
 		  e->fmt->step(0));
-	change->answer.pages += end - slot + 1;
-	change->answer.dirty = true;
-	change->answer.done++;
+	e->answer->pages += end - slot + 1;
+	e->answer->dirty = true;
+	e->answer->done++;
 	return true;
 }
 

@@ -9,11 +9,12 @@
 #ifndef _VMEM_OPS_H
 #define _VMEM_OPS_H
 
-#include <linux/bits.h>
-#include <linux/errno.h>
-#include <linux/limits.h>
-#include <linux/types.h>
-#include <asm/byteorder.h>
+#include <linux/bug.h>
+
+/* What is so unless the core has a bug: told of where such are looked for. */
+#define VMEM_ASSERT(condition)						\
+	WARN_ON_ONCE((IS_ENABLED(CONFIG_DEBUG_VM) ||			\
+		      IS_ENABLED(CONFIG_VMEM_KUNIT_TEST)) && !(condition))
 
 typedef u64 vmem_phys_t;		/* a guest-physical address */
 typedef u64 vmem_virt_t;		/* a guest-virtual address */
@@ -32,6 +33,17 @@ static __always_inline vmem_table_t vmem_table(vmem_phys_t gpa)
 static __always_inline vmem_phys_t vmem_table_gpa(vmem_table_t table)
 {
 	return (__force u64)table;
+}
+
+/* The finalizer of MurmurHash3; the upper bits are the better ones. */
+static __always_inline u64 vmem_mix(u64 seed, u64 key)
+{
+	key ^= seed;
+	key ^= key >> 33;
+	key *= 0xff51afd7ed558ccdULL;
+	key ^= key >> 33;
+	key *= 0xc4ceb9fe1a85ec53ULL;
+	return key;
 }
 
 /*

@@ -30,18 +30,13 @@
 struct vmem_place {
 	/* the range, and what is to be done to it in this pass */
 	const struct vmem_mapping *m;
-	enum vmem_mapping_kind kind;
 	u64 leaf;		/* its first one */
 	u32 needs;		/* what the path must grant, for a leaf */
-	unsigned int keep;	/* tables of this level and above aren't freed */
 	unsigned int lowest;	/* level of the tables whose entries are changed */
 	vmem_virt_t first;	/* where the pass begins */
 	vmem_virt_t last;
 	bool apply;		/* pass 2 */
-	bool free;		/* tables left empty go */
-	bool sweep;		/* and nothing else is done */
 	/* where it is */
-	struct vmem_space *space;
 	struct vmem_update_parent path;
 	vmem_virt_t va;
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
@@ -49,69 +44,52 @@ struct vmem_place {
 	u64 entry;		/* the one in hand, above level 0 */
 	enum vmem_class class;
 	vmem_table_t child;	/* that it names */
+	u32 links;		/* which so many name; 0: it isn't ours */
 	bool begun;		/* something was done since the call began */
 	bool cut;		/* a link was: a table of the path may be free */
 	bool leaving;		/* the table in hand is done */
-	bool drop;		/* unmap: the frozen table of leaves goes whole */
-	bool stays;		/* unmap: the entry above can't be written */
 	u8 want;		/* the level of a table that is to be written */
 	u8 writable;		/* bit n: it can be written, at path.host[n] */
 	u8 shared;		/* bit n: others may show the table of level n by then */
 	u8 denies;		/* protect, bit n: the entry of level n denies it */
+	/* of unmapping */
+	unsigned int keep;	/* tables of this level and above aren't freed */
+	bool free;		/* tables left empty go */
+	bool sweep;		/* and nothing else is done */
+	bool drop;		/* the frozen table of leaves goes whole */
+	bool stays;		/* the entry above can't be written */
 };
 
 /* The index of the entry in hand. */
-static __always_inline unsigned int
-vmem_place_slot(const struct vmem_format *fmt, const struct vmem_place *place)
+static __always_inline unsigned int vmem_place_slot(const struct vmem_env *e)
 {
-	return vmem_index(fmt, place->va, place->level);
+	return vmem_index(e->fmt, e->at->va, e->at->level);
 }
 
 /* The last index that the range has in the table in hand. */
-static __always_inline unsigned int
-vmem_place_end(const struct vmem_format *fmt, const struct vmem_place *place)
+static __always_inline unsigned int vmem_place_end(const struct vmem_env *e)
 {
-	vmem_virt_t last = place->va | vmem_table_mask(fmt, place->level);
+	vmem_virt_t last = e->at->va | vmem_table_mask(e->fmt, e->at->level);
 
-	return vmem_index(fmt, min(last, place->last), place->level);
+	return vmem_index(e->fmt, min(last, e->at->last), e->at->level);
 }
 
 /* Is all that an entry of @level translates in the mapping? */
 static __always_inline bool vmem_place_covers(const struct vmem_env *e,
-					      const struct vmem_place *place,
 					      unsigned int level)
 {
 	u64 mask = vmem_entry_mask(e->fmt, level);
 
-	return (place->va & ~mask) >= place->m->virt_base &&
-	       (place->va | mask) <= place->last;
+	return (e->at->va & ~mask) >= e->at->m->virt_base &&
+	       (e->at->va | mask) <= e->at->last;
 }
 
 /* The number of the span of a table of @level: both halves have one root. */
 static __always_inline u64 vmem_place_span(const struct vmem_env *e,
-					   const struct vmem_place *place,
 					   unsigned int level)
 {
-	return (place->va & vmem_table_mask(e->fmt, vmem_top(e->facts))) >>
+	return (e->at->va & vmem_table_mask(e->fmt, vmem_top(e->facts))) >>
 	       vmem_table_lg2(e->fmt, level);
-}
-
-/* What the page of place->va is to be mapped by. */
-static __always_inline u64 vmem_place_leaf(const struct vmem_env *e,
-					   const struct vmem_place *place)
-{
-	u64 pages = (place->va - place->m->virt_base) >> e->fmt->page_lg2;
-
-	return place->leaf + pages * e->fmt->step(0);
-}
-
-/* What a table entry of @level that is made grants. */
-static __always_inline u32 vmem_place_perms(const struct vmem_place *place,
-					    unsigned int level)
-{
-	return place->m->path_given ?
-	       place->m->path >> (4 * level) & VMEM_RWXU :
-	       VMEM_R | VMEM_W | VMEM_X;
 }
 
 /* Does a mapping make leaves? */
@@ -127,6 +105,24 @@ static inline u32 vmem_mapping_attrs(const struct vmem_mapping *m)
 					  m->basic.attrs;
 }
 
+/* What the page of place->va is to be mapped by. */
+static __always_inline u64 vmem_place_leaf(const struct vmem_env *e)
+{
+	u64 pages = (e->at->va - e->at->m->virt_base) >> e->fmt->page_lg2;
+
+	VMEM_ASSERT(e->at->va >= e->at->m->virt_base && vmem_mapping_maps(e->at->m));
+	return e->at->leaf + pages * e->fmt->step(0);
+}
+
+/* What a table entry of @level that is made grants. */
+static __always_inline u32 vmem_place_perms(const struct vmem_env *e,
+					    unsigned int level)
+{
+	return e->at->m->path_given ?
+	       e->at->m->path >> (4 * level) & VMEM_RWXU :
+	       VMEM_R | VMEM_W | VMEM_X;
+}
+
 /* Flushing */
 
 static inline void vmem_flush_all(struct vmem_change *change)
@@ -137,87 +133,108 @@ static inline void vmem_flush_all(struct vmem_change *change)
 }
 
 /* A range of this space; all, where other places may show a table on the path. */
-static inline void vmem_flush(struct vmem_change *change,
-			      const struct vmem_place *place,
+static inline void vmem_flush(struct vmem_change *change, bool shared,
 			      vmem_virt_t first, vmem_virt_t last)
 {
 	struct vmem_answer *answer = &change->answer;
 
-	if (place->shared)
+	VMEM_ASSERT(first <= last);
+	if (shared)
 		vmem_flush_all(change);
 	if (answer->flush == VMEM_FLUSH_ALL)
 		return;
-	if (answer->flush == VMEM_FLUSH_NONE) {
-		answer->flush = VMEM_FLUSH_RANGE;
+	if (answer->flush == VMEM_FLUSH_NONE || first < answer->flush_first)
 		answer->flush_first = first;
-		answer->flush_last = last;
-		return;
-	}
-	answer->flush_first = min(answer->flush_first, first);
+	answer->flush = VMEM_FLUSH_RANGE;
 	answer->flush_last = max(answer->flush_last, last);
 }
 
 /* A link was recorded, and @changes is what became of one that was hidden. */
-static inline void vmem_linked(struct vmem_change *change,
-			       struct vmem_place *place, u32 changes)
+static __always_inline void vmem_linked(const struct vmem_env *e, u32 changes)
 {
 	if (likely(!changes))
 		return;
-	place->cut = true;
-	change->answer.changes |= changes;
-	vmem_flush_all(change);
+	e->at->cut = true;
+	e->answer->changes |= changes;
+	vmem_flush_all(e->change);
 }
 
 /* Looking, and writing what is there */
 
-/* The host's address of a table for writing. */
-static __always_inline int vmem_reach(const struct vmem_env *e,
-				      vmem_table_t table, vmem_pte_t **host)
+/* The host's address of a table. */
+static __always_inline int
+vmem_reach(const struct vmem_env *e, vmem_table_t table, enum vmem_intent intent,
+	   vmem_pte_t **host)
 {
-	int ret = e->read->from_phys(e->ctx, table, VMEM_WRITE, host);
+	int ret = e->read->from_phys(e->ctx, table, intent, host);
 
 	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
 }
 
 /* Write an entry, if it is still @old: a full barrier. */
 static __always_inline bool
-vmem_exchange(struct vmem_change *change, vmem_pte_t *host, unsigned int index,
+vmem_exchange(const struct vmem_env *e, vmem_pte_t *host, unsigned int index,
 	      u64 old, u64 new)
 {
 	vmem_pte_t expected = cpu_to_le64(old);
 
+	VMEM_ASSERT(host && e->at->apply);
 	if (cmpxchg(&host[index], expected, cpu_to_le64(new)) != expected)
 		return false;
-	change->answer.dirty = true;
+	e->answer->dirty = true;
 	return true;
 }
 
-/* Read the entry in hand. */
-static __always_inline void vmem_look(const struct vmem_env *e,
-				      struct vmem_place *place)
+/*
+ * The entry of @level, which names the table of the path below, is to name @to, or
+ * for VMEM_NO_TABLE to be zero. Return: 1; 0: it names that one no more; -EBUSY.
+ */
+static __always_inline int
+vmem_rename(const struct vmem_env *e, const struct vmem_update_parent *path,
+	    unsigned int level, vmem_table_t to)
 {
-	unsigned int level = place->level;
+	unsigned int slot = vmem_index(e->fmt, e->at->va, level), tries;
+	u64 entry, new = 0;
 
-	place->entry = vmem_read(place->path.host[level],
-				 vmem_place_slot(e->fmt, place));
-	place->class = vmem_classify(e, place->entry, level);
-	if (place->class == VMEM_CLASS_TABLE)
-		place->child = vmem_entry_table(e, place->entry, level);
+	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
+		entry = vmem_read(path->host[level], slot);
+		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE ||
+		    vmem_entry_table(e, entry, level) != path->table[level - 1])
+			return 0;
+		if (to != VMEM_NO_TABLE)
+			new = e->fmt->move_table(e->facts, entry, to);
+		/* a vCPU sees a copy filled */
+		if (vmem_exchange(e, path->host[level], slot, entry, new))
+			return 1;
+	}
+	return -EBUSY;
+}
+
+/* Read the entry in hand. */
+static __always_inline void vmem_look(const struct vmem_env *e)
+{
+	unsigned int level = e->at->level;
+
+	VMEM_ASSERT(level && level <= vmem_top(e->facts));
+	e->at->entry = vmem_read(e->at->path.host[level], vmem_place_slot(e));
+	e->at->class = vmem_classify(e, e->at->entry, level);
+	if (e->at->class == VMEM_CLASS_TABLE)
+		e->at->child = vmem_entry_table(e, e->at->entry, level);
 }
 
 /*
  * What the entry was that something else is in place of: not present, but bits; a
  * leaf that loses W, and so D, as none of a shadow stack is made.
  */
-static noinline void vmem_look_back(struct vmem_change *change, u64 shadow,
+static noinline void vmem_look_back(struct vmem_answer *answer, u64 shadow,
 				    u64 writable, u64 entry,
 				    enum vmem_class class, u64 leaf)
 {
 	if (class == VMEM_CLASS_NONE)
-		change->answer.overwritten += !!entry;
+		answer->overwritten += !!entry;
 	else if (class == VMEM_CLASS_LEAF && entry & shadow &&
 		 entry & ~leaf & writable)
-		change->answer.lost_dirty++;
+		answer->lost_dirty++;
 }
 
 /* Whose table does this entry of the table at @host name, if it names one? */
@@ -236,12 +253,35 @@ vmem_look_owner(const struct vmem_env *e, const vmem_pte_t *host,
 
 /* Counting */
 
-/* What was counted doesn't suffice: others changed tables. Count again. */
-static __always_inline int vmem_recount(struct vmem_change *change)
+static __always_inline void vmem_change_recheck(struct vmem_change *change)
 {
-	if (++change->pass.recounts > VMEM_LINK_TRIES)
+	struct vmem_pass *pass = &change->pass;
+	struct vmem_need *need = &change->need;
+
+	pass->number++;
+	if (pass->phase == VMEM_PHASE_BEGIN || pass->phase >= VMEM_PHASE_SWEEP)
+		return;
+	pass->phase = VMEM_PHASE_CHECK;
+	pass->item = change->asked.flags & VMEM_CHANGE_ATOMIC ?
+		     0 : change->answer.done;
+	pass->offset = 0;
+	pass->visited = 0;
+	pass->spare = 0;
+	pass->keeps = 0;
+	pass->low = VMEM_LEVELS_MAX;
+	need->tables = 0;
+	need->links = 0;
+	need->touched = 0;
+	need->counting = 0;
+	need->moving = 0;
+}
+
+/* What was counted doesn't suffice: others changed tables. Count again. */
+static __always_inline int vmem_recount(const struct vmem_env *e)
+{
+	if (++e->pass->recounts > VMEM_LINK_TRIES)
 		return -EBUSY;
-	vmem_change_recheck(change);
+	vmem_change_recheck(e->change);
 	return VMEM_PAUSE;
 }
 
@@ -249,25 +289,24 @@ static __always_inline int vmem_recount(struct vmem_change *change)
  * Another call marked links meanwhile. Mark again; the oftener that comes, the longer
  * the other is waited for, which may do the same.
  */
-static __always_inline int vmem_remark(struct vmem_change *change)
+static __always_inline int vmem_remark(const struct vmem_env *e)
 {
-	change->pass.waits = BIT(change->pass.recounts);
-	return vmem_recount(change);
+	e->pass->waits = BIT(e->pass->recounts);
+	return vmem_recount(e);
 }
 
 /* Tables are visited once in each pass, however often it is resumed. */
-static inline int vmem_visit(struct vmem_change *change, unsigned int level,
-			     u64 nr)
+static __always_inline int vmem_visit(const struct vmem_env *e, unsigned int level)
 {
-	struct vmem_pass *pass = &change->pass;
+	struct vmem_pass *pass = e->pass;
 
 	if (pass->low <= level)
 		return 0;
 	pass->low = level;
-	if (nr <= change->asked.budget - pass->visited)
-		pass->visited += nr;
-	else if (nr <= pass->spare)
-		pass->spare -= nr;
+	if (pass->visited < e->asked->budget)
+		pass->visited++;
+	else if (pass->spare)
+		pass->spare--;
 	else
 		return -E2BIG;
 	return 0;
@@ -280,20 +319,18 @@ static inline int vmem_visit(struct vmem_change *change, unsigned int level,
  * the mappings come in ascending order, and the last one is remembered.
  */
 static __always_inline int
-vmem_need_tables(const struct vmem_format *fmt, struct vmem_change *change,
-		 const struct vmem_place *place, unsigned int lowest,
-		 vmem_virt_t last)
+vmem_need_tables(const struct vmem_env *e, vmem_virt_t last)
 {
-	struct vmem_need *need = &change->need;
-	unsigned int level = place->level;
-	vmem_virt_t first = place->va;
+	struct vmem_need *need = e->need;
+	unsigned int level = e->at->level;
+	vmem_virt_t first = e->at->va;
 	u64 nr = 0, twice = 0;
 
-	while (level-- > lowest) {
+	while (level-- > e->at->lowest) {
 		u32 perms = vmem_nibble(level + 1,
-					vmem_place_perms(place, level + 1));
+					vmem_place_perms(e, level + 1));
 		u32 nibble = vmem_nibble(level + 1, VMEM_RWXU);
-		unsigned int lg2 = vmem_table_lg2(fmt, level);
+		unsigned int lg2 = vmem_table_lg2(e->fmt, level);
 
 		nr += (last >> lg2) - (first >> lg2) + 1;
 		if (need->counting & BIT(level) &&
@@ -307,20 +344,19 @@ vmem_need_tables(const struct vmem_format *fmt, struct vmem_change *change,
 		need->counted_path &= ~nibble;
 		need->counted_path |= perms;
 	}
-	if (nr > change->asked.budget - change->pass.visited)
+	if (nr > e->asked->budget - e->pass->visited)
 		return -E2BIG;
-	change->pass.visited += nr;
+	e->pass->visited += nr;
 	need->tables += nr - twice;
 	return 0;
 }
 
 /* Will the table in hand of @level move, as pass 1 counted? */
 static __always_inline bool
-vmem_need_moves(const struct vmem_env *e, const struct vmem_change *change,
-		const struct vmem_place *place, unsigned int level)
+vmem_need_moves(const struct vmem_env *e, unsigned int level)
 {
-	return change->need.moving & BIT(level) &&
-	       change->need.moved[level] == vmem_place_span(e, place, level);
+	return e->need->moving & BIT(level) &&
+	       e->need->moved[level] == vmem_place_span(e, level);
 }
 
 /*
@@ -356,23 +392,21 @@ vmem_need_links(const struct vmem_env *e, const vmem_pte_t *host,
 
 /* Pass 1: the table in hand of @level will move. */
 static __always_inline int
-vmem_need_copy(const struct vmem_env *e, struct vmem_change *change,
-	       const struct vmem_place *place, unsigned int level)
+vmem_need_copy(const struct vmem_env *e, unsigned int level)
 {
-	struct vmem_need *need = &change->need;
 	u32 most;
-	int nr = vmem_need_links(e, place->path.host[level], level,
-				 place->path.table[level], &most);
+	int nr = vmem_need_links(e, e->at->path.host[level], level,
+				 e->at->path.table[level], &most);
 
 	if (nr < 0)
 		return nr;
-	need->links += nr;
+	e->need->links += nr;
 	/* whichever of them gets them all */
-	if (most && most + need->links > VMEM_LINKS_MAX)
+	if (most && most + e->need->links > VMEM_LINKS_MAX)
 		return -EMLINK;
-	need->tables++;
-	need->moving |= BIT(level);
-	need->moved[level] = vmem_place_span(e, place, level);
+	e->need->tables++;
+	e->need->moving |= BIT(level);
+	e->need->moved[level] = vmem_place_span(e, level);
 	return 0;
 }
 
@@ -380,47 +414,42 @@ vmem_need_copy(const struct vmem_env *e, struct vmem_change *change,
 
 /* Pass 2: the next table that was set aside, to be filled and then linked. */
 static __always_inline int vmem_install_begin(const struct vmem_env *e,
-					      struct vmem_change *change,
-					      struct vmem_place *place,
 					      vmem_table_t *table,
 					      vmem_pte_t **host)
 {
 	/* nothing of it is done: it may wait for the next piece */
-	if (place->begun && e->read->pause(e->ctx, 1))
+	if (e->at->begun && e->read->pause(e->ctx, 1))
 		return VMEM_PAUSE;
-	place->begun = true;
+	e->at->begun = true;
 	/* a vCPU took tables away: count again what is still to be made */
 	*table = vmem_pool_reserved(e->pages->pool, &e->pages->res, 0);
 	if (*table == VMEM_NO_TABLE)
-		return vmem_recount(change);
-	return vmem_reach(e, *table, host);
+		return vmem_recount(e);
+	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(*table),
+				  vmem_table_gpa(*table)));
+	return vmem_reach(e, *table, VMEM_WRITE, host);
 }
 
-/* It is linked by @slot of the table of @level. */
+/* It is linked by the entry of @level. */
 static __always_inline void vmem_install_end(const struct vmem_env *e,
-					     struct vmem_change *change,
-					     struct vmem_place *place,
-					     unsigned int level, unsigned int slot)
+					     unsigned int level)
 {
-	vmem_linked(change, place,
-		    vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
-				   place->path.table[level], slot));
+	vmem_linked(e, vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
+				      e->at->path.table[level],
+				      vmem_index(e->fmt, e->at->va, level)));
 }
 
 /* Leaves for what of the range lies up to @last, and zeroes. */
 static __always_inline void vmem_install_leaves(const struct vmem_env *e,
-						struct vmem_change *change,
-						const struct vmem_place *place,
 						vmem_pte_t *host, vmem_virt_t last)
 {
-	unsigned int first = vmem_index(e->fmt, place->va, 0);
+	unsigned int first = vmem_index(e->fmt, e->at->va, 0);
 	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
 	unsigned int nr = vmem_nr_entries(e->fmt, 0);
 
 	if (first)
 		memset(host, 0, first * sizeof(*host));
-	vmem_fill(host, first, end - 1, vmem_place_leaf(e, place),
-		  e->fmt->step(0));
+	vmem_fill(host, first, end - 1, vmem_place_leaf(e), e->fmt->step(0));
 	if (end < nr)
 		memset(host + end, 0, (nr - end) * sizeof(*host));
 }
@@ -430,55 +459,50 @@ static __always_inline void vmem_install_leaves(const struct vmem_env *e,
  * leaves, which is linked when it is filled, and then all below the entry is done.
  * Else it is linked empty, so that at most one table is taken and not yet linked.
  */
-static __always_inline int vmem_install(const struct vmem_env *e,
-					struct vmem_change *change,
-					struct vmem_place *place, bool leaves)
+static __always_inline int vmem_install(const struct vmem_env *e, bool leaves)
 {
-	unsigned int level = place->level, slot = vmem_place_slot(e->fmt, place);
-	vmem_virt_t last = min(place->va | vmem_entry_mask(e->fmt, level),
-			       place->last);
+	unsigned int level = e->at->level, slot = vmem_place_slot(e);
+	vmem_virt_t last = min(e->at->va | vmem_entry_mask(e->fmt, level),
+			       e->at->last);
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
-	ret = vmem_install_begin(e, change, place, &table, &host) ?:
-	      vmem_visit(change, level - 1, 1);
+	ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
 	if (ret)
 		return ret;
 	if (leaves)
-		vmem_install_leaves(e, change, place, host, last);
+		vmem_install_leaves(e, host, last);
 	else
 		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
 
 	/* a vCPU sees the table filled */
-	if (!vmem_exchange(change, place->path.host[level], slot, place->entry,
+	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry,
 			   e->fmt->make_table(e->facts, table,
-					      vmem_place_perms(place, level))))
+					      vmem_place_perms(e, level))))
 		return VMEM_AGAIN;
-	vmem_install_end(e, change, place, level, slot);
-	place->tries = 0;
-	if (place->class != VMEM_CLASS_NONE)
-		vmem_flush(change, place, place->va, last);
-	if (unlikely(place->entry))
-		vmem_look_back(change, e->facts->shadow, e->fmt->writable,
-			       place->entry, place->class, place->leaf);
+	vmem_install_end(e, level);
+	e->at->tries = 0;
+	if (e->at->class != VMEM_CLASS_NONE)
+		vmem_flush(e->change, e->at->shared, e->at->va, last);
+	if (unlikely(e->at->entry))
+		vmem_look_back(e->answer, e->facts->shadow, e->fmt->writable,
+			       e->at->entry, e->at->class, e->at->leaf);
 	if (!leaves)
 		return VMEM_AGAIN;
-	change->answer.pages += ((last - place->va) >> e->fmt->page_lg2) + 1;
+	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
 	return 0;
 }
 
-/* Pass 2: the link is gone by which @slot of the table of @level named one of ours. */
-static __always_inline void vmem_remove(const struct vmem_env *e,
-					struct vmem_change *change,
-					const struct vmem_place *place,
-					unsigned int level, unsigned int slot)
+/* Pass 2: the link is gone by which the entry of @level named one of ours. */
+static __always_inline void vmem_remove(const struct vmem_env *e, unsigned int level)
 {
-	bool gone = vmem_pool_put(e->pages->pool, place->path.table[level], slot);
+	bool gone = vmem_pool_put(e->pages->pool, e->at->path.table[level],
+				  vmem_index(e->fmt, e->at->va, level));
 
 	/* a table that others have lives on, without our link */
-	change->answer.changes |= gone ? VMEM_CHANGED_FREED : VMEM_CHANGED_UNSHARED;
-	vmem_flush_all(change);
+	e->answer->changes |= gone ? VMEM_CHANGED_FREED : VMEM_CHANGED_UNSHARED;
+	vmem_flush_all(e->change);
 }
 
 /* What hung below tables that were freed goes before anything else is done. */
@@ -494,14 +518,16 @@ static __always_inline int vmem_settle(const struct vmem_env *e)
 
 /* Copying frozen tables */
 
-/* Make the entry above name the copy, if it still names the table. */
+/*
+ * Make the entry above name the copy, if it still names the table. Without tables
+ * that move there is no path to be repaired.
+ */
 static __always_inline int
-vmem_copy_link(const struct vmem_env *e, struct vmem_change *change,
-	       struct vmem_place *place, struct vmem_update_parent *path,
-	       unsigned int level, vmem_table_t copy)
+vmem_copy_link(const struct vmem_env *e, unsigned int level, vmem_table_t copy)
 {
-	unsigned int slot, tries;
-	u64 entry;
+	const struct vmem_update_parent *path =
+		e->ops->movability == VMEM_MAY_MOVE_TABLE ?
+		&e->at->path : VMEM_UPDATE_PARENT_NONE;
 
 	/* where a sanitizer lets it be known */
 	if (__builtin_constant_p(path == VMEM_UPDATE_PARENT_NONE) &&
@@ -509,32 +535,21 @@ vmem_copy_link(const struct vmem_env *e, struct vmem_change *change,
 		vmem_void();
 	if (level == vmem_top(e->facts)) {
 		e->ops->update_root(e->ctx, level);
-		place->space->root = copy;
-		change->answer.dirty = true;
+		e->space->root = copy;
+		e->answer->dirty = true;
 		return 0;
 	}
-	slot = vmem_index(e->fmt, place->va, level + 1);
-	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
-		entry = vmem_read(path->host[level + 1], slot);
-		if (vmem_classify(e, entry, level + 1) != VMEM_CLASS_TABLE ||
-		    vmem_entry_table(e, entry, level + 1) != path->table[level])
-			break;
-		/* a vCPU sees the copy filled */
-		if (vmem_exchange(change, path->host[level + 1], slot, entry,
-				  e->fmt->move_table(e->facts, entry, copy))) {
-			vmem_install_end(e, change, place, level + 1, slot);
-			return 0;
-		}
-	}
-	return vmem_recount(change);
+	if (vmem_rename(e, path, level + 1, copy) <= 0)
+		return vmem_recount(e);
+	vmem_install_end(e, level + 1);
+	return 0;
 }
 
 /* Pass 2: the table in hand of @level moves; the one above can be written. */
 static __always_inline int
-vmem_copy_table(const struct vmem_env *e, struct vmem_change *change,
-		struct vmem_place *place, struct vmem_update_parent *path,
-		unsigned int level)
+vmem_copy_table(const struct vmem_env *e, unsigned int level)
 {
+	struct vmem_update_parent *path = &e->at->path;
 	unsigned int i, nr = vmem_nr_entries(e->fmt, level);
 	vmem_table_t old = path->table[level], copy, child;
 	struct vmem_pages *pages = e->pages;
@@ -542,16 +557,15 @@ vmem_copy_table(const struct vmem_env *e, struct vmem_change *change,
 	u32 links, most;
 	int ret;
 
-	ret = vmem_install_begin(e, change, place, &copy, &host);
+	ret = vmem_install_begin(e, &copy, &host);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr; i++)
 		WRITE_ONCE(host[i], READ_ONCE(path->host[level][i]));
 	ret = vmem_need_links(e, host, level, old, &most);
 	if (ret > (s64)pages->res.links)
-		return vmem_recount(change);
-	ret = ret < 0 ? ret :
-	      vmem_copy_link(e, change, place, path, level, copy);
+		return vmem_recount(e);
+	ret = ret < 0 ? ret : vmem_copy_link(e, level, copy);
 	if (ret)
 		return ret;
 	/* what a vCPU made equal again since has no record to spare */
@@ -561,12 +575,12 @@ vmem_copy_table(const struct vmem_env *e, struct vmem_change *change,
 			continue;
 		vmem_pool_share(pages->pool, &pages->res, child, copy, i);
 		vmem_link_mark(pages, child, copy, i, VMEM_MARK_COPIED,
-			       change->pass.number);
+			       e->pass->number);
 	}
 	path->table[level] = copy;
 	path->host[level] = host;
-	change->answer.changes |= VMEM_CHANGED_MOVED;
-	vmem_flush_all(change);
+	e->answer->changes |= VMEM_CHANGED_MOVED;
+	vmem_flush_all(e->change);
 	return 0;
 }
 
@@ -575,88 +589,39 @@ vmem_copy_table(const struct vmem_env *e, struct vmem_change *change,
  * to before it.
  */
 static __always_inline int
-vmem_copy_path(const struct vmem_env *e, struct vmem_change *change,
-	       struct vmem_place *place, struct vmem_update_parent *path,
-	       unsigned int level)
+vmem_copy_path(const struct vmem_env *e, unsigned int level)
 {
+	int ret = VMEM_FROZEN;
 	unsigned int at;
 	vmem_pte_t *host;
-	int ret;
 
-	for (at = level + 1; at < e->facts->nr_levels; at++) {
-		ret = vmem_reach(e, path->table[at], &host);
-		if (ret == VMEM_FROZEN)
-			continue;
-		if (ret)
-			return ret;
-		path->host[at] = host;
-		break;
-	}
+	for (at = level + 1; at <= vmem_top(e->facts) && ret == VMEM_FROZEN; at++)
+		ret = vmem_reach(e, e->at->path.table[at], VMEM_WRITE, &host);
+	if (!ret)
+		e->at->path.host[--at] = host;
+	else if (ret != VMEM_FROZEN)
+		return ret;
 	do {
 		at--;
-		if (!place->apply && vmem_need_moves(e, change, place, at))
-			continue;
-		ret = place->apply ?
-		      vmem_copy_table(e, change, place, path, at) :
-		      vmem_need_copy(e, change, place, at);
-		if (ret)
-			return ret;
-	} while (at > level);
-	return 0;
+		if (e->at->apply)
+			ret = vmem_copy_table(e, at);
+		else
+			ret = vmem_need_moves(e, at) ? 0 : vmem_need_copy(e, at);
+	} while (!ret && at > level);
+	return ret;
 }
 
 /* Writing */
 
 /*
- * Both passes: may the table in hand of @level be written? VMEM_WANT: ask
- * vmem_wanted(), and look again; so there is one copy of that.
+ * Both passes: may the table in hand of @level be written? VMEM_WANT: see to that,
+ * and look again; so there is one copy of how.
  */
-static inline int vmem_want(struct vmem_place *place, unsigned int level)
+static __always_inline int vmem_want(const struct vmem_env *e, unsigned int level)
 {
-	place->want = level;
-	return place->writable & BIT(level) ? 0 : VMEM_WANT;
-}
-
-/* What the range loop does about VMEM_WANT. The address is good in this piece. */
-static __always_inline int vmem_wanted(const struct vmem_env *e,
-				       struct vmem_change *change,
-				       struct vmem_place *place)
-{
-	struct vmem_update_parent *path =
-		e->ops->movability == VMEM_MAY_MOVE_TABLE ?
-		&place->path : VMEM_UPDATE_PARENT_NONE;
-	unsigned int level = place->want;
-	vmem_pte_t *host;
-	int ret;
-
-	ret = vmem_reach(e, place->path.table[level], &host);
-	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN) {
-		/* nothing of it is left to be copied: the entry above goes */
-		if (!level && place->kind == VMEM_KIND_UNMAPPED &&
-		    vmem_place_covers(e, place, 1)) {
-			place->drop = true;
-			return 0;
-		}
-		/* a table of ours, left empty: the frozen one would keep it */
-		if (place->leaving && !place->drop &&
-		    (place->apply ||
-		     !vmem_need_moves(e, change, place, level))) {
-			place->stays = true;
-			return 0;
-		}
-		ret = vmem_copy_path(e, change, place, path, level);
-		host = place->path.host[level];
-	}
-	/* emptied by two mappings of a list: not foreseen, so it stays */
-	if (ret < 0 && place->sweep) {
-		place->stays = true;
-		return 0;
-	}
-	if (ret)
-		return ret;
-	place->path.host[level] = host;
-	place->writable |= BIT(level);
-	return 0;
+	VMEM_ASSERT(level <= vmem_top(e->facts));
+	e->at->want = level;
+	return e->at->writable & BIT(level) ? 0 : VMEM_WANT;
 }
 
 /* The way down */
@@ -668,7 +633,7 @@ static __always_inline int vmem_wanted(const struct vmem_env *e,
  * @links: out: how many it has, with @more that it will have; 0: not ours.
  */
 static __always_inline int
-vmem_owned(const struct vmem_env *e, const struct vmem_change *change,
+vmem_owned(const struct vmem_env *e,
 	   vmem_table_t table, unsigned int level, vmem_table_t parent,
 	   unsigned int slot, u32 more, u32 *links)
 {
@@ -679,7 +644,7 @@ vmem_owned(const struct vmem_env *e, const struct vmem_change *change,
 		return -EINVAL;
 	case VMEM_MINE:
 		*links += more;
-		return *links > 1 && !(change->asked.flags & VMEM_CHANGE_SHARED_OK) ?
+		return *links > 1 && !(e->asked->flags & VMEM_CHANGE_SHARED_OK) ?
 		       -EMLINK : 0;
 	default:
 		*links = 0;
@@ -688,51 +653,46 @@ vmem_owned(const struct vmem_env *e, const struct vmem_change *change,
 }
 
 /* Both passes, of what maps: VMEM_DOWN; 0: a table is missing below the entry in hand. */
-static __always_inline int vmem_path_look(const struct vmem_env *e,
-					  const struct vmem_change *change,
-					  const struct vmem_place *place)
+static __always_inline int vmem_path_look(const struct vmem_env *e)
 {
-	u64 mask = vmem_entry_mask(e->fmt, place->level);
+	u64 mask = vmem_entry_mask(e->fmt, e->at->level);
 
-	if (place->class == VMEM_CLASS_TABLE) {
-		u32 perms = vmem_table_perms(e, place->entry);
+	if (e->at->class == VMEM_CLASS_TABLE) {
+		u32 perms = vmem_table_perms(e, e->at->entry);
 
-		if (place->m->path_given ?
-		    perms != vmem_place_perms(place, place->level) :
-		    place->needs & ~perms)
+		if (e->at->m->path_given ?
+		    perms != vmem_place_perms(e, e->at->level) :
+		    e->at->needs & ~perms)
 			return -EEXIST;
 		return VMEM_DOWN;
 	}
-	if (place->class == VMEM_CLASS_NONE)
+	if (e->at->class == VMEM_CLASS_NONE)
 		return 0;
-	if (!(change->asked.flags & VMEM_CHANGE_REPLACE))
+	if (!(e->asked->flags & VMEM_CHANGE_REPLACE))
 		return -EEXIST;
-	return place->va & mask || (place->va | mask) > place->last ? -ERANGE : 0;
+	return e->at->va & mask || (e->at->va | mask) > e->at->last ? -ERANGE : 0;
 }
 
 /*
  * Both passes: it is made, and those below it: down to one of leaves, or for a link
  * to the one that is to hold its entry.
  */
-static __always_inline int vmem_path_make(const struct vmem_env *e,
-					  struct vmem_change *change,
-					  struct vmem_place *place)
+static __always_inline int vmem_path_make(const struct vmem_env *e)
 {
-	unsigned int level = place->level, lowest = place->lowest;
+	unsigned int level = e->at->level, lowest = e->at->lowest;
 	int ret;
 
-	if (place->apply && place->tries++ >= VMEM_LINK_TRIES)
+	if (e->at->apply && e->at->tries++ >= VMEM_LINK_TRIES)
 		return -EBUSY;
-	ret = vmem_want(place, level);
+	ret = vmem_want(e, level);
 	if (ret)
 		return ret;
-	if (place->apply)
-		return vmem_install(e, change, place, !lowest && level == 1);
-	ret = vmem_need_tables(e->fmt, change, place, lowest,
-			       min(place->va | vmem_entry_mask(e->fmt, level),
-				   place->last));
+	if (e->at->apply)
+		return vmem_install(e, !lowest && level == 1);
+	ret = vmem_need_tables(e, min(e->at->va | vmem_entry_mask(e->fmt, level),
+				      e->at->last));
 	if (!ret && lowest)
-		change->need.links++;
+		e->need->links++;
 	return ret;
 }
 

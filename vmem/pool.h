@@ -20,7 +20,7 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 
-#include "seen.h"
+#include "ops.h"
 
 #define VMEM_POOL_NONE		U32_MAX
 #define VMEM_POOL_CAPACITY_MAX	BIT(20)	/* 4 GiB: bounds the scans */
@@ -323,6 +323,7 @@ static inline vmem_table_t vmem_pool_table(const struct vmem_pool *pool,
 
 static inline void vmem_pool_release(struct vmem_pool *pool, u32 page)
 {
+	VMEM_ASSERT(pool->pages[page].state != VMEM_POOL_FREE);
 	pool->pages[page].state = VMEM_POOL_FREE;
 	pool->free[page / 64] |= BIT_ULL(page % 64);
 	if (page / 64 < pool->hint)
@@ -334,6 +335,9 @@ static inline void vmem_pool_quarantine(struct vmem_pool *pool, u32 page)
 {
 	struct vmem_pool_page *desc = &pool->pages[page];
 
+	VMEM_ASSERT(!desc->nr_links && !desc->below);
+	VMEM_ASSERT(!pool->nr_quarantined ||
+		    pool->pages[pool->newest].generation <= pool->generation);
 	desc->state = VMEM_POOL_QUARANTINED;
 	desc->generation = pool->generation;
 	desc->next = VMEM_POOL_NONE;
@@ -349,6 +353,7 @@ static inline void vmem_pool_quarantine(struct vmem_pool *pool, u32 page)
 /* A table has one link more, or one space more that has it for a root. */
 static inline void vmem_pool_count(struct vmem_pool *pool, u32 page)
 {
+	VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_USED);
 	if (++pool->pages[page].nr_links == 2)
 		pool->nr_shared++;
 }
@@ -361,6 +366,7 @@ static noinline bool vmem_pool_uncount(struct vmem_pool *pool, u32 page)
 {
 	struct vmem_pool_page *desc = &pool->pages[page];
 
+	VMEM_ASSERT(desc->state == VMEM_POOL_USED && desc->nr_links);
 	if (--desc->nr_links == 1)
 		pool->nr_shared--;
 	if (desc->nr_links)
@@ -388,14 +394,6 @@ static inline u64 vmem_pool_lacking(const struct vmem_pool *pool,
 	return nr > has ? nr - has : 0;
 }
 
-/* How many buckets there should be for so many links more, 0: those that there are. */
-static inline u32 vmem_pool_wants(const struct vmem_pool *pool, u64 more)
-{
-	u64 nr = vmem_pool_buckets(pool->nr_hashed + more);
-
-	return nr > 2 * ((u64)pool->mask + 1) ? nr : 0;
-}
-
 /**
  * vmem_pool_reserve() - see that a call has pages set aside
  * @pool:	the pool
@@ -414,7 +412,7 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 				      struct vmem_reservation *res, u64 nr,
 				      u64 links)
 {
-	u64 more = nr > res->nr ? nr - res->nr : 0, step;
+	u64 more = nr > res->nr ? nr - res->nr : 0, step, buckets;
 	u64 lacking = vmem_pool_lacking(pool, res, nr);
 	u32 others = pool->nr_reserved - res->nr, page;
 
@@ -423,7 +421,9 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 		       lacking - pool->nr_quarantined <= others ? -EBUSY :
 								  -ENOSPC;
 	if (links > res->links) {
-		pool->wanted = vmem_pool_wants(pool, more + links - res->links);
+		buckets = vmem_pool_buckets(pool->nr_hashed + more + links -
+					    res->links);
+		pool->wanted = buckets > 2 * ((u64)pool->mask + 1) ? buckets : 0;
 		if (pool->wanted || links - res->links > pool->store->nr)
 			return VMEM_LINKS;
 		pool->store->nr -= links - res->links;
@@ -435,6 +435,7 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 			pool->hint++;
 		page = pool->hint * 64 + __builtin_ctzll(pool->free[pool->hint]);
 		pool->free[pool->hint] &= pool->free[pool->hint] - 1;
+		VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_FREE);
 		pool->pages[page].state = VMEM_POOL_RESERVED;
 		pool->pages[page].next = VMEM_POOL_NONE;
 		if (res->nr)
@@ -446,6 +447,8 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 		pool->nr_free--;
 		pool->nr_reserved++;
 	}
+	VMEM_ASSERT(pool->nr_free + pool->nr_reserved + pool->nr_used +
+		    pool->nr_quarantined == pool->capacity);
 	res->at = 0;
 	res->at_page = res->first;
 	return more > VMEM_POOL_STEP ? VMEM_PAUSE : 0;
@@ -480,6 +483,7 @@ static inline u32 vmem_pool_pop(struct vmem_pool *pool,
 {
 	u32 page = res->first;
 
+	VMEM_ASSERT(res->nr && pool->pages[page].state == VMEM_POOL_RESERVED);
 	res->first = pool->pages[page].next;
 	res->at = 0;
 	res->at_page = res->first;
@@ -543,6 +547,7 @@ static inline bool vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
 		pool->oldest = pool->pages[page].next;
 		if (pool->oldest == VMEM_POOL_NONE)
 			pool->newest = VMEM_POOL_NONE;
+		VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_QUARANTINED);
 		pool->nr_quarantined--;
 		vmem_pool_release(pool, page);
 	}

@@ -14,13 +14,12 @@
 
 /* What protecting makes of an entry; itself when it isn't a leaf. */
 static __always_inline u64 vmem_protect_make(const struct vmem_env *e,
-					     const struct vmem_place *place,
 					     u64 entry, unsigned int level)
 {
 	if (vmem_classify(e, entry, level) != VMEM_CLASS_LEAF)
 		return entry;
-	return e->fmt->protect(e->facts, entry, place->m->protect.set,
-			       place->m->protect.clear);
+	return e->fmt->protect(e->facts, entry, e->at->m->protect.set,
+			       e->at->m->protect.clear);
 }
 
 /*
@@ -29,20 +28,19 @@ static __always_inline u64 vmem_protect_make(const struct vmem_env *e,
  * 0: it is as asked; -EBUSY.
  */
 static __always_inline int
-vmem_protect_leaf(const struct vmem_env *e, struct vmem_change *change,
-		  const struct vmem_place *place, vmem_pte_t *host,
+vmem_protect_leaf(const struct vmem_env *e, vmem_pte_t *host,
 		  unsigned int i, u64 entry)
 {
 	unsigned int tries;
 	u64 new;
 
 	for (tries = 0; tries < VMEM_LINK_TRIES; tries++, entry = vmem_read(host, i)) {
-		new = vmem_protect_make(e, place, entry, place->level);
+		new = vmem_protect_make(e, entry, e->at->level);
 		if (new == entry)
 			return 0;
-		if (!vmem_exchange(change, host, i, entry, new))
+		if (!vmem_exchange(e, host, i, entry, new))
 			continue;
-		change->answer.lost_dirty += !!(entry & ~new & e->facts->shadow);
+		e->answer->lost_dirty += !!(entry & ~new & e->facts->shadow);
 		return 1;
 	}
 	return -EBUSY;
@@ -56,25 +54,22 @@ vmem_protect_leaf(const struct vmem_env *e, struct vmem_change *change,
  * constant, leaves that lose D with W are counted.
  */
 static __always_inline int
-vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
-		 const struct vmem_place *place, vmem_pte_t *host,
+vmem_protect_run(const struct vmem_env *e, vmem_pte_t *host,
 		 unsigned int i, unsigned int end, u64 entry, vmem_virt_t va,
 		 bool count)
 {
 	u64 page = BIT_ULL(e->fmt->page_lg2), pages = 0;
-	u64 new = vmem_protect_make(e, place, entry, 0), next, after;
+	u64 new = vmem_protect_make(e, entry, 0), next, after;
 	vmem_virt_t first = va, last = va;
 	int ret = 0;
 
 	for (; i <= end; i++, va += page, entry = next, new = after) {
 		next = vmem_read(host, min(i + 1, end));
-		after = vmem_protect_make(e, place, next, 0);
+		after = vmem_protect_make(e, next, 0);
 		if (new == entry)
 			continue;
-		if (count ||
-		    unlikely(!vmem_exchange(change, host, i, entry, new))) {
-			ret = vmem_protect_leaf(e, change, place, host, i,
-						vmem_read(host, i));
+		if (count || unlikely(!vmem_exchange(e, host, i, entry, new))) {
+			ret = vmem_protect_leaf(e, host, i, vmem_read(host, i));
 			if (ret < 0)
 				break;
 			if (!ret)
@@ -85,8 +80,8 @@ vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
 		last = va + page - 1;
 	}
 	if (pages) {
-		change->answer.pages += pages;
-		vmem_flush(change, place, first, last);
+		e->answer->pages += pages;
+		vmem_flush(e->change, e->at->shared, first, last);
 	}
 	return min(ret, 0);
 }
@@ -95,82 +90,76 @@ vmem_protect_run(const struct vmem_env *e, struct vmem_change *change,
  * Both passes: there is a leaf, and an entry above denies what is to be
  * set. The highest such entry is where it stops, as mapping would.
  */
-static __always_inline int vmem_protect_denied(const struct vmem_env *e,
-					       struct vmem_place *place)
+static __always_inline int vmem_protect_denied(const struct vmem_env *e)
 {
 	unsigned int level = vmem_top(e->facts);
 
-	while (!(place->denies & BIT(level)))
+	while (!(e->at->denies & BIT(level)))
 		level--;
-	place->level = level;
-	place->va = max(place->va & ~vmem_entry_mask(e->fmt, level),
-			place->m->virt_base);
+	e->at->level = level;
+	e->at->va = max(e->at->va & ~vmem_entry_mask(e->fmt, level),
+			e->at->m->virt_base);
 	return -EEXIST;
 }
 
 /* Both passes: a run of entries of a table of level 0. */
-static __always_inline int vmem_protect_leaves(const struct vmem_env *e,
-					       struct vmem_change *change,
-					       struct vmem_place *place)
+static __always_inline int vmem_protect_leaves(const struct vmem_env *e)
 {
-	unsigned int i = vmem_index(e->fmt, place->va, 0);
-	unsigned int end = vmem_place_end(e->fmt, place);
+	unsigned int i = vmem_index(e->fmt, e->at->va, 0);
+	unsigned int end = vmem_place_end(e);
 	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
-	vmem_virt_t va = place->va;
-	vmem_pte_t *host = place->path.host[0];
-	bool denied = place->denies >> 1;
+	vmem_virt_t va = e->at->va;
+	vmem_pte_t *host = e->at->path.host[0];
+	bool denied = e->at->denies >> 1;
 	int ret;
 
 	for (;; i++, va += page) {
 		entry = vmem_read(host, i);
 		if (denied ? vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF :
-			     vmem_protect_make(e, place, entry, 0) != entry)
+			     vmem_protect_make(e, entry, 0) != entry)
 			break;
 		if (i == end)
 			return 0;
 	}
 	if (denied)
-		return vmem_protect_denied(e, place);
-	ret = vmem_want(place, 0);
-	if (ret || !place->apply)
+		return vmem_protect_denied(e);
+	ret = vmem_want(e, 0);
+	if (ret || !e->at->apply)
 		return ret;
 	if (unlikely(e->facts->shadow))
-		return vmem_protect_run(e, change, place, host, i, end, entry,
-					va, true);
-	return vmem_protect_run(e, change, place, host, i, end, entry, va, false);
+		return vmem_protect_run(e, host, i, end, entry, va, true);
+	return vmem_protect_run(e, host, i, end, entry, va, false);
 }
 
 /* Both passes: the entry in hand, of a table above level 0. */
-static __always_inline int vmem_protect_entry(const struct vmem_env *e,
-					      struct vmem_change *change,
-					      struct vmem_place *place)
+static __always_inline int vmem_protect_entry(const struct vmem_env *e)
 {
-	unsigned int level = place->level;
+	unsigned int level = e->at->level;
 	u64 mask = vmem_entry_mask(e->fmt, level);
 	int ret;
 
 	/* of the entries above, as those below aren't looked at yet */
-	place->denies &= ~(BIT(level + 1) - 1);
-	if (place->class == VMEM_CLASS_TABLE) {
-		if (place->needs & ~vmem_table_perms(e, place->entry))
-			place->denies |= BIT(level);
+	e->at->denies &= ~(BIT(level + 1) - 1);
+	if (e->at->class == VMEM_CLASS_TABLE) {
+		if (e->at->needs & ~vmem_table_perms(e, e->at->entry))
+			e->at->denies |= BIT(level);
 		return VMEM_DOWN;
 	}
-	if (place->denies && place->class == VMEM_CLASS_LEAF)
-		return vmem_protect_denied(e, place);
-	if (vmem_protect_make(e, place, place->entry, level) == place->entry)
+	if (e->at->denies && e->at->class == VMEM_CLASS_LEAF)
+		return vmem_protect_denied(e);
+	if (vmem_protect_make(e, e->at->entry, level) == e->at->entry)
 		return 0;
-	if (!vmem_place_covers(e, place, level))
+	if (!vmem_place_covers(e, level))
 		return -ERANGE;
-	ret = vmem_want(place, level);
-	if (ret || !place->apply)
+	ret = vmem_want(e, level);
+	if (ret || !e->at->apply)
 		return ret;
-	ret = vmem_protect_leaf(e, change, place, place->path.host[level],
-				vmem_place_slot(e->fmt, place), place->entry);
+	ret = vmem_protect_leaf(e, e->at->path.host[level],
+				vmem_place_slot(e), e->at->entry);
 	if (ret <= 0)
 		return ret;
-	change->answer.pages += (mask + 1) >> e->fmt->page_lg2;
-	vmem_flush(change, place, place->va, place->va | mask);
+	e->answer->pages += (mask + 1) >> e->fmt->page_lg2;
+	vmem_flush(e->change, e->at->shared, e->at->va, e->at->va | mask);
 	return 0;
 }
 

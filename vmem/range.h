@@ -27,227 +27,229 @@
 #include "protect.h"
 #include "link.h"
 
-/* What is to be done about the entries in hand. */
-static __always_inline int vmem_range_look(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   struct vmem_place *place)
+/* What is to be done about the entries in hand: a run of leaves, or one above them. */
+static __always_inline int vmem_range_look(const struct vmem_env *e)
 {
-	if (place->level == e->facts->nr_levels)
+	bool leaves = !e->at->level;
+
+	if (e->at->level == e->facts->nr_levels)
 		return VMEM_DOWN;
-	if (!place->level) {
-		switch (place->kind) {
-		case VMEM_KIND_UNMAPPED:
-			return vmem_unmap_leaves(e, change, place);
-		case VMEM_KIND_PROTECT:
-			return vmem_protect_leaves(e, change, place);
-		default:
-			return vmem_map_leaves(e, change, place);
-		}
-	}
-	vmem_look(e, place);
-	switch (place->kind) {
+	if (!leaves)
+		vmem_look(e);
+	switch (e->at->m->kind) {
 	case VMEM_KIND_UNMAPPED:
-		return vmem_unmap_entry(e, change, place);
+		return leaves ? vmem_unmap_leaves(e) : vmem_unmap_entry(e);
 	case VMEM_KIND_PROTECT:
-		return vmem_protect_entry(e, change, place);
+		return leaves ? vmem_protect_leaves(e) : vmem_protect_entry(e);
 	case VMEM_KIND_LINK:
-		return vmem_link_entry(e, change, place);
+		return vmem_link_entry(e);
 	default:
-		return vmem_map_entry(e, change, place);
+		return leaves ? vmem_map_leaves(e) : vmem_path_look(e) ?: VMEM_MAKE;
 	}
 }
 
-/* May the child be entered, which @slot of @parent names? */
-static __always_inline int
-vmem_range_may_enter(const struct vmem_env *e, struct vmem_change *change,
-		     struct vmem_place *place, vmem_table_t parent,
-		     unsigned int slot, u32 *links)
+/* May the child be entered? */
+static __always_inline int vmem_range_may_enter(const struct vmem_env *e)
 {
-	unsigned int level = place->level - 1;
+	unsigned int level = e->at->level, slot = 0;
+	bool root = level == e->facts->nr_levels;
+	vmem_table_t parent = VMEM_NO_TABLE;
 	u32 more = 0;
 	int ret;
 
-	/* the copy of the table above */
-	if (parent != VMEM_NO_TABLE && !place->apply)
-		more = vmem_need_moves(e, change, place, level + 1);
-	ret = vmem_owned(e, change, place->child, level, parent, slot, more, links);
-	/* but for those of copies that were made since pass 1, it has one */
-	if (ret == -EMLINK && place->apply && parent != VMEM_NO_TABLE &&
-	    (int)*links <= 1 + vmem_link_mark(e->pages, place->child, VMEM_NO_TABLE, 0,
-					      VMEM_MARK_COPIED, change->pass.number))
-		ret = 0;
-	switch (place->kind) {
-	case VMEM_KIND_UNMAPPED:
-		if ((!ret || ret == -EMLINK) && parent != VMEM_NO_TABLE)
-			ret = vmem_unmap_entered(e, change, place, level + 1,
-						 slot, links, ret);
+	if (!root) {
+		parent = e->at->path.table[level];
+		slot = vmem_place_slot(e);
+		/* the copy of the table above */
+		more = !e->at->apply && vmem_need_moves(e, level);
+	}
+	ret = vmem_owned(e, e->at->child, level - 1, parent, slot, more,
+			 &e->at->links);
+	if (root)
 		return ret;
+	/* but for those of copies that were made since pass 1, it has one */
+	if (ret == -EMLINK && e->at->apply &&
+	    (int)e->at->links <= 1 + vmem_link_marked(e->pages, e->at->child,
+						      VMEM_MARK_COPIED,
+						      e->pass->number))
+		ret = 0;
+	switch (e->at->m->kind) {
+	case VMEM_KIND_UNMAPPED:
+		return !ret || ret == -EMLINK ? vmem_unmap_entered(e, ret) : ret;
 	case VMEM_KIND_BASIC:
 	case VMEM_KIND_COW:
-		return ret ?: vmem_map_entered(e, change, place, parent, slot,
-					       *links);
+		return ret ?: vmem_map_entered(e);
 	default:
 		return ret;
 	}
 }
 
 /* Enter the child. */
-static __always_inline int vmem_range_enter(const struct vmem_env *e,
-					    struct vmem_change *change,
-					    struct vmem_place *place)
+static __always_inline int vmem_range_enter(const struct vmem_env *e)
 {
-	unsigned int level = place->level - 1, slot = 0;
-	bool known = change->pass.low <= level;
-	vmem_table_t parent = VMEM_NO_TABLE;
-	u32 links;
+	unsigned int level = e->at->level - 1;
+	bool known = e->pass->low <= level;
 	int ret;
 
-	if (level < vmem_top(e->facts)) {
-		parent = place->path.table[level + 1];
-		slot = vmem_index(e->fmt, place->va, level + 1);
-	}
-	ret = vmem_range_may_enter(e, change, place, parent, slot, &links);
+	ret = vmem_range_may_enter(e);
 	if (ret)
 		return ret;
-	if (!known && place->begun && e->read->pause(e->ctx, 1))
+	if (!known && e->at->begun && e->read->pause(e->ctx, 1))
 		return VMEM_PAUSE;
-	ret = e->read->from_phys(e->ctx, place->child, VMEM_READ,
-				 &place->path.host[level]) ?:
-	      vmem_visit(change, level, 1);
+	ret = vmem_reach(e, e->at->child, VMEM_READ, &e->at->path.host[level]) ?:
+	      vmem_visit(e, level);
 	if (ret)
 		return ret;
 	if (!known) {
-		change->pass.keeps &= ~BIT(level);
-		place->begun = true;
+		e->pass->keeps &= ~BIT(level);
+		e->at->begun = true;
 	}
-	place->shared &= ~BIT(level);
+	VMEM_ASSERT(e->pass->low <= level);
+	e->at->shared &= ~BIT(level);
 	/* what else names one that vmem didn't make isn't known */
-	if (links ? links > 1 : !(change->asked.flags & VMEM_CHANGE_ALONE))
-		place->shared |= BIT(level);
-	place->writable &= ~BIT(level);
-	place->drop = false;
-	place->path.table[level] = place->child;
-	place->level = level;
-	if (place->kind == VMEM_KIND_UNMAPPED && !place->apply)
-		vmem_unmap_beside(e->fmt, change, place);
+	if (e->at->links ? e->at->links > 1 :
+			   !(e->asked->flags & VMEM_CHANGE_ALONE))
+		e->at->shared |= BIT(level);
+	e->at->writable &= ~BIT(level);
+	e->at->drop = false;
+	e->at->path.table[level] = e->at->child;
+	e->at->level = level;
+	if (e->at->m->kind == VMEM_KIND_UNMAPPED && !e->at->apply)
+		vmem_unmap_beside(e);
 	return 0;
-}
-
-/* The child can't be entered. */
-static __always_inline int vmem_range_refused(const struct vmem_env *e,
-					      struct vmem_change *change,
-					      struct vmem_place *place, int ret)
-{
-	if (ret == VMEM_OUTSIDE)
-		ret = -ENXIO;
-	return place->kind == VMEM_KIND_UNMAPPED && ret < 0 &&
-	       place->level < e->facts->nr_levels ?
-	       vmem_unmap_refused(e, change, place, ret) : ret;
 }
 
 /*
  * Up, out of each table that ends with the entry in hand, or in which the range
  * ends, and on behind that. Return: 0; else stay.
  */
-static __always_inline int vmem_range_up(const struct vmem_env *e,
-					 struct vmem_change *change,
-					 struct vmem_place *place)
+static __always_inline int vmem_range_up(const struct vmem_env *e)
 {
-	vmem_virt_t end = place->va | vmem_entry_mask(e->fmt, place->level);
+	vmem_virt_t end = e->at->va | vmem_entry_mask(e->fmt, e->at->level);
 	bool finished;
 	int ret;
 
-	if (!place->level)
+	if (!e->at->level)
 		end |= vmem_table_mask(e->fmt, 0);
-	finished = end >= place->last;
-	while (place->level < vmem_top(e->facts) &&
-	       (finished || !((end + 1) & vmem_table_mask(e->fmt, place->level)))) {
-		if (place->kind == VMEM_KIND_UNMAPPED) {
-			ret = vmem_unmap_left(e, change, place);
+	finished = end >= e->at->last;
+	while (e->at->level < vmem_top(e->facts) &&
+	       (finished || !((end + 1) & vmem_table_mask(e->fmt, e->at->level)))) {
+		if (e->at->m->kind == VMEM_KIND_UNMAPPED) {
+			ret = vmem_unmap_left(e);
 			if (ret)
 				return ret;
 		}
-		place->shared &= ~BIT(place->level);
-		place->drop = false;
-		place->level++;
+		e->at->shared &= ~BIT(e->at->level);
+		e->at->drop = false;
+		e->at->level++;
 	}
-	place->leaving = false;
-	place->begun = true;
-	place->tries = 0;
-	if (change->pass.low < place->level)
-		change->pass.low = place->level;
-	place->va = finished ? place->last : end + 1;
+	e->at->leaving = false;
+	e->at->begun = true;
+	e->at->tries = 0;
+	if (e->pass->low < e->at->level)
+		e->pass->low = e->at->level;
+	e->at->va = finished ? e->at->last : end + 1;
+	VMEM_ASSERT(e->at->va <= e->at->last);
+	return 0;
+}
+
+/* Both passes, VMEM_WANT: a table is to be written. The address is good in this piece. */
+static __always_inline int vmem_range_want(const struct vmem_env *e)
+{
+	unsigned int level = e->at->want;
+	vmem_pte_t *host;
+	int ret;
+
+	ret = vmem_reach(e, e->at->path.table[level], VMEM_WRITE, &host);
+	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN) {
+		if (e->at->m->kind == VMEM_KIND_UNMAPPED && vmem_unmap_frozen(e, level))
+			return 0;
+		ret = vmem_copy_path(e, level);
+		host = e->at->path.host[level];
+	}
+	/* emptied by two mappings of a list: not foreseen, so it stays */
+	if (ret < 0 && e->at->sweep) {
+		e->at->stays = true;
+		return 0;
+	}
+	if (ret)
+		return ret;
+	e->at->path.host[level] = host;
+	VMEM_ASSERT(host);
+	e->at->writable |= BIT(level);
 	return 0;
 }
 
 /* One step: down, along, or up. Return: 0; else as vmem_range(). */
-static __always_inline int vmem_range_step(const struct vmem_env *e,
-					   struct vmem_change *change,
-					   struct vmem_place *place)
+static __always_inline int vmem_range_step(const struct vmem_env *e)
 {
 	int ret = vmem_settle(e);
 
-	if (!ret && !place->leaving)
-		ret = vmem_range_look(e, change, place);
+	if (!ret && !e->at->leaving)
+		ret = vmem_range_look(e);
 	if (ret == VMEM_DOWN) {
-		ret = vmem_range_enter(e, change, place);
+		ret = vmem_range_enter(e);
 		if (!ret)
 			return VMEM_AGAIN;
-		ret = vmem_range_refused(e, change, place, ret);
+		if (e->at->m->kind == VMEM_KIND_UNMAPPED &&
+		    e->at->level < e->facts->nr_levels)
+			ret = vmem_unmap_refused(e, ret);
 	}
 	if (ret == VMEM_MAKE)
-		ret = vmem_path_make(e, change, place);
+		ret = vmem_path_make(e);
 	if (ret == VMEM_CLEAR)
-		ret = vmem_unmap_clear(e, change, place);
+		ret = vmem_unmap_clear(e);
 	if (!ret) {
-		place->leaving = true;
-		ret = vmem_range_up(e, change, place);
+		e->at->leaving = true;
+		ret = vmem_range_up(e);
 	}
 	if (ret == VMEM_WANT)
-		ret = vmem_wanted(e, change, place) ?: VMEM_AGAIN;
+		ret = vmem_range_want(e) ?: VMEM_AGAIN;
 	return ret;
+}
+
+/* From the root, also where a table of the path may be in use no more. */
+static __always_inline void vmem_range_begin(const struct vmem_env *e, u64 offset)
+{
+	e->at->va = e->at->m->virt_base + offset;
+	e->at->level = e->facts->nr_levels;
+	e->at->child = e->space->root;
+	e->at->tries = 0;
+	e->at->shared = 0;
+	e->at->denies = 0;
+	e->at->writable = 0;
+	e->at->cut = false;
+	e->at->drop = false;
+	e->at->stays = false;
+	e->at->leaving = false;
 }
 
 /*
  * One pass over what is left of a mapping; *@offset is how far it came.
  * Return: 0: all of it.
  */
-static __always_inline int vmem_range(const struct vmem_env *e,
-				      struct vmem_change *change,
-				      struct vmem_place *place, u64 *offset)
+static __always_inline int vmem_range(const struct vmem_env *e, u64 *offset)
 {
 	int ret;
 
-	place->last = place->m->virt_base + (place->m->len - 1);
-	place->cut = true;
+	e->at->last = e->at->m->virt_base + (e->at->m->len - 1);
+	e->at->cut = true;
 
-	while (*offset < place->m->len) {
-		/* from the root, also where a table of the path is in use no more */
-		if (place->cut) {
-			place->va = place->m->virt_base + *offset;
-			place->level = e->facts->nr_levels;
-			place->child = place->space->root;
-			place->tries = 0;
-			place->shared = 0;
-			place->denies = 0;
-			place->writable = 0;
-			place->cut = false;
-			place->drop = false;
-			place->stays = false;
-			place->leaving = false;
-		}
-		ret = vmem_range_step(e, change, place);
+	while (*offset < e->at->m->len) {
+		if (e->at->cut)
+			vmem_range_begin(e, *offset);
+		ret = vmem_range_step(e);
 		if (ret == VMEM_AGAIN)
 			continue;
 		if (ret) {
-			change->answer.at_va = place->va;
-			change->answer.at_level = place->level;
+			e->answer->at_va = e->at->va;
+			e->answer->at_level = e->at->level;
 			return ret;
 		}
-		*offset = place->va == place->last ? place->m->len :
-			  place->va - place->m->virt_base;
+		*offset = e->at->va == e->at->last ? e->at->m->len :
+			  e->at->va - e->at->m->virt_base;
 	}
-	change->pass.low = e->facts->nr_levels;
+	e->pass->low = e->facts->nr_levels;
 	return 0;
 }
 

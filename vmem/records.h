@@ -109,38 +109,43 @@ static inline void *vmem_pool_shrink(struct vmem_pool *pool)
 	return buckets;
 }
 
-/* Many links in turn have one parent. */
-static inline void vmem_link_parent(struct vmem_pool *pool, vmem_table_t parent)
-{
-	if (likely(pool->parent == parent))
-		return;
-	pool->parent = parent;
-	pool->parent_page = vmem_pool_find(pool, parent);
-	pool->parent_bucket = vmem_link_hash(pool, parent);
-}
-
 /*
  * Where the link from @slot of @parent is named, or the end of its bucket. Those of
- * one table lie side by side.
+ * one table lie side by side, and many in turn have one parent, which is remembered.
  */
-static inline struct vmem_link **vmem_link_at(struct vmem_pool *pool,
-					      vmem_table_t parent, u32 slot)
+static inline struct vmem_link **vmem_link_seek(struct vmem_pool *pool,
+						vmem_table_t parent, u32 slot)
 {
 	struct vmem_link **at;
 
-	vmem_link_parent(pool, parent);
+	if (unlikely(pool->parent != parent)) {
+		pool->parent = parent;
+		pool->parent_page = vmem_pool_find(pool, parent);
+		pool->parent_bucket = vmem_link_hash(pool, parent);
+	}
 	at = vmem_link_bucket(pool, pool->parent_bucket + slot);
 	while (*at && ((*at)->parent != parent || (*at)->slot != slot))
 		at = &(*at)->next;
 	return at;
 }
 
-/* The link that @at points to is no more. Return: whether its table goes. */
-static noinline bool vmem_link_cut(struct vmem_pool *pool, struct vmem_link **at)
+/**
+ * vmem_pool_put() - a link of a table is gone
+ * @pool:	the pool
+ * @parent:	the table that named it
+ * @slot:	index of the entry, which named one of this pool's
+ *
+ * With its last link the table goes; vmem_pool_drop_below() is to follow.
+ *
+ * Return: whether it does.
+ */
+static noinline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
+				   u32 slot)
 {
-	struct vmem_link *link = *at;
+	struct vmem_link **at = vmem_link_seek(pool, parent, slot), *link = *at;
 	u32 page = link->page;
 
+	VMEM_ASSERT(*link->back == link);
 	*at = link->next;
 	*link->back = link->below;
 	if (link->below)
@@ -165,11 +170,11 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 
 	if (unlikely(pool->moved <= pool->old_mask))
 		vmem_link_rehash(pool);
-	at = vmem_link_at(pool, parent, slot);
+	at = vmem_link_seek(pool, parent, slot);
 	if (unlikely(*at)) {
-		changes = vmem_link_cut(pool, at) ? VMEM_CHANGED_FREED :
-						    VMEM_CHANGED_UNSHARED;
-		at = vmem_link_at(pool, parent, slot);
+		changes = vmem_pool_put(pool, parent, slot) ?
+			  VMEM_CHANGED_FREED : VMEM_CHANGED_UNSHARED;
+		at = vmem_link_seek(pool, parent, slot);
 	}
 	head = pool->parent_page == VMEM_POOL_NONE ?
 	       &pool->foreign : &pool->pages[pool->parent_page].below;
@@ -184,15 +189,6 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 	pool->nr_hashed++;
 	vmem_pool_count(pool, page);
 	return changes;
-}
-
-/* The links of a table in use at @level, 0 when it isn't. */
-static inline u32 vmem_pool_links(const struct vmem_pool *pool, u32 page,
-				  unsigned int level)
-{
-	const struct vmem_pool_page *desc = &pool->pages[page];
-
-	return desc->level == level ? desc->nr_links : 0;
 }
 
 /**
@@ -226,7 +222,7 @@ vmem_pool_owner(struct vmem_pool *pool, vmem_table_t table,
 	/* mostly its first link, which needs no search */
 	if (unlikely(desc->first.parent != parent || desc->first.slot != slot) &&
 	    parent != VMEM_NO_TABLE) {
-		link = *vmem_link_at(pool, parent, slot);
+		link = *vmem_link_seek(pool, parent, slot);
 		if (!link || link->page != page)
 			return VMEM_MISUSED;
 	}
@@ -234,25 +230,21 @@ vmem_pool_owner(struct vmem_pool *pool, vmem_table_t table,
 }
 
 /**
- * vmem_link_mark() - a change marks a link
+ * vmem_link_marked() - how many links of a table a change marked since pass 1 began
  * @pages:	where the change has its tables from
  * @table:	one of that pool, in use
- * @parent:	the table that names it, VMEM_NO_TABLE: none is marked
- * @slot:	index of the entry
  * @mark:	what for
  * @check:	the call's number for this pass
  *
- * Return: how many other links of the table are marked so; -EBUSY: another call has
- * marked some since pass 1 began, and the marks of this one may be gone.
+ * Return: so many; -EBUSY: another call has marked some since this pass began, and
+ * the marks of this one may be gone.
  */
-static noinline int vmem_link_mark(struct vmem_pages *pages, vmem_table_t table,
-				   vmem_table_t parent, u32 slot,
-				   enum vmem_mark mark, u32 check)
+static noinline int vmem_link_marked(struct vmem_pages *pages, vmem_table_t table,
+				     enum vmem_mark mark, u32 check)
 {
 	struct vmem_pool *pool = pages->pool;
 	struct vmem_reservation *res = &pages->res;
 	struct vmem_pool_page *desc = &pool->pages[vmem_pool_find(pool, table)];
-	struct vmem_link *link;
 
 	if (res->check != check) {
 		res->pass = ++pool->passes ?: ++pool->passes;
@@ -264,15 +256,38 @@ static noinline int vmem_link_mark(struct vmem_pages *pages, vmem_table_t table,
 		desc->pass = res->pass;
 		memset(desc->nr_marked, 0, sizeof(desc->nr_marked));
 	}
-	if (parent == VMEM_NO_TABLE)
-		return desc->nr_marked[mark];
-	link = *vmem_link_at(pool, parent, slot);
-	if (link->pass != res->pass)
+	return desc->nr_marked[mark];
+}
+
+/**
+ * vmem_link_mark() - a change marks a link
+ * @pages:	where the change has its tables from
+ * @table:	one of that pool, in use
+ * @parent:	the table that names it
+ * @slot:	index of the entry
+ * @mark:	what for
+ * @check:	the call's number for this pass
+ *
+ * Return: how many other links of the table are marked so; -EBUSY, as above.
+ */
+static noinline int vmem_link_mark(struct vmem_pages *pages, vmem_table_t table,
+				   vmem_table_t parent, u32 slot,
+				   enum vmem_mark mark, u32 check)
+{
+	struct vmem_link *link = *vmem_link_seek(pages->pool, parent, slot);
+	int marked = vmem_link_marked(pages, table, mark, check);
+
+	if (marked < 0)
+		return marked;
+	VMEM_ASSERT(vmem_pool_table(pages->pool, link->page) == table);
+	if (link->pass != pages->res.pass)
 		link->marks = 0;
-	link->pass = res->pass;
-	desc->nr_marked[mark] += !(link->marks & BIT(mark));
+	link->pass = pages->res.pass;
+	if (link->marks & BIT(mark))
+		return marked - 1;
 	link->marks |= BIT(mark);
-	return desc->nr_marked[mark] - 1;
+	pages->pool->pages[link->page].nr_marked[mark]++;
+	return marked;
 }
 
 /**
@@ -336,8 +351,9 @@ vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
 		vmem_table_t table, vmem_table_t parent, u32 slot)
 {
 	u32 page = vmem_pool_find(pool, table);
-	struct vmem_link *link = *vmem_link_at(pool, parent, slot);
+	struct vmem_link *link = *vmem_link_seek(pool, parent, slot);
 
+	VMEM_ASSERT(res->links);
 	res->links--;
 	/* a guest took the entry away that is made once more */
 	if (link && link->page == page) {
@@ -347,22 +363,6 @@ vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
 	link = pool->store->spare;
 	pool->store->spare = link->next;
 	return vmem_link_add(pool, link, page, parent, slot);
-}
-
-/**
- * vmem_pool_put() - a link of a table is gone
- * @pool:	the pool
- * @parent:	the table that named it
- * @slot:	index of the entry, which named one of this pool's
- *
- * With its last link the table goes; vmem_pool_drop_below() is to follow.
- *
- * Return: whether it does.
- */
-static inline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
-				 u32 slot)
-{
-	return vmem_link_cut(pool, vmem_link_at(pool, parent, slot));
 }
 
 /* Is there something for vmem_pool_drop_below() to do? */
@@ -394,7 +394,7 @@ static noinline bool vmem_pool_drop_below(struct vmem_pool *pool)
 				pool->dropped = page;
 				return true;
 			}
-			vmem_link_cut(pool, vmem_link_at(pool, link->parent, link->slot));
+			vmem_pool_put(pool, link->parent, link->slot);
 		}
 		vmem_pool_quarantine(pool, page);
 	}
@@ -428,7 +428,7 @@ static inline bool vmem_pool_drop_foreign(struct vmem_pool *pool,
 		if (step == VMEM_POOL_STEP)
 			return true;
 		if (vmem_pool_range_of(ranges, nr, vmem_table_gpa(link->parent)))
-			vmem_link_cut(pool, vmem_link_at(pool, link->parent, link->slot));
+			vmem_pool_put(pool, link->parent, link->slot);
 		else
 			*at = &link->below;
 	}
@@ -526,13 +526,15 @@ static inline int vmem_root_adopt(struct vmem_link_store *store,
 				  struct vmem_pool *pool, vmem_table_t table,
 				  unsigned int level, struct vmem_root **root)
 {
-	u32 links = pool ? vmem_pool_links(pool, vmem_pool_find(pool, table),
-					   level) : 1;
+	const struct vmem_pool_page *desc;
 
-	if (!links)
-		return -EINVAL;
-	if (links >= VMEM_LINKS_MAX)
-		return -EMLINK;
+	if (pool) {
+		desc = &pool->pages[vmem_pool_find(pool, table)];
+		if (!desc->nr_links || desc->level != level)
+			return -EINVAL;
+		if (desc->nr_links >= VMEM_LINKS_MAX)
+			return -EMLINK;
+	}
 	*root = vmem_root_count(store, pool, table);
 	return 0;
 }
@@ -543,6 +545,7 @@ static noinline void vmem_root_uncount(struct vmem_link_store *store,
 {
 	struct vmem_root **at;
 
+	VMEM_ASSERT(root->spaces);
 	if (--root->spaces)
 		return;
 	at = vmem_root_at(store, root->table);

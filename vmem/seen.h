@@ -63,28 +63,12 @@ static __always_inline u64 vmem_seen_key(vmem_table_t table, unsigned int level)
 	return vmem_table_gpa(table) | (level + 1);
 }
 
-/* The finalizer of MurmurHash3; the upper bits are the better ones. */
-static __always_inline u64 vmem_mix(u64 seed, u64 key)
-{
-	key ^= seed;
-	key ^= key >> 33;
-	key *= 0xff51afd7ed558ccdULL;
-	key ^= key >> 33;
-	key *= 0xc4ceb9fe1a85ec53ULL;
-	return key;
-}
-
-static __always_inline u32 vmem_seen_hash(const struct vmem_seen *seen, u64 key)
-{
-	return vmem_mix(seen->seed, key) >> (64 - seen->size_lg2);
-}
-
 /* The slot of @key, or the free one where it belongs. */
 static __always_inline struct vmem_seen_slot *
 vmem_seen_slot(const struct vmem_seen *seen, u64 key)
 {
 	u32 mask = (1U << seen->size_lg2) - 1;
-	u32 i = vmem_seen_hash(seen, key);
+	u32 i = vmem_mix(seen->seed, key) >> (64 - seen->size_lg2);
 
 	while (seen->slots[i].key && seen->slots[i].key != key)
 		i = (i + 1) & mask;

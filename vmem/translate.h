@@ -30,21 +30,13 @@ struct vmem_descent {
 	u32 nibbles;		/* of the entries passed */
 };
 
-static __always_inline void
-vmem_translate_begin(const struct vmem_space *space, const vmem_pte_t *root,
-		     struct vmem_descent *d)
-{
-	d->host = root;
-	d->entry = vmem_table_gpa(space->root);
-	d->nibbles = 0;
-}
-
 /* Read the entry of @level. Return: whether it names a table, @table. */
 static __always_inline bool
 vmem_translate_step(const struct vmem_env *e, vmem_virt_t va,
 		    unsigned int level, struct vmem_descent *d, u64 *entries,
 		    enum vmem_class *class, vmem_table_t *table)
 {
+	VMEM_ASSERT(d->host && level < e->facts->nr_levels);
 	d->entry = vmem_read(d->host, vmem_index(e->fmt, va, level));
 	if (entries)
 		entries[level] = d->entry;
@@ -66,32 +58,24 @@ static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
 	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
 }
 
-/* A page of which not all is memory, or not by one answer: as vmem_frame_flags(). */
-static __always_inline u8 vmem_frame_part(const struct vmem_env *e,
-					  vmem_phys_t gpa, u64 mask, u64 offset)
+/*
+ * What is not memory of the page at @gpa, where byte @offset of it is meant. Mostly
+ * one answer is for all of it.
+ */
+static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
+					   vmem_phys_t gpa, u64 mask, u64 offset)
 {
-	u8 flags = 0;
 	u64 at, same;
+	u8 flags = 0;
 
 	for (at = 0; at <= mask; at += same) {
-		if (e->read->in_memory(e->ctx, gpa + at, &same))
+		if (likely(e->read->in_memory(e->ctx, gpa + at, &same)))
 			continue;
 		flags |= VMEM_FRAME_PARTIAL;
 		if (offset - at < same)
 			flags |= VMEM_FRAME_OUTSIDE;
 	}
 	return flags;
-}
-
-/* What is not memory of the page at @gpa, where byte @offset of it is meant. */
-static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
-					   vmem_phys_t gpa, u64 mask, u64 offset)
-{
-	u64 same;
-
-	if (likely(e->read->in_memory(e->ctx, gpa, &same) && same > mask))
-		return 0;
-	return vmem_frame_part(e, gpa, mask, offset);
 }
 
 /*
@@ -193,11 +177,10 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 		   struct vmem_translation *out, u64 *entries)
 {
 	int ret = VMEM_DESCEND, level = 4;
-	struct vmem_descent d;
+	struct vmem_descent d = { root, vmem_table_gpa(space->root), 0 };
 	enum vmem_class class;
 
 	BUILD_BUG_ON(VMEM_LEVELS_MAX != 5);
-	vmem_translate_begin(space, root, &d);
 	if (!vmem_translate_can(e, &va, &d, out))
 		return 0;
 	if (e->facts->nr_levels > 4)
@@ -231,7 +214,7 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 	int ret;
 
 	for (i = 0; i < nr; i++)
-		vmem_translate_begin(space, root, &d[i]);
+		d[i] = (struct vmem_descent){ root, vmem_table_gpa(space->root), 0 };
 	while (active) {
 		level--;
 		for (i = 0; i < nr; i++) {
@@ -286,7 +269,9 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
 {
-	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL, NULL };
+	const struct vmem_env e = {
+		.fmt = fmt, .read = ops, .ctx = ctx, .facts = &space->facts,
+	};
 	vmem_pte_t *root = NULL;
 	bool moved = false;
 	u32 i, n;

@@ -36,13 +36,17 @@ struct vmem_cursor {
 	u32 path;		/* the same, level by level */
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
 	u64 room;		/* of the run: bytes that are known to be alike */
+	bool moved;		/* something was done since the piece began */
+	/* what the entry in hand, or the root, gives, and grants to what is below */
+	struct vmem_space_aware_mapping rec;
+	u32 grants;
 };
 
 /* What is to be done about the entries in hand. */
 enum vmem_step {
 	VMEM_STEP_LOOK,
 	VMEM_STEP_BEHIND,	/* nothing more: go on behind them */
-	VMEM_STEP_DOWN,		/* enter a table; or: it is entered */
+	VMEM_STEP_DOWN,		/* enter a table */
 	VMEM_STEP_FLUSH,	/* look again when the run was given */
 	VMEM_STEP_REPORT,	/* give a record */
 	VMEM_STEP_STOP,		/* return */
@@ -69,17 +73,17 @@ static __always_inline u64 vmem_known(const struct vmem_env *e, vmem_phys_t gpa,
 
 /* Give @len bytes of what was gathered. */
 static __always_inline void
-vmem_run_give(const struct vmem_format *fmt, struct vmem_run *run,
-	      enum vmem_record_type type, unsigned int level,
-	      vmem_space_id_t space, struct vmem_sink *sink, u64 len, u8 flags)
+vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
+	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
 {
-	struct vmem_space_aware_mapping *rec = &sink->out[sink->nr++];
+	struct vmem_space_aware_mapping *rec = &e->sink->out[e->sink->nr++];
 
+	VMEM_ASSERT(len && e->sink->nr <= e->sink->max);
 	rec->type = type;
 	rec->level = level;
-	rec->detail = type == VMEM_REC_MAPPING ? vmem_entry_lg2(fmt, level) : 0;
+	rec->detail = type == VMEM_REC_MAPPING ? vmem_entry_lg2(e->fmt, level) : 0;
 	rec->flags = flags;
-	rec->space = space;
+	rec->space = e->walk->space;
 	rec->va = run->va;
 	rec->gpa = run->gpa;
 	rec->len = len;
@@ -95,30 +99,27 @@ vmem_run_give(const struct vmem_format *fmt, struct vmem_run *run,
  * Give what was gathered, a leaf that is memory in part by its parts. Return:
  * whether there was room for all of it.
  */
-static __always_inline bool vmem_run_flush(const struct vmem_env *e,
-					   struct vmem_walk *walk,
-					   struct vmem_sink *sink)
+static __always_inline bool vmem_run_flush(const struct vmem_env *e)
 {
-	struct vmem_run *run = &walk->run;
+	struct vmem_run *run = &e->walk->run;
 	u64 len;
 	bool inside;
 
 	run->expect = 0;
 	while (unlikely(run->part) && run->len) {
-		if (sink->nr == sink->max)
+		if (e->sink->nr == e->sink->max)
 			return false;
 		len = min(vmem_known(e, run->gpa, run->len, &inside), run->len);
-		vmem_run_give(e->fmt, run, run->type, run->level, walk->space,
-			      sink, len, VMEM_FRAME_PART | (inside ? 0 : VMEM_FRAME_OUTSIDE));
+		vmem_run_give(e, run, run->type, run->level, len,
+			      VMEM_FRAME_PART | (inside ? 0 : VMEM_FRAME_OUTSIDE));
 		run->gpa += len;
 	}
 	run->part = false;
 	if (!run->len)
 		return true;
-	if (sink->nr == sink->max)
+	if (e->sink->nr == e->sink->max)
 		return false;
-	vmem_run_give(e->fmt, run, run->type, run->level, walk->space, sink,
-		      run->len, run->flags);
+	vmem_run_give(e, run, run->type, run->level, run->len, run->flags);
 	return true;
 }
 
@@ -141,18 +142,17 @@ static __always_inline u64 vmem_entry_after(u64 entry, u64 steps, u64 end)
 
 /* Does the run end where @va begins, in a table of this level and path? */
 static __always_inline bool
-vmem_run_adjoins(const struct vmem_run *run, vmem_virt_t va,
-		 const struct vmem_cursor *cursor, enum vmem_record_type type)
+vmem_run_adjoins(const struct vmem_env *e, const struct vmem_run *run,
+		 vmem_virt_t va, enum vmem_record_type type)
 {
-	return run->len && run->type == type && run->level == cursor->level &&
-	       run->path == cursor->path && run->va + run->len == va;
+	return run->len && run->type == type && run->level == e->cur->level &&
+	       run->path == e->cur->path && run->va + run->len == va;
 }
 
 /* A leaf: begin a run with it. The last one was given. */
 static __always_inline void
 vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
-	       struct vmem_cursor *cursor, unsigned int level, u64 entry,
-	       vmem_virt_t va, u64 len)
+	       unsigned int level, u64 entry, vmem_virt_t va, u64 len)
 {
 	u32 effective;
 	bool inside;
@@ -162,11 +162,11 @@ vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 	 * a hole isn't present.
 	 */
 	if ((entry ^ run->entry) & ~e->fmt->leaf_addr(e->facts, level) ||
-	    run->level != level || run->path != cursor->path) {
+	    run->level != level || run->path != e->cur->path) {
 		run->level = level;
-		run->path = cursor->path;
+		run->path = e->cur->path;
 		run->type = VMEM_REC_MAPPING;
-		run->leaf = vmem_leaf_attrs(e, entry, level, cursor->granted[level],
+		run->leaf = vmem_leaf_attrs(e, entry, level, e->cur->granted[level],
 					    &effective);
 		run->effective = effective;
 	}
@@ -177,9 +177,9 @@ vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 	run->entry = entry;
 	run->expect = vmem_entry_after(entry, e->fmt->step(level),
 				       vmem_leaf_end(e, level));
-	cursor->room = vmem_known(e, run->gpa, len, &inside);
+	e->cur->room = vmem_known(e, run->gpa, len, &inside);
 	run->flags = inside ? 0 : VMEM_FRAME_OUTSIDE;
-	if (unlikely(cursor->room < len)) {
+	if (unlikely(e->cur->room < len)) {
 		run->part = true;
 		run->expect = 0;
 	}
@@ -187,18 +187,17 @@ vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 
 /* Is there room for @len bytes more, which are as the rest is? */
 static __always_inline bool vmem_run_goes_on(const struct vmem_env *e,
-					     const struct vmem_run *run,
-					     struct vmem_cursor *cursor, u64 len)
+					     const struct vmem_run *run, u64 len)
 {
 	bool inside;
 	u64 same;
 
-	if (likely(cursor->room >= run->len + len))
+	if (likely(e->cur->room >= run->len + len))
 		return true;
 	same = vmem_known(e, run->gpa + run->len, len, &inside);
 	if (same < len || inside == !!(run->flags & VMEM_FRAME_OUTSIDE))
 		return false;
-	cursor->room = run->len + same;
+	e->cur->room = run->len + same;
 	return true;
 }
 
@@ -207,14 +206,14 @@ static __always_inline bool vmem_run_goes_on(const struct vmem_env *e,
  * makes a run of the same longer, or begins one.
  */
 static __always_inline enum vmem_step
-vmem_run_hole(struct vmem_run *run, u32 flags, const struct vmem_cursor *cursor,
-	      vmem_virt_t va, u64 len, u64 held)
+vmem_run_hole(const struct vmem_env *e, struct vmem_run *run, vmem_virt_t va,
+	      u64 len, u64 held)
 {
 	enum vmem_record_type type = held ? VMEM_REC_NONPRESENT : VMEM_REC_HOLE;
 
-	if (!held && !(flags & VMEM_WALK_HOLES))
+	if (!held && !(e->walk->flags & VMEM_WALK_HOLES))
 		return VMEM_STEP_BEHIND;
-	if (vmem_run_adjoins(run, va, cursor, type) && run->entry == held) {
+	if (vmem_run_adjoins(e, run, va, type) && run->entry == held) {
 		run->len += len;
 		return VMEM_STEP_BEHIND;
 	}
@@ -222,7 +221,7 @@ vmem_run_hole(struct vmem_run *run, u32 flags, const struct vmem_cursor *cursor,
 		return VMEM_STEP_FLUSH;
 	*run = (struct vmem_run){
 		.va = va, .len = len, .entry = held, .type = type,
-		.path = cursor->path, .level = cursor->level,
+		.path = e->cur->path, .level = e->cur->level,
 	};
 	return VMEM_STEP_BEHIND;
 }
@@ -231,12 +230,11 @@ vmem_run_hole(struct vmem_run *run, u32 flags, const struct vmem_cursor *cursor,
  * The bits of a leaf that must be those of the run. Where it means a shadow
  * stack, D is more than dirty.
  */
-static __always_inline u64 vmem_run_cmp(const struct vmem_env *e, u64 entry,
-					u32 flags)
+static __always_inline u64 vmem_run_cmp(const struct vmem_env *e, u64 entry)
 {
 	u64 ad = e->fmt->ad;
 
-	if (!(flags & VMEM_WALK_IGNORE_AD))
+	if (!(e->walk->flags & VMEM_WALK_IGNORE_AD))
 		return U64_MAX;
 	if (!(entry & e->fmt->writable))
 		ad &= ~e->facts->shadow;
@@ -248,10 +246,10 @@ static __always_inline u64 vmem_run_cmp(const struct vmem_env *e, u64 entry,
  * present, or all @held.
  */
 static __always_inline unsigned int
-vmem_hole_end(u32 flags, const vmem_pte_t *host, unsigned int i,
-	      unsigned int end, u64 held, u64 present)
+vmem_hole_end(const struct vmem_env *e, const vmem_pte_t *host, unsigned int i,
+	      unsigned int end, u64 held)
 {
-	u64 bits = flags & VMEM_WALK_NONPRESENT ? U64_MAX : present;
+	u64 bits = e->walk->flags & VMEM_WALK_NONPRESENT ? U64_MAX : e->fmt->present;
 
 	while (held && i < end && vmem_read(host, i) == held)
 		i++;
@@ -260,45 +258,40 @@ vmem_hole_end(u32 flags, const vmem_pte_t *host, unsigned int i,
 	return i;
 }
 
-/* Are these eight entries, from @i on, what follows @expect? */
-static __always_inline bool
-vmem_eight_follow(const vmem_pte_t *host, unsigned int i, u64 expect, u64 step,
-		  u64 cmp)
-{
-	u64 diff;
-
-	host += i;
-	diff = vmem_read(host, 0) ^ expect;
-	diff |= vmem_read(host, 1) ^ (expect + step);
-	diff |= vmem_read(host, 2) ^ (expect + 2 * step);
-	diff |= vmem_read(host, 3) ^ (expect + 3 * step);
-	diff |= vmem_read(host, 4) ^ (expect + 4 * step);
-	diff |= vmem_read(host, 5) ^ (expect + 5 * step);
-	diff |= vmem_read(host, 6) ^ (expect + 6 * step);
-	diff |= vmem_read(host, 7) ^ (expect + 7 * step);
-	return !(diff & cmp);
-}
-
 /* The last address that the table in hand translates; a root may have two halves. */
-static __always_inline vmem_virt_t
-vmem_walk_last(const struct vmem_env *e, const struct vmem_walk *walk,
-	       unsigned int level)
+static __always_inline vmem_virt_t vmem_walk_last(const struct vmem_env *e,
+						  unsigned int level)
 {
-	vmem_virt_t last = walk->va | vmem_table_mask(e->fmt, level);
+	vmem_virt_t last = e->walk->va | vmem_table_mask(e->fmt, level);
 
-	if (level == vmem_top(e->facts) && walk->va < e->facts->gap.first)
+	if (level == vmem_top(e->facts) && e->walk->va < e->facts->gap.first)
 		last = e->facts->gap.first - 1;
-	return min(walk->last, last);
+	return min(e->walk->last, last);
 }
 
-/* The leaves from @i on that follow @expect, up to @end. Return: where they end. */
+/*
+ * The leaves from @i on that are @expect and what follows it, up to @end, eight at a
+ * time. Return: where they end.
+ */
 static __always_inline unsigned int
 vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
 		 u64 expect, u64 step, u64 cmp)
 {
-	while (i + 8 <= end && vmem_eight_follow(host, i, expect, step, cmp)) {
-		expect += 8 * step;
-		i += 8;
+	const vmem_pte_t *at;
+	u64 diff;
+
+	for (; i + 8 <= end; i += 8, expect += 8 * step) {
+		at = host + i;
+		diff = vmem_read(at, 0) ^ expect;
+		diff |= vmem_read(at, 1) ^ (expect + step);
+		diff |= vmem_read(at, 2) ^ (expect + 2 * step);
+		diff |= vmem_read(at, 3) ^ (expect + 3 * step);
+		diff |= vmem_read(at, 4) ^ (expect + 4 * step);
+		diff |= vmem_read(at, 5) ^ (expect + 5 * step);
+		diff |= vmem_read(at, 6) ^ (expect + 6 * step);
+		diff |= vmem_read(at, 7) ^ (expect + 7 * step);
+		if (diff & cmp)
+			break;
 	}
 	return i;
 }
@@ -309,39 +302,36 @@ vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
  * dealt with, or in the one that something is to be done about.
  */
 static __always_inline enum vmem_step
-vmem_walk_run(const struct vmem_env *e, struct vmem_walk *walk,
-	      struct vmem_sink *sink, struct vmem_cursor *cursor,
-	      struct vmem_space_aware_mapping *rec, const unsigned int level)
+vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 {
 	const unsigned int lg2 = vmem_entry_lg2(e->fmt, level);
 	const u64 size = BIT_ULL(lg2), next = e->fmt->step(level);
 	const u64 leaf_end = vmem_leaf_end(e, level);
-	vmem_virt_t base = walk->va & ~vmem_table_mask(e->fmt, level), va = walk->va;
-	vmem_virt_t last = vmem_walk_last(e, walk, level);
+	vmem_virt_t va = e->walk->va, base = va & ~vmem_table_mask(e->fmt, level);
+	vmem_virt_t last = vmem_walk_last(e, level);
 	unsigned int i = vmem_index(e->fmt, va, level), from = i, stop;
 	const unsigned int end = vmem_index(e->fmt, last, level) + 1;
-	const vmem_pte_t *host = cursor->host[level];
+	const vmem_pte_t *host = e->cur->host[level];
 	/* a copy, so that it is in registers as far as there are some */
-	struct vmem_run run = walk->run;
-	const vmem_space_id_t space = walk->space;
-	const u32 flags = walk->flags;
+	struct vmem_run run = e->walk->run;
+	const u32 flags = e->walk->flags;
 	bool plain = false;	/* what is gathered is leaves of this level */
-	u64 cmp = vmem_run_cmp(e, run.entry, flags), entry, expect = 0, held, len;
+	u64 cmp = vmem_run_cmp(e, run.entry), entry, expect = 0, held, len;
 	enum vmem_step step = VMEM_STEP_BEHIND;
 	enum vmem_class class;
 
-	if (vmem_run_adjoins(&run, va, cursor, VMEM_REC_MAPPING))
+	if (vmem_run_adjoins(e, &run, va, VMEM_REC_MAPPING))
 		expect = run.expect;
 	for (; i < end; va = base + i * size, from = i) {
 		entry = vmem_read(host, i);
 		len = level ? min(va | (size - 1), last) - va + 1 : size;
 		if (likely(expect && !((entry ^ expect) & cmp) &&
-			   vmem_run_goes_on(e, &run, cursor, len))) {
+			   vmem_run_goes_on(e, &run, len))) {
 			i++;
 			/* looked at only after a match, and where none can wrap */
 			if (vmem_entry_after(expect, (end - from) * next, leaf_end)) {
 				stop = min_t(u64, end, from +
-					     ((cursor->room - run.len) >> lg2));
+					     ((e->cur->room - run.len) >> lg2));
 				i = vmem_walk_follow(host, i, stop, expect + next,
 						     next, cmp);
 				expect += (i - from) * next;
@@ -352,46 +342,44 @@ vmem_walk_run(const struct vmem_env *e, struct vmem_walk *walk,
 			/* of the last one the range may have a part */
 			if (i == end)
 				run.len -= ~last & (size - 1);
-			walk->leaves += i - from;
+			e->walk->leaves += i - from;
 			continue;
 		}
 		expect = 0;
 		if (!(entry & e->fmt->present)) {
 			plain = false;
 			held = flags & VMEM_WALK_NONPRESENT ? entry : 0;
-			i = vmem_hole_end(flags, host, i + 1, end, held,
-					  e->fmt->present);
-			step = vmem_run_hole(&run, flags, cursor, va,
-					     min(base + (i * size - 1), last) - va + 1,
-					     held);
+			i = vmem_hole_end(e, host, i + 1, end, held);
+			len = min(base + (i * size - 1), last) - va + 1;
+			step = vmem_run_hole(e, &run, va, len, held);
 			if (step == VMEM_STEP_BEHIND)
 				continue;
 			break;
 		}
 		class = vmem_classify(e, entry, level);
 		if (likely(class == VMEM_CLASS_LEAF)) {
-			if (likely(plain && sink->nr < sink->max)) {
-				vmem_run_give(e->fmt, &run, VMEM_REC_MAPPING, level,
-					      space, sink, run.len, run.flags);
+			if (likely(plain && e->sink->nr < e->sink->max)) {
+				vmem_run_give(e, &run, VMEM_REC_MAPPING, level,
+					      run.len, run.flags);
 			} else if (run.len) {
 				step = VMEM_STEP_FLUSH;
 				break;
 			}
-			vmem_run_begin(e, &run, cursor, level, entry, va, len);
+			vmem_run_begin(e, &run, level, entry, va, len);
 			plain = !run.part;
 			expect = unlikely(flags & VMEM_WALK_LEAVES) ? 0 : run.expect;
 			if (unlikely(cmp != U64_MAX))
-				cmp = vmem_run_cmp(e, entry, flags);
-			walk->leaves++;
+				cmp = vmem_run_cmp(e, entry);
+			e->walk->leaves++;
 			i++;
 			continue;
 		}
-		rec->va = va;
-		rec->len = len;
-		rec->entry = entry;
+		e->cur->rec.va = va;
+		e->cur->rec.len = len;
+		e->cur->rec.entry = entry;
 		step = VMEM_STEP_DOWN;
 		if (class != VMEM_CLASS_TABLE) {
-			rec->detail = class == VMEM_CLASS_LARGE ?
+			e->cur->rec.detail = class == VMEM_CLASS_LARGE ?
 				      VMEM_BAD_LARGE : VMEM_BAD_RESERVED;
 			step = VMEM_STEP_REPORT;
 		}
@@ -399,8 +387,8 @@ vmem_walk_run(const struct vmem_env *e, struct vmem_walk *walk,
 	}
 	if (run.level == level)
 		run.expect = expect;
-	walk->run = run;
-	walk->va = step == VMEM_STEP_BEHIND ? base + (end - 1) * size : va;
+	e->walk->run = run;
+	e->walk->va = step == VMEM_STEP_BEHIND ? base + (end - 1) * size : va;
 	return step;
 }
 
@@ -410,136 +398,104 @@ vmem_walk_run(const struct vmem_env *e, struct vmem_walk *walk,
  * that is told, or the end of the room. Nothing was gathered, or is. Return: whether
  * all of the table is done.
  */
-static __always_inline bool
-vmem_walk_each(const struct vmem_env *e, struct vmem_walk *walk,
-	       struct vmem_sink *sink, struct vmem_cursor *cursor)
+static __always_inline bool vmem_walk_each(const struct vmem_env *e)
 {
-	struct vmem_run run = { .type = VMEM_REC_MAPPING, .path = cursor->path };
+	struct vmem_run run = { .type = VMEM_REC_MAPPING, .path = e->cur->path };
 	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
-	vmem_virt_t va = walk->va & ~(page - 1);
-	u64 skips = walk->flags & (VMEM_WALK_HOLES | VMEM_WALK_NONPRESENT) ?
+	vmem_virt_t va = e->walk->va & ~(page - 1);
+	u64 skips = e->walk->flags & (VMEM_WALK_HOLES | VMEM_WALK_NONPRESENT) ?
 		    0 : e->fmt->present;
-	unsigned int i = vmem_index(e->fmt, walk->va, 0);
-	unsigned int end = vmem_index(e->fmt, vmem_walk_last(e, walk, 0), 0) + 1;
-	u32 effective;
-	bool inside;
+	unsigned int i = vmem_index(e->fmt, e->walk->va, 0);
+	unsigned int end = vmem_index(e->fmt, vmem_walk_last(e, 0), 0) + 1;
 
 	for (; i < end; i++, va += page) {
-		entry = vmem_read(cursor->host[0], i);
+		entry = vmem_read(e->cur->host[0], i);
 		if (~entry & skips)
 			continue;
 		if (vmem_classify(e, entry, 0) != VMEM_CLASS_LEAF ||
-		    sink->nr == sink->max)
+		    e->sink->nr == e->sink->max)
 			break;
-		run.gpa = vmem_leaf_phys(e, entry, 0);
-		if (vmem_known(e, run.gpa, page, &inside) < page)
+		vmem_run_begin(e, &run, 0, entry, va, page);
+		if (run.part)
 			break;
-		/* attributes are mostly those of the leaf before */
-		if ((entry ^ run.entry) & ~e->fmt->leaf_addr(e->facts, 0)) {
-			run.leaf = vmem_leaf_attrs(e, entry, 0, cursor->granted[0],
-						   &effective);
-			run.effective = effective;
-		}
-		run.entry = entry;
-		run.va = va;
-		vmem_run_give(e->fmt, &run, VMEM_REC_MAPPING, 0, walk->space,
-			      sink, page, inside ? 0 : VMEM_FRAME_OUTSIDE);
-		walk->leaves++;
+		vmem_run_give(e, &run, VMEM_REC_MAPPING, 0, page, run.flags);
+		e->walk->leaves++;
 	}
-	walk->va = i < end ? va : va - page;
+	e->walk->va = i < end ? va : va - page;
 	return i == end;
 }
 
-/* Bytes of the range that are left: in whole pages, what 64 bits hold. */
-static __always_inline u64 vmem_walk_rest(const struct vmem_format *fmt,
-					  const struct vmem_walk *walk)
-{
-	return (walk->last - walk->va + 1) ?: -BIT_ULL(fmt->page_lg2);
-}
-
-/* What is to be done next; @rec is about it, and @granted what is granted below. */
+/* What is to be done next, and what is told of it. */
 static __always_inline enum vmem_step
-vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space,
-	       struct vmem_walk *walk, struct vmem_sink *sink,
-	       struct vmem_cursor *cursor, struct vmem_space_aware_mapping *rec,
-	       u32 *granted)
+vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 {
-	unsigned int level = cursor->level;
+	struct vmem_space_aware_mapping *rec = &e->cur->rec;
+	unsigned int level = e->cur->level;
 	enum vmem_step step;
 	u32 perms;
 
 	*rec = (struct vmem_space_aware_mapping){
-		.type = VMEM_REC_BAD, .va = walk->va, .space = walk->space,
-		.path = cursor->path, .level = level,
+		.type = VMEM_REC_BAD, .va = e->walk->va, .space = e->walk->space,
+		.path = e->cur->path, .level = level,
 	};
-	*granted = VMEM_RWXU;
+	e->cur->grants = VMEM_RWXU;
 	if (level == e->facts->nr_levels) {
 		rec->gpa = vmem_table_gpa(space->root);
-		rec->len = vmem_walk_rest(e->fmt, walk);
+		/* in whole pages, what 64 bits hold */
+		rec->len = (e->walk->last - e->walk->va + 1) ?:
+			   -BIT_ULL(e->fmt->page_lg2);
 		rec->entry = rec->gpa;
 		return VMEM_STEP_DOWN;
 	}
-	if (!level && walk->flags & VMEM_WALK_LEAVES) {
-		if (!walk->run.len && vmem_walk_each(e, walk, sink, cursor))
+	if (!level && e->walk->flags & VMEM_WALK_LEAVES) {
+		if (!e->walk->run.len && vmem_walk_each(e))
 			return VMEM_STEP_BEHIND;
 		/* a hole may go on in this table */
-		if (walk->run.len && walk->run.type == VMEM_REC_MAPPING)
+		if (e->walk->run.len && e->walk->run.type == VMEM_REC_MAPPING)
 			return VMEM_STEP_FLUSH;
 	}
 	/* where it is a constant, the run is quicker */
-	step = level ? vmem_walk_run(e, walk, sink, cursor, rec, level) :
-		       vmem_walk_run(e, walk, sink, cursor, rec, 0);
+	step = level ? vmem_walk_run(e, level) : vmem_walk_run(e, 0);
 	if (step != VMEM_STEP_DOWN)
 		return step;
 	perms = vmem_table_perms(e, rec->entry);
-	*granted = cursor->granted[level] & perms;
+	e->cur->grants = e->cur->granted[level] & perms;
 	rec->path |= vmem_nibble(level, perms);
 	rec->gpa = vmem_table_gpa(vmem_entry_table(e, rec->entry, level));
 	return VMEM_STEP_DOWN;
 }
 
-/*
- * Will the walk cover the whole span of a table, which begins at @base? Not one
- * that replaced another while the walk was in the midst of it.
- */
-static __always_inline bool
-vmem_walk_covers(const struct vmem_env *e, const struct vmem_walk *walk,
-		 vmem_virt_t base, unsigned int level)
-{
-	vmem_virt_t last = level == vmem_top(e->facts) ?
-			   vmem_virt_last(&e->facts->gap) :
-			   base | vmem_table_mask(e->fmt, level);
-
-	return walk->va == base && last <= walk->last;
-}
-
-/*
- * Enter the table that @rec is about, of @level, or say in @rec why not.
- * @moved: something was done since the piece began.
- */
+/* Enter the table that the record in hand is about, or say in it why not. */
 static __always_inline enum vmem_step
-vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
-		unsigned int level, bool moved,
-		struct vmem_space_aware_mapping *rec, vmem_pte_t **host,
-		int *ret)
+vmem_walk_enter(const struct vmem_env *e, int *ret)
 {
-	vmem_virt_t base = level == vmem_top(e->facts) ?
-			   vmem_virt_first(&e->facts->gap) :
-			   walk->va & ~vmem_table_mask(e->fmt, level);
+	struct vmem_space_aware_mapping *rec = &e->cur->rec;
+	unsigned int level = e->cur->level - 1;
+	vmem_virt_t base = e->walk->va & ~vmem_table_mask(e->fmt, level);
+	vmem_virt_t last = base | vmem_table_mask(e->fmt, level), their_va;
 	vmem_table_t table = vmem_table(rec->gpa);
 	/* what is seen by a vCPU that reads it alike */
 	vmem_table_t seen = vmem_table(rec->gpa | e->facts->alike);
-	bool known = walk->low <= level && walk->tables[level] == table;
+	bool known = e->walk->low <= level && e->walk->tables[level] == table;
 	vmem_space_id_t owner;
-	vmem_virt_t their_va;
-	bool remember = !known && !(walk->flags & VMEM_WALK_FOLLOW) &&
-			vmem_walk_covers(e, walk, base, level);
+	bool remember;
+	vmem_pte_t *host;
 
-	if (!known && moved && e->read->pause(e->ctx, 1)) {
+	if (level == vmem_top(e->facts)) {
+		base = vmem_virt_first(&e->facts->gap);
+		last = vmem_virt_last(&e->facts->gap);
+	}
+	/*
+	 * One whose whole span is walked: not one that replaced another while the
+	 * walk was in the midst of it.
+	 */
+	remember = !known && !(e->walk->flags & VMEM_WALK_FOLLOW) &&
+		   e->walk->va == base && last <= e->walk->last;
+	if (!known && e->cur->moved && e->read->pause(e->ctx, 1)) {
 		*ret = VMEM_PAUSE;
 		return VMEM_STEP_STOP;
 	}
-	if (remember && vmem_seen_find(walk->seen, seen, level, &owner,
+	if (remember && vmem_seen_find(e->walk->seen, seen, level, &owner,
 				       &their_va)) {
 		rec->type = VMEM_REC_REFERENCE;
 		rec->detail = vmem_top(e->facts) - level;
@@ -549,58 +505,60 @@ vmem_walk_enter(const struct vmem_env *e, struct vmem_walk *walk,
 		rec->ref.owner = owner;
 		return VMEM_STEP_REPORT;
 	}
-	if (!known && !walk->budget) {
-		vmem_walk_stop(walk, VMEM_END_BUDGET);
+	if (!known && !e->walk->budget) {
+		vmem_walk_stop(e->walk, VMEM_END_BUDGET);
 		*ret = VMEM_NEXT_SPACE;
 		return VMEM_STEP_STOP;
 	}
 
-	*ret = e->read->from_phys(e->ctx, table, VMEM_READ, host);
+	*ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
 	if (*ret == VMEM_OUTSIDE) {
 		rec->type = VMEM_REC_BAD;
 		rec->detail = VMEM_BAD_OUTSIDE;
 		return VMEM_STEP_REPORT;
 	}
-	if (*ret == VMEM_ABSENT && walk->flags & VMEM_WALK_RESIDENT_ONLY) {
+	if (*ret == VMEM_ABSENT && e->walk->flags & VMEM_WALK_RESIDENT_ONLY) {
 		rec->type = VMEM_REC_ABSENT;
 		return VMEM_STEP_REPORT;
 	}
 	if (!*ret && remember)
-		*ret = vmem_seen_add(walk->seen, seen, level, walk->space,
+		*ret = vmem_seen_add(e->walk->seen, seen, level, e->walk->space,
 				     base);
 	if (*ret)
 		return VMEM_STEP_STOP;
 	if (!known) {
-		walk->budget--;
-		walk->tables[level] = table;
-		walk->low = level;
+		e->walk->budget--;
+		e->walk->tables[level] = table;
+		e->walk->low = level;
 	}
-	return VMEM_STEP_DOWN;
+	e->cur->path = rec->path;
+	e->cur->host[level] = host;
+	e->cur->granted[level] = e->cur->grants;
+	e->cur->level = level;
+	return VMEM_STEP_LOOK;
 }
 
 /* Go on behind the entry that walk->va is in. Return: is there more? */
-static __always_inline bool vmem_walk_behind(const struct vmem_env *e,
-					     struct vmem_walk *walk,
-					     struct vmem_cursor *cursor)
+static __always_inline bool vmem_walk_behind(const struct vmem_env *e)
 {
 	vmem_virt_t last;
 
-	if (cursor->level == e->facts->nr_levels)
+	if (e->cur->level == e->facts->nr_levels)
 		return false;
-	last = walk->va | vmem_entry_mask(e->fmt, cursor->level);
-	if (last >= walk->last)
+	last = e->walk->va | vmem_entry_mask(e->fmt, e->cur->level);
+	if (last >= e->walk->last)
 		return false;
 	last++;
-	if (!vmem_canonical_from(&e->facts->gap, &last) || last > walk->last)
+	if (!vmem_canonical_from(&e->facts->gap, &last) || last > e->walk->last)
 		return false;
-	walk->va = last;
-	while (cursor->level < vmem_top(e->facts) &&
-	       !(walk->va & vmem_table_mask(e->fmt, cursor->level))) {
-		cursor->level++;
-		cursor->path &= ~vmem_nibble(cursor->level, VMEM_RWXU);
+	e->walk->va = last;
+	while (e->cur->level < vmem_top(e->facts) &&
+	       !(e->walk->va & vmem_table_mask(e->fmt, e->cur->level))) {
+		e->cur->level++;
+		e->cur->path &= ~vmem_nibble(e->cur->level, VMEM_RWXU);
 	}
-	if (walk->low < cursor->level)
-		walk->low = cursor->level;
+	if (e->walk->low < e->cur->level)
+		e->walk->low = e->cur->level;
 	return true;
 }
 
@@ -617,22 +575,18 @@ static __always_inline void vmem_walk_begin(struct vmem_walk *walk,
 }
 
 static __always_inline int
-vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
-		 struct vmem_walk *walk, struct vmem_sink *sink)
+vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space)
 {
-	struct vmem_cursor cursor = { .level = e->facts->nr_levels };
+	struct vmem_walk *walk = e->walk;
+	struct vmem_sink *sink = e->sink;
 	/* a leaf of which a part was given is given whole first */
 	enum vmem_step step = walk->spent || walk->run.part ? VMEM_STEP_FLUSH :
 							      VMEM_STEP_LOOK;
-	struct vmem_space_aware_mapping rec;
-	vmem_pte_t *host;
-	bool moved = false;
-	u32 granted;
 	int ret = 0;
 
 	for (;;) {
 		if (step == VMEM_STEP_FLUSH || step == VMEM_STEP_REPORT) {
-			if (!vmem_run_flush(e, walk, sink))
+			if (!vmem_run_flush(e))
 				return 0;
 			if (walk->spent)
 				return VMEM_NEXT_SPACE;
@@ -640,31 +594,23 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space,
 				return 0;
 		}
 		if (step == VMEM_STEP_REPORT) {
-			sink->out[sink->nr++] = rec;
-			walk->bad += rec.type == VMEM_REC_BAD;
-			walk->refs += rec.type == VMEM_REC_REFERENCE;
+			sink->out[sink->nr++] = e->cur->rec;
+			walk->bad += e->cur->rec.type == VMEM_REC_BAD;
+			walk->refs += e->cur->rec.type == VMEM_REC_REFERENCE;
 			step = VMEM_STEP_BEHIND;
 		}
 		if (step == VMEM_STEP_BEHIND) {
-			moved = true;
-			walk->spent = !vmem_walk_behind(e, walk, &cursor);
+			e->cur->moved = true;
+			walk->spent = !vmem_walk_behind(e);
 			step = VMEM_STEP_FLUSH;
 			if (walk->spent)
 				continue;
 		}
-		step = vmem_walk_look(e, space, walk, sink, &cursor, &rec,
-				      &granted);
+		step = vmem_walk_look(e, space);
 		if (step == VMEM_STEP_DOWN)
-			step = vmem_walk_enter(e, walk, cursor.level - 1, moved,
-					       &rec, &host, &ret);
+			step = vmem_walk_enter(e, &ret);
 		if (step == VMEM_STEP_STOP)
 			return ret;
-		if (step == VMEM_STEP_DOWN) {
-			cursor.path = rec.path;
-			cursor.host[--cursor.level] = host;
-			cursor.granted[cursor.level] = granted;
-			step = VMEM_STEP_LOOK;
-		}
 	}
 }
 
@@ -689,12 +635,16 @@ vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops 
 		struct vmem_walk *walk, struct vmem_space_aware_mapping *out,
 		u32 max, u32 *nr)
 {
-	const struct vmem_env e = { fmt, ops, ctx, &space->facts, NULL, NULL };
-	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
+	struct vmem_sink sink = { out, max, *nr };
+	struct vmem_cursor cursor = { .level = space->facts.nr_levels };
+	const struct vmem_env e = {
+		.fmt = fmt, .read = ops, .ctx = ctx, .facts = &space->facts,
+		.walk = walk, .sink = &sink, .cur = &cursor,
+	};
 	int ret = VMEM_NEXT_SPACE;
 
 	if (!walk->ending)
-		ret = vmem_walk_tables(&e, space, walk, &sink);
+		ret = vmem_walk_tables(&e, space);
 	if (ret == VMEM_NEXT_SPACE && !walk->ending) {
 		walk->space++;
 		vmem_walk_begin(walk, &e.facts->gap, e.facts->nr_levels);
@@ -715,11 +665,13 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *o
 	      void *ctx, struct vmem_walk *walk,
 	      struct vmem_space_aware_mapping *out, u32 max, u32 *nr)
 {
-	const struct vmem_env e = { fmt, ops, ctx, NULL, NULL, NULL };
-	struct vmem_sink sink = { .out = out, .max = max, .nr = *nr };
+	struct vmem_sink sink = { out, max, *nr };
+	const struct vmem_env e = {
+		.fmt = fmt, .read = ops, .ctx = ctx, .walk = walk, .sink = &sink,
+	};
 
 	walk->ending = true;
-	if (vmem_run_flush(&e, walk, &sink) && sink.nr < max) {
+	if (vmem_run_flush(&e) && sink.nr < max) {
 		out[sink.nr] = (struct vmem_space_aware_mapping){
 			.type = VMEM_REC_END, .detail = walk->end,
 			.space = walk->space, .va = walk->va,
