@@ -54,7 +54,7 @@ class Stage:
         self.alone = path.name.startswith("0")
         self.full = path.parent.name == "full"
         self.ktap = Ktap(path.name)
-        self.process = None
+        self.process = self.log = None
         self.tails = ()
         self.sign = ""
         self.told = 0
@@ -68,9 +68,10 @@ class Stage:
     def start(self, logs, environment):
         """Starts it, in a session of its own."""
         self.begin = time.monotonic()
-        files = [logs / f"{self.name}.{kind}" for kind in ("ktap", "log")]
-        with open(files[0], "wb") as out, open(files[1], "wb") as err:
-            self.tails = [Tail(file) for file in files]
+        self.log = logs / f"{self.name}.log"
+        ktap = logs / f"{self.name}.ktap"
+        with open(ktap, "wb") as out, open(self.log, "wb") as err:
+            self.tails = [Tail(ktap), Tail(self.log)]
             try:
                 self.process = subprocess.Popen(
                     [self.path], cwd=TOP, env=environment, stdout=out,
@@ -155,20 +156,20 @@ class Stage:
         return (f"{self.number} {since}",
                 f"{self.name} {since}, {seen}{of_cases}{sign}")
 
-    def report(self, log):
-        """What there is to say of it, and the end of its stderr if it failed."""
+    def report(self):
+        """What there is to say of it."""
         for suite, cases in self.ktap.suites.items():
             if suite != self.name:
                 yield f"    {clean(suite):<24} {cases}"
         yield from self.problems()
-        if self.ktap.problems:
-            with open(log, "rb") as lines:
-                for line in collections.deque(lines, LINES):
-                    yield f"    | {clean(Tail.text(line))}"
 
     def problems(self):
-        """Why it failed."""
+        """Why it failed, and the end of its stderr."""
         problems = self.ktap.problems
         yield from (f"    {clean(text)}" for text in problems[:LINES])
         if len(problems) > LINES:
             yield f"    and {len(problems) - LINES} lines more"
+        if problems:
+            with open(self.log, "rb") as lines:
+                for line in collections.deque(lines, LINES):
+                    yield f"    | {clean(Tail.text(line))}"
