@@ -6,6 +6,7 @@
 #ifndef _VMEM_KUNIT_BENCH_H
 #define _VMEM_KUNIT_BENCH_H
 
+#include "../vmem/call_change.h"
 #include "engine.h"
 #include "refused.h"
 
@@ -303,7 +304,7 @@ static inline int bench_range_list(const struct bench *b, struct vmem_change *ch
 				   vmem_virt_t start, vmem_virt_t last,
 				   const struct vmem_mapping *what)
 {
-	return b->e->core->range_list(b->e->fmt, change, start, last, what);
+	return vmem_range_list(b->e->fmt, change, start, last, what);
 }
 
 #endif /* _VMEM_KUNIT_BENCH_H */

@@ -20,7 +20,6 @@
  * @walk_space:	vmem_walk_space()
  * @walk_end:	vmem_walk_end()
  * @map:	vmem_map()
- * @range_list:	vmem_range_list()
  * @link_list:	vmem_link_list()
  * @siblings:	vmem_siblings()
  *
@@ -50,9 +49,6 @@ struct vmem_engine {
 			 struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
 	int (*map)(const struct vmem_format *fmt, void *ctx,
 		   struct vmem_space *space, struct vmem_change *change);
-	int (*range_list)(const struct vmem_format *fmt, struct vmem_change *change,
-			  vmem_virt_t start, vmem_virt_t last,
-			  const struct vmem_mapping *what);
 	int (*link_list)(const struct vmem_format *fmt, struct vmem_change *change,
 			 vmem_virt_t our_va, const struct vmem_link_mapping *link);
 	u32 (*siblings)(const struct vmem_format *fmt,
@@ -130,14 +126,6 @@ _name##_map(const struct vmem_format *fmt, void *ctx,			\
 }									\
 									\
 static noinline int							\
-_name##_range_list(const struct vmem_format *fmt,			\
-		   struct vmem_change *change, vmem_virt_t start,	\
-		   vmem_virt_t last, const struct vmem_mapping *what)	\
-{									\
-	return vmem_range_list(fmt, change, start, last, what);	\
-}									\
-									\
-static noinline int							\
 _name##_link_list(const struct vmem_format *fmt,			\
 		  struct vmem_change *change, vmem_virt_t our_va,	\
 		  const struct vmem_link_mapping *link)			\
@@ -162,7 +150,6 @@ static const struct vmem_engine _name = {				\
 	.walk_space	= _name##_walk_space,				\
 	.walk_end	= _name##_walk_end,				\
 	.map		= _name##_map,					\
-	.range_list	= _name##_range_list,				\
 	.link_list	= _name##_link_list,				\
 	.siblings	= _name##_siblings,				\
 }

@@ -26,6 +26,28 @@
 /* Exchanges with an entry that a vCPU keeps changing, before it is left: EBUSY. */
 #define VMEM_LINK_TRIES		16
 
+/**
+ * struct vmem_update_parent - the path of a change, from the root down
+ * @host:	host addresses of its tables, by level; good in this piece
+ * @table:	and their guest-physical addresses
+ *
+ * When a table moves, the entry above that names it is written, in a table
+ * that has moved before if it had to, up to the root.
+ */
+struct vmem_update_parent {
+	vmem_pte_t *host[VMEM_LEVELS_MAX];
+	vmem_table_t table[VMEM_LEVELS_MAX];
+};
+
+/* The one of ops that never move a table: nothing is repaired. */
+#define VMEM_UPDATE_PARENT_NONE	((struct vmem_update_parent *)NULL)
+
+/* A branch that such ops can't reach: that it is left fails the build. */
+static __always_inline void vmem_void(void)
+{
+	BUILD_BUG();
+}
+
 /* A place in a range. */
 struct vmem_place {
 	/* the range, and what is to be done to it in this pass */
@@ -253,6 +275,12 @@ vmem_look_owner(const struct vmem_env *e, const vmem_pte_t *host,
 
 /* Counting */
 
+/**
+ * vmem_change_recheck() - tables may have changed: begin pass 1 again
+ * @change:	a change under way
+ *
+ * For what is left of it. What is reserved stays so.
+ */
 static __always_inline void vmem_change_recheck(struct vmem_change *change)
 {
 	struct vmem_pass *pass = &change->pass;

@@ -263,6 +263,25 @@ vmem_translate_together(const struct vmem_gap *gap, const vmem_virt_t *vas,
 	return n;
 }
 
+/**
+ * vmem_translate() - translate addresses
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	where to translate
+ * @vas:	any addresses, sorted or not; tags are taken out
+ * @nr:		of them
+ * @out:	a result an address
+ * @entries:	NULL, or VMEM_LEVELS_MAX words an address: the entry read at each
+ *		level, 0 where none was
+ * @done:	in and out: results that are ready; begins at 0
+ *
+ * A result is a mixture when a vCPU changes the tables meanwhile, but each
+ * entry was read once.
+ *
+ * Context: a piece. Tables visited: at most nr_levels an address.
+ * Return: 0; VMEM_ABSENT or VMEM_PAUSE: call again with the same @done.
+ */
 static __always_inline int
 vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	       void *ctx, const struct vmem_space *space,
@@ -306,6 +325,21 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	return 0;
 }
 
+/**
+ * vmem_siblings() - what else a table names that was met on the way down
+ * @fmt:	format, a compile-time constant
+ * @facts:	of the vCPU
+ * @table:	the table
+ * @absent:	a table that it names, which was found absent
+ * @siblings:	out: tables that are named behind it
+ * @max:	at most so many
+ *
+ * The table may be of any level: an entry that would name a table at level 1 is
+ * taken for one, as a page that is none is only made resident.
+ *
+ * Context: the piece in which @table was reached.
+ * Return: how many there are in @siblings.
+ */
 static __always_inline u32
 vmem_siblings(const struct vmem_format *fmt, const struct vmem_facts *facts,
 	      const vmem_pte_t *table, vmem_phys_t absent, vmem_phys_t *siblings,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The page-table core: the one header to read first.
+ * The page-table core: the one header to read first. It has the words, and the
+ * structs of translations, walks and changes; what is done with these is in
+ * translate.h, walk.h and change.h.
  *
  * The core is freestanding C. It allocates nothing, takes no lock, prints
  * nothing, has no globals and does not recurse. It runs in the kernel module,
@@ -160,52 +162,6 @@ struct vmem_translation {
 	u32 path;
 };
 
-/**
- * vmem_translate() - translate addresses
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	where to translate
- * @vas:	any addresses, sorted or not; tags are taken out
- * @nr:		of them
- * @out:	a result an address
- * @entries:	NULL, or VMEM_LEVELS_MAX words an address: the entry read at each
- *		level, 0 where none was
- * @done:	in and out: results that are ready; begins at 0
- *
- * A result is a mixture when a vCPU changes the tables meanwhile, but each
- * entry was read once.
- *
- * Context: a piece. Tables visited: at most nr_levels an address.
- * Return: 0; VMEM_ABSENT or VMEM_PAUSE: call again with the same @done.
- */
-static __always_inline int
-vmem_translate(const struct vmem_format *fmt,
-	       const struct vmem_table_read_ops *ops, void *ctx,
-	       const struct vmem_space *space,
-	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
-	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
-
-/**
- * vmem_siblings() - what else a table names that was met on the way down
- * @fmt:	format, a compile-time constant
- * @facts:	of the vCPU
- * @table:	the table
- * @absent:	a table that it names, which was found absent
- * @siblings:	out: tables that are named behind it
- * @max:	at most so many
- *
- * The table may be of any level: an entry that would name a table at level 1 is
- * taken for one, as a page that is none is only made resident.
- *
- * Context: the piece in which @table was reached.
- * Return: how many there are in @siblings.
- */
-static __always_inline u32
-vmem_siblings(const struct vmem_format *fmt, const struct vmem_facts *facts,
-	      const vmem_pte_t *table, vmem_phys_t absent, vmem_phys_t *siblings,
-	      u32 max);
-
 /* Walks */
 
 enum vmem_record_type {
@@ -334,125 +290,6 @@ struct vmem_walk {
 	vmem_table_t tables[VMEM_LEVELS_MAX];
 	struct vmem_run run;
 };
-
-/**
- * vmem_walk_init() - begin a walk
- * @fmt:	format
- * @walk:	filled in
- * @first:	first address
- * @last:	last address, included; below @first: nothing is walked
- * @flags:	VMEM_WALK_*
- * @budget:	tables that may be visited; U64_MAX: any number
- * @seen:	an empty table of what was seen; NULL with VMEM_WALK_FOLLOW
- *
- * Both are rounded out to pages. Addresses between them that aren't canonical
- * are skipped.
- */
-static __always_inline void
-vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
-	       vmem_virt_t first, vmem_virt_t last, u32 flags, u64 budget,
-	       struct vmem_seen *seen);
-
-/**
- * vmem_walk_space() - go on with the space that a walk is in
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space of index walk->space
- * @walk:	the walk
- * @out:	room for records
- * @max:	how many, at least 1
- * @nr:		in and out: how many there are
- *
- * The tables may change between calls, and during one: records stay
- * well-formed and in order, and a mixture is what they tell.
- *
- * Context: a piece.
- * Return: 0: @out is full; VMEM_NEXT_SPACE: the space is done, walk->space is
- * the next, or walk->ending was set; VMEM_ABSENT, VMEM_PAUSE: call again;
- * -ENOBUFS: walk->seen is full: make it larger and call again, or
- * vmem_walk_stop().
- */
-static __always_inline int
-vmem_walk_space(const struct vmem_format *fmt,
-		const struct vmem_table_read_ops *ops, void *ctx,
-		const struct vmem_space *space,
-		struct vmem_walk *walk, struct vmem_space_aware_mapping *out,
-		u32 max, u32 *nr);
-
-/**
- * vmem_walk_stop() - end a walk where it is
- * @walk:	the walk
- * @end:	why
- *
- * What is gathered is still to be had from vmem_walk_end().
- */
-static __always_inline void vmem_walk_stop(struct vmem_walk *walk,
-					   enum vmem_end end);
-
-/**
- * vmem_walk_end() - the last records of a walk
- * @fmt:	format
- * @ops:	ops
- * @ctx:	handed to the ops
- * @walk:	a walk after its last space, or stopped
- * @out:	room for records
- * @max:	how many
- * @nr:		in and out: how many there are
- *
- * walk->finished is set when the last record, VMEM_REC_END, was given.
- *
- * Context: a piece.
- */
-static __always_inline void
-vmem_walk_end(const struct vmem_format *fmt,
-	      const struct vmem_table_read_ops *ops, void *ctx,
-	      struct vmem_walk *walk,
-	      struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
-
-/**
- * vmem_walk_va_spaces() - walk many spaces together
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @spaces:	the spaces; one may be given twice
- * @nr_spaces:	how many
- * @walk:	the walk
- * @out:	room for records
- * @max:	how many, at least 1
- * @nr:		in and out: how many there are
- *
- * A table met before at the same level, in this or an earlier space that reads it
- * alike, gives a reference to the place where it was met, and is not entered again.
- * It is remembered, and referred to, only where the range covers its whole span.
- *
- * Context: a piece.
- * Return: 0: @out is full, or walk->finished; else as vmem_walk_space().
- */
-static __always_inline int
-vmem_walk_va_spaces(const struct vmem_format *fmt,
-		    const struct vmem_table_read_ops *ops, void *ctx,
-		    const struct vmem_space *spaces, u32 nr_spaces,
-		    struct vmem_walk *walk,
-		    struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
-
-/**
- * vmem_virt_to_phys() - the next mapping of a range
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space
- * @walk:	from vmem_walk_init(), with VMEM_WALK_FOLLOW
- * @out:	the mapping (or hole, or malformed entry); VMEM_REC_END: no more
- *
- * Context: a piece.
- * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again.
- */
-static __always_inline int
-vmem_virt_to_phys(const struct vmem_format *fmt,
-		  const struct vmem_table_read_ops *ops, void *ctx,
-		  const struct vmem_space *space, struct vmem_walk *walk,
-		  struct vmem_space_aware_mapping *out);
 
 /* Changes */
 
@@ -593,10 +430,10 @@ struct vmem_answer {
 
 /**
  * struct vmem_change - a change under way
- * @asked:	what it is asked for; the caller sets it, but what a function below
- *		sets
+ * @asked:	what it is asked for; the caller sets it, but what vmem_link_list()
+ *		and its like set
  * @answer:	what it did so far
- * @own:	a list that is made by a function below
+ * @own:	a list that is made by one of them
  *
  * The caller zeroes it. The rest is the engine's.
  */
@@ -609,154 +446,6 @@ struct vmem_change {
 	struct vmem_need need;
 };
 
-/**
- * struct vmem_update_parent - the path of a change, from the root down
- * @host:	host addresses of its tables, by level; good in this piece
- * @table:	and their guest-physical addresses
- *
- * When a table moves, the entry above that names it is written, in a table
- * that has moved before if it had to, up to the root.
- */
-struct vmem_update_parent {
-	vmem_pte_t *host[VMEM_LEVELS_MAX];
-	vmem_table_t table[VMEM_LEVELS_MAX];
-};
-
-/* The one of ops that never move a table: nothing is repaired. */
-#define VMEM_UPDATE_PARENT_NONE	((struct vmem_update_parent *)NULL)
-
-/* A branch that such ops can't reach: that it is left fails the build. */
-static __always_inline void vmem_void(void)
-{
-	BUILD_BUG();
-}
-
-/**
- * vmem_map() - map, unmap, protect, link
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space; its root changes when that table moves
- * @change:	what to do
- *
- * Two passes: the first reads all of what was asked for and reserves what it
- * needs, so that it refuses with nothing changed; the second does it. A list
- * is done mapping by mapping; with VMEM_CHANGE_ATOMIC the first pass is over
- * all of it. Mappings of a list with VMEM_CHANGE_ATOMIC don't overlap.
- *
- * Unmapping zeroes entries that are not present but hold bits, and frees
- * tables of ours that become empty, but for the root. Holes are no error. A
- * table with more than one link, in the range as a whole, loses the one here.
- *
- * A table that the ops find frozen moves before it is written: it is copied to
- * one of ours, the table above (which may have to move first) then names that
- * one by an entry that is otherwise the same, and the change goes on there. The
- * frozen one stays as it was. A frozen table of leaves that is unmapped as a
- * whole isn't copied.
- *
- * When the tables may have been changed between two calls, the second is
- * preceded by vmem_change_recheck(). After the last, whatever it returned, the
- * caller gives back what is still set aside, and goes on with what hung below
- * tables that were freed: vmem_pool_drop_below().
- *
- * Context: a piece; alone in changing this guest's tables.
- * Return: 0; VMEM_ABSENT, VMEM_PAUSE, VMEM_LINKS: call again. Refused with
- * nothing of the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
- * -EINVAL (alignment, a range that isn't canonical, overlaps in an atomic
- * list; a link to a table that isn't ours, or where it is already; a table of
- * another pool would be entered, or be named by one of this),
- * -EOVERFLOW (a sum wraps, or an address is wider than the space's,
- * that of a new table included),
- * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
- * there; an entry above grants less than leaves are to have, those that are
- * there and protected too, or other than what was given, or is given
- * otherwise by another mapping of an atomic list; one of the guest's names a
- * page of ours), -ENOENT (no table to link to),
- * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a
- * table with more than one link; a table with VMEM_LINKS_MAX links), -ENXIO (a
- * table outside), -EROFS, -E2BIG (over the budget), -ENOSPC, -EAGAIN (what
- * lacks is in quarantine), -EBUSY (other calls have it set aside). The same
- * errnos from the second pass when tables were changed by others, -EBUSY where a
- * vCPU doesn't cease to: then what is done stays.
- */
-static __always_inline int
-vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
-	 void *ctx, struct vmem_space *space, struct vmem_change *change);
-
-/* The list is the change's own: together, if there are several. */
-static inline void vmem_change_own(struct vmem_change *change)
-{
-	change->asked.list = change->own;
-	if (change->asked.nr > 1)
-		change->asked.flags |= VMEM_CHANGE_ATOMIC;
-}
-
-/**
- * vmem_range_list() - a range to be unmapped or protected, as mappings
- * @fmt:	format
- * @change:	@own and the list are set: one mapping, or two to be done
- *		together where the range has a part on each side of the addresses
- *		that aren't canonical
- * @start:	first address
- * @last:	last address, included
- * @what:	kind, and for VMEM_KIND_PROTECT what to set and to clear
- *
- * Return: 0; -EINVAL: not whole pages, reversed, or an end isn't canonical.
- */
-static __always_inline int
-vmem_range_list(const struct vmem_format *fmt, struct vmem_change *change,
-		vmem_virt_t start, vmem_virt_t last,
-		const struct vmem_mapping *what);
-
-/**
- * vmem_link_list() - a table of another place to be linked, as mappings
- * @fmt:	format
- * @change:	@own and the list are set, from the flags too: with
- *		VMEM_CHANGE_REPLACE what is there is unmapped
- * @our_va:	where it is to be linked, a multiple of its span
- * @link:	the table; a table of ours
- *
- * Return: 0; -EINVAL: not the base of a span, not canonical, or a root.
- */
-static __always_inline int
-vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
-	       vmem_virt_t our_va, const struct vmem_link_mapping *link);
-
-/**
- * vmem_space_aware_map() - rebuild a reference of a walk
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space to build
- * @reference:	a record of type VMEM_REC_REFERENCE
- * @built:	the spaces built so far, by vmem_space_id_t
- * @nr_built:	of them
- * @change:	zeroed but for the budget, and VMEM_CHANGE_REPLACE and
- *		VMEM_CHANGE_ALONE of the flags
- *
- * The table that the owner was given at their_va is linked, by entries that
- * have the permissions of the reference's path. A reference of depth 0 is a
- * root: a space that has the root of its owner.
- *
- * Context: as vmem_map().
- * Return: as vmem_map(); -EINVAL: a root; -ENOENT: an owner that isn't built.
- */
-static __always_inline int
-vmem_space_aware_map(const struct vmem_format *fmt,
-		     const struct vmem_table_ops *ops, void *ctx,
-		     struct vmem_space *space,
-		     const struct vmem_space_aware_mapping *reference,
-		     const struct vmem_space *built, u32 nr_built,
-		     struct vmem_change *change);
-
-/**
- * vmem_change_recheck() - tables may have changed: begin pass 1 again
- * @change:	a change under way
- *
- * For what is left of it. What is reserved stays so.
- */
-static __always_inline void vmem_change_recheck(struct vmem_change *change);
-
 /*
  * The bodies. Each of these headers includes this one before its own guard, so
  * that any of them can be included first.
@@ -765,6 +454,7 @@ static __always_inline void vmem_change_recheck(struct vmem_change *change);
 #include "seen.h"
 #include "records.h"
 #include "translate.h"
+#include "run.h"
 #include "walk.h"
 #include "place.h"
 #include "map.h"

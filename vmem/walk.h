@@ -5,9 +5,7 @@
  * tables have changed; it goes down again from the root, and takes a table for
  * one that it has entered before when it is the one that it was in.
  *
- * What a walk gathers (an extent or a hole) is kept in walk->run until it
- * can't grow. A record is given only after it. An extent is all memory, or none of
- * it is: whether is asked when it begins, and where the answer ends it ends.
+ * A record is given only after what is gathered (run.h).
  *
  * Everything is __always_inline because the format and the ops are constants
  * of the caller.
@@ -19,227 +17,8 @@
 
 #include <linux/minmax.h>
 
-#include "cursor.h"
+#include "run.h"
 #include "seen.h"
-
-/* Where the records go. */
-struct vmem_sink {
-	struct vmem_space_aware_mapping *out;
-	u32 max;
-	u32 nr;
-};
-
-/* A place in a walk; host addresses are good in this piece, as is what is known. */
-struct vmem_cursor {
-	vmem_pte_t *host[VMEM_LEVELS_MAX];
-	u32 granted[VMEM_LEVELS_MAX]; /* R, W, X, U by the entries above */
-	u32 path;		/* the same, level by level */
-	unsigned int level;	/* of the table in hand; nr_levels: none yet */
-	u64 room;		/* of the run: bytes that are known to be alike */
-	bool moved;		/* something was done since the piece began */
-	/* what the entry in hand, or the root, gives, and grants to what is below */
-	struct vmem_space_aware_mapping rec;
-	u32 grants;
-};
-
-/* What is to be done about the entries in hand. */
-enum vmem_step {
-	VMEM_STEP_LOOK,
-	VMEM_STEP_BEHIND,	/* nothing more: go on behind them */
-	VMEM_STEP_DOWN,		/* enter a table */
-	VMEM_STEP_FLUSH,	/* look again when the run was given */
-	VMEM_STEP_REPORT,	/* give a record */
-	VMEM_STEP_STOP,		/* return */
-};
-
-/*
- * Is @gpa in memory? Return: for how many of @len bytes the answer holds, or for how
- * many more behind them. The ops are quick where they were asked just before.
- */
-static __always_inline u64 vmem_known(const struct vmem_env *e, vmem_phys_t gpa,
-				      u64 len, bool *inside)
-{
-	u64 same, more;
-
-	*inside = e->read->in_memory(e->ctx, gpa, &same);
-	/* regions that adjoin are one memory */
-	while (unlikely(same < len)) {
-		if (e->read->in_memory(e->ctx, gpa + same, &more) != *inside)
-			break;
-		same += more;
-	}
-	return same;
-}
-
-/* Give @len bytes of what was gathered. */
-static __always_inline void
-vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
-	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
-{
-	struct vmem_space_aware_mapping *rec = &e->sink->out[e->sink->nr++];
-
-	VMEM_ASSERT(len && e->sink->nr <= e->sink->max);
-	rec->type = type;
-	rec->level = level;
-	rec->detail = type == VMEM_REC_MAPPING ? vmem_entry_lg2(e->fmt, level) : 0;
-	rec->flags = flags;
-	rec->space = e->walk->space;
-	rec->va = run->va;
-	rec->gpa = run->gpa;
-	rec->len = len;
-	rec->entry = run->entry;
-	rec->leaf = run->leaf;
-	rec->effective = run->effective;
-	rec->path = run->path;
-	run->va += len;
-	run->len -= len;
-}
-
-/*
- * Give what was gathered, a leaf that is memory in part by its parts. Return:
- * whether there was room for all of it.
- */
-static __always_inline bool vmem_run_flush(const struct vmem_env *e)
-{
-	struct vmem_run *run = &e->walk->run;
-	u64 len;
-	bool inside;
-
-	run->expect = 0;
-	while (unlikely(run->part) && run->len) {
-		if (e->sink->nr == e->sink->max)
-			return false;
-		len = min(vmem_known(e, run->gpa, run->len, &inside), run->len);
-		vmem_run_give(e, run, run->type, run->level, len,
-			      VMEM_FRAME_PART | (inside ? 0 : VMEM_FRAME_OUTSIDE));
-		run->gpa += len;
-	}
-	run->part = false;
-	if (!run->len)
-		return true;
-	if (e->sink->nr == e->sink->max)
-		return false;
-	vmem_run_give(e, run, run->type, run->level, run->len, run->flags);
-	return true;
-}
-
-/*
- * Addresses of leaves of @level can be counted up to this bit of an entry, which is
- * none of an address: above them all, or what says encrypted.
- */
-static __always_inline u64 vmem_leaf_end(const struct vmem_env *e, unsigned int level)
-{
-	u64 addr = e->fmt->leaf_addr(e->facts, level);
-
-	return ~addr & (addr + e->fmt->step(level));
-}
-
-/* A leaf @steps behind @entry, 0 when none can follow. */
-static __always_inline u64 vmem_entry_after(u64 entry, u64 steps, u64 end)
-{
-	return (entry & (end - 1)) + steps < end ? entry + steps : 0;
-}
-
-/* Does the run end where @va begins, in a table of this level and path? */
-static __always_inline bool
-vmem_run_adjoins(const struct vmem_env *e, const struct vmem_run *run,
-		 vmem_virt_t va, enum vmem_record_type type)
-{
-	return run->len && run->type == type && run->level == e->cur->level &&
-	       run->path == e->cur->path && run->va + run->len == va;
-}
-
-/* A leaf: begin a run with it. The last one was given. */
-static __always_inline void
-vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
-	       unsigned int level, u64 entry, vmem_virt_t va, u64 len)
-{
-	u32 effective;
-	bool inside;
-
-	/*
-	 * Attributes are mostly those of the leaf before. What was gathered for
-	 * a hole isn't present.
-	 */
-	if ((entry ^ run->entry) & ~e->fmt->leaf_addr(e->facts, level) ||
-	    run->level != level || run->path != e->cur->path) {
-		run->level = level;
-		run->path = e->cur->path;
-		run->type = VMEM_REC_MAPPING;
-		run->leaf = vmem_leaf_attrs(e, entry, level, e->cur->granted[level],
-					    &effective);
-		run->effective = effective;
-	}
-	run->va = va;
-	run->len = len;
-	run->gpa = vmem_leaf_phys(e, entry, level) |
-		   (va & vmem_entry_mask(e->fmt, level));
-	run->entry = entry;
-	run->expect = vmem_entry_after(entry, e->fmt->step(level),
-				       vmem_leaf_end(e, level));
-	e->cur->room = vmem_known(e, run->gpa, len, &inside);
-	run->flags = inside ? 0 : VMEM_FRAME_OUTSIDE;
-	if (unlikely(e->cur->room < len)) {
-		run->part = true;
-		run->expect = 0;
-	}
-}
-
-/* Is there room for @len bytes more, which are as the rest is? */
-static __always_inline bool vmem_run_goes_on(const struct vmem_env *e,
-					     const struct vmem_run *run, u64 len)
-{
-	bool inside;
-	u64 same;
-
-	if (likely(e->cur->room >= run->len + len))
-		return true;
-	same = vmem_known(e, run->gpa + run->len, len, &inside);
-	if (same < len || inside == !!(run->flags & VMEM_FRAME_OUTSIDE))
-		return false;
-	e->cur->room = run->len + same;
-	return true;
-}
-
-/*
- * A hole of @len bytes, or if it isn't 0 entries @held that aren't present: it
- * makes a run of the same longer, or begins one.
- */
-static __always_inline enum vmem_step
-vmem_run_hole(const struct vmem_env *e, struct vmem_run *run, vmem_virt_t va,
-	      u64 len, u64 held)
-{
-	enum vmem_record_type type = held ? VMEM_REC_NONPRESENT : VMEM_REC_HOLE;
-
-	if (!held && !(e->walk->flags & VMEM_WALK_HOLES))
-		return VMEM_STEP_BEHIND;
-	if (vmem_run_adjoins(e, run, va, type) && run->entry == held) {
-		run->len += len;
-		return VMEM_STEP_BEHIND;
-	}
-	if (run->len)
-		return VMEM_STEP_FLUSH;
-	*run = (struct vmem_run){
-		.va = va, .len = len, .entry = held, .type = type,
-		.path = e->cur->path, .level = e->cur->level,
-	};
-	return VMEM_STEP_BEHIND;
-}
-
-/*
- * The bits of a leaf that must be those of the run. Where it means a shadow
- * stack, D is more than dirty.
- */
-static __always_inline u64 vmem_run_cmp(const struct vmem_env *e, u64 entry)
-{
-	u64 ad = e->fmt->ad;
-
-	if (!(e->walk->flags & VMEM_WALK_IGNORE_AD))
-		return U64_MAX;
-	if (!(entry & e->fmt->writable))
-		ad &= ~e->facts->shadow;
-	return ~ad;
-}
 
 /*
  * Where the entries from @i on, before @end, end to be what is gathered: not
@@ -423,6 +202,20 @@ static __always_inline bool vmem_walk_each(const struct vmem_env *e)
 	}
 	e->walk->va = i < end ? va : va - page;
 	return i == end;
+}
+
+/**
+ * vmem_walk_stop() - end a walk where it is
+ * @walk:	the walk
+ * @end:	why
+ *
+ * What is gathered is still to be had from vmem_walk_end().
+ */
+static __always_inline void vmem_walk_stop(struct vmem_walk *walk,
+					   enum vmem_end end)
+{
+	walk->ending = true;
+	walk->end = end;
 }
 
 /* What is to be done next, and what is told of it. */
@@ -614,6 +407,19 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space)
 	}
 }
 
+/**
+ * vmem_walk_init() - begin a walk
+ * @fmt:	format
+ * @walk:	filled in
+ * @first:	first address
+ * @last:	last address, included; below @first: nothing is walked
+ * @flags:	VMEM_WALK_*
+ * @budget:	tables that may be visited; U64_MAX: any number
+ * @seen:	an empty table of what was seen; NULL with VMEM_WALK_FOLLOW
+ *
+ * Both are rounded out to pages. Addresses between them that aren't canonical
+ * are skipped.
+ */
 static __always_inline void
 vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 	       vmem_virt_t first, vmem_virt_t last, u32 flags, u64 budget,
@@ -629,6 +435,26 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 	vmem_walk_begin(walk, &fmt->gap, fmt->nr_levels);
 }
 
+/**
+ * vmem_walk_space() - go on with the space that a walk is in
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space of index walk->space
+ * @walk:	the walk
+ * @out:	room for records
+ * @max:	how many, at least 1
+ * @nr:		in and out: how many there are
+ *
+ * The tables may change between calls, and during one: records stay
+ * well-formed and in order, and a mixture is what they tell.
+ *
+ * Context: a piece.
+ * Return: 0: @out is full; VMEM_NEXT_SPACE: the space is done, walk->space is
+ * the next, or walk->ending was set; VMEM_ABSENT, VMEM_PAUSE: call again;
+ * -ENOBUFS: walk->seen is full: make it larger and call again, or
+ * vmem_walk_stop().
+ */
 static __always_inline int
 vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 		void *ctx, const struct vmem_space *space,
@@ -653,13 +479,20 @@ vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops 
 	return ret;
 }
 
-static __always_inline void vmem_walk_stop(struct vmem_walk *walk,
-					   enum vmem_end end)
-{
-	walk->ending = true;
-	walk->end = end;
-}
-
+/**
+ * vmem_walk_end() - the last records of a walk
+ * @fmt:	format
+ * @ops:	ops
+ * @ctx:	handed to the ops
+ * @walk:	a walk after its last space, or stopped
+ * @out:	room for records
+ * @max:	how many
+ * @nr:		in and out: how many there are
+ *
+ * walk->finished is set when the last record, VMEM_REC_END, was given.
+ *
+ * Context: a piece.
+ */
 static __always_inline void
 vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	      void *ctx, struct vmem_walk *walk,
@@ -685,6 +518,25 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *o
 	*nr = sink.nr;
 }
 
+/**
+ * vmem_walk_va_spaces() - walk many spaces together
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @spaces:	the spaces; one may be given twice
+ * @nr_spaces:	how many
+ * @walk:	the walk
+ * @out:	room for records
+ * @max:	how many, at least 1
+ * @nr:		in and out: how many there are
+ *
+ * A table met before at the same level, in this or an earlier space that reads it
+ * alike, gives a reference to the place where it was met, and is not entered again.
+ * It is remembered, and referred to, only where the range covers its whole span.
+ *
+ * Context: a piece.
+ * Return: 0: @out is full, or walk->finished; else as vmem_walk_space().
+ */
 static __always_inline int
 vmem_walk_va_spaces(const struct vmem_format *fmt,
 		    const struct vmem_table_read_ops *ops, void *ctx,
@@ -705,6 +557,18 @@ vmem_walk_va_spaces(const struct vmem_format *fmt,
 	return 0;
 }
 
+/**
+ * vmem_virt_to_phys() - the next mapping of a range
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space
+ * @walk:	from vmem_walk_init(), with VMEM_WALK_FOLLOW
+ * @out:	the mapping (or hole, or malformed entry); VMEM_REC_END: no more
+ *
+ * Context: a piece.
+ * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again.
+ */
 static __always_inline int
 vmem_virt_to_phys(const struct vmem_format *fmt,
 		  const struct vmem_table_read_ops *ops, void *ctx,
