@@ -158,7 +158,7 @@ static long vmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return -EFAULT;
 	if (size < ioctl->shape.min_size)
 		return -EINVAL;
-	if (size > PAGE_SIZE)
+	if (size > VMEM_CALL_SIZE_MAX)
 		return -E2BIG;
 	ret = copy_struct_from_user(&arg, ioctl->shape.size, user, size);
 	if (ret)

@@ -116,7 +116,8 @@ static_assert(VMEM_SAME_RECORD(type, type) && VMEM_SAME_RECORD(level, level) &&
 
 /* The table of calls */
 
-#define VMEM_CALL_OUTS	2
+#define VMEM_CALL_OUTS		2
+#define VMEM_CALL_SIZE_MAX	4096	/* of a struct, with a tail that isn't known */
 
 /* Bytes of a struct that are outputs. */
 struct vmem_call_out {

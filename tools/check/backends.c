@@ -587,7 +587,7 @@ static void do_ask(void)
 	doing = "POOL_STAT, SPACE_GET, LIST";
 	memset(items, 0, sizeof(items));
 	lists[0].kind = (__u32)chance(5);
-	lists[0].nr = 8;
+	lists[0].nr = 1 + (__u32)chance(8);
 	lists[1] = lists[0];
 	stats[1] = stats[0];
 	gets[1] = gets[0];
@@ -603,6 +603,7 @@ static void do_ask(void)
 			!!stats[i].out_oldest_generation;
 		gets[i].out_generation = 0;
 		lists[i].items = 0;
+		lists[i].out_cursor = !!lists[i].out_cursor;
 		for (j = 0; j < 8; j++) {
 			items[i][j].id = 0;
 			items[i][j].pool = !!items[i][j].pool;

@@ -68,6 +68,8 @@ static int local_call(struct vmem_guest *guest, unsigned int request, void *arg)
 
 	if (size < shape->min_size)
 		return -EINVAL;
+	if (size > VMEM_CALL_SIZE_MAX)
+		return -E2BIG;
 	for (i = shape->size; i < size; i++)
 		if (bytes[i])
 			return -E2BIG;

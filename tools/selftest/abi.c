@@ -156,6 +156,25 @@ static void long_not_zero(struct fixture *fx, enum call call)
 	EXPECT(picture_same(&before, &after));
 }
 
+/* The longest that is taken, and what is over that. */
+static void struct_longest(void)
+{
+	static union {
+		struct vmem_ioc_info info;
+		char bytes[8192];
+	} arg;
+	int fd = dev_open();
+
+	arg.info.size = 4096;
+	EXPECT_EQ(vcall(fd, VMEM_IOC_INFO, &arg), 0);
+	EXPECT(arg.info.out_map_max);
+	memset(&arg, 0, sizeof(arg));
+	arg.info.size = 4097;
+	EXPECT_EQ(vcall(fd, VMEM_IOC_INFO, &arg), -E2BIG);
+	EXPECT_EQ(arg.info.out_map_max, 0);
+	close(fd);
+}
+
 static void struct_long_other_tail(void)
 {
 	each_call(long_not_zero);
@@ -378,13 +397,16 @@ static void list_resumed(void)
 	do {
 		got = ASSERT_OK(list_items(fx.g.fd, VMEM_IOC_LIST_REGIONS,
 					   cursor, &item, 1, &cursor));
-		if (!got)
-			break;
+		ASSERT_EQ(got, 1);
 		ASSERT(nr < 16);
 		EXPECT(!memcmp(&item, &all[nr], sizeof(item)));
 		nr++;
 	} while (cursor);
 	EXPECT_EQ(nr, whole);
+	/* objects of other kinds, which come behind them, are no more of these */
+	EXPECT_EQ(list_items(fx.g.fd, VMEM_IOC_LIST_REGIONS, 0, all, (u32)whole, &cursor),
+		  whole);
+	EXPECT_EQ(cursor, 0);
 	EXPECT_EQ(all[0].id, fx.g.region);
 	EXPECT_EQ(all[0].kind, VMEM_IOC_REGION_USER);
 	EXPECT_EQ(all[0].gpa, GUEST_GPA);
@@ -490,6 +512,7 @@ static const struct ktap_case cases[] = {
 	CASE(struct_first_version),
 	CASE(struct_long_zero_tail),
 	CASE(struct_long_other_tail),
+	CASE(struct_longest),
 	CASE(struct_nothing_behind),
 	CASE(flags_and_reserved),
 	CASE(outputs_ignored_on_input),

@@ -13,16 +13,19 @@ place()
 {
 	mkdir -p "$top/build/vm"
 	work=$(mktemp -d "$top/build/vm/${0##*/}.XXXXXX")
-	vm=
 	trap 'rm -rf "$work"' EXIT
 	trap 'stop 130' INT
 	trap 'stop 143' TERM HUP
 	key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 }
 
-# stop STATUS: end with it, and without a VM that runs on
+# stop STATUS: end with it, and without a VM that runs on, be it one that was
+# started just now
 stop()
 {
+	local vm
+
+	vm=$(jobs -p)
 	# both have a status of their own
 	[ -z "$vm" ] || { kill "$vm"; wait "$vm"; } || true
 	exit "$1"
@@ -96,9 +99,7 @@ boot()
 			-serial "file:$work/console" \
 			-chardev stdio,id=output,signal=off -serial chardev:output \
 			-serial "file:$work/verdict" "$@" <&0 &
-		vm=$!
-		wait "$vm" || status=$?
-		vm=
+		wait "$!" || status=$?
 		verdict=$(cat "$work/verdict")
 		# unlike cp, it can do so while another run does
 		cat "$work/console" > "$log"
