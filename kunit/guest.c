@@ -83,8 +83,8 @@ void guest_reset(struct guest *guest)
 		       &guest->store, guest->pool_storage, 0x5eed);
 	guest->pool.generation = 1;
 	guest->pages.pool = &guest->pool;
-	vmem_reservation_init(&guest->pages.res);
-	vmem_reservation_init(&guest->held);
+	guest->pages.res = (struct vmem_reservation){};
+	guest->held = (struct vmem_reservation){};
 	guest_calm(guest);
 }
 

@@ -181,7 +181,7 @@ static void map_pool_just_enough(struct kunit *test)
 		bench_reset(b);
 		list[0] = bench_basic(bench_page(b), 0, bench_page(b), RWX);
 		list[1] = bench_basic(0, 0, bench_page(b), RWX);
-		vmem_reservation_init(&hog);
+		hog = (struct vmem_reservation){};
 		KUNIT_ASSERT_EQ(test, 0,
 				vmem_pool_reserve(&b->guest.pool, &hog,
 						  POOL_TABLES - 1 - need, 0));

@@ -137,7 +137,7 @@ static void call_begin(struct call *call)
 			.flags = call->flags, .budget = U64_MAX,
 		},
 	};
-	vmem_reservation_init(&call->res);
+	call->res = (struct vmem_reservation){};
 	call->ret = VMEM_PAUSE;
 }
 

@@ -445,7 +445,7 @@ static void steps_of_a_large_pool(struct kunit *test)
 	f->ranges[0] = (struct vmem_pool_range){ .len = NR_LARGE << TABLE_LG2 };
 	vmem_root_lend(&f->store, &f->root_storage[0]);
 	vmem_pool_init(&f->pool, f->ranges, 1, TABLE_LG2, &f->store, storage, 9);
-	vmem_reservation_init(&f->pages.res);
+	f->pages.res = (struct vmem_reservation){};
 
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
 			vmem_pool_reserve(&f->pool, &f->pages.res, NR_LARGE + 1, 0));

@@ -51,8 +51,8 @@ static inline struct pool_bench *pool_begin(struct kunit *test)
 	vmem_pool_init(&f->pool, f->ranges, NR_RANGES, TABLE_LG2, &f->store,
 		       storage, 7);
 	f->pages.pool = &f->pool;
-	vmem_reservation_init(&f->pages.res);
-	vmem_reservation_init(&f->other);
+	f->pages.res = (struct vmem_reservation){};
+	f->other = (struct vmem_reservation){};
 	return f;
 }
 

@@ -132,7 +132,7 @@ struct vmem_pool {
 	u32 nr_ranges;
 	u32 table_lg2;
 	u32 hint;		/* no word of @free below this has a bit set */
-	u32 oldest;		/* of the quarantine */
+	u32 oldest;		/* of the quarantine, unless that is empty */
 	u32 newest;
 	u32 passes;		/* that marked links */
 	u32 dropped;		/* tables without a link, below which some hang */
@@ -154,14 +154,15 @@ struct vmem_pool {
 
 /*
  * What is set aside for a call: pages, in the order in which they will be
- * taken, and records of links. And how its first pass marks links.
+ * taken, and records of links. And how its first pass marks links. The caller
+ * zeroes it.
  */
 struct vmem_reservation {
-	u32 first;
+	u32 first;		/* of @nr pages, a list by their @next */
 	u32 last;
 	u32 nr;
 	u64 links;
-	u32 at;			/* the last one asked for: its number */
+	u32 at;			/* the last one asked for: its number; U32_MAX: none */
 	u32 at_page;		/* and its page */
 	u32 pass;		/* a number that no other has; 0: none yet */
 	u32 check;		/* the call's own number for that pass */
@@ -176,14 +177,6 @@ struct vmem_pages {
 	struct vmem_pool *pool;
 	struct vmem_reservation res;
 };
-
-static inline void vmem_reservation_init(struct vmem_reservation *res)
-{
-	*res = (struct vmem_reservation){
-		.first	= VMEM_POOL_NONE,
-		.last	= VMEM_POOL_NONE,
-	};
-}
 
 static inline u64 vmem_pool_words(u64 capacity)
 {
@@ -236,7 +229,6 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 				  void *storage, u64 seed)
 {
 	u32 i, capacity = 0;
-	u64 *last;
 
 	for (i = 0; i < nr_ranges; i++) {
 		ranges[i].first = capacity;
@@ -249,8 +241,6 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 		.ranges		= ranges,
 		.nr_ranges	= nr_ranges,
 		.table_lg2	= table_lg2,
-		.oldest		= VMEM_POOL_NONE,
-		.newest		= VMEM_POOL_NONE,
 		.dropped	= VMEM_POOL_NONE,
 		.moved		= 1,
 		.parent		= VMEM_NO_TABLE,
@@ -262,28 +252,38 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
 	pool->free = (u64 *)(pool->pages + capacity);
 	pool->buckets = vmem_pool_first_buckets(pool);
 	memset(pool->free, 0xff, vmem_pool_words(capacity) * sizeof(u64));
-	last = &pool->free[vmem_pool_words(capacity) - 1];
 	if (capacity % 64)
-		*last = BIT_ULL(capacity % 64) - 1;
+		pool->free[capacity / 64] = BIT_ULL(capacity % 64) - 1;
 }
 
-/* The range in which @gpa lies, NULL when it is none of these. */
+/*
+ * The last range that begins at or below @at, an address, or with @by_page, which is
+ * a constant, the index of a page; the first one when none does.
+ */
 static __always_inline const struct vmem_pool_range *
-vmem_pool_range_of(const struct vmem_pool_range *ranges, u32 nr, vmem_phys_t gpa)
+vmem_pool_range_from(const struct vmem_pool_range *ranges, u32 nr, u64 at, bool by_page)
 {
 	u32 low = 0, high = nr;
 
-	while (low < high) {
+	while (high - low > 1) {
 		u32 middle = low + (high - low) / 2;
 
-		if (gpa < ranges[middle].gpa)
+		if (at < (by_page ? ranges[middle].first : ranges[middle].gpa))
 			high = middle;
-		else if (gpa - ranges[middle].gpa >= ranges[middle].len)
-			low = middle + 1;
 		else
-			return &ranges[middle];
+			low = middle;
 	}
-	return NULL;
+	return &ranges[low];
+}
+
+/* The range of these, at least one, in which @gpa lies; NULL when it is none. */
+static __always_inline const struct vmem_pool_range *
+vmem_pool_range_of(const struct vmem_pool_range *ranges, u32 nr, vmem_phys_t gpa)
+{
+	const struct vmem_pool_range *range = vmem_pool_range_from(ranges, nr, gpa, false);
+
+	/* of one that begins above, the difference wraps */
+	return gpa - range->gpa < range->len ? range : NULL;
 }
 
 /* The page of @table, VMEM_POOL_NONE when it is none of this pool. */
@@ -307,18 +307,10 @@ static noinline u32 vmem_pool_find(const struct vmem_pool *pool, vmem_table_t ta
 static inline vmem_table_t vmem_pool_table(const struct vmem_pool *pool,
 					   u32 page)
 {
-	u32 low = 0, high = pool->nr_ranges;
+	const struct vmem_pool_range *range;
 
-	while (high - low > 1) {
-		u32 middle = low + (high - low) / 2;
-
-		if (page < pool->ranges[middle].first)
-			high = middle;
-		else
-			low = middle;
-	}
-	return vmem_table(pool->ranges[low].gpa +
-			  ((u64)(page - pool->ranges[low].first) << pool->table_lg2));
+	range = vmem_pool_range_from(pool->ranges, pool->nr_ranges, page, true);
+	return vmem_table(range->gpa + ((u64)(page - range->first) << pool->table_lg2));
 }
 
 static inline void vmem_pool_release(struct vmem_pool *pool, u32 page)
@@ -340,14 +332,12 @@ static inline void vmem_pool_quarantine(struct vmem_pool *pool, u32 page)
 		    pool->pages[pool->newest].generation <= pool->generation);
 	desc->state = VMEM_POOL_QUARANTINED;
 	desc->generation = pool->generation;
-	desc->next = VMEM_POOL_NONE;
-	if (pool->newest == VMEM_POOL_NONE)
-		pool->oldest = page;
-	else
+	if (pool->nr_quarantined++)
 		pool->pages[pool->newest].next = page;
+	else
+		pool->oldest = page;
 	pool->newest = page;
 	pool->nr_used--;
-	pool->nr_quarantined++;
 }
 
 /* A table has one link more, or one space more that has it for a root. */
@@ -437,20 +427,17 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 		pool->free[pool->hint] &= pool->free[pool->hint] - 1;
 		VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_FREE);
 		pool->pages[page].state = VMEM_POOL_RESERVED;
-		pool->pages[page].next = VMEM_POOL_NONE;
-		if (res->nr)
+		if (res->nr++)
 			pool->pages[res->last].next = page;
 		else
 			res->first = page;
 		res->last = page;
-		res->nr++;
 		pool->nr_free--;
 		pool->nr_reserved++;
 	}
 	VMEM_ASSERT(pool->nr_free + pool->nr_reserved + pool->nr_used +
 		    pool->nr_quarantined == pool->capacity);
-	res->at = 0;
-	res->at_page = res->first;
+	res->at = U32_MAX;
 	return more > VMEM_POOL_STEP ? VMEM_PAUSE : 0;
 }
 
@@ -485,8 +472,7 @@ static inline u32 vmem_pool_pop(struct vmem_pool *pool,
 
 	VMEM_ASSERT(res->nr && pool->pages[page].state == VMEM_POOL_RESERVED);
 	res->first = pool->pages[page].next;
-	res->at = 0;
-	res->at_page = res->first;
+	res->at = U32_MAX;
 	res->nr--;
 	pool->nr_reserved--;
 	return page;
@@ -523,7 +509,7 @@ static inline bool vmem_pool_unreserve(struct vmem_pool *pool,
 		vmem_pool_release(pool, vmem_pool_pop(pool, res));
 	if (res->nr)
 		return true;
-	vmem_reservation_init(res);
+	*res = (struct vmem_reservation){};
 	return false;
 }
 
@@ -545,8 +531,6 @@ static inline bool vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
 		if (step++ == VMEM_POOL_STEP)
 			return true;
 		pool->oldest = pool->pages[page].next;
-		if (pool->oldest == VMEM_POOL_NONE)
-			pool->newest = VMEM_POOL_NONE;
 		VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_QUARANTINED);
 		pool->nr_quarantined--;
 		vmem_pool_release(pool, page);

@@ -58,8 +58,8 @@ static noinline void vmem_link_rehash(struct vmem_pool *pool)
 	while (pool->moved < end) {
 		for (link = pool->old[pool->moved++]; link; link = next) {
 			next = link->next;
-			at = &pool->buckets[(vmem_link_hash(pool, link->parent) +
-					     link->slot) & pool->mask];
+			at = vmem_link_bucket(pool, link->slot +
+					      vmem_link_hash(pool, link->parent));
 			link->next = *at;
 			*at = link;
 		}
@@ -567,10 +567,10 @@ static inline bool vmem_root_leave(struct vmem_link_store *store,
 				   struct vmem_root *root)
 {
 	struct vmem_pool *pool = root->pool;
-	vmem_table_t table = root->table;
+	bool gone = pool && vmem_pool_uncount(pool, vmem_pool_find(pool, root->table));
 
 	vmem_root_uncount(store, root);
-	return pool && vmem_pool_uncount(pool, vmem_pool_find(pool, table));
+	return gone;
 }
 
 /**

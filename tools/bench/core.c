@@ -77,7 +77,7 @@ void guest_reset(struct guest *guest)
 	vmem_pool_init(&guest->pool, &guest->range, 1, 12, &guest->store,
 		       guest->storage, 1);
 	guest->pages.pool = &guest->pool;
-	vmem_reservation_init(&guest->pages.res);
+	guest->pages.res = (struct vmem_reservation){};
 	vmem_pool_reserve(&guest->pool, &guest->pages.res, 1, 0);
 	guest->space.root = vmem_root_make(&guest->pool, &guest->pages.res,
 					   fmt->nr_levels - 1)->table;

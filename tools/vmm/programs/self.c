@@ -134,7 +134,7 @@ static __always_inline bool self_pool(const struct vmem_format *fmt,
 		return false;
 	vmem_pool_init(&pool, ranges, TABLES, 12, &store, storage, 1);
 	self->pages.pool = &pool;
-	vmem_reservation_init(&self->pages.res);
+	self->pages.res = (struct vmem_reservation){};
 	return true;
 }
 
