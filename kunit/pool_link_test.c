@@ -99,7 +99,8 @@ static void share_in_any_order(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, links, 3);
 		KUNIT_EXPECT_EQ(test, f->pool.nr_shared, 1);
 		for (i = 0; i < 3; i++) {
-			KUNIT_EXPECT_EQ(test, i == 2,
+			KUNIT_EXPECT_EQ(test, i == 2 ? VMEM_CHANGED_FREED :
+						       VMEM_CHANGED_UNSHARED,
 					vmem_pool_put(&f->pool, vmem_table(0x5000), slots[i]));
 			KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 					pool_owner(f, table, 1, slots[i], &links));
@@ -284,7 +285,7 @@ static void random_links(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, 0, share(f, table, 0x5000,
 						       100 + round));
 		} else if (*nr > 1) {
-			KUNIT_EXPECT_FALSE(test,
+			KUNIT_EXPECT_EQ(test, VMEM_CHANGED_UNSHARED,
 				vmem_pool_put(&f->pool, vmem_table(0x5000), slots[at]));
 			slots[at] = slots[--*nr];
 		}
@@ -351,9 +352,9 @@ static void buckets_grow(struct kunit *test)
 	KUNIT_EXPECT_GE(test, grown, 4);
 	KUNIT_EXPECT_EQ(test, given_back, grown - 2);
 	for (i = 0; i < NR_MANY; i += 2)
-		KUNIT_EXPECT_FALSE(test, vmem_pool_put(pool,
-						       vmem_table(0x100000 + 0x1000 * (i / 7)),
-						       i % 512));
+		KUNIT_EXPECT_EQ(test, VMEM_CHANGED_UNSHARED,
+				vmem_pool_put(pool, vmem_table(0x100000 + 0x1000 * (i / 7)),
+					      i % 512));
 	while (vmem_pool_drop_foreign(pool, &all, 1, &at))
 		;
 	KUNIT_EXPECT_EQ(test, pool->nr_hashed, 0);

@@ -91,7 +91,7 @@ static inline u64 pool_take(struct kunit *test, struct pool_bench *f,
 /* The link goes by which @slot of 0x5000 names a table. */
 static inline bool pool_put(struct pool_bench *f, u32 slot)
 {
-	bool gone = vmem_pool_put(&f->pool, vmem_table(0x5000), slot);
+	bool gone = vmem_pool_put(&f->pool, vmem_table(0x5000), slot) == VMEM_CHANGED_FREED;
 
 	while (vmem_pool_drop_below(&f->pool))
 		;

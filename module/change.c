@@ -143,7 +143,7 @@ static int vmem_change_leave(struct vmem_work *work, int ret)
 		vmem_pool_settle(pool);
 	/* its root could have moved, and didn't: others show the same */
 	if (vmem_root_twins(space->root) && w->change.answer.flush == VMEM_FLUSH_RANGE)
-		vmem_flush_all(&w->change);
+		vmem_flush_all(&w->change, 0);
 	space->tables += (s64)pool->nr_used - w->used;
 	guest->generation += w->change.answer.dirty || pool->nr_used != w->used;
 	w->change.answer.dirty = false;

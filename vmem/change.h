@@ -127,14 +127,7 @@ static __always_inline int vmem_change_begin(const struct vmem_env *e)
 		}
 	}
 	/* those of a list of ours are in order */
-	if (vmem_change_sweeps(e)) {
-		ret = vmem_change_apart(e);
-		if (ret)
-			return ret;
-	}
-	e->pass->phase = VMEM_PHASE_CHECK;
-	vmem_change_recheck(e->change);
-	return 0;
+	return vmem_change_sweeps(e) ? vmem_change_apart(e) : 0;
 }
 
 /*
@@ -178,9 +171,9 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e)
 	e->at->m = m;
 	e->at->apply = pass->phase != VMEM_PHASE_CHECK;
 	e->at->sweep = pass->phase == VMEM_PHASE_SWEEP;
-	e->at->free = e->at->sweep || !vmem_change_sweeps(e);
 	/* what is unmapped for a link leaves the table that holds the entry */
-	e->at->keep = e->asked->list == e->change->own && end->kind == VMEM_KIND_LINK ?
+	e->at->keep = pass->phase == VMEM_PHASE_APPLY && vmem_change_sweeps(e) ? 0 :
+		      e->asked->list == e->change->own && end->kind == VMEM_KIND_LINK ?
 		      end->link.level + 1U : VMEM_LEVELS_MAX;
 	e->at->lowest = m->kind == VMEM_KIND_LINK ? m->link.level + 1U : 0;
 	e->at->first = m->virt_base + (m == undone ? e->answer->done_len : 0);
@@ -235,13 +228,13 @@ static __always_inline void vmem_change_passed(const struct vmem_env *e)
 static __always_inline int vmem_change_touch(const struct vmem_env *e)
 {
 	struct vmem_need *need = e->need;
-	bool begun = false;
+	u64 begun = need->touched;
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
 	for (; need->touched < need->tables; need->touched++) {
-		if (begun && e->read->pause(e->ctx, 1))
+		if (need->touched > begun && e->read->pause(e->ctx, 1))
 			return VMEM_PAUSE;
 		table = vmem_pool_reserved(e->pages->pool, &e->pages->res,
 					   need->touched);
@@ -253,7 +246,6 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e)
 		ret = vmem_reach(e, table, VMEM_WRITE, &host);
 		if (ret)
 			return ret;
-		begun = true;
 	}
 	return 0;
 }
@@ -283,11 +275,14 @@ static __always_inline int vmem_change_next(const struct vmem_env *e)
 		return 0;
 	}
 	ret = vmem_change_begin(e);
-	if (ret || e->asked->flags & VMEM_CHANGE_ATOMIC || !vmem_map_short(e))
+	if (ret)
 		return ret;
-	e->pass->phase = VMEM_PHASE_BEGIN;
-	return e->answer->done < e->asked->nr &&
-	       e->read->pause(e->ctx, e->facts->nr_levels) ? VMEM_PAUSE : 0;
+	if (!(e->asked->flags & VMEM_CHANGE_ATOMIC) && vmem_map_short(e))
+		return e->answer->done < e->asked->nr &&
+		       e->read->pause(e->ctx, e->facts->nr_levels) ? VMEM_PAUSE : 0;
+	e->pass->phase = VMEM_PHASE_CHECK;
+	vmem_change_recheck(e->change);
+	return 0;
 }
 
 /**

@@ -64,26 +64,13 @@ vmem_link_find(const struct vmem_env *e, vmem_table_t *table)
 	return links < VMEM_LINKS_MAX ? 0 : -EMLINK;
 }
 
-/* Pass 2: nothing hangs below a table of ours that is to be replaced. */
-static __always_inline int vmem_link_emptied(const struct vmem_env *e,
-					     vmem_table_t table, unsigned int level)
-{
-	vmem_pte_t *host;
-	int ret;
-
-	ret = vmem_reach(e, table, VMEM_READ, &host);
-	if (ret)
-		return ret;
-	return vmem_any(host, 0, vmem_nr_entries(e->fmt, level) - 1, U64_MAX) ?
-	       -EEXIST : 0;
-}
-
 /* Both passes: the entry in hand, which is to name the table. */
 static __always_inline int vmem_link_here(const struct vmem_env *e,
 					  vmem_table_t table)
 {
 	unsigned int level = e->at->level, slot = vmem_place_slot(e);
 	vmem_table_t parent;
+	vmem_pte_t *host;
 	bool mine = false;
 	u32 links = 0;
 	int ret;
@@ -102,9 +89,14 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 		e->need->links++;
 		return 0;
 	}
-	ret = mine && links == 1 ? vmem_link_emptied(e, e->at->child, level - 1) : 0;
-	if (ret)
-		return ret;
+	/* nothing hangs below one of ours that goes */
+	if (mine && links == 1) {
+		ret = vmem_reach(e, e->at->child, VMEM_READ, &host);
+		if (ret)
+			return ret;
+		if (vmem_any(host, 0, vmem_nr_entries(e->fmt, level - 1) - 1, U64_MAX))
+			return -EEXIST;
+	}
 	if (!e->pages->res.links)
 		return vmem_recount(e);
 	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry,
@@ -112,7 +104,7 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 					      vmem_place_perms(e, level))))
 		return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
 	if (e->at->class != VMEM_CLASS_NONE)
-		vmem_flush_all(e->change);
+		vmem_flush_all(e->change, 0);
 	else
 		e->answer->overwritten += !!e->at->entry;
 	if (mine)

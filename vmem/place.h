@@ -75,11 +75,9 @@ struct vmem_place {
 	u8 shared;		/* bit n: others may show the table of level n by then */
 	u8 denies;		/* protect, bit n: the entry of level n denies it */
 	/* of unmapping */
-	unsigned int keep;	/* tables of this level and above aren't freed */
-	bool free;		/* tables left empty go */
-	bool sweep;		/* and nothing else is done */
+	unsigned int keep;	/* tables of this level and above stay, if empty */
+	bool sweep;		/* nothing is done but that empty ones go */
 	bool drop;		/* the frozen table of leaves goes whole */
-	bool stays;		/* the entry above can't be written */
 };
 
 /* The index of the entry in hand. */
@@ -147,8 +145,10 @@ static __always_inline u32 vmem_place_perms(const struct vmem_env *e,
 
 /* Flushing */
 
-static inline void vmem_flush_all(struct vmem_change *change)
+/* All; @changes: what of VMEM_CHANGED_* is why. */
+static inline void vmem_flush_all(struct vmem_change *change, u32 changes)
 {
+	change->answer.changes |= changes;
 	change->answer.flush = VMEM_FLUSH_ALL;
 	change->answer.flush_first = 0;
 	change->answer.flush_last = U64_MAX;
@@ -162,7 +162,7 @@ static inline void vmem_flush(struct vmem_change *change, bool shared,
 
 	VMEM_ASSERT(first <= last);
 	if (shared)
-		vmem_flush_all(change);
+		vmem_flush_all(change, 0);
 	if (answer->flush == VMEM_FLUSH_ALL)
 		return;
 	if (answer->flush == VMEM_FLUSH_NONE || first < answer->flush_first)
@@ -177,8 +177,7 @@ static __always_inline void vmem_linked(const struct vmem_env *e, u32 changes)
 	if (likely(!changes))
 		return;
 	e->at->cut = true;
-	e->answer->changes |= changes;
-	vmem_flush_all(e->change);
+	vmem_flush_all(e->change, changes);
 }
 
 /* Looking, and writing what is there */
@@ -281,27 +280,20 @@ vmem_look_owner(const struct vmem_env *e, const vmem_pte_t *host,
  *
  * For what is left of it. What is reserved stays so.
  */
-static __always_inline void vmem_change_recheck(struct vmem_change *change)
+static noinline void vmem_change_recheck(struct vmem_change *change)
 {
 	struct vmem_pass *pass = &change->pass;
-	struct vmem_need *need = &change->need;
 
 	pass->number++;
 	if (pass->phase == VMEM_PHASE_BEGIN || pass->phase >= VMEM_PHASE_SWEEP)
 		return;
-	pass->phase = VMEM_PHASE_CHECK;
-	pass->item = change->asked.flags & VMEM_CHANGE_ATOMIC ?
-		     0 : change->answer.done;
-	pass->offset = 0;
-	pass->visited = 0;
-	pass->spare = 0;
-	pass->keeps = 0;
-	pass->low = VMEM_LEVELS_MAX;
-	need->tables = 0;
-	need->links = 0;
-	need->touched = 0;
-	need->counting = 0;
-	need->moving = 0;
+	*pass = (struct vmem_pass){
+		.phase = VMEM_PHASE_CHECK, .number = pass->number,
+		.waits = pass->waits, .recounts = pass->recounts,
+		.item = change->asked.flags & VMEM_CHANGE_ATOMIC ? 0 : change->answer.done,
+		.low = VMEM_LEVELS_MAX,
+	};
+	change->need = (struct vmem_need){};
 }
 
 /* What was counted doesn't suffice: others changed tables. Count again. */
@@ -357,20 +349,20 @@ vmem_need_tables(const struct vmem_env *e, vmem_virt_t last)
 	while (level-- > e->at->lowest) {
 		u32 perms = vmem_nibble(level + 1,
 					vmem_place_perms(e, level + 1));
-		u32 nibble = vmem_nibble(level + 1, VMEM_RWXU);
+		u32 other = (need->counted_path ^ perms) &
+			    vmem_nibble(level + 1, VMEM_RWXU);
 		unsigned int lg2 = vmem_table_lg2(e->fmt, level);
 
 		nr += (last >> lg2) - (first >> lg2) + 1;
 		if (need->counting & BIT(level) &&
 		    need->counted[level] == first >> lg2) {
-			if ((need->counted_path ^ perms) & nibble)
+			if (other)
 				return -EEXIST;
 			twice++;
 		}
 		need->counting |= BIT(level);
 		need->counted[level] = last >> lg2;
-		need->counted_path &= ~nibble;
-		need->counted_path |= perms;
+		need->counted_path ^= other;
 	}
 	if (nr > e->asked->budget - e->pass->visited)
 		return -E2BIG;
@@ -525,12 +517,9 @@ static __always_inline int vmem_install(const struct vmem_env *e, bool leaves)
 /* Pass 2: the link is gone by which the entry of @level named one of ours. */
 static __always_inline void vmem_remove(const struct vmem_env *e, unsigned int level)
 {
-	bool gone = vmem_pool_put(e->pages->pool, e->at->path.table[level],
-				  vmem_index(e->fmt, e->at->va, level));
-
-	/* a table that others have lives on, without our link */
-	e->answer->changes |= gone ? VMEM_CHANGED_FREED : VMEM_CHANGED_UNSHARED;
-	vmem_flush_all(e->change);
+	vmem_flush_all(e->change,
+		       vmem_pool_put(e->pages->pool, e->at->path.table[level],
+				     vmem_index(e->fmt, e->at->va, level)));
 }
 
 /* What hung below tables that were freed goes before anything else is done. */
@@ -607,8 +596,7 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	}
 	path->table[level] = copy;
 	path->host[level] = host;
-	e->answer->changes |= VMEM_CHANGED_MOVED;
-	vmem_flush_all(e->change);
+	vmem_flush_all(e->change, VMEM_CHANGED_MOVED);
 	return 0;
 }
 

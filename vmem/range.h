@@ -73,15 +73,9 @@ static __always_inline int vmem_range_may_enter(const struct vmem_env *e)
 						      VMEM_MARK_COPIED,
 						      e->pass->number))
 		ret = 0;
-	switch (e->at->m->kind) {
-	case VMEM_KIND_UNMAPPED:
-		return !ret || ret == -EMLINK ? vmem_unmap_entered(e, ret) : ret;
-	case VMEM_KIND_BASIC:
-	case VMEM_KIND_COW:
-		return ret ?: vmem_map_entered(e);
-	default:
-		return ret;
-	}
+	if (e->at->m->kind == VMEM_KIND_UNMAPPED)
+		return vmem_unmap_entered(e, ret);
+	return !ret && vmem_mapping_maps(e->at->m) ? vmem_map_entered(e) : ret;
 }
 
 /* Enter the child. */
@@ -105,7 +99,6 @@ static __always_inline int vmem_range_enter(const struct vmem_env *e)
 		e->at->begun = true;
 	}
 	VMEM_ASSERT(e->pass->low <= level);
-	e->at->shared &= ~BIT(level);
 	/* what else names one that vmem didn't make isn't known */
 	if (e->at->links ? e->at->links > 1 :
 			   !(e->asked->flags & VMEM_CHANGE_ALONE))
@@ -114,8 +107,6 @@ static __always_inline int vmem_range_enter(const struct vmem_env *e)
 	e->at->drop = false;
 	e->at->path.table[level] = e->at->child;
 	e->at->level = level;
-	if (e->at->m->kind == VMEM_KIND_UNMAPPED && !e->at->apply)
-		vmem_unmap_beside(e);
 	return 0;
 }
 
@@ -161,16 +152,11 @@ static __always_inline int vmem_range_want(const struct vmem_env *e)
 	int ret;
 
 	ret = vmem_reach(e, e->at->path.table[level], VMEM_WRITE, &host);
+	if (ret && e->at->m->kind == VMEM_KIND_UNMAPPED && vmem_unmap_spares(e, level, ret))
+		return 0;
 	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN) {
-		if (e->at->m->kind == VMEM_KIND_UNMAPPED && vmem_unmap_frozen(e, level))
-			return 0;
 		ret = vmem_copy_path(e, level);
 		host = e->at->path.host[level];
-	}
-	/* emptied by two mappings of a list: not foreseen, so it stays */
-	if (ret < 0 && e->at->sweep) {
-		e->at->stays = true;
-		return 0;
 	}
 	if (ret)
 		return ret;
@@ -216,11 +202,7 @@ static __always_inline void vmem_range_begin(const struct vmem_env *e, u64 offse
 	e->at->child = e->space->root;
 	e->at->tries = 0;
 	e->at->shared = 0;
-	e->at->denies = 0;
-	e->at->writable = 0;
 	e->at->cut = false;
-	e->at->drop = false;
-	e->at->stays = false;
 	e->at->leaving = false;
 }
 

@@ -135,12 +135,13 @@ static inline struct vmem_link **vmem_link_seek(struct vmem_pool *pool,
  * @parent:	the table that named it
  * @slot:	index of the entry, which named one of this pool's
  *
- * With its last link the table goes; vmem_pool_drop_below() is to follow.
+ * With its last link the table goes; vmem_pool_drop_below() is to follow. A table
+ * that others have lives on.
  *
- * Return: whether it does.
+ * Return: VMEM_CHANGED_FREED or VMEM_CHANGED_UNSHARED.
  */
-static noinline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
-				   u32 slot)
+static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
+				  u32 slot)
 {
 	struct vmem_link **at = vmem_link_seek(pool, parent, slot), *link = *at;
 	u32 page = link->page;
@@ -155,7 +156,7 @@ static noinline bool vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
 		link->parent = VMEM_NO_TABLE;
 	else
 		vmem_link_lend(pool->store, link);
-	return vmem_pool_uncount(pool, page);
+	return vmem_pool_uncount(pool, page) ? VMEM_CHANGED_FREED : VMEM_CHANGED_UNSHARED;
 }
 
 /*
@@ -172,8 +173,7 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 		vmem_link_rehash(pool);
 	at = vmem_link_seek(pool, parent, slot);
 	if (unlikely(*at)) {
-		changes = vmem_pool_put(pool, parent, slot) ?
-			  VMEM_CHANGED_FREED : VMEM_CHANGED_UNSHARED;
+		changes = vmem_pool_put(pool, parent, slot);
 		at = vmem_link_seek(pool, parent, slot);
 	}
 	head = pool->parent_page == VMEM_POOL_NONE ?

@@ -27,7 +27,7 @@ static __always_inline int vmem_unmap_entered(const struct vmem_env *e, int ret)
 	vmem_pte_t *host;
 	int marked;
 
-	if (!e->at->links)
+	if (!e->at->links || (ret && ret != -EMLINK))
 		return ret;
 	if (whole && !e->at->apply && vmem_need_moves(e, level))
 		return VMEM_CLEAR;
@@ -60,18 +60,17 @@ static __always_inline int vmem_unmap_entered(const struct vmem_env *e, int ret)
 	return !whole ? ret : e->at->links > 1 ? VMEM_CLEAR : 0;
 }
 
-/* Pass 1: will something be left beside the range in the table in hand? */
-static __always_inline void vmem_unmap_beside(const struct vmem_env *e)
+/* Is something in the table in hand, in pass 1 beside the range? */
+static __always_inline bool vmem_unmap_remains(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level, nr = vmem_nr_entries(e->fmt, level);
-	unsigned int end = vmem_place_end(e), i = 0;
+	unsigned int i = e->at->apply ? nr : 0, end = vmem_place_end(e);
 	const vmem_pte_t *host = e->at->path.host[level];
 
-	if (e->at->first > (e->at->va & ~vmem_table_mask(e->fmt, level)))
+	if (!e->at->apply && e->at->first > (e->at->va & ~vmem_table_mask(e->fmt, level)))
 		i = vmem_index(e->fmt, e->at->first, level);
-	if ((i && vmem_any(host, 0, i - 1, U64_MAX)) ||
-	    (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX)))
-		e->pass->keeps |= BIT(level);
+	return (i && vmem_any(host, 0, i - 1, U64_MAX)) ||
+	       (!e->at->apply && end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX));
 }
 
 /* Pass 2: zero the entries of a table of level 0 from @i on up to @end. */
@@ -188,36 +187,33 @@ static __always_inline void vmem_unmap_dropped(const struct vmem_env *e)
 	for (i = 0; i < nr; i++)
 		e->answer->pages += vmem_classify(e, vmem_read(host, i), 0) ==
 				    VMEM_CLASS_LEAF;
-	vmem_flush_all(e->change);
+	vmem_flush_all(e->change, 0);
 }
 
-/* Pass 2: the entry of @level above the table in hand goes. */
-static __always_inline int vmem_unmap_table(const struct vmem_env *e,
-					    unsigned int level)
+/*
+ * Both passes: a table of @level is to be written, and can't be, because of @why.
+ * Return: whether it needn't be.
+ */
+static __always_inline bool vmem_unmap_spares(const struct vmem_env *e,
+					      unsigned int level, int why)
 {
-	int ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE);
+	bool frozen = e->ops->movability == VMEM_MAY_MOVE_TABLE && why == VMEM_FROZEN;
 
-	if (ret > 0 && e->at->drop)
-		vmem_unmap_dropped(e);
-	else if (ret > 0)
-		vmem_remove(e, level);
-	/* one of ours may stay, empty; what a frozen one maps may not */
-	return e->at->drop ? min(ret, 0) : 0;
-}
-
-/* Both passes: a frozen table of @level is to be written. Return: whether it stays. */
-static __always_inline bool vmem_unmap_frozen(const struct vmem_env *e,
-					      unsigned int level)
-{
 	/* nothing of it is left to be copied: the entry above goes */
-	if (!level && vmem_place_covers(e, 1)) {
+	if (frozen && !level && vmem_place_covers(e, 1)) {
 		e->at->drop = true;
 		return true;
 	}
-	/* a table of ours, left empty: the frozen one would keep it */
-	e->at->stays = e->at->leaving && !e->at->drop &&
-		       (e->at->apply || !vmem_need_moves(e, level));
-	return e->at->stays;
+	/*
+	 * Ours stays below it, empty: a frozen one would keep it; and what two
+	 * mappings of a list emptied wasn't foreseen.
+	 */
+	if (frozen ? e->at->drop || !e->at->leaving ||
+		     (!e->at->apply && vmem_need_moves(e, level)) :
+		     why > 0 || !e->at->sweep)
+		return false;
+	e->pass->keeps |= BIT(level - 1);
+	return true;
 }
 
 /*
@@ -242,31 +238,32 @@ static __always_inline bool vmem_unmap_goes(const struct vmem_env *e)
 static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level + 1;
-	bool stays = e->at->stays || e->at->level >= e->at->keep, goes;
+	bool stays, goes;
 	int ret;
 
-	e->at->stays = false;
-	if (e->at->drop) {
-		if (!e->at->apply)
-			return 0;
-	} else if (e->at->apply) {
-		stays = stays || !e->at->free ||
-			vmem_any(e->at->path.host[level - 1], 0,
-				 vmem_nr_entries(e->fmt, level - 1) - 1, U64_MAX);
-	} else {
-		stays = stays || e->pass->keeps & BIT(level - 1);
-	}
-	goes = e->at->drop || vmem_unmap_goes(e);
-	if (stays || !goes) {
-		e->pass->keeps |= BIT(level);
-		/* a link can't replace what something hangs below */
-		return goes && level == e->at->keep && !e->at->apply ?
-		       -EEXIST : 0;
+	if (e->at->drop && !e->at->apply)
+		return 0;
+	if (!e->at->drop) {
+		stays = e->at->level >= e->at->keep ||
+			e->pass->keeps & BIT(e->at->level) || vmem_unmap_remains(e);
+		goes = vmem_unmap_goes(e);
+		if (stays || !goes) {
+			e->pass->keeps |= BIT(level);
+			/* a link can't replace what something hangs below */
+			return goes && level == e->at->keep && !e->at->apply ?
+			       -EEXIST : 0;
+		}
 	}
 	ret = vmem_want(e, level);
 	if (ret || !e->at->apply)
 		return ret;
-	return vmem_unmap_table(e, level);
+	ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE);
+	if (ret > 0 && e->at->drop)
+		vmem_unmap_dropped(e);
+	else if (ret > 0)
+		vmem_remove(e, level);
+	/* one of ours may stay, empty; what a frozen one maps may not */
+	return e->at->drop ? min(ret, 0) : 0;
 }
 
 #endif /* _VMEM_UNMAP_H */

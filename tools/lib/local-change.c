@@ -80,7 +80,7 @@ static int change_run(struct local_guest *lg, const struct vmem_change_ask *ask,
 	lg->changing = NULL;
 	/* its root could have moved, and didn't: others show the same */
 	if (vmem_root_twins(space->root) && change.answer.flush == VMEM_FLUSH_RANGE)
-		vmem_flush_all(&change);
+		vmem_flush_all(&change, 0);
 	if (change.answer.dirty)
 		lg->generation++;
 
