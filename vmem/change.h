@@ -63,14 +63,10 @@ vmem_mapping_check(const struct vmem_format *fmt,
 					m->protect.clear);
 	case VMEM_KIND_LINK:
 		return vmem_path_check(fmt, facts, m, m->link.level + 1U);
-	case VMEM_KIND_BASIC:
-		if (m->basic.attrs & VMEM_COW)
-			return -EOPNOTSUPP;
-		break;
-	case VMEM_KIND_COW:
-		break;
 	default:
-		return -EOPNOTSUPP;
+		if (!vmem_mapping_maps(m) ||
+		    (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW))
+			return -EOPNOTSUPP;
 	}
 	if (check_add_overflow(m->phys_base, m->len - 1, &phys_last) ||
 	    !vmem_nameable(facts, m->phys_base, phys_last))
@@ -429,14 +425,13 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 	    !vmem_is_canonical(&facts->gap, our_va) ||
 	    !vmem_is_canonical(&facts->gap, link->their_va))
 		return -EINVAL;
-	change->asked.nr = 0;
-	if (change->asked.flags & VMEM_CHANGE_REPLACE) {
-		m[change->asked.nr++] = (struct vmem_mapping){
-			.virt_base = our_va, .len = mask + 1,
-			.kind = VMEM_KIND_UNMAPPED,
-		};
-	}
-	m[change->asked.nr++] = (struct vmem_mapping){
+	change->asked.nr = change->asked.flags & VMEM_CHANGE_REPLACE ? 2 : 1;
+	/* in the place of the first if it is the only one */
+	m[0] = (struct vmem_mapping){
+		.virt_base = our_va, .len = mask + 1,
+		.kind = VMEM_KIND_UNMAPPED,
+	};
+	m[change->asked.nr - 1] = (struct vmem_mapping){
 		.virt_base = our_va, .len = mask + 1,
 		.kind = VMEM_KIND_LINK, .link = *link,
 	};

@@ -23,6 +23,7 @@ static __always_inline int
 vmem_link_find(const struct vmem_env *e, vmem_table_t *table)
 {
 	const struct vmem_link_mapping *link = &e->at->m->link;
+	const struct vmem_facts *facts = &link->owner->facts;
 	vmem_table_t at = link->owner->root, parent = VMEM_NO_TABLE;
 	unsigned int level = vmem_top(e->facts), slot = 0;
 	enum vmem_owner whose;
@@ -45,12 +46,10 @@ vmem_link_find(const struct vmem_env *e, vmem_table_t *table)
 			return ret;
 		slot = vmem_index(e->fmt, link->their_va, level);
 		entry = vmem_read(host, slot);
-		if (e->fmt->classify(&link->owner->facts, entry, level) !=
-		    VMEM_CLASS_TABLE)
+		if (e->fmt->classify(facts, entry, level) != VMEM_CLASS_TABLE)
 			return -ENOENT;
 		parent = at;
-		at = vmem_table(e->fmt->entry_phys(&link->owner->facts, entry,
-						   level, VMEM_CLASS_TABLE));
+		at = vmem_table(e->fmt->entry_phys(facts, entry, level, VMEM_CLASS_TABLE));
 	}
 	if (whose != VMEM_MINE)
 		return -EINVAL;

@@ -333,17 +333,17 @@ static __always_inline int vmem_visit(const struct vmem_env *e, unsigned int lev
 }
 
 /*
- * Pass 1: tables that are missing below the entry in hand, down to one of level
- * @lowest, up to @last. Pass 2 will visit all of them. Neighbours in the list may
+ * Pass 1: tables that are missing below the entry in hand, down to those of level
+ * @lowest, for what of the range lies there. Pass 2 will visit all of them. Neighbours in the list may
  * need the same ones, so each is needed once, by all with the same permissions:
  * the mappings come in ascending order, and the last one is remembered.
  */
-static __always_inline int
-vmem_need_tables(const struct vmem_env *e, vmem_virt_t last)
+static __always_inline int vmem_need_tables(const struct vmem_env *e)
 {
 	struct vmem_need *need = e->need;
 	unsigned int level = e->at->level;
 	vmem_virt_t first = e->at->va;
+	vmem_virt_t last = min(first | vmem_entry_mask(e->fmt, level), e->at->last);
 	u64 nr = 0, twice = 0;
 
 	while (level-- > e->at->lowest) {
@@ -705,8 +705,7 @@ static __always_inline int vmem_path_make(const struct vmem_env *e)
 		return ret;
 	if (e->at->apply)
 		return vmem_install(e, !lowest && level == 1);
-	ret = vmem_need_tables(e, min(e->at->va | vmem_entry_mask(e->fmt, level),
-				      e->at->last));
+	ret = vmem_need_tables(e);
 	if (!ret && lowest)
 		e->need->links++;
 	return ret;

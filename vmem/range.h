@@ -200,7 +200,6 @@ static __always_inline void vmem_range_begin(const struct vmem_env *e, u64 offse
 	e->at->va = e->at->m->virt_base + offset;
 	e->at->level = e->facts->nr_levels;
 	e->at->child = e->space->root;
-	e->at->tries = 0;
 	e->at->shared = 0;
 	e->at->cut = false;
 	e->at->leaving = false;

@@ -305,14 +305,11 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
 				   const struct vmem_facts *facts, bool first)
 {
 	const struct vmem_facts *all = &store->facts;
-	unsigned int level;
 
 	if (first)
 		store->facts = *facts;
-	for (level = 0; level < VMEM_LEVELS_MAX; level++)
-		if (all->reserved[level] != facts->reserved[level])
-			return false;
-	return all->addr == facts->addr && all->gpa == facts->gpa &&
+	return !memcmp(all->reserved, facts->reserved, sizeof(all->reserved)) &&
+	       all->addr == facts->addr && all->gpa == facts->gpa &&
 	       all->shadow == facts->shadow && all->enc == facts->enc &&
 	       all->enc_table == facts->enc_table;
 }

@@ -34,15 +34,9 @@ static __always_inline int vmem_unmap_entered(const struct vmem_env *e, int ret)
 	if (whole && e->ops->movability == VMEM_MAY_MOVE_TABLE &&
 	    !(e->at->writable & BIT(level))) {
 		ret = vmem_reach(e, e->at->path.table[level], VMEM_WRITE, &host);
-		if (ret == VMEM_FROZEN)
-			return VMEM_CLEAR;
-		if (ret > 0)
-			return ret;
 		/* refused, it is to who has to write there */
-		if (!ret) {
-			e->at->path.host[level] = host;
-			e->at->writable |= BIT(level);
-		}
+		if (ret > 0)
+			return ret == VMEM_FROZEN ? VMEM_CLEAR : ret;
 	}
 	if (e->at->links > 1 && !e->at->apply) {
 		marked = whole ? vmem_link_mark(e->pages, e->at->child,
