@@ -57,10 +57,8 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	case VMEM_KIND_UNMAPPED:
 		return 0;
 	case VMEM_KIND_PROTECT:
-		if (m->protect.set & m->protect.clear)
-			return -EINVAL;
-		return fmt->can_protect(facts, m->protect.set,
-					m->protect.clear);
+		return m->protect.set & m->protect.clear ? -EINVAL :
+		       fmt->can_protect(facts, m->protect.set, m->protect.clear);
 	case VMEM_KIND_LINK:
 		return vmem_path_check(fmt, facts, m, m->link.level + 1U);
 	default:
@@ -78,12 +76,11 @@ vmem_mapping_check(const struct vmem_format *fmt,
 /* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
 static __always_inline int vmem_change_apart(const struct vmem_env *e)
 {
-	const struct vmem_asked *asked = e->asked;
 	const struct vmem_mapping *before = NULL, *m;
 	u32 i;
 
-	for (i = 0; i < asked->nr; i++) {
-		m = &asked->list[asked->order[i]];
+	for (i = 0; i < e->asked->nr; i++) {
+		m = &e->asked->list[e->asked->order[i]];
 		if (!m->len)
 			continue;
 		if (before && before->virt_base + (before->len - 1) >= m->virt_base) {

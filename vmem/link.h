@@ -68,7 +68,6 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 					  vmem_table_t table)
 {
 	unsigned int level = e->at->level, slot = vmem_place_slot(e);
-	vmem_table_t parent;
 	vmem_pte_t *host;
 	bool mine = false;
 	u32 links = 0;
@@ -77,10 +76,10 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 	ret = vmem_want(e, level);
 	if (ret)
 		return ret;
-	parent = e->at->path.table[level];
 	if (e->at->class == VMEM_CLASS_TABLE)
-		mine = e->ops->owner(e->ctx, e->at->child, level - 1, parent,
-				     slot, &links) == VMEM_MINE;
+		mine = e->ops->owner(e->ctx, e->at->child, level - 1,
+				     e->at->path.table[level], slot,
+				     &links) == VMEM_MINE;
 	/* what is there goes before it is looked for */
 	if (mine && e->at->child == table)
 		return -EINVAL;
@@ -109,7 +108,7 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 	if (mine)
 		vmem_remove(e, level);
 	vmem_linked(e, vmem_pool_share(e->pages->pool, &e->pages->res, table,
-				       parent, slot));
+				       e->at->path.table[level], slot));
 	return 0;
 }
 

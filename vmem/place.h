@@ -55,7 +55,6 @@ struct vmem_place {
 	u64 leaf;		/* its first one */
 	u32 needs;		/* what the path must grant, for a leaf */
 	unsigned int lowest;	/* level of the tables whose entries are changed */
-	vmem_virt_t first;	/* where the pass begins */
 	vmem_virt_t last;
 	bool apply;		/* pass 2 */
 	/* where it is */
@@ -75,6 +74,7 @@ struct vmem_place {
 	u8 shared;		/* bit n: others may show the table of level n by then */
 	u8 denies;		/* protect, bit n: the entry of level n denies it */
 	/* of unmapping */
+	vmem_virt_t first;	/* where the pass begins */
 	unsigned int keep;	/* tables of this level and above stay, if empty */
 	bool sweep;		/* nothing is done but that empty ones go */
 	bool drop;		/* the frozen table of leaves goes whole */
@@ -290,7 +290,8 @@ static noinline void vmem_change_recheck(struct vmem_change *change)
 	*pass = (struct vmem_pass){
 		.phase = VMEM_PHASE_CHECK, .number = pass->number,
 		.waits = pass->waits, .recounts = pass->recounts,
-		.item = change->asked.flags & VMEM_CHANGE_ATOMIC ? 0 : change->answer.done,
+		.item = change->asked.flags & VMEM_CHANGE_ATOMIC ?
+			0 : change->answer.done,
 		.low = VMEM_LEVELS_MAX,
 	};
 	change->need = (struct vmem_need){};
@@ -333,10 +334,10 @@ static __always_inline int vmem_visit(const struct vmem_env *e, unsigned int lev
 }
 
 /*
- * Pass 1: tables that are missing below the entry in hand, down to those of level
- * @lowest, for what of the range lies there. Pass 2 will visit all of them. Neighbours in the list may
- * need the same ones, so each is needed once, by all with the same permissions:
- * the mappings come in ascending order, and the last one is remembered.
+ * Pass 1: tables that are missing below the entry in hand, for what of the range
+ * lies there. Pass 2 will visit all of them. Neighbours in the list may need the
+ * same ones, so each is needed once, by all with the same permissions: the mappings
+ * come in ascending order, and the last one is remembered.
  */
 static __always_inline int vmem_need_tables(const struct vmem_env *e)
 {
@@ -389,22 +390,19 @@ vmem_need_links(const struct vmem_env *e, const vmem_pte_t *host,
 		unsigned int level, vmem_table_t table, u32 *most)
 {
 	unsigned int i, nr = level ? vmem_nr_entries(e->fmt, level) : 0;
+	enum vmem_owner whose;
 	vmem_table_t child;
 	int links_of_ours = 0;
 	u32 links;
 
 	*most = 0;
 	for (i = 0; i < nr; i++) {
-		switch (vmem_look_owner(e, host, level, table, i, &child,
-					&links)) {
-		case VMEM_OTHERS:
+		whose = vmem_look_owner(e, host, level, table, i, &child, &links);
+		if (whose == VMEM_OTHERS)
 			return -EINVAL;
-		case VMEM_MINE:
+		if (whose == VMEM_MINE) {
 			links_of_ours++;
 			*most = max(*most, links);
-			break;
-		default:
-			break;
 		}
 	}
 	return links_of_ours;

@@ -280,8 +280,9 @@ vmem_pool_range_from(const struct vmem_pool_range *ranges, u32 nr, u64 at, bool 
 static __always_inline const struct vmem_pool_range *
 vmem_pool_range_of(const struct vmem_pool_range *ranges, u32 nr, vmem_phys_t gpa)
 {
-	const struct vmem_pool_range *range = vmem_pool_range_from(ranges, nr, gpa, false);
+	const struct vmem_pool_range *range;
 
+	range = vmem_pool_range_from(ranges, nr, gpa, false);
 	/* of one that begins above, the difference wraps */
 	return gpa - range->gpa < range->len ? range : NULL;
 }

@@ -51,22 +51,17 @@ static __always_inline int vmem_range_look(const struct vmem_env *e)
 /* May the child be entered? */
 static __always_inline int vmem_range_may_enter(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level, slot = 0;
-	bool root = level == e->facts->nr_levels;
-	vmem_table_t parent = VMEM_NO_TABLE;
-	u32 more = 0;
+	unsigned int level = e->at->level;
+	u32 more;
 	int ret;
 
-	if (!root) {
-		parent = e->at->path.table[level];
-		slot = vmem_place_slot(e);
-		/* the copy of the table above */
-		more = !e->at->apply && vmem_need_moves(e, level);
-	}
-	ret = vmem_owned(e, e->at->child, level - 1, parent, slot, more,
-			 &e->at->links);
-	if (root)
-		return ret;
+	if (level == e->facts->nr_levels)
+		return vmem_owned(e, e->at->child, level - 1, VMEM_NO_TABLE, 0, 0,
+				  &e->at->links);
+	/* the copy of the table above */
+	more = !e->at->apply && vmem_need_moves(e, level);
+	ret = vmem_owned(e, e->at->child, level - 1, e->at->path.table[level],
+			 vmem_place_slot(e), more, &e->at->links);
 	/* but for those of copies that were made since pass 1, it has one */
 	if (ret == -EMLINK && e->at->apply &&
 	    (int)e->at->links <= 1 + vmem_link_marked(e->pages, e->at->child,
@@ -125,11 +120,9 @@ static __always_inline int vmem_range_up(const struct vmem_env *e)
 	finished = end >= e->at->last;
 	while (e->at->level < vmem_top(e->facts) &&
 	       (finished || !((end + 1) & vmem_table_mask(e->fmt, e->at->level)))) {
-		if (e->at->m->kind == VMEM_KIND_UNMAPPED) {
-			ret = vmem_unmap_left(e);
-			if (ret)
-				return ret;
-		}
+		ret = e->at->m->kind == VMEM_KIND_UNMAPPED ? vmem_unmap_left(e) : 0;
+		if (ret)
+			return ret;
 		e->at->shared &= ~BIT(e->at->level);
 		e->at->drop = false;
 		e->at->level++;
@@ -152,7 +145,8 @@ static __always_inline int vmem_range_want(const struct vmem_env *e)
 	int ret;
 
 	ret = vmem_reach(e, e->at->path.table[level], VMEM_WRITE, &host);
-	if (ret && e->at->m->kind == VMEM_KIND_UNMAPPED && vmem_unmap_spares(e, level, ret))
+	if (ret && e->at->m->kind == VMEM_KIND_UNMAPPED &&
+	    vmem_unmap_spares(e, level, ret))
 		return 0;
 	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN) {
 		ret = vmem_copy_path(e, level);

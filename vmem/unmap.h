@@ -58,13 +58,16 @@ static __always_inline int vmem_unmap_entered(const struct vmem_env *e, int ret)
 static __always_inline bool vmem_unmap_remains(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level, nr = vmem_nr_entries(e->fmt, level);
-	unsigned int i = e->at->apply ? nr : 0, end = vmem_place_end(e);
 	const vmem_pte_t *host = e->at->path.host[level];
+	unsigned int i = nr, end = nr - 1;
 
-	if (!e->at->apply && e->at->first > (e->at->va & ~vmem_table_mask(e->fmt, level)))
-		i = vmem_index(e->fmt, e->at->first, level);
+	if (!e->at->apply) {
+		i = e->at->first > (e->at->va & ~vmem_table_mask(e->fmt, level)) ?
+		    vmem_index(e->fmt, e->at->first, level) : 0;
+		end = vmem_place_end(e);
+	}
 	return (i && vmem_any(host, 0, i - 1, U64_MAX)) ||
-	       (!e->at->apply && end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX));
+	       (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX));
 }
 
 /* Pass 2: zero the entries of a table of level 0 from @i on up to @end. */
@@ -192,6 +195,7 @@ static __always_inline bool vmem_unmap_spares(const struct vmem_env *e,
 					      unsigned int level, int why)
 {
 	bool frozen = e->ops->movability == VMEM_MAY_MOVE_TABLE && why == VMEM_FROZEN;
+	bool stays;
 
 	/* nothing of it is left to be copied: the entry above goes */
 	if (frozen && !level && vmem_place_covers(e, 1)) {
@@ -199,15 +203,15 @@ static __always_inline bool vmem_unmap_spares(const struct vmem_env *e,
 		return true;
 	}
 	/*
-	 * Ours stays below it, empty: a frozen one would keep it; and what two
-	 * mappings of a list emptied wasn't foreseen.
+	 * Else the table in hand may stay, empty: a frozen one would keep it; and
+	 * that two mappings of a list would empty it wasn't foreseen.
 	 */
-	if (frozen ? e->at->drop || !e->at->leaving ||
-		     (!e->at->apply && vmem_need_moves(e, level)) :
-		     why > 0 || !e->at->sweep)
-		return false;
-	e->pass->keeps |= BIT(level - 1);
-	return true;
+	stays = frozen ? e->at->leaving && !e->at->drop &&
+			 (e->at->apply || !vmem_need_moves(e, level)) :
+			 why < 0 && e->at->sweep;
+	if (stays)
+		e->pass->keeps |= BIT(level - 1);
+	return stays;
 }
 
 /*
@@ -217,12 +221,12 @@ static __always_inline bool vmem_unmap_spares(const struct vmem_env *e,
 static __always_inline bool vmem_unmap_goes(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level;
-	vmem_table_t parent = e->at->path.table[level + 1];
 	u32 links;
 
 	if (!e->at->apply && vmem_need_moves(e, level))
 		return true;
-	return e->ops->owner(e->ctx, e->at->path.table[level], level, parent,
+	return e->ops->owner(e->ctx, e->at->path.table[level], level,
+			     e->at->path.table[level + 1],
 			     vmem_index(e->fmt, e->at->va, level + 1),
 			     &links) == VMEM_MINE &&
 	       (e->at->apply ? links == 1 : !(e->at->shared & BIT(level)));
