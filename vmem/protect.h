@@ -92,10 +92,8 @@ vmem_protect_run(const struct vmem_env *e, vmem_pte_t *host,
  */
 static __always_inline int vmem_protect_denied(const struct vmem_env *e)
 {
-	unsigned int level = 31 - __builtin_clz(e->at->denies);
-
-	e->at->level = level;
-	e->at->va = max(e->at->va & ~vmem_entry_mask(e->fmt, level),
+	e->at->level = 31 - __builtin_clz(e->at->denies);
+	e->at->va = max(e->at->va & ~vmem_entry_mask(e->fmt, e->at->level),
 			e->at->m->virt_base);
 	return -EEXIST;
 }

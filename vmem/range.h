@@ -145,17 +145,16 @@ static __always_inline int vmem_range_want(const struct vmem_env *e)
 	int ret;
 
 	ret = vmem_reach(e, e->at->path.table[level], VMEM_WRITE, &host);
-	if (ret && e->at->m->kind == VMEM_KIND_UNMAPPED &&
-	    vmem_unmap_spares(e, level, ret))
+	if (!ret)
+		e->at->path.host[level] = host;
+	else if (e->at->m->kind == VMEM_KIND_UNMAPPED &&
+		 vmem_unmap_spares(e, level, ret))
 		return 0;
-	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN) {
+	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN)
 		ret = vmem_copy_path(e, level);
-		host = e->at->path.host[level];
-	}
 	if (ret)
 		return ret;
-	e->at->path.host[level] = host;
-	VMEM_ASSERT(host);
+	VMEM_ASSERT(e->at->path.host[level]);
 	e->at->writable |= BIT(level);
 	return 0;
 }

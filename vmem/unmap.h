@@ -241,16 +241,14 @@ static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 
 	if (e->at->drop && !e->at->apply)
 		return 0;
-	if (!e->at->drop) {
-		stays = e->at->level >= e->at->keep ||
-			e->pass->keeps & BIT(e->at->level) || vmem_unmap_remains(e);
-		goes = vmem_unmap_goes(e);
-		if (stays || !goes) {
-			e->pass->keeps |= BIT(level);
-			/* a link can't replace what something hangs below */
-			return goes && level == e->at->keep && !e->at->apply ?
-			       -EEXIST : 0;
-		}
+	stays = !e->at->drop && (e->at->level >= e->at->keep ||
+				 e->pass->keeps & BIT(e->at->level) ||
+				 vmem_unmap_remains(e));
+	goes = e->at->drop || vmem_unmap_goes(e);
+	if (stays || !goes) {
+		e->pass->keeps |= BIT(level);
+		/* a link can't replace what something hangs below */
+		return goes && level == e->at->keep && !e->at->apply ? -EEXIST : 0;
 	}
 	ret = vmem_want(e, level);
 	if (ret || !e->at->apply)
