@@ -147,7 +147,8 @@ struct vmem_gap {
  * @cow:	the software bits that say Cow, in place; U64_MAX: none do
  * @shadow:	the bit that makes of a leaf without W a page of a shadow stack;
  *		0: there are none
- * @enc:	the bit that says encrypted or shared, 0: none
+ * @enc:	the bit that says encrypted or shared, 0: none. It is the same bit of an
+ *		entry and of an address.
  * @enc_table:	what of it a table entry is given that vmem makes
  * @special:	one of @shadow and @enc isn't 0: looked at first, as it rarely is so
  * @tag_user:	data addresses with bit 63 clear are sign-extended from this bit;
@@ -182,7 +183,7 @@ struct vmem_facts {
 /**
  * struct vmem_format - what the bits of a table mean
  * @name:	for people and for JSON
- * @nr_levels:	of tables, the root's included
+ * @nr_levels:	of tables, the root's included: 3 to VMEM_LEVELS_MAX
  * @page_lg2:	lg2 of the smallest page, in bytes
  * @phys_bits:	widest guest-physical address
  * @gap:	virtual addresses that no table translates
@@ -211,7 +212,8 @@ struct vmem_facts {
  * @make_leaf:	a leaf of @level that has them; @phys is an address that the vCPU
  *		has, and aligned
  * @can_protect: 0, or -EOPNOTSUPP when these attributes of a leaf can't be
- *		@set or @clear
+ *		@set or @clear. It sees no leaf: what would make of any leaf that
+ *		there can be something else than a leaf is refused of all.
  * @protect:	a leaf with @set and @clear done. It is not writable if it is
  *		Cow, as far as either was asked for.
  *
