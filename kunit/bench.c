@@ -4,8 +4,11 @@
  */
 #include "bench.h"
 
-const struct engine *const engines[3] = {
-	&engine_x86_64_4level, &engine_x86_64_5level, &engine_toy,
+#define EACH_ENGINE(_id, _name, ...)	&engine_##_name,
+
+const struct engine *const engines[VMEM_NR_FORMATS + 1] = {
+	VMEM_FORMATS(EACH_ENGINE)
+	&engine_toy,
 };
 
 const struct engine *const engines_x86_64[2] = {

@@ -72,7 +72,7 @@ struct bench {
 	bool watching;
 };
 
-extern const struct engine *const engines[3];
+extern const struct engine *const engines[VMEM_NR_FORMATS + 1];
 extern const struct engine *const engines_x86_64[2];
 
 static inline void engine_describe(const struct engine *const *e, char *desc)

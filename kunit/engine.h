@@ -30,8 +30,10 @@ struct engine {
 			       struct vmem_change *change);
 };
 
-extern const struct engine engine_x86_64_4level;
-extern const struct engine engine_x86_64_5level;
+#define ENGINE_OF(_id, _name, ...)	extern const struct engine engine_##_name;
+
+VMEM_FORMATS(ENGINE_OF)
+
 extern const struct engine engine_toy;
 extern const struct engine engine_flat;
 

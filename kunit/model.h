@@ -10,6 +10,7 @@
 #ifndef _VMEM_KUNIT_MODEL_H
 #define _VMEM_KUNIT_MODEL_H
 
+#include "../vmem/formats.h"
 #include "guest.h"
 
 enum decoded_kind {
@@ -78,8 +79,10 @@ struct rules {
 	u64 (*protect)(const struct cpu *cpu, u64 entry, u32 set, u32 clear);
 };
 
-extern const struct rules x86_64_4level_rules;
-extern const struct rules x86_64_5level_rules;
+#define RULES_OF(_id, _name, ...)	extern const struct rules _name##_rules;
+
+VMEM_FORMATS(RULES_OF)
+
 extern const struct rules toy_rules;
 extern const struct rules flat_rules;
 
