@@ -134,17 +134,32 @@ static void read_hole(struct reader *reader, u64 entry, u64 va, u64 len,
 	add_record(reader, &rec);
 }
 
+/* For how many of @len bytes is it as at @gpa: memory, or none? */
+static u64 alike(const struct guest *guest, u64 gpa, u64 len)
+{
+	const struct guest_range *part = guest->parts;
+	unsigned int i;
+
+	for (i = 0; i < NR_PARTS; i++) {
+		if (gpa < part[i].gpa)
+			len = min(len, part[i].gpa - gpa);
+		else if (gpa < part[i].gpa + part[i].len)
+			len = min(len, part[i].gpa + part[i].len - gpa);
+	}
+	return len;
+}
+
 /* A part of a leaf for each stretch of it that is memory, or isn't. */
 static void read_parts(struct reader *reader,
 		       struct vmem_space_aware_mapping rec, u64 len)
 {
-	/* all parts of memory are whole tables */
-	u64 step = BIT_ULL(reader->guest->table_lg2), done;
+	u64 step, done;
 	bool inside, before;
 
 	rec.len = 0;
 	before = guest_has(reader->guest, rec.gpa, 1);
 	for (done = 0; done < len; done += step) {
+		step = alike(reader->guest, rec.gpa + rec.len, len - done);
 		inside = guest_has(reader->guest, rec.gpa + rec.len, 1);
 		if (inside != before) {
 			rec.flags = VMEM_FRAME_PART |
