@@ -253,6 +253,25 @@ u64 bench_table_entry(const struct bench *b, u64 table)
 	return b->rules->table(&b->model.cpu, table, VMEM_R | VMEM_W | VMEM_X);
 }
 
+u32 bench_granted(const struct bench *b)
+{
+	struct decoded decoded;
+
+	b->rules->decode(&b->model.cpu, bench_table_entry(b, 0), 1, &decoded);
+	return decoded.attrs;
+}
+
+bool bench_can_deny(const struct bench *b)
+{
+	return b->rules->path_expressible(&b->model.cpu, VMEM_R | VMEM_X);
+}
+
+void bench_needs_deny(const struct bench *b)
+{
+	if (!bench_can_deny(b))
+		kunit_skip(b->test, "its table entries grant all");
+}
+
 u64 bench_leaf(const struct bench *b, u64 gpa)
 {
 	return b->rules->leaf(&b->model.cpu, gpa, VMEM_R | VMEM_W | VMEM_X);

@@ -80,6 +80,11 @@ static inline void engine_describe(const struct engine *const *e, char *desc)
 	strscpy(desc, (*e)->name, KUNIT_PARAM_DESC_SIZE);
 }
 
+static inline bool engine_is_x86_64(const struct engine *e)
+{
+	return e == engines_x86_64[0] || e == engines_x86_64[1];
+}
+
 /* A case over each format, and one over those of x86-64. */
 #define EACH_FORMAT(name)	KUNIT_CASE_PARAM(name, engine_gen_params)
 #define EACH_X86_64(name)	KUNIT_CASE_PARAM(name, x86_64_gen_params)
@@ -155,6 +160,12 @@ u64 bench_junk(const struct bench *b);			/* not present */
 u64 bench_reserved(const struct bench *b, u64 entry);	/* @entry, malformed */
 /* @entry, without the permission to write */
 u64 bench_read_only(const struct bench *b, u64 entry);
+
+/* What a table entry grants that is made with R, W and X, or is to. */
+u32 bench_granted(const struct bench *b);
+/* Can a table entry deny what a leaf has? If not, the case is none. */
+bool bench_can_deny(const struct bench *b);
+void bench_needs_deny(const struct bench *b);
 
 /* Tables made by hand: of the guest's own */
 u64 bench_table(struct bench *b);

@@ -273,7 +273,7 @@ static struct vmem_mapping kind(struct bench *b, u32 nr, u64 va, u64 len)
 		return bench_cow(va, gpa, len, VMEM_R | VMEM_X);
 	case 3:
 		return bench_with_path(bench_basic(va, gpa, len, RWX),
-				       bench_same_path(b, 1, RWX));
+				       bench_same_path(b, 1, bench_granted(b)));
 	case 4:
 		return bench_with_path(bench_cow(va, gpa, len, VMEM_R),
 				       bench_same_path(b, 1, VMEM_R | VMEM_U));
@@ -282,9 +282,9 @@ static struct vmem_mapping kind(struct bench *b, u32 nr, u64 va, u64 len)
 	case PROTECTING:
 		return bench_protected(va, len, 0, VMEM_W);
 	case 7:
-		return bench_protected(va, len, VMEM_W, VMEM_COW);
+		return bench_protected(va, len, VMEM_R | VMEM_W, VMEM_COW);
 	default:
-		return bench_protected(va, len, VMEM_COW, VMEM_X);
+		return bench_protected(va, len, VMEM_R | VMEM_COW, VMEM_X);
 	}
 }
 
@@ -336,7 +336,7 @@ static void try_links(struct cell *c, u32 flags, const struct answers *a)
 		link.level = level;
 		link.path_given = false;
 		try_link(c, &link, flags, ANY);
-		link = with_path(c->b, link, RWX);
+		link = with_path(c->b, link, bench_granted(c->b));
 		try_link(c, &link, flags, ANY);
 	}
 }
@@ -376,7 +376,9 @@ static void change_in_each_situation(struct kunit *test)
 			c.above = i / 2 % NR_ABOVE;
 			c.there = i / 2 / NR_ABOVE;
 			/* at level 0 nothing is a table */
-			if (c.level || c.there <= LAST_ENTRY)
+			if ((c.level || c.there <= LAST_ENTRY) &&
+			    (bench_can_deny(c.b) ||
+			     (c.there != DENIES && c.there != DENIES_EMPTY)))
 				try_cell(&c);
 			cond_resched();
 		}

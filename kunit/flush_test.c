@@ -38,10 +38,10 @@ static void expect_flush(struct bench *b, u64 va, u32 flags,
 	KUNIT_EXPECT_EQ(b->test, VMEM_FLUSH_NONE,
 			flush_of(b, bench_basic(at, 0, page, RWX), flags));
 	KUNIT_EXPECT_EQ(b->test, VMEM_FLUSH_NONE,
-			flush_of(b, bench_protected(at, page, VMEM_W, 0), flags));
+			flush_of(b, bench_protected(at, page, VMEM_R | VMEM_W, 0), flags));
 	/* and of a list the most */
 	list[0] = bench_basic(va + page, 0, page, RWX);
-	list[1] = bench_protected(at, page, 0, VMEM_X);
+	list[1] = bench_protected(at, page, VMEM_R, VMEM_X);
 	KUNIT_EXPECT_EQ(b->test, 0, bench_change(b, list, 2, flags));
 	KUNIT_EXPECT_EQ(b->test, flush, b->change.answer.flush);
 	KUNIT_EXPECT_EQ(b->test, 0, bench_unmap(b, va + page, page));
@@ -98,7 +98,7 @@ static void flush_beside_tables_of_the_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2, 0));
 	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_ALL);
 	list[0].protect = list[1].protect = (struct vmem_protect_mapping){
-		.clear = VMEM_X,
+		.set = VMEM_R, .clear = VMEM_X,
 	};
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, list, 2, VMEM_CHANGE_ALONE));
 	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_RANGE);

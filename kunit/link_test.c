@@ -31,7 +31,7 @@ static void link_at_each_depth(struct kunit *test)
 					link = link_of(level, other ?
 						       link_second(b, level) : 0);
 					if (path)
-						link = with_path(b, link, RWX);
+						link = with_path(b, link, bench_granted(b));
 					bench_use(b, !own);
 					KUNIT_EXPECT_EQ(test, 0,
 						bench_link_stopped(b, &link, 0));
@@ -390,6 +390,7 @@ static void link_permissions(struct kunit *test)
 	struct bench_link link;
 	unsigned int level, at;
 
+	bench_needs_deny(b);
 	for (level = 0; level < bench_top(b); level++) {
 		link_begin(b, 0);
 		bench_use(b, 1);

@@ -56,6 +56,7 @@ struct rules {
 	u64 dirty;
 	u64 present;
 	u64 writable;
+	u64 software;		/* those that may say Cow; of no meaning elsewhere */
 	u64 large;		/* above level 0: a leaf */
 	u64 reserved;		/* in a present entry: malformed, unless 0 */
 	void (*decode)(const struct cpu *cpu, u64 entry, unsigned int level,

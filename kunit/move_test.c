@@ -14,14 +14,11 @@ DEFINE_ENGINE_PARAMS
 
 #define RWX	(VMEM_R | VMEM_W | VMEM_X)
 
-/* Bits that mean nothing to any of the formats, in a table entry. */
-#define ODD	(BIT_ULL(52) | BIT_ULL(55))
-
 /* An entry that vmem wouldn't make: user, odd bits, not accessed. */
 static u64 odd_entry(struct bench *b, u64 table)
 {
 	return (b->rules->table(&b->model.cpu, table, VMEM_RWXU) & ~b->rules->accessed_dirty) |
-	       ODD;
+	       b->rules->software;
 }
 
 static struct bench *begin(struct kunit *test)

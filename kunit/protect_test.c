@@ -15,6 +15,7 @@ DEFINE_ENGINE_PARAMS
 DEFINE_X86_64_PARAMS
 
 #define RWX	(VMEM_R | VMEM_W | VMEM_X)
+#define RW	(VMEM_R | VMEM_W)
 
 static int protect(struct bench *b, u64 va, u64 len, u32 set, u32 clear)
 {
@@ -46,7 +47,7 @@ static void protect_each_attribute(struct kunit *test)
 			entry &= ~b->rules->accessed_dirty;
 		/* software bits that don't say Cow, or too many of them */
 		if (leaf & 16)
-			entry |= b->e == &engine_toy ? BIT_ULL(45) : BIT_ULL(10);
+			entry |= b->rules->software & (b->rules->software - 1);
 		if (leaf & 32)
 			entry |= BIT_ULL(57);
 		for (i = 0; i < 256 && !b->differs; i++) {
@@ -77,22 +78,22 @@ static void protect_cow(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
 	cow = leaf_at(b, 0);
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, RW, 0));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
 	KUNIT_EXPECT_EQ(test, b->change.answer.pages, 0);
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, VMEM_COW));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, RW, VMEM_COW));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), bench_leaf(b, 0));
 	/* and what becomes Cow is writable no more */
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW, 0));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW | VMEM_W, 0));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW | RW, 0));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
 	/* one that the guest made writable isn't Cow, whatever else it has */
 	bench_put(b, bench_root(b), 0, 0, cow | b->rules->writable);
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, 0, VMEM_X));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_R, VMEM_X));
 	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
-	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W, VMEM_COW));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, RW, VMEM_COW));
 	KUNIT_EXPECT_TRUE(test, leaf_at(b, 0) & b->rules->writable);
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_COW | VMEM_X, 0));
 	KUNIT_EXPECT_EQ(test, leaf_at(b, 0), cow);
@@ -128,6 +129,7 @@ static void protect_what_the_path_denies(struct kunit *test)
 	u64 half = bench_span(b, b->rules->levels) / 2, span;
 	unsigned int leaf, denies, i;
 
+	bench_needs_deny(b);
 	for (leaf = 0; leaf < bench_top(b); leaf++) {
 		if (!(b->e->fmt->leaf_levels & BIT(leaf)))
 			continue;
@@ -176,6 +178,7 @@ static void protect_denied_twice(struct kunit *test)
 	unsigned int level, top = bench_top(b);
 	u64 page = bench_page(b), table, far = bench_span(b, top);
 
+	bench_needs_deny(b);
 	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0));
 	bench_put(b, bench_root(b), sign_extend(b->rules, far), 0,
 		  bench_leaf(b, 0));
@@ -204,6 +207,7 @@ static void protect_beside_what_denies(struct kunit *test)
 	unsigned int level;
 	u64 table;
 
+	bench_needs_deny(b);
 	for (level = 1; level < bench_top(b); level++) {
 		u64 span = bench_span(b, level);
 
@@ -225,9 +229,15 @@ static void protect_loses_dirty(struct kunit *test)
 	const struct cpu cpu = {
 		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
 	};
-	struct bench *b = bench_begin_facts(test, e, &cpu);
-	u64 page = bench_page(b), span = bench_span(b, 1);
+	struct vmem_facts facts;
+	struct bench *b;
+	u64 page, span;
 
+	if (engine_cpu_facts(e, &facts, &cpu))
+		kunit_skip(test, "no shadow stacks");
+	b = bench_begin_facts(test, e, &cpu);
+	page = bench_page(b);
+	span = bench_span(b, 1);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, 0, VMEM_W));
 	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 2);
@@ -245,6 +255,7 @@ static void protect_denied_cow(struct kunit *test)
 	u64 page = bench_page(b);
 	struct vmem_mapping m = bench_cow(0, 0, page, VMEM_R | VMEM_X);
 
+	bench_needs_deny(b);
 	m = bench_with_path(m, bench_same_path(b, 1, VMEM_R | VMEM_X));
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EEXIST, protect(b, 0, page, VMEM_W, 0));
@@ -272,6 +283,7 @@ static void protect_denied_meanwhile(struct kunit *test)
 	u64 page = bench_page(b), span = bench_span(b, 1);
 	struct vmem_mapping m = bench_protected(0, 2 * span, VMEM_W, 0);
 
+	bench_needs_deny(b);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * span, VMEM_R, 0));
 	b->guest.private = b;
 	b->guest.change = deny_at_second_page;
@@ -307,9 +319,8 @@ static void protect_inexpressible(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 	for (attr = VMEM_R; attr < BIT(16); attr <<= 1) {
-		set = attr & (RWX | VMEM_COW) ? 0 : -EOPNOTSUPP;
-		clear = attr & (VMEM_W | VMEM_X | VMEM_COW) ||
-			(attr == VMEM_R && b->e == &engine_toy) ? 0 : -EOPNOTSUPP;
+		set = b->rules->protectable(&b->model.cpu, attr, 0) ? 0 : -EOPNOTSUPP;
+		clear = b->rules->protectable(&b->model.cpu, 0, attr) ? 0 : -EOPNOTSUPP;
 		KUNIT_EXPECT_EQ(test, set, protect(b, 0, page, attr, 0));
 		KUNIT_EXPECT_EQ(test, clear, protect(b, 0, page, 0, attr));
 		KUNIT_EXPECT_EQ(test, -EINVAL, protect(b, 0, page, attr, attr));
@@ -354,7 +365,7 @@ static void protect_over_both_halves(struct kunit *test)
 	/* together: the upper half refuses, and the lower stays */
 	bench_put(b, bench_root(b), upper, 1,
 		  bench_table_entry(b, bench_outside(b)));
-	what = bench_protected(0, 0, VMEM_W, 0);
+	what = bench_protected(0, 0, RW, 0);
 	KUNIT_EXPECT_EQ(test, -ENXIO, bench_range_stopped(b, 0, U64_MAX, &what, 0));
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	/* 15, and what isn't whole pages */
@@ -420,7 +431,7 @@ static void protect_keeps_accessed_and_dirty(struct kunit *test)
 	b->guest.private = b;
 	b->out[0].gpa = table;
 	for (round = 0; round < 30; round++) {
-		m = round & 1 ? bench_protected(0, page, VMEM_W, 0) :
+		m = round & 1 ? bench_protected(0, page, RW, 0) :
 				bench_protected(0, page, 0, VMEM_W);
 		b->guest.calls = round;
 		b->guest.change = use_page;

@@ -45,7 +45,7 @@ static u64 some_len(struct bench *b)
 /* Mostly what tables have by default, so that there is something to go on. */
 static u32 some_path(struct bench *b, unsigned int lowest)
 {
-	u32 path = bench_same_path(b, lowest, VMEM_R | VMEM_W | VMEM_X);
+	u32 path = bench_same_path(b, lowest, bench_granted(b));
 
 	if (below(b, 2))
 		path ^= below(b, 16) << (4 * below(b, b->rules->levels));
@@ -78,7 +78,8 @@ static struct vmem_mapping some_mapping(struct bench *b)
 		return bench_unmapped(va, len);
 	if (kind < 6)
 		return bench_protected(va, len,
-				       below(b, 4) ? some_attrs(b) : 0,
+				       (below(b, 4) ? some_attrs(b) : 0) |
+				       (below(b, 2) ? VMEM_R : 0),
 				       below(b, 2) ? some_attrs(b) : 0);
 	m = bench_basic(va, bench_page(b) * (DATA_FIRST - 80 + below(b, 120)), len,
 			attrs);
@@ -376,8 +377,8 @@ static void sequences_of_each_vcpu(struct kunit *test)
 		struct cpu cpu = each_cpu[i];
 		struct vmem_facts facts;
 
-		cpu.phys_bits = cpu.phys_bits && e != &engine_toy ?
-				cpu.phys_bits : e->fmt->phys_bits;
+		cpu.phys_bits = min_t(u32, cpu.phys_bits ?: U32_MAX,
+				      e->fmt->phys_bits);
 		if (engine_cpu_facts(e, &facts, &cpu))
 			continue;
 		b = bench_begin_facts(test, e, &cpu);

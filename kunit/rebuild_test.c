@@ -49,7 +49,7 @@ static struct vmem_space_aware_mapping reference(struct bench *b, u64 va,
 		.detail	= bench_top(b) - level,
 		.space	= 1,
 		.va	= va,
-		.path	= bench_same_path(b, level + 1, RWX),
+		.path	= bench_same_path(b, level + 1, bench_granted(b)),
 	};
 
 	rec.ref.span = bench_span(b, level + 1);

@@ -252,6 +252,7 @@ static bool x86_64_shadow(const struct cpu *cpu)
 		.dirty		= 0x40,					\
 		.present	= 0x1,					\
 		.writable	= 0x2,					\
+		.software	= 0xe00,				\
 		.large		= 0x80,					\
 		/* bit 51, for any width but the widest */		\
 		.reserved	= 0x8000000000000,			\
@@ -416,6 +417,7 @@ const struct rules toy_rules = {
 	.dirty		= 1ULL << 41,
 	.present	= 1ULL << 62,
 	.writable	= 1ULL << 35,
+	.software	= 3ULL << 44,
 	.large		= 1,
 	.reserved	= 1ULL << 63,
 	.decode		= toy_decode,
@@ -543,6 +545,7 @@ const struct rules flat_rules = {
 	.dirty		= 0x80,
 	.present	= 0x1,
 	.writable	= 0x4,
+	.software	= 0x300,
 	.large		= 1ULL << 60,
 	.reserved	= 1ULL << 61,
 	.decode		= flat_decode,

@@ -215,6 +215,8 @@ static void translate_large_page_too_high(struct kunit *test)
 	struct bench *b = bench_begin(test);
 	struct vmem_translation t;
 
+	if (b->e->fmt->leaf_levels & BIT(bench_top(b)))
+		kunit_skip(test, "a leaf may lie in the root");
 	bench_write(b, bench_root(b), 0, bench_large(b, 0));
 	bench_translate(b, &b->space, 0, &t);
 	KUNIT_EXPECT_EQ(test, t.status, VMEM_STATUS_RESERVED);
@@ -257,6 +259,7 @@ static void translate_permissions_of_each_level(struct kunit *test)
 	unsigned int level, without;
 	struct vmem_translation t;
 
+	bench_needs_deny(b);
 	for (without = 0; without < b->rules->levels; without++) {
 		bench_reset(b);
 		bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0));
