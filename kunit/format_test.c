@@ -35,7 +35,7 @@ static u32 attrs_of(const struct engine *e, const struct vmem_facts *facts,
 		    u64 entry, unsigned int level)
 {
 	const struct vmem_env env = { e->fmt, NULL, NULL, facts, NULL };
-	u32 effective;
+	u16 effective;
 
 	return vmem_leaf_attrs(&env, entry, level, VMEM_RWXU, &effective);
 }

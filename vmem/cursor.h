@@ -12,24 +12,17 @@
 #ifndef _VMEM_CURSOR_H
 #define _VMEM_CURSOR_H
 
-/* Bytes that an entry of a table of @level translates, as a power of two. */
-static __always_inline unsigned int
-vmem_entry_lg2(const struct vmem_format *fmt, unsigned int level)
-{
-	return fmt->entry_lg2(level);
-}
-
 /* Bytes that a table of @level translates, as a power of two. */
 static __always_inline unsigned int
 vmem_table_lg2(const struct vmem_format *fmt, unsigned int level)
 {
-	return vmem_entry_lg2(fmt, level) + fmt->index_lg2(level);
+	return fmt->entry_lg2(level) + fmt->index_lg2(level);
 }
 
 static __always_inline u64 vmem_entry_mask(const struct vmem_format *fmt,
 					   unsigned int level)
 {
-	return BIT_ULL(vmem_entry_lg2(fmt, level)) - 1;
+	return BIT_ULL(fmt->entry_lg2(level)) - 1;
 }
 
 static __always_inline u64 vmem_table_mask(const struct vmem_format *fmt,
@@ -54,7 +47,7 @@ static __always_inline unsigned int vmem_top(const struct vmem_facts *facts)
 static __always_inline unsigned int
 vmem_index(const struct vmem_format *fmt, vmem_virt_t va, unsigned int level)
 {
-	return (va >> vmem_entry_lg2(fmt, level)) & (vmem_nr_entries(fmt, level) - 1);
+	return (va >> fmt->entry_lg2(level)) & (vmem_nr_entries(fmt, level) - 1);
 }
 
 static __always_inline bool vmem_is_canonical(const struct vmem_gap *gap,
@@ -71,17 +64,6 @@ static __always_inline bool vmem_canonical_from(const struct vmem_gap *gap,
 		return true;
 	*va = gap->last + 1;
 	return *va;
-}
-
-/* The first address that is canonical, and the last one. */
-static __always_inline vmem_virt_t vmem_virt_first(const struct vmem_gap *gap)
-{
-	return gap->first ? 0 : gap->last + 1;
-}
-
-static __always_inline vmem_virt_t vmem_virt_last(const struct vmem_gap *gap)
-{
-	return gap->last == U64_MAX ? gap->first - 1 : U64_MAX;
 }
 
 /* Can an entry name each byte from @first to @last? */
@@ -189,13 +171,23 @@ vmem_leaf_phys(const struct vmem_env *e, u64 entry, unsigned int level)
 	return e->fmt->entry_phys(e->facts, entry, level, VMEM_CLASS_LEAF);
 }
 
+/* R, W, X, U that every level above @level grants. */
+static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
+					    u32 path, unsigned int level)
+{
+	/* the levels that were not passed grant all */
+	path |= ~(GENMASK(4 * facts->nr_levels - 1, 0) << (4 * (level + 1)));
+	path |= ~GENMASK(4 * facts->nr_levels - 1, 0);
+	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
+}
+
 /*
  * All attributes of a leaf, and what is left of them, @effective, below entries
  * that grant @granted.
  */
 static __always_inline u32 vmem_leaf_attrs(const struct vmem_env *e, u64 entry,
 					   unsigned int level, u32 granted,
-					   u32 *effective)
+					   u16 *effective)
 {
 	u32 leaf = e->fmt->leaf_attrs(e->facts, entry, level);
 

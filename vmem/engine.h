@@ -12,7 +12,7 @@
 
 /**
  * struct vmem_engine - the core over some ops
- * @entry_lg2:	vmem_entry_lg2()
+ * @entry_lg2:	of the format
  * @table_lg2:	vmem_table_lg2()
  * @facts:	struct vmem_format.facts()
  * @translate:	vmem_translate()
@@ -64,7 +64,7 @@ struct vmem_engine {
 static noinline unsigned int						\
 _name##_entry_lg2(const struct vmem_format *fmt, unsigned int level)	\
 {									\
-	return vmem_entry_lg2(&(_format), level);				\
+	return (_format).entry_lg2(level);					\
 }									\
 									\
 static noinline unsigned int						\

@@ -48,8 +48,7 @@
 #define X86_64_LEAF_LEVELS	(BIT(0) | BIT(1) | BIT(2))
 #define X86_64_COW		1
 #define X86_64_LAM48		47	/* the bit that is sign-extended */
-#define X86_64_LAM57		56
-#define X86_64_UAI		56
+#define X86_64_LAM57		56	/* that of Upper Address Ignore, too */
 /* What of a vCPU says how tables are read, beside two numbers. */
 #define X86_64_ALIKE		(VMEM_VCPU_NXE_OFF | VMEM_VCPU_AMD | \
 				 VMEM_VCPU_NO_1G | VMEM_VCPU_CET)
@@ -70,17 +69,15 @@ static __always_inline void
 vmem_x86_64_tags(const struct vmem_format *fmt, struct vmem_facts *facts,
 		 u32 flags)
 {
-	u32 user = flags & (VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57);
 	bool wide = fmt->nr_levels > 4;
 
 	facts->tag_sign = flags & VMEM_VCPU_UAI;
-	facts->tag_inside = wide && user == VMEM_VCPU_LAM48;
-	facts->tag_user = facts->tag_sign ? X86_64_UAI :
-			  user & VMEM_VCPU_LAM57 ? X86_64_LAM57 :
-			  user ? X86_64_LAM48 : 0;
-	facts->tag_super = facts->tag_sign ? X86_64_UAI :
+	facts->tag_user = flags & (VMEM_VCPU_LAM57 | VMEM_VCPU_UAI) ? X86_64_LAM57 :
+			  flags & VMEM_VCPU_LAM48 ? X86_64_LAM48 : 0;
+	facts->tag_super = facts->tag_sign ? X86_64_LAM57 :
 			   !(flags & VMEM_VCPU_LAM_SUP) ? 0 :
 			   wide ? X86_64_LAM57 : X86_64_LAM48;
+	facts->tag_inside = wide && facts->tag_user == X86_64_LAM48;
 }
 
 static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
@@ -89,19 +86,17 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 {
 	const u32 lam = VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP;
 	u32 phys_bits = vcpu->phys_bits ?: X86_64_PHYS_BITS;
-	u32 flags = vcpu->flags, cow = vcpu->cow, level;
-	u64 wide;
+	u32 flags = vcpu->flags, cow = vcpu->cow;
+	u64 wide, mbz = flags & VMEM_VCPU_AMD ? X86_64_MBZ : 0;
 
 	if (flags & ~VMEM_VCPU_FLAGS ||
 	    phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS ||
-	    cow > FIELD_MAX(X86_64_AVL) || (cow && flags & VMEM_VCPU_COW_NONE))
+	    cow > FIELD_MAX(X86_64_AVL) || (cow && flags & VMEM_VCPU_COW_NONE) ||
+	    (flags & VMEM_VCPU_UAI && flags & lam))
 		return -EINVAL;
-	if (vcpu->enc_bit && (vcpu->enc_bit < X86_64_PHYS_BITS_MIN ||
-			      vcpu->enc_bit >= X86_64_PHYS_BITS))
-		return -EINVAL;
-	if (flags & VMEM_VCPU_ENC_SHARED && !vcpu->enc_bit)
-		return -EINVAL;
-	if (flags & VMEM_VCPU_UAI && flags & lam)
+	if (vcpu->enc_bit ? vcpu->enc_bit < X86_64_PHYS_BITS_MIN ||
+			    vcpu->enc_bit >= X86_64_PHYS_BITS :
+			    flags & VMEM_VCPU_ENC_SHARED)
 		return -EINVAL;
 	if (!cow && !(flags & VMEM_VCPU_COW_NONE))
 		cow = X86_64_COW;
@@ -124,14 +119,11 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	wide = X86_64_ADDR & ~(facts->addr | facts->enc);
 	if (flags & VMEM_VCPU_NXE_OFF)
 		wide |= X86_64_NX;
-	for (level = 0; level < VMEM_LEVELS_MAX; level++)
-		facts->reserved[level] = wide;
-	if (flags & VMEM_VCPU_NO_1G)
-		facts->reserved[2] |= X86_64_PS;
-	if (flags & VMEM_VCPU_AMD) {
-		facts->reserved[3] |= X86_64_MBZ;
-		facts->reserved[4] |= X86_64_MBZ;
-	}
+	facts->reserved[0] = wide;
+	facts->reserved[1] = wide;
+	facts->reserved[2] = wide | (flags & VMEM_VCPU_NO_1G ? X86_64_PS : 0);
+	facts->reserved[3] = wide | mbz;
+	facts->reserved[4] = wide | mbz;
 	vmem_x86_64_tags(fmt, facts, flags);
 	return 0;
 }
@@ -254,10 +246,10 @@ vmem_x86_64_can_map(const struct vmem_facts *facts, u32 attrs, unsigned int leve
 	if (!(attrs & VMEM_R) ||
 	    attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW | VMEM_ENC) ||
 	    (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)) ||
-	    (attrs & VMEM_ENC && !facts->enc))
+	    (attrs & VMEM_ENC && !facts->enc) ||
+	    (!(attrs & VMEM_X) && facts->reserved[level] & X86_64_NX))
 		return -EOPNOTSUPP;
-	return attrs & VMEM_X || !(facts->reserved[level] & X86_64_NX) ?
-	       0 : -EOPNOTSUPP;
+	return 0;
 }
 
 /* D without W would be a page of a shadow stack. */
@@ -279,9 +271,10 @@ vmem_x86_64_can_protect(const struct vmem_facts *facts, u32 set, u32 clear)
 {
 	if (set & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
 	    clear & ~(VMEM_W | VMEM_X | VMEM_COW) ||
-	    ((set | clear) & VMEM_COW && facts->cow == U64_MAX))
+	    ((set | clear) & VMEM_COW && facts->cow == U64_MAX) ||
+	    (clear & VMEM_X && facts->reserved[0] & X86_64_NX))
 		return -EOPNOTSUPP;
-	return clear & VMEM_X && facts->reserved[0] & X86_64_NX ? -EOPNOTSUPP : 0;
+	return 0;
 }
 
 static __always_inline u64 vmem_x86_64_protect(const struct vmem_facts *facts,

@@ -31,9 +31,7 @@ struct vmem_cursor {
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
 	u64 room;		/* of the run: bytes that are known to be alike */
 	bool moved;		/* something was done since the piece began */
-	/* what the entry in hand, or the root, gives, and grants to what is below */
-	struct vmem_space_aware_mapping rec;
-	u32 grants;
+	struct vmem_space_aware_mapping rec; /* of the entry in hand, or the root */
 };
 
 /* What is to be done about the entries in hand. */
@@ -75,7 +73,7 @@ vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
 	VMEM_ASSERT(len && e->sink->nr <= e->sink->max);
 	rec->type = type;
 	rec->level = level;
-	rec->detail = type == VMEM_REC_MAPPING ? vmem_entry_lg2(e->fmt, level) : 0;
+	rec->detail = type == VMEM_REC_MAPPING ? e->fmt->entry_lg2(level) : 0;
 	rec->flags = flags;
 	rec->space = e->walk->space;
 	rec->va = run->va;
@@ -96,24 +94,21 @@ vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
 static __always_inline bool vmem_run_flush(const struct vmem_env *e)
 {
 	struct vmem_run *run = &e->walk->run;
-	u64 len;
 	bool inside;
+	u64 len;
 
 	run->expect = 0;
-	while (unlikely(run->part) && run->len) {
-		if (e->sink->nr == e->sink->max)
+	for (; run->len; run->gpa += len) {
+		if (unlikely(e->sink->nr == e->sink->max))
 			return false;
-		len = min(vmem_known(e, run->gpa, run->len, &inside), run->len);
-		vmem_run_give(e, run, run->type, run->level, len,
-			      VMEM_FRAME_PART | (inside ? 0 : VMEM_FRAME_OUTSIDE));
-		run->gpa += len;
+		len = run->len;
+		if (unlikely(run->part)) {
+			len = min(vmem_known(e, run->gpa, len, &inside), len);
+			run->flags = VMEM_FRAME_PART | (inside ? 0 : VMEM_FRAME_OUTSIDE);
+		}
+		vmem_run_give(e, run, run->type, run->level, len, run->flags);
 	}
 	run->part = false;
-	if (!run->len)
-		return true;
-	if (e->sink->nr == e->sink->max)
-		return false;
-	vmem_run_give(e, run, run->type, run->level, run->len, run->flags);
 	return true;
 }
 
@@ -148,7 +143,6 @@ static __always_inline void
 vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 	       unsigned int level, u64 entry, vmem_virt_t va, u64 len)
 {
-	u32 effective;
 	bool inside;
 
 	/*
@@ -161,8 +155,7 @@ vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 		run->path = e->cur->path;
 		run->type = VMEM_REC_MAPPING;
 		run->leaf = vmem_leaf_attrs(e, entry, level, e->cur->granted[level],
-					    &effective);
-		run->effective = effective;
+					    &run->effective);
 	}
 	run->va = va;
 	run->len = len;

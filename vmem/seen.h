@@ -51,11 +51,9 @@ struct vmem_seen {
 static inline void vmem_seen_init(struct vmem_seen *seen,
 				  struct vmem_seen_slot *slots, u32 size_lg2)
 {
-	seen->slots = slots;
-	seen->seed = 0;
-	seen->size_lg2 = size_lg2;
-	seen->nr = 0;
-	seen->max = 3U << (size_lg2 - 2);
+	*seen = (struct vmem_seen){
+		.slots = slots, .size_lg2 = size_lg2, .max = 3U << (size_lg2 - 2),
+	};
 }
 
 static __always_inline u64 vmem_seen_key(vmem_table_t table, unsigned int level)

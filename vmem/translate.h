@@ -30,32 +30,21 @@ struct vmem_descent {
 	u32 nibbles;		/* of the entries passed */
 };
 
-/* Read the entry of @level. Return: whether it names a table, @table. */
-static __always_inline bool
+/* Read the entry of @level. Return: what it is. */
+static __always_inline enum vmem_class
 vmem_translate_step(const struct vmem_env *e, vmem_virt_t va,
-		    unsigned int level, struct vmem_descent *d, u64 *entries,
-		    enum vmem_class *class, vmem_table_t *table)
+		    unsigned int level, struct vmem_descent *d, u64 *entries)
 {
+	enum vmem_class class;
+
 	VMEM_ASSERT(d->host && level < e->facts->nr_levels);
 	d->entry = vmem_read(d->host, vmem_index(e->fmt, va, level));
 	if (entries)
 		entries[level] = d->entry;
-	*class = vmem_classify(e, d->entry, level);
-	if (*class != VMEM_CLASS_TABLE)
-		return false;
-	d->nibbles |= vmem_nibble(level, e->fmt->nibble(d->entry));
-	*table = vmem_entry_table(e, d->entry, level);
-	return true;
-}
-
-/* R, W, X, U that every level above @level grants. */
-static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
-					    u32 path, unsigned int level)
-{
-	/* the levels that were not passed grant all */
-	path |= ~(GENMASK(4 * facts->nr_levels - 1, 0) << (4 * (level + 1)));
-	path |= ~GENMASK(4 * facts->nr_levels - 1, 0);
-	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
+	class = vmem_classify(e, d->entry, level);
+	if (class == VMEM_CLASS_TABLE)
+		d->nibbles |= vmem_nibble(level, e->fmt->nibble(d->entry));
+	return class;
 }
 
 /*
@@ -89,33 +78,26 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 {
 	u64 mask = vmem_entry_mask(e->fmt, level);
 	vmem_phys_t gpa = 0;
-	u32 path = e->fmt->path(d->nibbles), leaf = 0, effective = 0;
-	u8 page_lg2 = 0, flags = 0, status;
+	u32 path = e->fmt->path(d->nibbles);
+	u16 leaf = 0, effective = 0;
+	u8 page_lg2 = 0, flags = 0;
 
-	switch (class) {
-	case VMEM_CLASS_LEAF:
+	if (class == VMEM_CLASS_LEAF) {
 		gpa = vmem_leaf_phys(e, d->entry, level);
-		status = VMEM_OK;
-		page_lg2 = vmem_entry_lg2(e->fmt, level);
+		page_lg2 = e->fmt->entry_lg2(level);
 		leaf = vmem_leaf_attrs(e, d->entry, level,
 				       vmem_path_grants(e->facts, path, level),
 				       &effective);
 		flags = vmem_frame_flags(e, gpa, mask, va & mask);
 		gpa |= va & mask;
-		break;
-	case VMEM_CLASS_NONE:
-		status = VMEM_NOT_PRESENT;
-		break;
-	case VMEM_CLASS_TABLE:
-		status = VMEM_STATUS_OUTSIDE;
-		break;
-	default:
-		status = VMEM_STATUS_RESERVED;
 	}
 	/* member by member: no copy that waits for narrower stores */
 	out->gpa = gpa;
 	out->entry = d->entry;
-	out->status = status;
+	out->status = class == VMEM_CLASS_LEAF ? VMEM_OK :
+		      class == VMEM_CLASS_NONE ? VMEM_NOT_PRESENT :
+		      class == VMEM_CLASS_TABLE ? VMEM_STATUS_OUTSIDE :
+						  VMEM_STATUS_RESERVED;
 	out->level = level;
 	out->page_lg2 = page_lg2;
 	out->flags = flags;
@@ -132,11 +114,9 @@ vmem_translate_can(const struct vmem_env *e, vmem_virt_t *va,
 {
 	bool canonical = vmem_is_canonical(&e->facts->gap, *va);
 
-	if (likely(canonical && d->host && !e->facts->tag_inside))
-		return true;
 	if (!canonical || (e->facts->tag_inside && !(*va >> 63)))
 		canonical = e->fmt->untag(e->facts, va);
-	if (canonical && d->host)
+	if (likely(canonical && d->host))
 		return true;
 	*out = (struct vmem_translation){
 		.entry	= canonical ? d->entry : 0,
@@ -157,13 +137,14 @@ vmem_translate_down(const struct vmem_env *e, vmem_virt_t va,
 		    unsigned int level, struct vmem_descent *d, u64 *entries,
 		    enum vmem_class *class)
 {
-	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
-	if (!vmem_translate_step(e, va, level, d, entries, class, &table))
+	*class = vmem_translate_step(e, va, level, d, entries);
+	if (*class != VMEM_CLASS_TABLE)
 		return 0;
-	ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
+	ret = e->read->from_phys(e->ctx, vmem_entry_table(e, d->entry, level), VMEM_READ,
+				 &host);
 	if (unlikely(ret))
 		return ret == VMEM_OUTSIDE ? 0 : ret;
 	d->host = host;
@@ -220,9 +201,10 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 		for (i = 0; i < nr; i++) {
 			if (!(active & BIT(i)))
 				continue;
-			if (vmem_translate_step(e, vas[i], level, &d[i],
-						entries ? entries[i] : NULL,
-						&class, &table)) {
+			class = vmem_translate_step(e, vas[i], level, &d[i],
+						    entries ? entries[i] : NULL);
+			if (class == VMEM_CLASS_TABLE) {
+				table = vmem_entry_table(e, d[i].entry, level);
 				/* neighbours are often in one table */
 				if (table != last) {
 					ret = e->read->from_phys(e->ctx, table,
@@ -253,14 +235,12 @@ static __always_inline u32
 vmem_translate_together(const struct vmem_gap *gap, const vmem_virt_t *vas,
 			u32 nr)
 {
-	u32 n = 1;
+	u32 n = 0;
 
-	if (nr == 1 || !vmem_is_canonical(gap, vas[0]))
-		return 1;
-	while (n < min_t(u32, nr, VMEM_TRANSLATE_GROUP) &&
+	while (nr > 1 && n < min_t(u32, nr, VMEM_TRANSLATE_GROUP) &&
 	       vmem_is_canonical(gap, vas[n]))
 		n++;
-	return n;
+	return n ?: 1;
 }
 
 /**
@@ -293,7 +273,7 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	};
 	vmem_pte_t *root = NULL;
 	bool moved = false;
-	u32 i, n;
+	u32 n;
 	int ret;
 
 	ret = ops->from_phys(ctx, space->root, VMEM_READ, &root);
@@ -310,8 +290,8 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 					    nr - *done : 1);
 		if (ops->pause(ctx, n * (space->facts.nr_levels - 1) + 1) && moved)
 			return VMEM_PAUSE;
-		for (i = 0; to && i < n; i++)
-			memset(to[i], 0, sizeof(to[i]));
+		if (to)
+			memset(to, 0, n * sizeof(*to));
 		if (n == 1)
 			ret = vmem_translate_one(&e, space, vas[*done], root,
 						 &out[*done], to ? to[0] : NULL);

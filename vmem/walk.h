@@ -83,7 +83,7 @@ vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
 static __always_inline enum vmem_step
 vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 {
-	const unsigned int lg2 = vmem_entry_lg2(e->fmt, level);
+	const unsigned int lg2 = e->fmt->entry_lg2(level);
 	const u64 size = BIT_ULL(lg2), next = e->fmt->step(level);
 	const u64 leaf_end = vmem_leaf_end(e, level);
 	vmem_virt_t va = e->walk->va, base = va & ~vmem_table_mask(e->fmt, level);
@@ -225,13 +225,11 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	struct vmem_space_aware_mapping *rec = &e->cur->rec;
 	unsigned int level = e->cur->level;
 	enum vmem_step step;
-	u32 perms;
 
 	*rec = (struct vmem_space_aware_mapping){
 		.type = VMEM_REC_BAD, .va = e->walk->va, .space = e->walk->space,
 		.path = e->cur->path, .level = level,
 	};
-	e->cur->grants = VMEM_RWXU;
 	if (level == e->facts->nr_levels) {
 		rec->gpa = vmem_table_gpa(space->root);
 		/* in whole pages, what 64 bits hold */
@@ -251,9 +249,7 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	step = level ? vmem_walk_run(e, level) : vmem_walk_run(e, 0);
 	if (step != VMEM_STEP_DOWN)
 		return step;
-	perms = vmem_table_perms(e, rec->entry);
-	e->cur->grants = e->cur->granted[level] & perms;
-	rec->path |= vmem_nibble(level, perms);
+	rec->path |= vmem_nibble(level, vmem_table_perms(e, rec->entry));
 	rec->gpa = vmem_table_gpa(vmem_entry_table(e, rec->entry, level));
 	return VMEM_STEP_DOWN;
 }
@@ -269,14 +265,16 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 	vmem_table_t table = vmem_table(rec->gpa);
 	/* what is seen by a vCPU that reads it alike */
 	vmem_table_t seen = vmem_table(rec->gpa | e->facts->alike);
+	const struct vmem_gap *gap = &e->facts->gap;
 	bool known = e->walk->low <= level && e->walk->tables[level] == table;
 	vmem_space_id_t owner;
 	bool remember;
 	vmem_pte_t *host;
 
 	if (level == vmem_top(e->facts)) {
-		base = vmem_virt_first(&e->facts->gap);
-		last = vmem_virt_last(&e->facts->gap);
+		/* it spans all that is canonical */
+		base = gap->first ? 0 : gap->last + 1;
+		last = gap->last == U64_MAX ? gap->first - 1 : U64_MAX;
 	}
 	/*
 	 * One whose whole span is walked: not one that replaced another while the
@@ -306,7 +304,6 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 
 	*ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
 	if (*ret == VMEM_OUTSIDE) {
-		rec->type = VMEM_REC_BAD;
 		rec->detail = VMEM_BAD_OUTSIDE;
 		return VMEM_STEP_REPORT;
 	}
@@ -326,7 +323,8 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 	}
 	e->cur->path = rec->path;
 	e->cur->host[level] = host;
-	e->cur->granted[level] = e->cur->grants;
+	e->cur->granted[level] = level == vmem_top(e->facts) ? VMEM_RWXU :
+		e->cur->granted[level + 1] & rec->path >> (4 * (level + 1));
 	e->cur->level = level;
 	return VMEM_STEP_LOOK;
 }
@@ -334,17 +332,12 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 /* Go on behind the entry that walk->va is in. Return: is there more? */
 static __always_inline bool vmem_walk_behind(const struct vmem_env *e)
 {
-	vmem_virt_t last;
+	vmem_virt_t next = (e->walk->va | vmem_entry_mask(e->fmt, e->cur->level)) + 1;
 
-	if (e->cur->level == e->facts->nr_levels)
+	if (e->cur->level == e->facts->nr_levels || !next ||
+	    !vmem_canonical_from(&e->facts->gap, &next) || next > e->walk->last)
 		return false;
-	last = e->walk->va | vmem_entry_mask(e->fmt, e->cur->level);
-	if (last >= e->walk->last)
-		return false;
-	last++;
-	if (!vmem_canonical_from(&e->facts->gap, &last) || last > e->walk->last)
-		return false;
-	e->walk->va = last;
+	e->walk->va = next;
 	while (e->cur->level < vmem_top(e->facts) &&
 	       !(e->walk->va & vmem_table_mask(e->fmt, e->cur->level))) {
 		e->cur->level++;
@@ -508,10 +501,8 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *o
 		out[sink.nr] = (struct vmem_space_aware_mapping){
 			.type = VMEM_REC_END, .detail = walk->end,
 			.space = walk->space, .va = walk->va,
+			.gpa = walk->leaves, .len = walk->refs, .entry = walk->bad,
 		};
-		out[sink.nr].gpa = walk->leaves;
-		out[sink.nr].len = walk->refs;
-		out[sink.nr].entry = walk->bad;
 		sink.nr++;
 		walk->finished = true;
 	}
