@@ -105,21 +105,17 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 	return any & bits;
 }
 
-/* Leaves from @i up to @end, included; unrolled, which compilers don't: once. */
+/* Leaves from @i up to @end, included: unrolled, and so not inlined. */
 static noinline void vmem_fill(vmem_pte_t *host, unsigned int i,
 			       unsigned int end, u64 leaf, u64 page)
 {
 	vmem_pte_t *at = host + i, *behind = host + end + 1;
+	unsigned int n;
 
 	for (; behind - at >= 8; at += 8, leaf += 8 * page) {
-		WRITE_ONCE(at[0], cpu_to_le64(leaf));
-		WRITE_ONCE(at[1], cpu_to_le64(leaf + page));
-		WRITE_ONCE(at[2], cpu_to_le64(leaf + 2 * page));
-		WRITE_ONCE(at[3], cpu_to_le64(leaf + 3 * page));
-		WRITE_ONCE(at[4], cpu_to_le64(leaf + 4 * page));
-		WRITE_ONCE(at[5], cpu_to_le64(leaf + 5 * page));
-		WRITE_ONCE(at[6], cpu_to_le64(leaf + 6 * page));
-		WRITE_ONCE(at[7], cpu_to_le64(leaf + 7 * page));
+#pragma GCC unroll 8
+		for (n = 0; n < 8; n++)
+			WRITE_ONCE(at[n], cpu_to_le64(leaf + n * page));
 	}
 	for (; at < behind; at++, leaf += page)
 		WRITE_ONCE(*at, cpu_to_le64(leaf));
@@ -169,16 +165,6 @@ static __always_inline vmem_phys_t
 vmem_leaf_phys(const struct vmem_env *e, u64 entry, unsigned int level)
 {
 	return e->fmt->entry_phys(e->facts, entry, level, VMEM_CLASS_LEAF);
-}
-
-/* R, W, X, U that every level above @level grants. */
-static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
-					    u32 path, unsigned int level)
-{
-	/* the levels that were not passed grant all */
-	path |= ~(GENMASK(4 * facts->nr_levels - 1, 0) << (4 * (level + 1)));
-	path |= ~GENMASK(4 * facts->nr_levels - 1, 0);
-	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
 }
 
 /*

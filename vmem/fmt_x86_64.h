@@ -47,6 +47,7 @@
 #define X86_64_PHYS_BITS_MIN	32
 #define X86_64_LEAF_LEVELS	(BIT(0) | BIT(1) | BIT(2))
 #define X86_64_COW		1
+#define X86_64_LAM		(VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP)
 #define X86_64_LAM48		47	/* the bit that is sign-extended */
 #define X86_64_LAM57		56	/* that of Upper Address Ignore, too */
 /* What of a vCPU says how tables are read, beside two numbers. */
@@ -64,35 +65,19 @@ static __always_inline unsigned int vmem_x86_64_index_lg2(unsigned int level)
 	return X86_64_INDEX_LG2;
 }
 
-/* Addresses with tags: of CR3's flags the wider one wins. */
-static __always_inline void
-vmem_x86_64_tags(const struct vmem_format *fmt, struct vmem_facts *facts,
-		 u32 flags)
-{
-	bool wide = fmt->nr_levels > 4;
-
-	facts->tag_sign = flags & VMEM_VCPU_UAI;
-	facts->tag_user = flags & (VMEM_VCPU_LAM57 | VMEM_VCPU_UAI) ? X86_64_LAM57 :
-			  flags & VMEM_VCPU_LAM48 ? X86_64_LAM48 : 0;
-	facts->tag_super = facts->tag_sign ? X86_64_LAM57 :
-			   !(flags & VMEM_VCPU_LAM_SUP) ? 0 :
-			   wide ? X86_64_LAM57 : X86_64_LAM48;
-	facts->tag_inside = wide && facts->tag_user == X86_64_LAM48;
-}
-
 static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 				    struct vmem_facts *facts,
 				    const struct vmem_vcpu *vcpu)
 {
-	const u32 lam = VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP;
 	u32 phys_bits = vcpu->phys_bits ?: X86_64_PHYS_BITS;
 	u32 flags = vcpu->flags, cow = vcpu->cow;
-	u64 wide, mbz = flags & VMEM_VCPU_AMD ? X86_64_MBZ : 0;
+	u64 all, mbz = flags & VMEM_VCPU_AMD ? X86_64_MBZ : 0;
+	bool wide = fmt->nr_levels > 4;
 
 	if (flags & ~VMEM_VCPU_FLAGS ||
 	    phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS ||
 	    cow > FIELD_MAX(X86_64_AVL) || (cow && flags & VMEM_VCPU_COW_NONE) ||
-	    (flags & VMEM_VCPU_UAI && flags & lam))
+	    (flags & VMEM_VCPU_UAI && flags & X86_64_LAM))
 		return -EINVAL;
 	if (vcpu->enc_bit ? vcpu->enc_bit < X86_64_PHYS_BITS_MIN ||
 			    vcpu->enc_bit >= X86_64_PHYS_BITS :
@@ -101,10 +86,9 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	if (!cow && !(flags & VMEM_VCPU_COW_NONE))
 		cow = X86_64_COW;
 
-	facts->vcpu = (struct vmem_vcpu){
-		.phys_bits = phys_bits, .flags = flags, .cow = cow,
-		.enc_bit = vcpu->enc_bit,
-	};
+	facts->vcpu = *vcpu;
+	facts->vcpu.phys_bits = phys_bits;
+	facts->vcpu.cow = cow;
 	facts->nr_levels = fmt->nr_levels;
 	facts->gap = fmt->gap;
 	facts->enc = vcpu->enc_bit ? BIT_ULL(vcpu->enc_bit) : 0;
@@ -116,15 +100,22 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	facts->special = facts->enc | facts->shadow;
 	facts->alike = (u64)(phys_bits - X86_64_PHYS_BITS_MIN) << 52 |
 		       (u64)vcpu->enc_bit << 57 | (flags & X86_64_ALIKE) << 4;
-	wide = X86_64_ADDR & ~(facts->addr | facts->enc);
+	all = X86_64_ADDR & ~(facts->addr | facts->enc);
 	if (flags & VMEM_VCPU_NXE_OFF)
-		wide |= X86_64_NX;
-	facts->reserved[0] = wide;
-	facts->reserved[1] = wide;
-	facts->reserved[2] = wide | (flags & VMEM_VCPU_NO_1G ? X86_64_PS : 0);
-	facts->reserved[3] = wide | mbz;
-	facts->reserved[4] = wide | mbz;
-	vmem_x86_64_tags(fmt, facts, flags);
+		all |= X86_64_NX;
+	facts->reserved[0] = all;
+	facts->reserved[1] = all;
+	facts->reserved[2] = all | (flags & VMEM_VCPU_NO_1G ? X86_64_PS : 0);
+	facts->reserved[3] = all | mbz;
+	facts->reserved[4] = all | mbz;
+	/* addresses with tags: of CR3's flags the wider one wins */
+	facts->tag_sign = flags & VMEM_VCPU_UAI;
+	facts->tag_user = flags & (VMEM_VCPU_LAM57 | VMEM_VCPU_UAI) ? X86_64_LAM57 :
+			  flags & VMEM_VCPU_LAM48 ? X86_64_LAM48 : 0;
+	facts->tag_super = facts->tag_sign ? X86_64_LAM57 :
+			   !(flags & VMEM_VCPU_LAM_SUP) ? 0 :
+			   wide ? X86_64_LAM57 : X86_64_LAM48;
+	facts->tag_inside = wide && facts->tag_user == X86_64_LAM48;
 	return 0;
 }
 

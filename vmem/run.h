@@ -219,13 +219,9 @@ vmem_run_hole(const struct vmem_env *e, struct vmem_run *run, vmem_virt_t va,
  */
 static __always_inline u64 vmem_run_cmp(const struct vmem_env *e, u64 entry)
 {
-	u64 ad = e->fmt->ad;
-
 	if (!(e->walk->flags & VMEM_WALK_IGNORE_AD))
 		return U64_MAX;
-	if (!(entry & e->fmt->writable))
-		ad &= ~e->facts->shadow;
-	return ~ad;
+	return ~e->fmt->ad | (entry & e->fmt->writable ? 0 : e->facts->shadow);
 }
 
 #endif /* _VMEM_RUN_H */

@@ -47,6 +47,16 @@ vmem_translate_step(const struct vmem_env *e, vmem_virt_t va,
 	return class;
 }
 
+/* R, W, X, U that every level above @level grants. */
+static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
+					    u32 path, unsigned int level)
+{
+	/* the levels that were not passed grant all */
+	path |= ~(GENMASK(4 * facts->nr_levels - 1, 0) << (4 * (level + 1)));
+	path |= ~GENMASK(4 * facts->nr_levels - 1, 0);
+	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
+}
+
 /*
  * What is not memory of the page at @gpa, where byte @offset of it is meant. Mostly
  * one answer is for all of it.
@@ -126,57 +136,37 @@ vmem_translate_can(const struct vmem_env *e, vmem_virt_t *va,
 	return false;
 }
 
-#define VMEM_DESCEND	(-1)
-
-/*
- * One level down. Return: VMEM_DESCEND; 0: this is the end; what from_phys()
- * returned.
- */
-static __always_inline int
-vmem_translate_down(const struct vmem_env *e, vmem_virt_t va,
-		    unsigned int level, struct vmem_descent *d, u64 *entries,
-		    enum vmem_class *class)
-{
-	vmem_pte_t *host;
-	int ret;
-
-	*class = vmem_translate_step(e, va, level, d, entries);
-	if (*class != VMEM_CLASS_TABLE)
-		return 0;
-	ret = e->read->from_phys(e->ctx, vmem_entry_table(e, d->entry, level), VMEM_READ,
-				 &host);
-	if (unlikely(ret))
-		return ret == VMEM_OUTSIDE ? 0 : ret;
-	d->host = host;
-	return VMEM_DESCEND;
-}
-
-/* Written out: the level is a constant in each step. */
+/* One address. The loop is unrolled, so that the level is a constant in each step. */
 static __always_inline int
 vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 		   vmem_virt_t va, const vmem_pte_t *root,
 		   struct vmem_translation *out, u64 *entries)
 {
-	int ret = VMEM_DESCEND, level = 4;
 	struct vmem_descent d = { root, vmem_table_gpa(space->root), 0 };
-	enum vmem_class class;
+	enum vmem_class class = VMEM_CLASS_NONE;
+	vmem_pte_t *host;
+	int ret, level;
 
-	BUILD_BUG_ON(VMEM_LEVELS_MAX != 5);
 	if (!vmem_translate_can(e, &va, &d, out))
 		return 0;
-	if (e->facts->nr_levels > 4)
-		ret = vmem_translate_down(e, va, 4, &d, entries, &class);
-	if (ret == VMEM_DESCEND && e->facts->nr_levels > 3)
-		ret = vmem_translate_down(e, va, level = 3, &d, entries, &class);
-	if (ret == VMEM_DESCEND)
-		ret = vmem_translate_down(e, va, level = 2, &d, entries, &class);
-	if (ret == VMEM_DESCEND)
-		ret = vmem_translate_down(e, va, level = 1, &d, entries, &class);
-	if (ret == VMEM_DESCEND)
-		ret = vmem_translate_down(e, va, level = 0, &d, entries, &class);
-	if (!ret)
-		vmem_translate_end(e, va, level, class, &d, out);
-	return ret;
+#pragma GCC unroll 5
+	for (level = VMEM_LEVELS_MAX - 1; level >= 0; level--) {
+		/* no format has fewer than three */
+		if (level > 2 && level >= e->facts->nr_levels)
+			continue;
+		class = vmem_translate_step(e, va, level, &d, entries);
+		if (class != VMEM_CLASS_TABLE)
+			break;
+		ret = e->read->from_phys(e->ctx, vmem_entry_table(e, d.entry, level),
+					 VMEM_READ, &host);
+		if (ret == VMEM_OUTSIDE)
+			break;
+		if (unlikely(ret))
+			return ret;
+		d.host = host;
+	}
+	vmem_translate_end(e, va, level, class, &d, out);
+	return 0;
 }
 
 /* Of canonical addresses, and a root that is there. */

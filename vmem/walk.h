@@ -460,10 +460,8 @@ vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops 
 		.fmt = fmt, .read = ops, .ctx = ctx, .facts = &space->facts,
 		.walk = walk, .sink = &sink, .cur = &cursor,
 	};
-	int ret = VMEM_NEXT_SPACE;
+	int ret = walk->ending ? VMEM_NEXT_SPACE : vmem_walk_tables(&e, space);
 
-	if (!walk->ending)
-		ret = vmem_walk_tables(&e, space);
 	if (ret == VMEM_NEXT_SPACE && !walk->ending) {
 		walk->space++;
 		vmem_walk_begin(walk, &e.facts->gap, e.facts->nr_levels);
