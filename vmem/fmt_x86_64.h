@@ -79,9 +79,9 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	    cow > FIELD_MAX(X86_64_AVL) || (cow && flags & VMEM_VCPU_COW_NONE) ||
 	    (flags & VMEM_VCPU_UAI && flags & X86_64_LAM))
 		return -EINVAL;
-	if (vcpu->enc_bit ? vcpu->enc_bit < X86_64_PHYS_BITS_MIN ||
-			    vcpu->enc_bit >= X86_64_PHYS_BITS :
-			    flags & VMEM_VCPU_ENC_SHARED)
+	if ((vcpu->enc_bit && (vcpu->enc_bit < X86_64_PHYS_BITS_MIN ||
+			       vcpu->enc_bit >= X86_64_PHYS_BITS)) ||
+	    (!vcpu->enc_bit && flags & VMEM_VCPU_ENC_SHARED))
 		return -EINVAL;
 	if (!cow && !(flags & VMEM_VCPU_COW_NONE))
 		cow = X86_64_COW;

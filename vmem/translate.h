@@ -117,25 +117,6 @@ vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
 	out->path = path;
 }
 
-/* Can the descent begin, without a tag? If not, that is the answer. */
-static __always_inline bool
-vmem_translate_can(const struct vmem_env *e, vmem_virt_t *va,
-		   const struct vmem_descent *d, struct vmem_translation *out)
-{
-	bool canonical = vmem_is_canonical(&e->facts->gap, *va);
-
-	if (!canonical || (e->facts->tag_inside && !(*va >> 63)))
-		canonical = e->fmt->untag(e->facts, va);
-	if (likely(canonical && d->host))
-		return true;
-	*out = (struct vmem_translation){
-		.entry	= canonical ? d->entry : 0,
-		.status	= canonical ? VMEM_STATUS_OUTSIDE : VMEM_NON_CANONICAL,
-		.level	= e->facts->nr_levels,
-	};
-	return false;
-}
-
 /* One address. The loop is unrolled, so that the level is a constant in each step. */
 static __always_inline int
 vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
@@ -143,12 +124,21 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 		   struct vmem_translation *out, u64 *entries)
 {
 	struct vmem_descent d = { root, vmem_table_gpa(space->root), 0 };
+	bool canonical = vmem_is_canonical(&e->facts->gap, va);
 	enum vmem_class class = VMEM_CLASS_NONE;
 	vmem_pte_t *host;
 	int ret, level;
 
-	if (!vmem_translate_can(e, &va, &d, out))
+	if (!canonical || (e->facts->tag_inside && !(va >> 63)))
+		canonical = e->fmt->untag(e->facts, &va);
+	if (unlikely(!canonical || !root)) {
+		*out = (struct vmem_translation){
+			.entry	= canonical ? d.entry : 0,
+			.status	= canonical ? VMEM_STATUS_OUTSIDE : VMEM_NON_CANONICAL,
+			.level	= e->facts->nr_levels,
+		};
 		return 0;
+	}
 #pragma GCC unroll 5
 	for (level = VMEM_LEVELS_MAX - 1; level >= 0; level--) {
 		/* no format has fewer than three */

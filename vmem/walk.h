@@ -324,7 +324,7 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 	e->cur->path = rec->path;
 	e->cur->host[level] = host;
 	e->cur->granted[level] = level == vmem_top(e->facts) ? VMEM_RWXU :
-		e->cur->granted[level + 1] & rec->path >> (4 * (level + 1));
+		e->cur->granted[level + 1] & (rec->path >> (4 * (level + 1)));
 	e->cur->level = level;
 	return VMEM_STEP_LOOK;
 }
