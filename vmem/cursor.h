@@ -105,9 +105,9 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 	return any & bits;
 }
 
-/* Leaves from @i up to @end, included: unrolled, and so not inlined. */
-static noinline void vmem_fill(vmem_pte_t *host, unsigned int i,
-			       unsigned int end, u64 leaf, u64 page)
+/* Leaves from @i up to @end, included: quick where @page is a constant. */
+static __always_inline void vmem_fill(vmem_pte_t *host, unsigned int i,
+				      unsigned int end, u64 leaf, u64 page)
 {
 	vmem_pte_t *at = host + i, *behind = host + end + 1;
 	unsigned int n;

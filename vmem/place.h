@@ -440,9 +440,9 @@ static __always_inline int vmem_install_begin(const struct vmem_env *e,
 		return VMEM_PAUSE;
 	e->at->begun = true;
 	/* a vCPU took tables away: count again what is still to be made */
-	*table = vmem_pool_reserved(e->pages->pool, &e->pages->res, 0);
-	if (*table == VMEM_NO_TABLE)
+	if (!e->pages->res.nr)
 		return vmem_recount(e);
+	*table = vmem_pool_table(e->pages->pool, e->pages->res.first);
 	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(*table),
 				  vmem_table_gpa(*table)));
 	return vmem_reach(e, *table, VMEM_WRITE, host);

@@ -451,9 +451,8 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
  *
  * Return: its address, VMEM_NO_TABLE when there are not so many.
  */
-static noinline vmem_table_t vmem_pool_reserved(const struct vmem_pool *pool,
-						struct vmem_reservation *res,
-						u64 n)
+static inline vmem_table_t vmem_pool_reserved(const struct vmem_pool *pool,
+					      struct vmem_reservation *res, u64 n)
 {
 	if (n >= res->nr)
 		return VMEM_NO_TABLE;

@@ -123,12 +123,6 @@ static __always_inline u64 vmem_leaf_end(const struct vmem_env *e, unsigned int 
 	return ~addr & (addr + e->fmt->step(level));
 }
 
-/* A leaf @steps behind @entry, 0 when none can follow. */
-static __always_inline u64 vmem_entry_after(u64 entry, u64 steps, u64 end)
-{
-	return (entry & (end - 1)) + steps < end ? entry + steps : 0;
-}
-
 /* Does the run end where @va begins, in a table of this level and path? */
 static __always_inline bool
 vmem_run_adjoins(const struct vmem_env *e, const struct vmem_run *run,
@@ -162,8 +156,7 @@ vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 	run->gpa = vmem_leaf_phys(e, entry, level) |
 		   (va & vmem_entry_mask(e->fmt, level));
 	run->entry = entry;
-	run->expect = vmem_entry_after(entry, e->fmt->step(level),
-				       vmem_leaf_end(e, level));
+	run->expect = entry + e->fmt->step(level);
 	e->cur->room = vmem_known(e, run->gpa, len, &inside);
 	run->flags = inside ? 0 : VMEM_FRAME_OUTSIDE;
 	if (unlikely(e->cur->room < len)) {

@@ -16,9 +16,13 @@
 #define _VMEM_WALK_H
 
 #include <linux/minmax.h>
+#include <linux/prefetch.h>
 
 #include "run.h"
 #include "seen.h"
+
+/* Entries of a table that are asked for at once, by eights, as in a cache line. */
+#define VMEM_WALK_AHEAD		128U
 
 /*
  * Where the entries from @i on, before @end, end to be what is gathered: not
@@ -88,7 +92,8 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 	const u64 leaf_end = vmem_leaf_end(e, level);
 	vmem_virt_t va = e->walk->va, base = va & ~vmem_table_mask(e->fmt, level);
 	vmem_virt_t last = vmem_walk_last(e, level);
-	unsigned int i = vmem_index(e->fmt, va, level), from = i, stop;
+	const unsigned int start = vmem_index(e->fmt, va, level);
+	unsigned int i = start, from = i, holes = 0, stop;
 	const unsigned int end = vmem_index(e->fmt, last, level) + 1;
 	const vmem_pte_t *host = e->cur->host[level];
 	/* a copy, so that it is in registers as far as there are some */
@@ -104,24 +109,23 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 	for (; i < end; va = base + i * size, from = i) {
 		entry = vmem_read(host, i);
 		len = level ? min(va | (size - 1), last) - va + 1 : size;
+		/* where addresses wrap none is behind the last one */
 		if (likely(expect && !((entry ^ expect) & cmp) &&
+			   (entry & (leaf_end - 1)) >= next &&
 			   vmem_run_goes_on(e, &run, len))) {
 			i++;
 			/* looked at only after a match, and where none can wrap */
-			if (vmem_entry_after(expect, (end - from) * next, leaf_end)) {
+			if ((entry & (leaf_end - 1)) + (end - from) * next < leaf_end) {
 				stop = min_t(u64, end, from +
 					     ((e->cur->room - run.len) >> lg2));
-				i = vmem_walk_follow(host, i, stop, expect + next,
-						     next, cmp);
-				expect += (i - from) * next;
-			} else {
-				expect = vmem_entry_after(expect, next, leaf_end);
+				i = max(i, vmem_walk_follow(host, from, stop, expect,
+							    next, cmp));
 			}
+			expect += (i - from) * next;
 			run.len += (u64)(i - from) * size;
 			/* of the last one the range may have a part */
 			if (i == end)
 				run.len -= ~last & (size - 1);
-			e->walk->leaves += i - from;
 			continue;
 		}
 		expect = 0;
@@ -131,9 +135,10 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 			i = vmem_hole_end(e, host, i + 1, end, held);
 			len = min(base + (i * size - 1), last) - va + 1;
 			step = vmem_run_hole(e, &run, va, len, held);
-			if (step == VMEM_STEP_BEHIND)
-				continue;
-			break;
+			if (step != VMEM_STEP_BEHIND)
+				break;
+			holes += i - from;
+			continue;
 		}
 		class = vmem_classify(e, entry, level);
 		if (likely(class == VMEM_CLASS_LEAF)) {
@@ -149,7 +154,6 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 			expect = unlikely(flags & VMEM_WALK_LEAVES) ? 0 : run.expect;
 			if (unlikely(cmp != U64_MAX))
 				cmp = vmem_run_cmp(e, entry);
-			e->walk->leaves++;
 			i++;
 			continue;
 		}
@@ -167,6 +171,7 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 	if (run.level == level)
 		run.expect = expect;
 	e->walk->run = run;
+	e->walk->leaves += from - start - holes;
 	e->walk->va = step == VMEM_STEP_BEHIND ? base + (end - 1) * size : va;
 	return step;
 }
@@ -224,7 +229,11 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 {
 	struct vmem_space_aware_mapping *rec = &e->cur->rec;
 	unsigned int level = e->cur->level;
+	bool leaves = e->walk->flags & VMEM_WALK_LEAVES;
+	struct vmem_env env = *e;
+	struct vmem_facts facts;
 	enum vmem_step step;
+	vmem_virt_t last;
 
 	*rec = (struct vmem_space_aware_mapping){
 		.type = VMEM_REC_BAD, .va = e->walk->va, .space = e->walk->space,
@@ -238,17 +247,26 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 		rec->entry = rec->gpa;
 		return VMEM_STEP_DOWN;
 	}
-	if (!level && e->walk->flags & VMEM_WALK_LEAVES) {
-		if (!e->walk->run.len && vmem_walk_each(e))
+	if (!level) {
+		/* quicker where it is a constant, and no record can lie over the facts */
+		facts = *e->facts;
+		env.facts = &facts;
+		if (leaves && !e->walk->run.len && vmem_walk_each(&env))
 			return VMEM_STEP_BEHIND;
 		/* a hole may go on in this table */
-		if (e->walk->run.len && e->walk->run.type == VMEM_REC_MAPPING)
+		if (leaves && e->walk->run.len && e->walk->run.type == VMEM_REC_MAPPING)
 			return VMEM_STEP_FLUSH;
+		return vmem_walk_run(&env, 0);
 	}
-	/* where it is a constant, the run is quicker */
-	step = level ? vmem_walk_run(e, level) : vmem_walk_run(e, 0);
-	if (step != VMEM_STEP_DOWN)
-		return step;
+	/* mostly a table, which needs no run */
+	rec->entry = vmem_read(e->cur->host[level], vmem_index(e->fmt, rec->va, level));
+	last = rec->va | vmem_entry_mask(e->fmt, level);
+	rec->len = min(last, vmem_walk_last(e, level)) - rec->va + 1;
+	if (vmem_classify(e, rec->entry, level) != VMEM_CLASS_TABLE) {
+		step = vmem_walk_run(e, level);
+		if (step != VMEM_STEP_DOWN)
+			return step;
+	}
 	rec->path |= vmem_nibble(level, vmem_table_perms(e, rec->entry));
 	rec->gpa = vmem_table_gpa(vmem_entry_table(e, rec->entry, level));
 	return VMEM_STEP_DOWN;
@@ -270,6 +288,7 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 	vmem_space_id_t owner;
 	bool remember;
 	vmem_pte_t *host;
+	unsigned int i, end;
 
 	if (level == vmem_top(e->facts)) {
 		/* it spans all that is canonical */
@@ -322,6 +341,13 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 		e->walk->low = level;
 	}
 	e->cur->path = rec->path;
+	/* leaves are read one after the other, which a processor notices late */
+	if (!level) {
+		i = vmem_index(e->fmt, e->walk->va, 0);
+		end = vmem_index(e->fmt, vmem_walk_last(e, 0), 0) + 1;
+		for (end = min(end, i + VMEM_WALK_AHEAD); i < end; i += 8)
+			prefetch(host + i);
+	}
 	e->cur->host[level] = host;
 	e->cur->granted[level] = level == vmem_top(e->facts) ? VMEM_RWXU :
 		e->cur->granted[level + 1] & (rec->path >> (4 * (level + 1)));
