@@ -278,54 +278,6 @@ static __always_inline int vmem_change_next(const struct vmem_env *e)
 	return 0;
 }
 
-/**
- * vmem_map() - map, unmap, protect, link
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space; its root changes when that table moves
- * @change:	what to do
- *
- * Two passes: the first reads all of what was asked for and reserves what it
- * needs, so that it refuses with nothing changed; the second does it. A list
- * is done mapping by mapping; with VMEM_CHANGE_ATOMIC the first pass is over
- * all of it. Mappings of a list with VMEM_CHANGE_ATOMIC don't overlap.
- *
- * Unmapping zeroes entries that are not present but hold bits, and frees
- * tables of ours that become empty, but for the root. Holes are no error. A
- * table with more than one link, in the range as a whole, loses the one here.
- *
- * A table that the ops find frozen moves before it is written: it is copied to
- * one of ours, the table above (which may have to move first) then names that
- * one by an entry that is otherwise the same, and the change goes on there. The
- * frozen one stays as it was. A frozen table of leaves that is unmapped as a
- * whole isn't copied.
- *
- * When the tables may have been changed between two calls, the second is
- * preceded by vmem_change_recheck(). After the last, whatever it returned, the
- * caller gives back what is still set aside, and goes on with what hung below
- * tables that were freed: vmem_pool_drop_below().
- *
- * Context: a piece; alone in changing this guest's tables.
- * Return: 0; VMEM_ABSENT, VMEM_PAUSE, VMEM_LINKS: call again. Refused with
- * nothing of the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
- * -EINVAL (alignment, a range that isn't canonical, overlaps in an atomic
- * list; a link to a table that isn't ours, or where it is already; a table of
- * another pool would be entered, or be named by one of this),
- * -EOVERFLOW (a sum wraps, or an address is wider than the space's,
- * that of a new table included),
- * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
- * there; an entry above grants less than leaves are to have, those that are
- * there and protected too, or other than what was given, or is given
- * otherwise by another mapping of an atomic list; one of the guest's names a
- * page of ours), -ENOENT (no table to link to),
- * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a
- * table with more than one link; a table with VMEM_LINKS_MAX links), -ENXIO (a
- * table outside), -EROFS, -E2BIG (over the budget), -ENOSPC, -EAGAIN (what
- * lacks is in quarantine), -EBUSY (other calls have it set aside). The same
- * errnos from the second pass when tables were changed by others, -EBUSY where a
- * vCPU doesn't cease to: then what is done stays.
- */
 static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, struct vmem_space *space, struct vmem_change *change)
@@ -436,25 +388,6 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 	return 0;
 }
 
-/**
- * vmem_space_aware_map() - rebuild a reference of a walk
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space to build
- * @reference:	a record of type VMEM_REC_REFERENCE
- * @built:	the spaces built so far, by vmem_space_id_t
- * @nr_built:	of them
- * @change:	zeroed but for the budget, and VMEM_CHANGE_REPLACE and
- *		VMEM_CHANGE_ALONE of the flags
- *
- * The table that the owner was given at their_va is linked, by entries that
- * have the permissions of the reference's path. A reference of depth 0 is a
- * root: a space that has the root of its owner.
- *
- * Context: as vmem_map().
- * Return: as vmem_map(); -EINVAL: a root; -ENOENT: an owner that isn't built.
- */
 static __always_inline int
 vmem_space_aware_map(const struct vmem_format *fmt,
 		     const struct vmem_table_ops *ops, void *ctx,

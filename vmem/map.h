@@ -16,8 +16,7 @@
  * Pass 1: a shared table that is come to by two of its links. What is a hole now is
  * mapped when pass 2 comes by the second.
  */
-static __always_inline int
-vmem_map_entered(const struct vmem_env *e)
+static __always_inline int vmem_map_entered(const struct vmem_env *e)
 {
 	int marked;
 

@@ -223,25 +223,6 @@ vmem_translate_together(const struct vmem_gap *gap, const vmem_virt_t *vas,
 	return n ?: 1;
 }
 
-/**
- * vmem_translate() - translate addresses
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	where to translate
- * @vas:	any addresses, sorted or not; tags are taken out
- * @nr:		of them
- * @out:	a result an address
- * @entries:	NULL, or VMEM_LEVELS_MAX words an address: the entry read at each
- *		level, 0 where none was
- * @done:	in and out: results that are ready; begins at 0
- *
- * A result is a mixture when a vCPU changes the tables meanwhile, but each
- * entry was read once.
- *
- * Context: a piece. Tables visited: at most nr_levels an address.
- * Return: 0; VMEM_ABSENT or VMEM_PAUSE: call again with the same @done.
- */
 static __always_inline int
 vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	       void *ctx, const struct vmem_space *space,

@@ -141,8 +141,7 @@ static __always_inline int vmem_unmap_entry(const struct vmem_env *e)
 }
 
 /* Both passes: the table that the entry in hand names isn't entered. */
-static __always_inline int vmem_unmap_refused(const struct vmem_env *e,
-					      int err)
+static __always_inline int vmem_unmap_refused(const struct vmem_env *e, int err)
 {
 	if (e->at->sweep && (err < 0 || err == VMEM_CLEAR))
 		return 0;

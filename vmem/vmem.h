@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The page-table core: the one header to read first. It has the words, and the
- * structs of translations, walks and changes; what is done with these is in
- * translate.h, walk.h and change.h.
+ * The page-table core: the one header to read first. It has the words, and what
+ * translates, walks and changes; what these need beside that is in translate.h,
+ * walk.h and change.h.
  *
  * The core is freestanding C. It allocates nothing, takes no lock, prints
  * nothing, has no globals and does not recurse. It runs in the kernel module,
@@ -162,6 +162,31 @@ struct vmem_translation {
 	u32 path;
 };
 
+/**
+ * vmem_translate() - translate addresses
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	where to translate
+ * @vas:	any addresses, sorted or not; tags are taken out
+ * @nr:		of them
+ * @out:	a result an address
+ * @entries:	NULL, or VMEM_LEVELS_MAX words an address: the entry read at each
+ *		level, 0 where none was
+ * @done:	in and out: results that are ready; begins at 0
+ *
+ * A result is a mixture when a vCPU changes the tables meanwhile, but each
+ * entry was read once.
+ *
+ * Context: a piece. Tables visited: at most nr_levels an address.
+ * Return: 0; VMEM_ABSENT or VMEM_PAUSE: call again with the same @done.
+ */
+static __always_inline int
+vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
+	       void *ctx, const struct vmem_space *space,
+	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
+	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
+
 /* Walks */
 
 enum vmem_record_type {
@@ -290,6 +315,76 @@ struct vmem_walk {
 	vmem_table_t tables[VMEM_LEVELS_MAX];
 	struct vmem_run run;
 };
+
+/**
+ * vmem_walk_space() - go on with the space that a walk is in
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space of index walk->space
+ * @walk:	the walk
+ * @out:	room for records
+ * @max:	how many, at least 1
+ * @nr:		in and out: how many there are
+ *
+ * The tables may change between calls, and during one: records stay
+ * well-formed and in order, and a mixture is what they tell.
+ *
+ * Context: a piece.
+ * Return: 0: @out is full; VMEM_NEXT_SPACE: the space is done, walk->space is
+ * the next, or walk->ending was set; VMEM_ABSENT, VMEM_PAUSE: call again;
+ * -ENOBUFS: walk->seen is full: make it larger and call again, or
+ * vmem_walk_stop().
+ */
+static __always_inline int
+vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
+		void *ctx, const struct vmem_space *space,
+		struct vmem_walk *walk, struct vmem_space_aware_mapping *out,
+		u32 max, u32 *nr);
+
+/**
+ * vmem_walk_va_spaces() - walk many spaces together
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @spaces:	the spaces; one may be given twice
+ * @nr_spaces:	how many
+ * @walk:	the walk
+ * @out:	room for records
+ * @max:	how many, at least 1
+ * @nr:		in and out: how many there are
+ *
+ * A table met before at the same level, in this or an earlier space that reads it
+ * alike, gives a reference to the place where it was met, and is not entered again.
+ * It is remembered, and referred to, only where the range covers its whole span.
+ *
+ * Context: a piece.
+ * Return: 0: @out is full, or walk->finished; else as vmem_walk_space().
+ */
+static __always_inline int
+vmem_walk_va_spaces(const struct vmem_format *fmt,
+		    const struct vmem_table_read_ops *ops, void *ctx,
+		    const struct vmem_space *spaces, u32 nr_spaces,
+		    struct vmem_walk *walk,
+		    struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
+
+/**
+ * vmem_virt_to_phys() - the next mapping of a range
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space
+ * @walk:	from vmem_walk_init(), with VMEM_WALK_FOLLOW
+ * @out:	the mapping (or hole, or malformed entry); VMEM_REC_END: no more
+ *
+ * Context: a piece.
+ * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again.
+ */
+static __always_inline int
+vmem_virt_to_phys(const struct vmem_format *fmt,
+		  const struct vmem_table_read_ops *ops, void *ctx,
+		  const struct vmem_space *space, struct vmem_walk *walk,
+		  struct vmem_space_aware_mapping *out);
 
 /* Changes */
 
@@ -445,6 +540,85 @@ struct vmem_change {
 	struct vmem_pass pass;
 	struct vmem_need need;
 };
+
+/**
+ * vmem_map() - map, unmap, protect, link
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space; its root changes when that table moves
+ * @change:	what to do
+ *
+ * Two passes: the first reads all of what was asked for and reserves what it
+ * needs, so that it refuses with nothing changed; the second does it. A list
+ * is done mapping by mapping; with VMEM_CHANGE_ATOMIC the first pass is over
+ * all of it. Mappings of a list with VMEM_CHANGE_ATOMIC don't overlap.
+ *
+ * Unmapping zeroes entries that are not present but hold bits, and frees
+ * tables of ours that become empty, but for the root. Holes are no error. A
+ * table with more than one link, in the range as a whole, loses the one here.
+ *
+ * A table that the ops find frozen moves before it is written: it is copied to
+ * one of ours, the table above (which may have to move first) then names that
+ * one by an entry that is otherwise the same, and the change goes on there. The
+ * frozen one stays as it was. A frozen table of leaves that is unmapped as a
+ * whole isn't copied.
+ *
+ * When the tables may have been changed between two calls, the second is
+ * preceded by vmem_change_recheck(). After the last, whatever it returned, the
+ * caller gives back what is still set aside, and goes on with what hung below
+ * tables that were freed: vmem_pool_drop_below().
+ *
+ * Context: a piece; alone in changing this guest's tables.
+ * Return: 0; VMEM_ABSENT, VMEM_PAUSE, VMEM_LINKS: call again. Refused with
+ * nothing of the mapping (of the list, with VMEM_CHANGE_ATOMIC) changed:
+ * -EINVAL (alignment, a range that isn't canonical, overlaps in an atomic
+ * list; a link to a table that isn't ours, or where it is already; a table of
+ * another pool would be entered, or be named by one of this),
+ * -EOVERFLOW (a sum wraps, or an address is wider than the space's,
+ * that of a new table included),
+ * -EOPNOTSUPP (the format can't express it), -EEXIST (something is mapped
+ * there; an entry above grants less than leaves are to have, those that are
+ * there and protected too, or other than what was given, or is given
+ * otherwise by another mapping of an atomic list; one of the guest's names a
+ * page of ours), -ENOENT (no table to link to),
+ * -ERANGE (part of a larger leaf or of a malformed entry), -EMLINK (below a
+ * table with more than one link; a table with VMEM_LINKS_MAX links), -ENXIO (a
+ * table outside), -EROFS, -E2BIG (over the budget), -ENOSPC, -EAGAIN (what
+ * lacks is in quarantine), -EBUSY (other calls have it set aside). The same
+ * errnos from the second pass when tables were changed by others, -EBUSY where a
+ * vCPU doesn't cease to: then what is done stays.
+ */
+static __always_inline int
+vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
+	 void *ctx, struct vmem_space *space, struct vmem_change *change);
+
+/**
+ * vmem_space_aware_map() - rebuild a reference of a walk
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space to build
+ * @reference:	a record of type VMEM_REC_REFERENCE
+ * @built:	the spaces built so far, by vmem_space_id_t
+ * @nr_built:	of them
+ * @change:	zeroed but for the budget, and VMEM_CHANGE_REPLACE and
+ *		VMEM_CHANGE_ALONE of the flags
+ *
+ * The table that the owner was given at their_va is linked, by entries that
+ * have the permissions of the reference's path. A reference of depth 0 is a
+ * root: a space that has the root of its owner.
+ *
+ * Context: as vmem_map().
+ * Return: as vmem_map(); -EINVAL: a root; -ENOENT: an owner that isn't built.
+ */
+static __always_inline int
+vmem_space_aware_map(const struct vmem_format *fmt,
+		     const struct vmem_table_ops *ops, void *ctx,
+		     struct vmem_space *space,
+		     const struct vmem_space_aware_mapping *reference,
+		     const struct vmem_space *built, u32 nr_built,
+		     struct vmem_change *change);
 
 /*
  * The bodies. Each of these headers includes this one before its own guard, so

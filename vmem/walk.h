@@ -454,26 +454,6 @@ vmem_walk_init(const struct vmem_format *fmt, struct vmem_walk *walk,
 	vmem_walk_begin(walk, &fmt->gap, fmt->nr_levels);
 }
 
-/**
- * vmem_walk_space() - go on with the space that a walk is in
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space of index walk->space
- * @walk:	the walk
- * @out:	room for records
- * @max:	how many, at least 1
- * @nr:		in and out: how many there are
- *
- * The tables may change between calls, and during one: records stay
- * well-formed and in order, and a mixture is what they tell.
- *
- * Context: a piece.
- * Return: 0: @out is full; VMEM_NEXT_SPACE: the space is done, walk->space is
- * the next, or walk->ending was set; VMEM_ABSENT, VMEM_PAUSE: call again;
- * -ENOBUFS: walk->seen is full: make it larger and call again, or
- * vmem_walk_stop().
- */
 static __always_inline int
 vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 		void *ctx, const struct vmem_space *space,
@@ -533,25 +513,6 @@ vmem_walk_end(const struct vmem_format *fmt, const struct vmem_table_read_ops *o
 	*nr = sink.nr;
 }
 
-/**
- * vmem_walk_va_spaces() - walk many spaces together
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @spaces:	the spaces; one may be given twice
- * @nr_spaces:	how many
- * @walk:	the walk
- * @out:	room for records
- * @max:	how many, at least 1
- * @nr:		in and out: how many there are
- *
- * A table met before at the same level, in this or an earlier space that reads it
- * alike, gives a reference to the place where it was met, and is not entered again.
- * It is remembered, and referred to, only where the range covers its whole span.
- *
- * Context: a piece.
- * Return: 0: @out is full, or walk->finished; else as vmem_walk_space().
- */
 static __always_inline int
 vmem_walk_va_spaces(const struct vmem_format *fmt,
 		    const struct vmem_table_read_ops *ops, void *ctx,
@@ -572,18 +533,6 @@ vmem_walk_va_spaces(const struct vmem_format *fmt,
 	return 0;
 }
 
-/**
- * vmem_virt_to_phys() - the next mapping of a range
- * @fmt:	format, a compile-time constant
- * @ops:	ops, a compile-time constant
- * @ctx:	handed to the ops
- * @space:	the space
- * @walk:	from vmem_walk_init(), with VMEM_WALK_FOLLOW
- * @out:	the mapping (or hole, or malformed entry); VMEM_REC_END: no more
- *
- * Context: a piece.
- * Return: 0; VMEM_ABSENT, VMEM_PAUSE: call again.
- */
 static __always_inline int
 vmem_virt_to_phys(const struct vmem_format *fmt,
 		  const struct vmem_table_read_ops *ops, void *ctx,

@@ -587,7 +587,7 @@ static void do_ask(void)
 	doing = "POOL_STAT, SPACE_GET, LIST";
 	memset(items, 0, sizeof(items));
 	lists[0].kind = (__u32)chance(5);
-	lists[0].nr = 1 + (__u32)chance(8);
+	lists[0].nr = 1 + (__u32)step % 8;
 	lists[1] = lists[0];
 	stats[1] = stats[0];
 	gets[1] = gets[0];
