@@ -176,12 +176,13 @@ static void vmem_dump_count(struct vmem_dump_counts *counts,
 static void vmem_dump_count_tables(const struct vmem_dump *dump)
 {
 	const struct vmem_seen *seen = &dump->walker.seen;
-	u64 low = BIT_ULL(dump->walker.ops->fmt->page_lg2) - 1;
 	unsigned long i;
+	u32 level;
 
 	for (i = 0; dump->counts && i < BIT(seen->size_lg2); i++) {
-		if (seen->slots[i].key)
-			dump->counts->tables[(seen->slots[i].key & low) - 1]++;
+		level = seen->slots[i].key & VMEM_SEEN_LEVEL;
+		if (level)
+			dump->counts->tables[level - 1]++;
 		cond_resched();
 	}
 }

@@ -305,8 +305,7 @@ static noinline u32 vmem_pool_find(const struct vmem_pool *pool, vmem_table_t ta
 	return vmem_pool_search(pool, table);
 }
 
-static inline vmem_table_t vmem_pool_table(const struct vmem_pool *pool,
-					   u32 page)
+static inline vmem_table_t vmem_pool_table(const struct vmem_pool *pool, u32 page)
 {
 	const struct vmem_pool_range *range;
 

@@ -14,9 +14,10 @@
 
 #define VMEM_SEEN_SPACES_LG2	12	/* spaces a walk, as a power of two */
 #define VMEM_SEEN_STEP		4096U	/* slots moved in one go */
+#define VMEM_SEEN_LEVEL		7U	/* bits of a key: the level + 1 */
 
 /*
- * A slot: @key is the table's address with its level + 1 in the low bits, and in
+ * A slot: @key is the table's address with its level + 1 in VMEM_SEEN_LEVEL, and in
  * others how a vCPU reads it (vmem_facts.alike), 0 when the slot is free; @value
  * the base of its span and the space's index. Tables are aligned to 8 bytes and
  * spans to VMEM_SEEN_SPACES_LG2 at least.

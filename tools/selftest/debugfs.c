@@ -439,6 +439,41 @@ static void summary(void)
 		EXPECT(strstr(text, ": "));
 }
 
+/* Each table is counted at its level, however the vCPU reads it. */
+static void summary_of_facts(void)
+{
+	static const u32 facts[] = {
+		0, VMEM_IOC_SPACE_NXE_OFF, VMEM_IOC_SPACE_AMD, VMEM_IOC_SPACE_NO_1G,
+		VMEM_IOC_SPACE_CET, VMEM_IOC_SPACE_NXE_OFF | VMEM_IOC_SPACE_AMD |
+		VMEM_IOC_SPACE_NO_1G | VMEM_IOC_SPACE_CET,
+	};
+	struct vmem_ioc_space_create create;
+	unsigned int i, level;
+	struct guest g;
+	char key[32], *text;
+	u32 id;
+
+	guest_init(&g, FMT4, LEN);
+	for (level = 0; level < 4; level++)
+		*(u64 *)guest_host(&g, GUEST_GPA + level * PAGE) =
+			(GUEST_GPA + (level + 1) * PAGE) | 3;
+	for (i = 0; i < ARRAY_SIZE(facts); i++) {
+		create = (struct vmem_ioc_space_create){
+			.size = sizeof(create), .flags = facts[i], .format = FMT4,
+			.root = GUEST_GPA, .phys_bits = 40, .enc_bit = i % 2 ? 47 : 0,
+		};
+		id = ASSERT_OK(space_create(g.fd, &create));
+		make_resident(&g, &id, 1);
+		text = dump_read("summary");
+		for (level = 0; level < 4; level++) {
+			snprintf(key, sizeof(key), "tables_level_%u", level);
+			EXPECT_EQ(summary_of(text, key), 1);
+		}
+		free(text);
+		EXPECT_EQ(destroy(g.fd, id), 0);
+	}
+}
+
 static void modes(void)
 {
 	static const char * const names[] = { "summary", "spaces" };
@@ -671,6 +706,7 @@ static const struct ktap_case cases[] = {
 	CASE(dump_hostile_4level),
 	CASE(dump_hostile_5level),
 	CASE(summary),
+	CASE(summary_of_facts),
 	CASE(modes),
 	CASE(files_come_and_go),
 	CASE(reader_outlives_guest),
