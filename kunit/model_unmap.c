@@ -167,6 +167,21 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 	return 0;
 }
 
+/* To the root, if the change may go on there. */
+static int enter_root(struct job *job)
+{
+	struct model *model = job->model;
+	unsigned int top = model->rules->levels - 1;
+	u64 root = model->kept.root, va = job->m->virt_base;
+	u32 links;
+	int err = model_enter(model, &job->path, root, top, va, &links);
+
+	if (err)
+		return model_stop(job->result, va, top + 1, err);
+	job->path.table[top] = root;
+	return 0;
+}
+
 int model_check_unmap(struct model *model, const struct vmem_mapping *m,
 		      unsigned int replaced, struct model_result *result)
 {
@@ -175,16 +190,13 @@ int model_check_unmap(struct model *model, const struct vmem_mapping *m,
 	};
 	unsigned int top = model->rules->levels - 1;
 	bool empty;
-	u32 links;
 	int err;
 
 	if (!m->len)
 		return 0;
-	err = model_enter(model, &job.path, model->kept.root, top, m->virt_base,
-			  &links);
+	err = enter_root(&job);
 	if (err)
-		return model_stop(result, m->virt_base, top + 1, err);
-	job.path.table[top] = model->kept.root;
+		return err;
 	return check_unmap(&job, top, 0, &empty);
 }
 
@@ -352,16 +364,13 @@ int model_check_protect(struct model *model, const struct vmem_mapping *m,
 {
 	struct job job = { .model = model, .m = m, .result = result };
 	unsigned int top = model->rules->levels - 1;
-	u32 links;
 	int err;
 
 	if (!m->len)
 		return 0;
-	err = model_enter(model, &job.path, model->kept.root, top, m->virt_base,
-			  &links);
+	err = enter_root(&job);
 	if (err)
-		return model_stop(result, m->virt_base, top + 1, err);
-	job.path.table[top] = model->kept.root;
+		return err;
 	return protect(&job, top, 0);
 }
 

@@ -96,6 +96,14 @@ static void cow_without_nxe(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, map(b, bench_cow(0, 0, page, RX), 0));
 }
 
+/* What entries grant that nobody asked, but for one level. */
+static u32 path_but(const struct bench *b, unsigned int level, u32 perms)
+{
+	u32 path = bench_same_path(b, 1, bench_granted(b));
+
+	return (path & ~(0xf << (4 * level))) | perms << (4 * level);
+}
+
 /* 10: what is created has just these, at each level and of each kind */
 static void path_created_exactly(struct kunit *test)
 {
@@ -108,9 +116,7 @@ static void path_created_exactly(struct kunit *test)
 		for (perms = 0; perms <= VMEM_RWXU; perms++) {
 			if (!b->rules->path_expressible(&b->model.cpu, perms))
 				continue;
-			path = bench_same_path(b, 1, bench_granted(b));
-			path &= ~(0xf << (4 * level));
-			path |= perms << (4 * level);
+			path = path_but(b, level, perms);
 			bench_reset(b);
 			KUNIT_EXPECT_EQ(test, 0,
 					map(b, bench_with_path(bench_basic(0, 0,
@@ -140,9 +146,7 @@ static void path_existing(struct kunit *test)
 		for (perms = 0; perms <= VMEM_RWXU; perms++) {
 			if (!b->rules->path_expressible(&b->model.cpu, perms))
 				continue;
-			path = bench_same_path(b, 1, bench_granted(b));
-			path &= ~(0xf << (4 * level));
-			path |= perms << (4 * level);
+			path = path_but(b, level, perms);
 			bench_reset(b);
 			KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 			KUNIT_EXPECT_EQ(test, perms == bench_granted(b) ? 0 : -EEXIST,
@@ -190,9 +194,7 @@ static void path_inexpressible(struct kunit *test)
 		b = bench_begin_cpu(test, 0, nxe_off, 0);
 		for (level = 1; level < b->rules->levels; level++) {
 			for (perms = 0; perms <= VMEM_RWXU; perms++) {
-				path = bench_same_path(b, 1, bench_granted(b));
-				path &= ~(0xf << (4 * level));
-				path |= perms << (4 * level);
+				path = path_but(b, level, perms);
 				bench_reset(b);
 				KUNIT_EXPECT_EQ(test,
 					b->rules->path_expressible(&b->model.cpu,

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "../vmem/call.h"
 #include "pools.h"
 #include "scratch.h"
 
@@ -234,13 +235,8 @@ bool vmem_pools_drop(struct vmem_guest *guest,
  */
 bool vmem_root_within(struct vmem_guest *guest, vmem_phys_t gpa, u64 len)
 {
-	const struct vmem_root *root;
-
 	lockdep_assert_held(&guest->lock);
-	for (root = guest->links.roots; root; root = root->next)
-		if (vmem_table_gpa(root->table) - gpa < len)
-			return true;
-	return false;
+	return vmem_roots_within(&guest->links, gpa, len);
 }
 
 static void vmem_roots_free(struct vmem_root *root)

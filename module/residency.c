@@ -23,7 +23,6 @@ void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 {
 	piece->guest = guest;
 	piece->shared_root = VMEM_NO_TABLE;
-	piece->supply.res = (struct vmem_reservation){};
 }
 
 /**

@@ -397,6 +397,23 @@ static inline void vmem_ioc_space_get_fill(struct vmem_ioc_space_get *get,
 }
 
 /**
+ * vmem_roots_within() - does the root of a space lie here?
+ * @store:	of the guest
+ * @gpa:	where
+ * @len:	bytes
+ */
+static inline bool vmem_roots_within(const struct vmem_link_store *store,
+				     vmem_phys_t gpa, u64 len)
+{
+	const struct vmem_root *root;
+
+	for (root = store->roots; root; root = root->next)
+		if (vmem_table_gpa(root->table) - gpa < len)
+			return true;
+	return false;
+}
+
+/**
  * vmem_root_twins() - is a root one that several spaces have, and no table of a pool?
  * @root:	the root
  */

@@ -340,14 +340,14 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 		e->walk->tables[level] = table;
 		e->walk->low = level;
 	}
-	e->cur->path = rec->path;
 	/* leaves are read one after the other, which a processor notices late */
-	if (!level) {
+	if (!level && !known) {
 		i = vmem_index(e->fmt, e->walk->va, 0);
 		end = vmem_index(e->fmt, vmem_walk_last(e, 0), 0) + 1;
 		for (end = min(end, i + VMEM_WALK_AHEAD); i < end; i += 8)
 			prefetch(host + i);
 	}
+	e->cur->path = rec->path;
 	e->cur->host[level] = host;
 	e->cur->granted[level] = level == vmem_top(e->facts) ? VMEM_RWXU :
 		e->cur->granted[level + 1] & (rec->path >> (4 * (level + 1)));

@@ -143,7 +143,6 @@ int vmem_open_local(struct vmem_guest **guest)
 	lg->guest.backend = &local_backend;
 	lg->refs = 1;
 	lg->hint = &region_none;
-	lg->pages.res = (struct vmem_reservation){};
 	/* Without a seed a hostile guest can make a walk slower, no more. */
 	if (getrandom(&lg->seed, sizeof(lg->seed), GRND_NONBLOCK) !=
 	    sizeof(lg->seed))

@@ -66,7 +66,7 @@ static int pool_enter(struct local_guest *lg, const struct pool *pool)
 			ret = -EEXIST;
 			goto err;
 		}
-		if (root_within(lg, range->gpa, range->len)) {
+		if (vmem_roots_within(&lg->links, range->gpa, range->len)) {
 			i++;
 			ret = -EBUSY;
 			goto err;

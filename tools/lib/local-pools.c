@@ -80,17 +80,6 @@ int pools_lend(struct local_guest *lg, struct vmem_pool *pool, u64 nr)
 	return 0;
 }
 
-/* Does the root of a space lie here? */
-bool root_within(const struct local_guest *lg, u64 gpa, u64 len)
-{
-	const struct vmem_root *root;
-
-	for (root = lg->links.roots; root; root = root->next)
-		if (vmem_table_gpa(root->table) - gpa < len)
-			return true;
-	return false;
-}
-
 static void roots_free(struct vmem_root *root)
 {
 	struct vmem_root *next;

@@ -116,7 +116,7 @@ static int region_destroy(struct local_guest *lg, struct object *object,
 	const struct region *region = to_region(object);
 	const struct vmem_pool_range range = { .gpa = region->gpa, .len = region->len };
 
-	if (region->uses || root_within(lg, region->gpa, region->len))
+	if (region->uses || vmem_roots_within(&lg->links, region->gpa, region->len))
 		return -EBUSY;
 	if (pools_drop(lg, &range, 1))
 		answer->out_flush = VMEM_IOC_FLUSH_ALL;

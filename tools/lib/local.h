@@ -186,7 +186,6 @@ struct pool *pools_at(struct local_guest *lg, vmem_table_t table);
 bool pools_idle(const struct local_guest *lg);
 bool pools_drop(struct local_guest *lg, const struct vmem_pool_range *ranges, u32 nr);
 int pools_lend(struct local_guest *lg, struct vmem_pool *pool, u64 nr);
-bool root_within(const struct local_guest *lg, u64 gpa, u64 len);
 void pools_end(struct local_guest *lg);
 
 /* local-region.c */
