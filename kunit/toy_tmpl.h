@@ -110,7 +110,7 @@ static __always_inline u64 TOY(make_table)(const struct vmem_facts *facts,
 static __always_inline int TOY(can_map)(const struct vmem_facts *facts, u32 attrs,
 				       unsigned int level)
 {
-	return attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
+	return attrs & ~(VMEM_RWXU | VMEM_A | VMEM_D | VMEM_COW) ||
 	       (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)) ?
 	       -EOPNOTSUPP : 0;
 }
@@ -119,8 +119,8 @@ static __always_inline u64
 TOY(make_leaf)(const struct vmem_facts *facts, u32 attrs, unsigned int level,
 	       vmem_phys_t phys)
 {
-	return phys << TOY_SHIFT | TOY_PRESENT | TOY_A | TOY(perms)(attrs) |
-	       (attrs & VMEM_W ? TOY_D : TOY_D & ~facts->shadow) |
+	return phys << TOY_SHIFT | TOY_PRESENT | TOY(perms)(attrs) |
+	       (attrs & VMEM_A ? TOY_A : 0) | (attrs & VMEM_D ? TOY_D : 0) |
 	       (attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
 }
 
@@ -136,9 +136,10 @@ static __always_inline u64 TOY(step)(unsigned int level)
 }
 
 static __always_inline u64 TOY(move_table)(const struct vmem_facts *facts,
-					  u64 entry, vmem_table_t table)
+					  u64 entry, vmem_table_t table, u32 perms)
 {
-	return (entry & ~facts->addr) | vmem_table_gpa(table) << TOY_SHIFT;
+	return (entry & ~facts->addr) | vmem_table_gpa(table) << TOY_SHIFT |
+	       TOY(perms)(perms);
 }
 
 static __always_inline int TOY(can_protect)(const struct vmem_facts *facts,
@@ -146,14 +147,19 @@ static __always_inline int TOY(can_protect)(const struct vmem_facts *facts,
 {
 	if ((set | clear) & VMEM_COW && facts->cow == U64_MAX)
 		return -EOPNOTSUPP;
-	return (set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ?
+	return (set | clear) & ~(VMEM_RWXU | VMEM_A | VMEM_D | VMEM_COW) ?
 	       -EOPNOTSUPP : 0;
 }
 
 static __always_inline u64 TOY(protect)(const struct vmem_facts *facts,
-				       u64 entry, u32 set, u32 clear)
+				       u64 entry, unsigned int level,
+				       u32 set, u32 clear)
 {
 	bool cow = TOY(is_cow)(facts, entry), written = entry & TOY_W;
+	u64 no = TOY(perms)(clear) | (clear & VMEM_A ? TOY_A : 0) |
+		 (clear & VMEM_D ? TOY_D : 0);
+	u64 yes = TOY(perms)(set) | (set & VMEM_A ? TOY_A : 0) |
+		  (set & VMEM_D ? TOY_D : 0);
 
 	if (clear & VMEM_COW && cow) {
 		entry &= ~TOY_COW;
@@ -163,12 +169,24 @@ static __always_inline u64 TOY(protect)(const struct vmem_facts *facts,
 		entry = (entry & ~TOY_COW) | facts->cow;
 		cow = true;
 	}
-	entry = (entry & ~TOY(perms)(clear)) | TOY(perms)(set);
+	entry = (entry & ~no) | yes;
 	if (set & (VMEM_W | VMEM_COW) && cow)
 		entry &= ~TOY_W;
 	if (written && !(entry & TOY_W))
-		entry &= ~facts->shadow;
+		entry &= ~(facts->shadow & ~yes);
 	return entry;
+}
+
+static __always_inline u64 TOY(split)(const struct vmem_facts *facts, u64 entry,
+				     unsigned int level)
+{
+	return level > 1 ? entry : entry & ~TOY_LARGE;
+}
+
+static __always_inline u64 TOY(join)(const struct vmem_facts *facts, u64 entry,
+				    unsigned int level)
+{
+	return entry | TOY_LARGE;
 }
 
 static const struct vmem_format TOY(format) __maybe_unused = {

@@ -36,6 +36,7 @@
 #define X86_64_AVL		GENMASK_ULL(11, 9)
 #define X86_64_PAT_LARGE	BIT_ULL(12)	/* of a leaf above level 0 */
 #define X86_64_ADDR		GENMASK_ULL(51, 12)
+#define X86_64_AVL_HIGH		GENMASK_ULL(58, 52)
 #define X86_64_PK		GENMASK_ULL(62, 59)
 #define X86_64_NX		BIT_ULL(63)
 
@@ -48,6 +49,9 @@
 #define X86_64_LEAF_LEVELS	(BIT(0) | BIT(1) | BIT(2))
 #define X86_64_COW		1
 #define X86_64_LAM		(VMEM_VCPU_LAM48 | VMEM_VCPU_LAM57 | VMEM_VCPU_LAM_SUP)
+#define X86_64_ATTRS		(GENMASK(15, 0) | GENMASK(25, 16)) /* of a leaf */
+#define X86_64_SOFT		GENMASK(18, 16)	/* of these, where Cow is said */
+#define X86_64_SOFT_HIGH	GENMASK(25, 19)
 #define X86_64_LAM48		47	/* the bit that is sign-extended */
 #define X86_64_LAM57		56	/* that of Upper Address Ignore, too */
 /* What of a vCPU says how tables are read, beside two numbers. */
@@ -226,53 +230,70 @@ static __always_inline u64 vmem_x86_64_make_table(const struct vmem_facts *facts
 }
 
 static __always_inline u64 vmem_x86_64_move_table(const struct vmem_facts *facts,
-						  u64 entry, vmem_table_t table)
+						  u64 entry, vmem_table_t table,
+						  u32 perms)
 {
-	return (entry & ~facts->addr) | vmem_table_gpa(table);
+	u64 no = facts->addr | (perms & VMEM_X ? X86_64_NX : 0);
+
+	return (entry & ~no) | vmem_table_gpa(table) |
+	       (perms & VMEM_W ? X86_64_RW : 0) | (perms & VMEM_U ? X86_64_US : 0);
+}
+
+/* Bits of a leaf that say attributes, but for X, and Cow. */
+static __always_inline u64 vmem_x86_64_bits(const struct vmem_facts *facts,
+					    u32 attrs, unsigned int level)
+{
+	return (attrs & VMEM_W ? X86_64_RW : 0) | (attrs & VMEM_U ? X86_64_US : 0) |
+	       (attrs & VMEM_G ? X86_64_G : 0) | (attrs & VMEM_A ? X86_64_A : 0) |
+	       (attrs & VMEM_D ? X86_64_D : 0) | (attrs & VMEM_PCD ? X86_64_PCD : 0) |
+	       (attrs & VMEM_PWT ? X86_64_PWT : 0) |
+	       (attrs & VMEM_PAT ? level ? X86_64_PAT_LARGE : X86_64_PAT_SMALL : 0) |
+	       (attrs & VMEM_ENC ? facts->enc : 0) |
+	       FIELD_PREP(X86_64_PK, (u64)FIELD_GET(VMEM_KEY, attrs)) |
+	       FIELD_PREP(X86_64_AVL, (u64)FIELD_GET(X86_64_SOFT, attrs)) |
+	       FIELD_PREP(X86_64_AVL_HIGH, (u64)FIELD_GET(X86_64_SOFT_HIGH, attrs));
+}
+
+/* What is refused of any attributes, asked for or taken away. */
+static __always_inline bool vmem_x86_64_no(const struct vmem_facts *facts, u32 attrs)
+{
+	return attrs & ~X86_64_ATTRS || (attrs & VMEM_ENC && !facts->enc) ||
+	       (attrs & VMEM_COW && (attrs & X86_64_SOFT || facts->cow == U64_MAX));
 }
 
 static __always_inline int
 vmem_x86_64_can_map(const struct vmem_facts *facts, u32 attrs, unsigned int level)
 {
-	if (!(attrs & VMEM_R) ||
-	    attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW | VMEM_ENC) ||
-	    (attrs & VMEM_COW && (attrs & VMEM_W || facts->cow == U64_MAX)) ||
-	    (attrs & VMEM_ENC && !facts->enc) ||
-	    (!(attrs & VMEM_X) && facts->reserved[level] & X86_64_NX))
-		return -EOPNOTSUPP;
-	return 0;
+	return vmem_x86_64_no(facts, attrs) || !(attrs & VMEM_R) ||
+	       (attrs & VMEM_COW && attrs & VMEM_W) ||
+	       (!(attrs & VMEM_X) && facts->reserved[level] & X86_64_NX) ?
+	       -EOPNOTSUPP : 0;
 }
 
-/* D without W would be a page of a shadow stack. */
 static __always_inline u64
 vmem_x86_64_make_leaf(const struct vmem_facts *facts, u32 attrs,
 		      unsigned int level, vmem_phys_t phys)
 {
-	return phys | X86_64_P | X86_64_A |
+	return phys | X86_64_P | vmem_x86_64_bits(facts, attrs, level) |
 	       (attrs & VMEM_X ? 0 : X86_64_NX) |
-	       (attrs & VMEM_W ? X86_64_RW | X86_64_D : X86_64_D & ~facts->shadow) |
-	       (attrs & VMEM_COW ? facts->cow : 0) |
-	       (attrs & VMEM_ENC ? facts->enc : 0) |
-	       (level ? X86_64_PS : 0);
+	       (attrs & VMEM_COW ? facts->cow : 0) | (level ? X86_64_PS : 0);
 }
 
 /* There is no bit for R, which can't be cleared. */
 static __always_inline int
 vmem_x86_64_can_protect(const struct vmem_facts *facts, u32 set, u32 clear)
 {
-	if (set & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
-	    clear & ~(VMEM_W | VMEM_X | VMEM_COW) ||
-	    ((set | clear) & VMEM_COW && facts->cow == U64_MAX) ||
-	    (clear & VMEM_X && facts->reserved[0] & X86_64_NX))
-		return -EOPNOTSUPP;
-	return 0;
+	return vmem_x86_64_no(facts, set | clear) || clear & VMEM_R ||
+	       (clear & VMEM_X && facts->reserved[0] & X86_64_NX) ?
+	       -EOPNOTSUPP : 0;
 }
 
 static __always_inline u64 vmem_x86_64_protect(const struct vmem_facts *facts,
-					       u64 entry, u32 set, u32 clear)
+					       u64 entry, unsigned int level,
+					       u32 set, u32 clear)
 {
-	u64 no = (clear & VMEM_W ? X86_64_RW : 0) | (set & VMEM_X ? X86_64_NX : 0);
-	u64 yes = (set & VMEM_W ? X86_64_RW : 0) | (clear & VMEM_X ? X86_64_NX : 0);
+	u64 no = vmem_x86_64_bits(facts, clear, level) | (set & VMEM_X ? X86_64_NX : 0);
+	u64 yes = vmem_x86_64_bits(facts, set, level) | (clear & VMEM_X ? X86_64_NX : 0);
 	u64 new = (entry & ~no) | yes;
 
 	if (set & VMEM_COW)
@@ -280,7 +301,23 @@ static __always_inline u64 vmem_x86_64_protect(const struct vmem_facts *facts,
 	else if (vmem_x86_64_is_cow(facts, entry))
 		new &= clear & VMEM_COW ? ~X86_64_AVL : ~X86_64_RW;
 	/* D where W was lost would be a page of a shadow stack */
-	return new & ~(facts->shadow & (entry & ~new & X86_64_RW) << 5);
+	return new & ~(facts->shadow & ~yes & (entry & ~new & X86_64_RW) << 5);
+}
+
+static __always_inline u64 vmem_x86_64_split(const struct vmem_facts *facts,
+					     u64 entry, unsigned int level)
+{
+	u64 pat = X86_64_PAT_LARGE | X86_64_PAT_SMALL;
+
+	return level > 1 ? entry :
+	       (entry & ~pat) | (entry & X86_64_PAT_LARGE ? X86_64_PAT_SMALL : 0);
+}
+
+static __always_inline u64 vmem_x86_64_join(const struct vmem_facts *facts,
+					    u64 entry, unsigned int level)
+{
+	return level ? entry : (entry & ~X86_64_PAT_SMALL) | X86_64_PS |
+	       (entry & X86_64_PAT_SMALL ? X86_64_PAT_LARGE : 0);
 }
 
 /* What can be told of it without its functions. */

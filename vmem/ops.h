@@ -64,6 +64,7 @@ static __always_inline u64 vmem_mix(u64 seed, u64 key)
 #define VMEM_COW		BIT(10)
 #define VMEM_ENC		BIT(11)
 #define VMEM_KEY		GENMASK(15, 12)
+#define VMEM_SOFT		GENMASK(31, 16)	/* of what is asked for, not read */
 
 /* Beside permissions, in what is effective: a page of a shadow stack. */
 #define VMEM_SHADOW		BIT(4)
@@ -207,15 +208,20 @@ struct vmem_facts {
  * @leaf_attrs:	attributes of a leaf, all but ENC, see vmem_leaf_attrs()
  * @make_table:	a table entry that grants @perms, as far as it can be expressed;
  *		@table is an address that the vCPU has
- * @move_table:	a table entry that names another table, otherwise the same
+ * @move_table:	a table entry that names another table and grants @perms, too,
+ *		otherwise the same
  * @can_map:	0, or -EOPNOTSUPP when a leaf of @level can't have @attrs
- * @make_leaf:	a leaf of @level that has them; @phys is an address that the vCPU
- *		has, and aligned
+ * @make_leaf:	a leaf of @level that has just these; @phys is an address that the
+ *		vCPU has, and aligned
+ * @split:	the first of the leaves of @level - 1 that do what one of @level did,
+ *		its accessed and dirty bits included
+ * @join:	the leaf of @level + 1 that does what leaves of @level did from this
+ *		one on, likewise
  * @can_protect: 0, or -EOPNOTSUPP when these attributes of a leaf can't be
  *		@set or @clear. It sees no leaf: what would make of any leaf that
  *		there can be something else than a leaf is refused of all.
- * @protect:	a leaf with @set and @clear done. It is not writable if it is
- *		Cow, as far as either was asked for.
+ * @protect:	a leaf of @level with @set and @clear done. It is not writable if
+ *		it is Cow, as far as either was asked for.
  *
  * All members are compile-time constants to the engine, so that no call of
  * them is left; it knows nothing else of the bits. Formats that differ in @name,
@@ -249,14 +255,18 @@ struct vmem_format {
 	u64 (*make_table)(const struct vmem_facts *facts, vmem_table_t table,
 			  u32 perms);
 	u64 (*move_table)(const struct vmem_facts *facts, u64 entry,
-			  vmem_table_t table);
+			  vmem_table_t table, u32 perms);
 	int (*can_map)(const struct vmem_facts *facts, u32 attrs,
 		       unsigned int level);
 	u64 (*make_leaf)(const struct vmem_facts *facts, u32 attrs,
 			 unsigned int level, vmem_phys_t phys);
 	int (*can_protect)(const struct vmem_facts *facts, u32 set, u32 clear);
-	u64 (*protect)(const struct vmem_facts *facts, u64 entry, u32 set,
-		       u32 clear);
+	u64 (*protect)(const struct vmem_facts *facts, u64 entry,
+		       unsigned int level, u32 set, u32 clear);
+	u64 (*split)(const struct vmem_facts *facts, u64 entry,
+		     unsigned int level);
+	u64 (*join)(const struct vmem_facts *facts, u64 entry,
+		    unsigned int level);
 };
 
 /* The functions of a format: PREFIX_MEMBER() is each. */
@@ -277,7 +287,9 @@ struct vmem_format {
 	.can_map	= _prefix##_can_map,			\
 	.make_leaf	= _prefix##_make_leaf,			\
 	.can_protect	= _prefix##_can_protect,			\
-	.protect	= _prefix##_protect
+	.protect	= _prefix##_protect,			\
+	.split		= _prefix##_split,			\
+	.join		= _prefix##_join
 
 /* May a write move the table that it is for? A fact of the ops. */
 enum vmem_table_movability {

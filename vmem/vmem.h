@@ -392,29 +392,34 @@ enum vmem_mapping_kind {
 	VMEM_KIND_UNMAPPED,
 	VMEM_KIND_BASIC,
 	VMEM_KIND_COW,
+	VMEM_KIND_RAW,		/* entries that aren't present, but hold bits */
 	VMEM_KIND_PROTECT,	/* change leaves that are there */
+	VMEM_KIND_PROMOTE,	/* larger leaves in the place of full tables */
+	VMEM_KIND_MAKE,		/* a table, where the owner of a link has none */
 	VMEM_KIND_LINK,		/* a table of another place */
+	VMEM_KIND_UNSHARE,	/* a copy of a table that others have, too */
 };
 
 struct vmem_basic_mapping {
-	u32 attrs;		/* VMEM_R, VMEM_W, VMEM_X */
+	u32 attrs;		/* all but VMEM_COW */
 };
 
 /* Read-only, and marked by the software bits of the space. */
 struct vmem_cow_mapping {
-	u32 attrs;		/* VMEM_R, VMEM_X */
+	u32 attrs;		/* all but VMEM_W and VMEM_COW */
 };
 
 /*
- * VMEM_R, VMEM_W, VMEM_X, VMEM_COW; a leaf that is Cow is not made writable. No
- * permission is set below a table entry that denies it, of no leaf that is there.
+ * Any attributes, in one of both at most; a leaf that is Cow is not made writable. No
+ * permission is set below a table entry that denies it, of no leaf that is there,
+ * unless that is widened.
  */
 struct vmem_protect_mapping {
 	u32 set;
 	u32 clear;
 };
 
-/* The table of @level whose span begins at @their_va in @owner. */
+/* The table of @level whose span begins at @their_va in @owner; NULL: its own. */
 struct vmem_link_mapping {
 	const struct vmem_space *owner;
 	vmem_virt_t their_va;
@@ -424,9 +429,13 @@ struct vmem_link_mapping {
 /**
  * struct vmem_mapping - what a range is to be
  * @virt_base:	canonical, a multiple of the page
- * @phys_base:	a multiple of the page; 0 where it isn't mapped
+ * @phys_base:	a multiple of the page; 0 where it isn't mapped. VMEM_KIND_RAW: the
+ *		entry
  * @len:	a multiple of the page; 0 touches nothing
  * @kind:	which of the others counts
+ * @leaf_levels: bit n: leaves of level n may be made, 0: those of the smallest size
+ * @ad_given:	A and D are as the attributes say. Else they are set, but D not in
+ *		a leaf that isn't writable, of a vCPU with shadow stacks.
  * @path_given:	@path is given: table entries that the change makes above are
  *		these, and one that is there already with others is refused. Else
  *		they grant R, W and X, and one that is there must not grant less
@@ -442,6 +451,8 @@ struct vmem_mapping {
 	vmem_phys_t phys_base;
 	u64 len;
 	enum vmem_mapping_kind kind;
+	u8 leaf_levels;
+	bool ad_given;
 	bool path_given;
 	u32 path;
 	union {
@@ -453,9 +464,14 @@ struct vmem_mapping {
 };
 
 #define VMEM_CHANGE_REPLACE	BIT(0)	/* map onto what is mapped */
+#define VMEM_CHANGE_SPLIT	BIT(1)	/* change a part of a larger leaf */
 #define VMEM_CHANGE_ATOMIC	BIT(2)	/* refuse the whole list or nothing */
 #define VMEM_CHANGE_SHARED_OK	BIT(3)	/* change what other places show too */
+#define VMEM_CHANGE_KEEP	BIT(4)	/* nothing is mapped onto entries that hold bits */
+#define VMEM_CHANGE_WIDEN	BIT(5)	/* entries above grant what leaves need */
 #define VMEM_CHANGE_ALONE	BIT(6)	/* no other place shows the guest's tables */
+#define VMEM_CHANGE_MAKE	BIT(7)	/* link to a table that is made for it */
+#define VMEM_CHANGE_UNSHARE	BIT(8)	/* instead of a link a table of its own */
 
 enum vmem_flush {
 	VMEM_FLUSH_NONE,
@@ -466,6 +482,17 @@ enum vmem_flush {
 #define VMEM_CHANGED_MOVED	BIT(0)	/* a table moved */
 #define VMEM_CHANGED_FREED	BIT(1)	/* a table was freed */
 #define VMEM_CHANGED_UNSHARED	BIT(2)	/* others have a table that was shared */
+
+/* Why a table is not promoted. */
+enum vmem_skip {
+	VMEM_SKIP_HOLES = 1,	/* an entry is no leaf */
+	VMEM_SKIP_APART,	/* its leaves aren't contiguous */
+	VMEM_SKIP_ATTRS,	/* they differ in attributes */
+	VMEM_SKIP_UNALIGNED,	/* the first one is no beginning of a larger one */
+	VMEM_SKIP_TABLES,	/* tables below it stay */
+	VMEM_SKIP_SHARED,	/* others have the table above it */
+	VMEM_NR_SKIPS,
+};
 
 /**
  * struct vmem_asked - what a change is asked for
@@ -503,6 +530,7 @@ struct vmem_asked {
  * @lacking:	tables that lacked, when they were last set aside
  * @lost_dirty:	leaves that lost W and were dirty, which a vCPU with shadow stacks
  *		has them lose too: protected, or mapped over
+ * @skipped:	tables that were not promoted, by enum vmem_skip
  * @dirty:	an entry was written since the caller last cleared this
  * @at_va:	where it stopped
  * @at_level:	of the entry where it stopped
@@ -517,6 +545,7 @@ struct vmem_answer {
 	u64 overwritten;
 	u64 lacking;
 	u64 lost_dirty;
+	u64 skipped[VMEM_NR_SKIPS];
 	vmem_virt_t at_va;
 	u32 changes;
 	u8 at_level;

@@ -69,6 +69,8 @@
 #define VMEM_IOC_ATTR_ENC	(1 << 11)	/* the space's enc_bit is set */
 #define VMEM_IOC_ATTR_KEY_SHIFT	12		/* protection key, 4 bits */
 #define VMEM_IOC_ATTR_KEY_MASK	(0xf << 12)
+#define VMEM_IOC_ATTR_SOFT_SHIFT 16		/* software bits, of MAP and PROTECT: */
+#define VMEM_IOC_ATTR_SOFT_MASK	(0x3ffU << 16)	/* x86: 9 to 11, then 52 to 58 */
 
 /* `effective', beside R, W, X, U: the leaf is a page of a shadow stack. */
 #define VMEM_IOC_EFFECTIVE_SHADOW	(1 << 4)
@@ -96,6 +98,10 @@
 #define VMEM_IOC_FEATURE_FACTS	 (1 << 7)	/* of a vCPU: flags of a space, ENC */
 #define VMEM_IOC_FEATURE_NONPRESENT (1 << 8)	/* walks list such entries */
 #define VMEM_IOC_FEATURE_MISSING (1 << 9)	/* out_missing and its neighbours */
+#define VMEM_IOC_FEATURE_SIZES	 (1 << 12)	/* page_sizes, SPLIT */
+#define VMEM_IOC_FEATURE_PROMOTE (1 << 13)
+#define VMEM_IOC_FEATURE_ATTRS	 (1 << 14)	/* all attributes; WIDEN, KEEP, raw */
+#define VMEM_IOC_FEATURE_MAKE	 (1 << 15)	/* MAKE and UNSHARE of LINK */
 
 struct vmem_ioc_format {
 	__u32 id;
@@ -257,6 +263,8 @@ struct vmem_ioc_change {
 	__u64 out_overwritten;		/* entries not present that held bits */
 	__u64 out_missing;		/* tables, with ENOSPC, EAGAIN, EBUSY */
 	__u64 out_dirty;		/* with CET: leaves that lost W and had D */
+	__u64 out_skipped;		/* PROMOTE: tables that stay */
+	__u64 out_skip_reason;		/* that was met most, VMEM_IOC_SKIP_* */
 };
 
 /* MAP */
@@ -264,8 +272,10 @@ struct vmem_ioc_change {
 #define VMEM_IOC_KIND_UNMAPPED	0
 #define VMEM_IOC_KIND_BASIC	1
 #define VMEM_IOC_KIND_COW	2
+#define VMEM_IOC_KIND_RAW	3	/* gpa is the entry, one that isn't present */
 
 #define VMEM_IOC_MAPPING_PATH	(1 << 0)	/* path is given */
+#define VMEM_IOC_MAPPING_AD	(1 << 1)	/* attrs say A and D, too */
 
 struct vmem_ioc_mapping {
 	__u64 va;
@@ -282,6 +292,8 @@ struct vmem_ioc_mapping {
 #define VMEM_IOC_MAP_SPLIT	(1 << 1)
 #define VMEM_IOC_MAP_ATOMIC	(1 << 2)
 #define VMEM_IOC_MAP_SHARED_OK	(1 << 3)
+#define VMEM_IOC_MAP_KEEP	(1 << 4)
+#define VMEM_IOC_MAP_WIDEN	(1 << 5)
 #define VMEM_IOC_MAP_ALONE	(1 << 6)
 
 struct vmem_ioc_map {
@@ -298,7 +310,16 @@ struct vmem_ioc_map {
 
 #define VMEM_IOC_RANGE_SPLIT		(1 << 1)
 #define VMEM_IOC_RANGE_SHARED_OK	(1 << 3)
+#define VMEM_IOC_RANGE_WIDEN		(1 << 5)	/* PROTECT */
 #define VMEM_IOC_RANGE_ALONE		(1 << 6)
+
+/* Why PROMOTE leaves a table. */
+#define VMEM_IOC_SKIP_HOLES		1	/* an entry is no leaf */
+#define VMEM_IOC_SKIP_APART		2	/* not contiguous */
+#define VMEM_IOC_SKIP_ATTRS		3	/* attributes differ */
+#define VMEM_IOC_SKIP_UNALIGNED		4
+#define VMEM_IOC_SKIP_TABLES		5	/* tables below it stay */
+#define VMEM_IOC_SKIP_SHARED		6	/* others have the table above it */
 
 struct vmem_ioc_unmap {
 	__u32 size;
@@ -319,7 +340,7 @@ struct vmem_ioc_protect {
 	__u64 start;
 	__u64 last;
 	__u64 budget;
-	__u32 set;			/* VMEM_IOC_ATTR_R, W, X, COW */
+	__u32 set;			/* VMEM_IOC_ATTR_* */
 	__u32 clear;
 	struct vmem_ioc_change change;
 };
@@ -328,7 +349,7 @@ struct vmem_ioc_promote {
 	__u32 size;
 	__u32 flags;
 	__u32 space;
-	__u32 __reserved;
+	__u32 leaf_levels;		/* bit n: leaves of level n may be made; 0: any */
 	__u64 start;
 	__u64 last;
 	__u64 budget;
@@ -339,6 +360,8 @@ struct vmem_ioc_promote {
 
 #define VMEM_IOC_LINK_REPLACE		(1 << 0)
 #define VMEM_IOC_LINK_ALONE		(1 << 6)
+#define VMEM_IOC_LINK_MAKE		(1 << 7)	/* where the owner has no table */
+#define VMEM_IOC_LINK_UNSHARE		(1 << 8)	/* owner and their_va are 0 */
 
 struct vmem_ioc_link {
 	__u32 size;
@@ -550,13 +573,13 @@ VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_create, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_stat, 72);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_create, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_get, 56);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_change, 96);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_change, 112);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_mapping, 48);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_map, 128);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_unmap, 136);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_protect, 144);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_promote, 136);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_link, 152);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_map, 144);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_unmap, 152);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_protect, 160);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_promote, 152);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_link, 168);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_result, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_translate, 56);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_walk_create, 56);
