@@ -136,6 +136,23 @@ static inline u32 vmem_mapping_attrs(const struct vmem_facts *facts,
 	       (attrs & VMEM_W || !facts->shadow ? VMEM_D : 0);
 }
 
+/* The levels of its leaves, whatever the vCPU allows; 0: there is no such size. */
+static __always_inline u8 vmem_mapping_levels(const struct vmem_format *fmt,
+					      const struct vmem_mapping *m)
+{
+	u64 sizes = m->page_sizes ?: BIT_ULL(fmt->page_lg2), size;
+	u8 level, levels = 0;
+
+	for (level = 0; level < fmt->nr_levels; level++) {
+		size = sizes & BIT_ULL(fmt->entry_lg2(level));
+		if (size && fmt->leaf_levels & BIT(level)) {
+			levels |= BIT(level);
+			sizes -= size;
+		}
+	}
+	return sizes ? 0 : levels;
+}
+
 /* Can a leaf of @level map all that the entry translates? */
 static __always_inline bool vmem_place_fits(const struct vmem_env *e,
 					    unsigned int level)
