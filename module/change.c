@@ -72,6 +72,10 @@ static int vmem_change_look(struct vmem_change_work *w,
 		if (owner->pool != space->pool || owner->ops != space->ops)
 			return -EINVAL;
 	}
+	/* a table that is made for it would be others', too */
+	w->work.piece.shared_owner = w->ask->asked.flags & VMEM_CHANGE_MAKE &&
+				     vmem_root_twins(owner->root) ?
+				     owner->space.root : VMEM_NO_TABLE;
 	return vmem_change_list(&w->change, w->ask, space->ops, &owner->space);
 }
 

@@ -40,6 +40,10 @@ static struct space *change_begin(struct local_guest *lg,
 			return NULL;
 		}
 	}
+	/* a table that is made for it would be others', too */
+	lg->shared_owner = ask->asked.flags & VMEM_CHANGE_MAKE &&
+			   vmem_root_twins(owner->root) ?
+			   owner->space.root : VMEM_NO_TABLE;
 	vmem_change_init(change, ask);
 	*ret = vmem_change_list(change, ask, space->format, &owner->space);
 	return *ret ? NULL : space;
