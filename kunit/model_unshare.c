@@ -62,7 +62,7 @@ int model_unshare(struct model *model, const struct model_reference *ref,
 	unsigned int level = ref->level + 1;
 	struct model_path path;
 	struct model_table *mine;
-	u64 table;
+	u64 table = 0;
 	int ret;
 
 	model_begin(model);
