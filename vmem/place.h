@@ -140,9 +140,11 @@ static inline u32 vmem_mapping_attrs(const struct vmem_facts *facts,
 static __always_inline u8 vmem_mapping_levels(const struct vmem_format *fmt,
 					      const struct vmem_mapping *m)
 {
-	u64 sizes = m->page_sizes ?: BIT_ULL(fmt->page_lg2), size;
+	u64 sizes = m->page_sizes, size;
 	u8 level, levels = 0;
 
+	if (likely(!sizes))
+		return BIT(0);
 	for (level = 0; level < fmt->nr_levels; level++) {
 		size = sizes & BIT_ULL(fmt->entry_lg2(level));
 		if (size && fmt->leaf_levels & BIT(level)) {
