@@ -81,7 +81,8 @@ static inline int vmem_ioc_info_fill(struct vmem_ioc_info *info, u32 rights,
 					  VMEM_IOC_FEATURE_ALONE |
 					  VMEM_IOC_FEATURE_FACTS |
 					  VMEM_IOC_FEATURE_NONPRESENT |
-					  VMEM_IOC_FEATURE_MISSING,
+					  VMEM_IOC_FEATURE_MISSING |
+					  VMEM_IOC_FEATURE_GROW,
 		.out_region_len_max	= VMEM_REGION_LEN_MAX,
 		.out_regions_max	= VMEM_REGIONS_MAX,
 		.out_pool_ranges_max	= VMEM_POOL_RANGES_MAX,
@@ -202,20 +203,19 @@ vmem_ioc_region_set_frozen(const struct vmem_ioc_region_set *set, bool frozen,
 	return !frozen && used ? -EBUSY : 1;
 }
 
-/* POOL_CREATE, POOL_STAT, FLUSHED */
+/* POOL_CREATE, POOL_GROW, POOL_STAT, FLUSHED */
 
 /**
- * vmem_ioc_pool_create_check() - POOL_CREATE, before its ranges are read
- * @create:	the call
+ * vmem_ioc_ranges_check() - how many ranges a POOL_CREATE or a POOL_GROW has
+ * @nr:		so many
  *
  * Return: 0; -EINVAL; -E2BIG.
  */
-static inline int
-vmem_ioc_pool_create_check(const struct vmem_ioc_pool_create *create)
+static inline int vmem_ioc_ranges_check(u32 nr)
 {
-	if (!create->nr_ranges)
+	if (!nr)
 		return -EINVAL;
-	return create->nr_ranges > VMEM_POOL_RANGES_MAX ? -E2BIG : 0;
+	return nr > VMEM_POOL_RANGES_MAX ? -E2BIG : 0;
 }
 
 /**
@@ -256,7 +256,7 @@ static inline int vmem_pool_range_compare(const void *a, const void *b)
 }
 
 /**
- * vmem_pool_ranges_check() - the ranges of a pool together
+ * vmem_pool_ranges_check() - the ranges of a call together
  * @ranges:	in order
  * @nr:		how many
  * @capacity:	out: pages in all
@@ -277,6 +277,18 @@ static inline int vmem_pool_ranges_check(const struct vmem_pool_range *ranges,
 	if (*capacity > VMEM_POOL_CAPACITY_MAX)
 		return -E2BIG;
 	return overlap ? -EEXIST : 0;
+}
+
+/**
+ * vmem_pool_has_room() - may a pool have so much more?
+ * @pool:	the pool
+ * @nr:		ranges
+ * @capacity:	pages
+ */
+static inline bool vmem_pool_has_room(const struct vmem_pool *pool, u32 nr, u64 capacity)
+{
+	return pool->nr_ranges + nr <= VMEM_POOL_RANGES_MAX &&
+	       pool->capacity + capacity <= VMEM_POOL_CAPACITY_MAX;
 }
 
 /**
