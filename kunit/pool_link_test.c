@@ -364,6 +364,52 @@ static void buckets_grow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, i, 2);
 }
 
+/* Links stay what they were when ranges are put below, between and above. */
+static void links_when_it_grows(struct kunit *test)
+{
+	struct pool_bench *f = pool_begin(test);
+	u64 a = pool_take(test, f, 1, 0x5000, 0), b = pool_take(test, f, 0, a, 7), c;
+	u32 links = 0, i;
+
+	lend(f, 3);
+	KUNIT_EXPECT_EQ(test, 0, share(f, b, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, 0, mark(f, b, 1, VMEM_MARK_LEAVES, 1));
+	for (i = 0; i < 3; i++)
+		pool_add(test, &f->pool, i * 0xc000, 1);
+	/* the same pass goes on */
+	KUNIT_EXPECT_EQ(test, 1, vmem_link_mark(&f->pages, vmem_table(b), vmem_table(a),
+						7, VMEM_MARK_LEAVES, 1));
+	c = pool_take(test, f, 1, 0x5000, 2);
+	KUNIT_EXPECT_EQ(test, c, 0);
+	KUNIT_EXPECT_EQ(test, 0, share(f, b, c, 3));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(b), 0, vmem_table(c), 3,
+					&links));
+	KUNIT_EXPECT_EQ(test, links, 3);
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(b), 0, vmem_table(a), 7,
+					&links));
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 0));
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 2));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, b, 0, 1, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 1));
+	pool_expect(test, f, NR_PAGES + 3 - 3, 0, 0, 3);
+	KUNIT_EXPECT_EQ(test, f->store.nr, 3);
+}
+
+/* Buckets are wanted for what is added when it is more than twice as much. */
+static void buckets_wanted(struct kunit *test)
+{
+	struct pool_bench *f = pool_bench(test, 64);
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_wanted(&f->pool, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_wanted(&f->pool, 128));
+	KUNIT_EXPECT_EQ(test, 256, vmem_pool_wanted(&f->pool, 129));
+	KUNIT_EXPECT_EQ(test, 256, vmem_pool_wanted(&f->pool, 256));
+	KUNIT_EXPECT_EQ(test, BIT(26), vmem_pool_wanted(&f->pool, U64_MAX));
+}
+
 static struct kunit_case pool_link_cases[] = {
 	KUNIT_CASE(put_one_of_two),
 	KUNIT_CASE(reserve_links),
@@ -376,6 +422,8 @@ static struct kunit_case pool_link_cases[] = {
 	KUNIT_CASE(store_of_two_pools),
 	KUNIT_CASE(random_links),
 	KUNIT_CASE(buckets_grow),
+	KUNIT_CASE(links_when_it_grows),
+	KUNIT_CASE(buckets_wanted),
 	{}
 };
 

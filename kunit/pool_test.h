@@ -10,6 +10,7 @@
 #define TABLE_LG2	12
 #define NR_RANGES	3
 #define NR_PAGES	(5 + 1 + 130)
+#define NR_GROWN	32	/* ranges that there is room for */
 #define NR_LINKED	12
 #define NR_RECORDS	(4 * NR_LINKED)
 
@@ -26,7 +27,7 @@ static const struct {
 struct pool_bench {
 	struct vmem_pool pool;
 	struct vmem_link_store store;
-	struct vmem_pool_range ranges[NR_RANGES];
+	struct vmem_pool_range ranges[NR_GROWN];
 	struct vmem_pages pages;
 	struct vmem_reservation other;
 	struct vmem_root *roots[2];

@@ -520,10 +520,10 @@ static inline bool vmem_pool_unreserve(struct vmem_pool *pool,
 	res->links = 0;
 	for (step = min_t(u32, res->nr, VMEM_POOL_STEP); step; step--)
 		vmem_pool_release(pool, vmem_pool_pop(pool, res));
-	if (res->nr)
-		return true;
-	*res = (struct vmem_reservation){};
-	return false;
+	/* what is next marks anew */
+	res->pass = 0;
+	res->check = 0;
+	return res->nr;
 }
 
 /**
