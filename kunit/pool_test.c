@@ -632,19 +632,18 @@ static void add_a_foreign_parent(struct kunit *test)
 	u64 a = pool_take(test, f, 1, 0x5000, 0), b;
 	u32 links = 0;
 
-	/* it was the parent asked for last */
 	drop_foreign(f, &range, 1);
 	pool_expect(test, f, NR_PAGES - 1, 0, 0, 1);
-	pool_add(test, &f->pool, 0x5000, 1);
+	/* the parent asked for last */
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 			vmem_pool_owner(&f->pool, vmem_table(a), 1,
 					vmem_table(0x5000), 0, &links));
-	KUNIT_EXPECT_EQ(test, 0x5000, pool_take(test, f, 1, 0x6000, 0));
+	pool_add(test, &f->pool, 0x5000, 1);
+	pool_make_root(test, f, 0, 1);
+	KUNIT_EXPECT_EQ(test, 0x5000, vmem_table_gpa(f->roots[0]->table));
 	b = pool_take(test, f, 0, 0x5000, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_find(&f->pool, vmem_table(0x5000))->below);
-	KUNIT_EXPECT_EQ(test, VMEM_CHANGED_FREED,
-			vmem_pool_put(&f->pool, vmem_table(0x6000), 0));
-	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_below(&f->pool));
+	KUNIT_EXPECT_TRUE(test, !f->pool.foreign);
+	KUNIT_EXPECT_TRUE(test, pool_leave_root(f, 0));
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 			vmem_pool_owner(&f->pool, vmem_table(b), 0,
 					vmem_table(0x5000), 0, &links));

@@ -273,7 +273,7 @@ out:
 	return ret;
 }
 
-/* Return: 0, -errno; VMEM_LINKS: buckets are to be allocated, with no lock held. */
+/* Return: 0, -errno; VMEM_LINKS: with no lock held, storage is to be allocated. */
 static int vmem_pool_try_grow(struct vmem_guest *guest, struct vmem_ioc_pool_grow *grow,
 			      struct vmem_pool_lent *lent)
 {
@@ -287,13 +287,12 @@ static int vmem_pool_try_grow(struct vmem_guest *guest, struct vmem_ioc_pool_gro
 		return PTR_ERR(found);
 	object = vmem_to_pool(found);
 	pool = &object->pool;
-	if (!vmem_pool_has_room(pool, lent->nr, lent->capacity))
+	if (!vmem_pool_has_room(pool, grow->nr_ranges, lent->capacity))
 		return -E2BIG;
-	if (!lent->links.buckets) {
+	if (!lent->nr) {
 		lent->links.nr_buckets =
 			vmem_pool_wanted(pool, pool->capacity + lent->capacity);
-		if (lent->links.nr_buckets)
-			return VMEM_LINKS;
+		return VMEM_LINKS;
 	}
 	ret = vmem_pool_enter(guest, object, lent);
 	if (ret)
@@ -320,8 +319,7 @@ int vmem_ioctl_pool_grow(struct vmem_call *call, void *arg)
 	struct vmem_pool_lent lent = {};
 	int ret;
 
-	ret = vmem_pool_lent_read(&lent, grow->ranges, grow->nr_ranges) ?:
-	      vmem_pool_lent_alloc(&lent, grow->nr_ranges);
+	ret = vmem_pool_lent_read(&lent, grow->ranges, grow->nr_ranges);
 	while (!ret) {
 		ret = down_write_killable(&guest->lock);
 		if (ret)
@@ -330,7 +328,8 @@ int vmem_ioctl_pool_grow(struct vmem_call *call, void *arg)
 		up_write(&guest->lock);
 		if (ret != VMEM_LINKS)
 			break;
-		ret = vmem_link_lent_alloc(&lent.links, 0);
+		ret = vmem_link_lent_alloc(&lent.links, 0) ?:
+		      vmem_pool_lent_alloc(&lent, grow->nr_ranges);
 	}
 	vmem_pool_lent_free(&lent);
 	return ret;
