@@ -279,45 +279,6 @@ static void do_destroy(void)
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
-static void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
-{
-	memset(m, 0, sizeof(*m));
-	m->va = some_va();
-	m->len = some_len();
-	m->kind = (__u32)chance(3);
-	if (m->kind != VMEM_IOC_KIND_UNMAPPED) {
-		m->gpa = some_gpa() & ~4095ULL;
-		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
-		if (m->kind == VMEM_IOC_KIND_COW && chance(20))
-			m->attrs &= ~VMEM_IOC_ATTR_W;
-		if (!chance(4)) {
-			m->flags = VMEM_IOC_MAPPING_PATH;
-			m->path = some_path(1, nr_levels);
-		}
-	}
-	m->page_sizes = chance(10) ? 0 : 4096;
-	switch (chance(60)) {
-	case 0:
-		m->kind = (__u32)chance(5);
-		break;
-	case 1:
-		m->attrs = 1u << chance(32);
-		break;
-	case 2:
-		m->page_sizes = 1ULL << chance(64);
-		break;
-	case 3:
-		m->path = 1u << chance(32);
-		break;
-	case 4:
-		m->flags = 1u << chance(32);
-		break;
-	case 5:
-		m->gpa = some_gpa();
-		break;
-	}
-}
-
 /* What may differ in an answer. */
 static void one_change(struct vmem_ioc_change *change)
 {
