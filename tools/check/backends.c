@@ -580,25 +580,33 @@ static void do_ask(void)
 		differ("items");
 }
 
-/* A pool gets ranges: here and there, and where none may be. */
+/*
+ * A pool gets pages, beside both pools, and few, or none would be used up; or what
+ * it can't get, with any others.
+ */
 static void do_grow(void)
 {
 	struct vmem_ioc_pool_grow args[2] = { { .size = sizeof(args[0]) } };
 	int i, which = (int)chance(NR_POOLS), what = (int)chance(20), ret[2];
 	struct vmem_ioc_range ranges[3];
 
-	/* rarely, or no pool would ever be used up */
-	if (chance(4))
-		return;
 	doing = "POOL_GROW";
 	args[0].ranges = (__u64)(unsigned long)ranges;
-	args[0].nr_ranges = what ? 1 + (__u32)chance(3) : 0;
+	args[0].nr_ranges = what ? 1 + (__u32)chance(2) : 0;
 	for (i = 0; i < 3; i++) {
-		ranges[i].gpa = some_gpa() & ~4095ULL;
-		ranges[i].len = 4096 * (1 + chance(2));
+		ranges[i].gpa = 4096 * chance(4) +
+				(chance(2) ? POOL_GPA - 4 * 4096 :
+				 chance(2) ? POOL_GPA + POOL_LEN :
+					     SECOND_GPA + SECOND_LEN);
+		ranges[i].len = 4096;
 	}
 	if (what == 1)
-		ranges[0].len = chance(2) ? 1ULL << 32 : chance(5000);
+		ranges[0].len = chance(2) ? 1ULL << 32 : chance(4096);
+	if (what >= 10) {
+		ranges[0].gpa = POOL_GPA + 4096 * chance(POOL_LEN / 4096);
+		ranges[1].gpa = some_gpa() & ~4095ULL;
+		ranges[1].len = 4096 * (1 + chance(2));
+	}
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].id = what == 2 ? sides[i].regions[0] :
