@@ -626,6 +626,7 @@ static const struct trial trials[] = {
 	{ "REGION_CREATE_owned", REGION_CREATE, owned_region, NULL, NULL,
 	  false },
 	{ "REGION_SET", REGION_SET, NULL, NULL, NULL, false },
+	{ "REGION_DIRTY", REGION_DIRTY, NULL, NULL, NULL, false },
 	{ "POOL_CREATE", POOL_CREATE, NULL, NULL, NULL, false },
 	{ "POOL_STAT", POOL_STAT, NULL, NULL, NULL, false },
 	{ "SPACE_CREATE", SPACE_CREATE, NULL, NULL, NULL, false },
