@@ -7,97 +7,41 @@
  * told is how it was between two changes.
  */
 #include <linux/minmax.h>
-#include <linux/slab.h>
 
 #include "dirty.h"
-
-/**
- * vmem_dirty_make() - see that a block of bits is there
- * @blocks:	of the region
- * @offset:	in the region
- *
- * Context: sleeps.
- * Return: whether it is; else there is no memory.
- */
-bool vmem_dirty_make(struct xarray *blocks, u64 offset)
-{
-	struct vmem_dirty *new, *old;
-
-	if (vmem_dirty_at(blocks, offset))
-		return true;
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
-	if (!new)
-		return false;
-	old = xa_cmpxchg(blocks, offset >> VMEM_DIRTY_LG2, NULL, new,
-			 GFP_KERNEL_ACCOUNT);
-	if (!old)
-		return true;
-	kfree(new);
-	return !xa_is_err(old);
-}
 
 /**
  * vmem_dirty_take() - which pages were written
  * @blocks:	of the region
  * @first:	number of the first page
  * @nr:		how many, at least 1
- * @bitmap:	zeroed; out: a bit a page, as in the caller's
+ * @bitmap:	a bit a page, as in the caller's; zeroed
  * @clear:	those that are told aren't any more
+ * @back:	instead, those of @bitmap, which were told to nobody, are again
  *
  * Context: vmem_guest.lock is held.
  */
 void vmem_dirty_take(struct xarray *blocks, u64 first, u32 nr,
-		     unsigned long *bitmap, bool clear)
+		     unsigned long *bitmap, bool clear, bool back)
 {
-	struct vmem_dirty *dirty;
-	unsigned long i, bit;
-	u64 page, last = first + (nr - 1);
+	u64 base, last = first + (nr - 1);
+	struct vmem_block *block;
+	unsigned long i, bit, end;
 
-	xa_for_each_range(blocks, i, dirty, first >> VMEM_DIRTY_BITS_LG2,
-			  last >> VMEM_DIRTY_BITS_LG2)
-		for_each_set_bit(bit, dirty->bits, VMEM_DIRTY_BITS) {
-			page = ((u64)i << VMEM_DIRTY_BITS_LG2) + bit;
-			if (page < first || page > last ||
-			    (clear && !test_and_clear_bit(bit, dirty->bits)))
+	xa_for_each_range(blocks, i, block, first >> VMEM_DIRTY_BITS_LG2,
+			  last >> VMEM_DIRTY_BITS_LG2) {
+		base = (u64)i << VMEM_DIRTY_BITS_LG2;
+		end = min_t(u64, last + 1 - base, VMEM_DIRTY_BITS);
+		for (bit = max(first, base) - base; bit < end; bit++) {
+			if (back) {
+				if (test_bit_le(base + bit - first, bitmap))
+					set_bit(bit, block->host);
 				continue;
-			__set_bit_le(page - first, bitmap);
+			}
+			bit = find_next_bit(block->host, end, bit);
+			if (bit < end &&
+			    (!clear || test_and_clear_bit(bit, block->host)))
+				__set_bit_le(base + bit - first, bitmap);
 		}
-}
-
-/**
- * vmem_dirty_put() - what was taken and cleared wasn't told
- * @blocks:	of the region, as for vmem_dirty_take()
- * @first:	likewise
- * @nr:		likewise
- * @bitmap:	from vmem_dirty_take()
- *
- * Context: vmem_guest.lock is held.
- */
-void vmem_dirty_put(struct xarray *blocks, u64 first, u32 nr,
-		    const unsigned long *bitmap)
-{
-	unsigned long bit;
-	u64 offset;
-
-	for (bit = find_next_bit_le(bitmap, nr, 0); bit < nr;
-	     bit = find_next_bit_le(bitmap, nr, bit + 1)) {
-		offset = (first + bit) << VMEM_DIRTY_PAGE_LG2;
-		vmem_dirty_mark(vmem_dirty_at(blocks, offset), offset);
 	}
-}
-
-/**
- * vmem_dirty_free() - forget them all
- * @blocks:	of a region that nobody reaches any more
- *
- * Context: any.
- */
-void vmem_dirty_free(struct xarray *blocks)
-{
-	struct vmem_dirty *dirty;
-	unsigned long i;
-
-	xa_for_each(blocks, i, dirty)
-		kfree(dirty);
-	xa_destroy(blocks);
 }

@@ -24,7 +24,7 @@ static void vmem_region_free(struct kref *refs)
 	if (region->kind == VMEM_IOC_REGION_OWNED)
 		vmem_owned_exit(&region->owned, region->len, &region->blocks);
 	vmem_blocks_free(&region->blocks);
-	vmem_dirty_free(&region->dirty);
+	vmem_blocks_free(&region->dirty);
 	if (region->mm)
 		vmem_mm_put(region->mm);
 	kfree(region);
@@ -346,11 +346,8 @@ static int vmem_region_written(struct vmem_guest *guest,
 	nr = vmem_ioc_region_dirty_within(dirty, region->gpa, region->len, &first);
 	if (nr < 0)
 		return nr;
-	if (back)
-		vmem_dirty_put(&region->dirty, first, nr, bitmap);
-	else
-		vmem_dirty_take(&region->dirty, first, nr, bitmap,
-				dirty->flags & VMEM_IOC_DIRTY_CLEAR);
+	vmem_dirty_take(&region->dirty, first, nr, bitmap,
+			dirty->flags & VMEM_IOC_DIRTY_CLEAR, back);
 	return 0;
 }
 

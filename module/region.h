@@ -39,8 +39,8 @@ struct vm_area_struct;
  * @blocks:	struct vmem_block by their number. Of a user region: the words
  *		are guarded by residency, and so is taking a block out. Of an
  *		owned one: nothing is taken out or changed once it is there.
- * @dirty:	struct vmem_dirty by their number, none of which is taken out; what
- *		they hold is guarded by vmem_guest.lock, and atomic
+ * @dirty:	blocks of bits, none of which is taken out. Bits are guarded by
+ *		vmem_guest.lock, and atomic.
  * @mm:		user: where it lies, immutable
  * @user_addr:	user: address there, immutable
  * @span:	user: likewise; guarded by residency

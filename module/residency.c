@@ -372,8 +372,8 @@ int vmem_piece_resident(struct vmem_piece *piece)
 	if (fatal_signal_pending(current)) {
 		ret = -EINTR;
 	} else if (intent == VMEM_WRITE &&
-		   !vmem_dirty_make(&region->dirty,
-				    piece->wanted[0] - region->gpa)) {
+		   !vmem_block_make(&region->dirty,
+				    vmem_dirty_place(piece->wanted[0] - region->gpa))) {
 		ret = -ENOMEM;
 	} else if (region->kind == VMEM_IOC_REGION_OWNED) {
 		ret = vmem_owned_resident(piece);

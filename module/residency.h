@@ -29,7 +29,7 @@
  * @block_gpa:	what @block begins with
  * @frame:	where the last frame lay
  * @table:	the last table that was reached, NULL: none
- * @dirty:	and if it was for writing, where it is marked as written,
+ * @dirty:	and if it was for writing, the word where it is marked as written
  * @dirty_offset: by its place in its region
  * @absent:	the region of a table that was found absent, referenced while it is
  *		being made resident
@@ -57,7 +57,7 @@ struct vmem_piece {
 	vmem_phys_t block_gpa;
 	struct vmem_region *frame;
 	const vmem_pte_t *table;
-	struct vmem_dirty *dirty;
+	unsigned long *dirty;
 	u64 dirty_offset;
 
 	struct vmem_region *absent;
