@@ -131,12 +131,44 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	return 0;
 }
 
+/* What the tables hold before a change. */
+static void remember(struct bench *b)
+{
+	const u32 nr[PART_DATA] = { b->model.touched, b->used, b->used_frozen };
+
+	guest_remember(&b->guest, b->quick ? nr : NULL);
+}
+
+/*
+ * Each table that holds something else now was told to be written, and none where
+ * nothing came of the change. What a @vcpu wrote meanwhile nobody tells.
+ */
+static void check_told(struct bench *b, bool vcpu, int ret)
+{
+	const struct vmem_change *change = &b->change;
+	vmem_table_t untold = guest_untold(&b->guest);
+
+	if (!vcpu && !b->guest.told_none && untold != VMEM_NO_TABLE) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: table %llx was written untold", ret,
+			   vmem_table_gpa(untold));
+	}
+	if (b->guest.told_amiss ||
+	    (change->pass.phase < VMEM_PHASE_APPLY && !change->pass.recounts &&
+	     !change->answer.done && !b->recheck && guest_nr_told(&b->guest))) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: %u tables were told amiss", ret,
+			   guest_nr_told(&b->guest));
+	}
+}
+
 /* Until it is done; @watched: it may be refused. Return: what the last call did. */
 static int run(struct bench *b, const struct call *call, u64 budget,
 	       bool watched)
 {
 	const struct bench_link *link = call->link;
 	struct vmem_space_aware_mapping rec = { .type = VMEM_REC_REFERENCE };
+	bool vcpu = b->guest.change || b->racing;
 	u32 tries = 0;
 	int ret;
 
@@ -150,6 +182,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 		rec.ref.their_va = link->their_va;
 	}
 	b->guest.pool.generation++;
+	remember(b);
 	if (watched)
 		bench_watch(b, &b->space);
 	do {
@@ -171,6 +204,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 	if (b->elsewhere && tries % 2 == 0)
 		guest_elsewhere(&b->guest);
 	guest_unreserve(&b->guest);
+	check_told(b, vcpu, ret);
 	bench_watched(b, &b->space, ret);
 	return ret;
 }
