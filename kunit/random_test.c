@@ -246,8 +246,9 @@ static void link(struct bench *b)
 				     VMEM_CHANGE_ALONE);
 
 	/* a place is no other one */
-	if (below(b, 4) == 0 && (link.owner != b->guest.space ||
-				 link.our_va != link.their_va))
+	if (below(b, 4) == 0 && (link.our_va != link.their_va ||
+				 vmem_table_gpa(bench_space_nr(b, link.owner)->root) !=
+				 bench_root(b)))
 		flags |= VMEM_CHANGE_MAKE;
 	if (below(b, 4) == 0)
 		flags = (flags & ~(VMEM_CHANGE_MAKE | VMEM_CHANGE_REPLACE)) |
