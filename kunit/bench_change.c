@@ -138,12 +138,44 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	return 0;
 }
 
+/* What the tables hold before a change. */
+static void remember(struct bench *b)
+{
+	const u32 nr[PART_DATA] = { b->model.touched, b->used, b->used_frozen };
+
+	guest_remember(&b->guest, b->quick ? nr : NULL);
+}
+
+/*
+ * Each table that holds something else now was told to be written, and none where
+ * nothing came of the change. What a @vcpu wrote meanwhile nobody tells.
+ */
+static void check_told(struct bench *b, bool vcpu, int ret)
+{
+	const struct vmem_change *change = &b->change;
+	vmem_table_t untold = guest_untold(&b->guest);
+
+	if (!vcpu && !b->guest.told_none && untold != VMEM_NO_TABLE) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: table %llx was written untold", ret,
+			   vmem_table_gpa(untold));
+	}
+	if (b->guest.told_amiss ||
+	    (change->pass.phase < VMEM_PHASE_APPLY && !change->pass.recounts &&
+	     !change->answer.done && !b->recheck && guest_nr_told(&b->guest))) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: %u tables were told amiss", ret,
+			   guest_nr_told(&b->guest));
+	}
+}
+
 /* Until it is done; @watched: it may be refused. Return: what the last call did. */
 static int run(struct bench *b, const struct call *call, u64 budget,
 	       bool watched)
 {
 	const struct bench_link *link = call->link;
 	struct vmem_space_aware_mapping rec = { .type = VMEM_REC_REFERENCE };
+	bool vcpu = b->guest.change || b->racing;
 	u32 tries = 0;
 	int ret;
 
@@ -157,6 +189,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 		rec.ref.their_va = link->their_va;
 	}
 	b->guest.pool.generation++;
+	remember(b);
 	if (watched)
 		bench_watch(b, &b->space);
 	do {
@@ -178,6 +211,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 	if (b->elsewhere && tries % 2 == 0)
 		guest_elsewhere(&b->guest);
 	guest_unreserve(&b->guest);
+	check_told(b, vcpu, ret);
 	bench_watched(b, &b->space, ret);
 	return ret;
 }
@@ -200,7 +234,7 @@ int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
 
 static bool same_page(struct bench *b, u32 i)
 {
-	const struct vmem_pool_page *page = &b->guest.pool.pages[i];
+	const struct vmem_pool_page *page = &b->guest.pool_range.pages[i];
 	const struct model_table *table = &b->model.kept.tables[i];
 
 	switch (table->state) {
@@ -226,6 +260,7 @@ static bool same_links(struct bench *b)
 {
 	struct vmem_pool *pool = &b->guest.pool;
 	u64 records = b->guest.store.nr + b->guest.pages.res.links;
+	struct vmem_pool_page *pages = b->guest.pool_range.pages;
 	struct vmem_link *const *head = &pool->foreign;
 	u32 i = 0, all = 0;
 
@@ -237,17 +272,17 @@ static bool same_links(struct bench *b)
 		for (; link; back = &link->below, link = link->below, all++) {
 			u64 parent = vmem_table_gpa(link->parent);
 
-			if (model_count_links(&b->model, link->page, parent,
+			if (model_count_links(&b->model, link->page - pages, parent,
 					      link->slot) != 1 ||
 			    (from ? parent != from : !!model_page(&b->model, parent)) ||
 			    *vmem_link_seek(pool, link->parent, link->slot) != link ||
 			    link->back != back)
 				return false;
-			records += link != &pool->pages[link->page].first;
+			records += link != &link->page->first;
 		}
 		if (i == b->model.touched)
 			break;
-		head = &pool->pages[i++].below;
+		head = &pages[i++].below;
 	}
 	return all == model_links(&b->model) && all == pool->nr_hashed &&
 	       records == b->guest.lent;
@@ -275,7 +310,8 @@ void bench_check_same(struct bench *b, const char *after)
 			continue;
 		b->differs = true;
 		KUNIT_FAIL(b->test, "%s: page %u of the pool is in state %u with %u links, expected %u %u",
-			   after, i, pool->pages[i].state, pool->pages[i].nr_links,
+			   after, i, b->guest.pool_range.pages[i].state,
+			   b->guest.pool_range.pages[i].nr_links,
 			   b->model.kept.tables[i].state,
 			   b->model.kept.tables[i].links);
 		return;

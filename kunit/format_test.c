@@ -523,7 +523,9 @@ static void protect_any_leaf(struct kunit *test)
 			continue;
 		done++;
 		KUNIT_ASSERT_EQ(test, e->rules->protect(&cpu, leaf, level, set, clear),
-				e->fmt->protect(&facts, leaf, level, set, clear));
+				e->fmt->protect(&facts, leaf, set, clear,
+						e->fmt->bits(&facts, set, level),
+						e->fmt->bits(&facts, clear, level)));
 	}
 	KUNIT_EXPECT_GE(test, done, 1000);
 }
