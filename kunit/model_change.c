@@ -128,13 +128,16 @@ static int check_raw(const struct model *model, const struct vmem_mapping *m)
 	return !m->phys_base || decoded.kind != IS_HOLE ? -EINVAL : 0;
 }
 
-static int check_attrs(const struct model *model, const struct vmem_mapping *m)
+static int check_frames(const struct model *model, const struct vmem_mapping *m)
 {
 	u64 last = m->phys_base + m->len - 1;
 
-	if (last < m->phys_base ||
-	    !model->rules->has(&model->cpu, m->phys_base, last))
-		return -EOVERFLOW;
+	return last < m->phys_base ||
+	       !model->rules->has(&model->cpu, m->phys_base, last) ? -EOVERFLOW : 0;
+}
+
+static int check_attrs(const struct model *model, const struct vmem_mapping *m)
+{
 	if (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW)
 		return -EOPNOTSUPP;
 	return model->rules->expressible(&model->cpu, model_attrs(model, m)) ?
@@ -174,7 +177,8 @@ static int check_mapping(struct model *model, const struct vmem_mapping *m)
 		return model_targets(model, m, &targets);
 	case VMEM_KIND_BASIC:
 	case VMEM_KIND_COW:
-		return check_sizes(model, m, &lowest) ?: check_attrs(model, m) ?:
+		return check_frames(model, m) ?: check_sizes(model, m, &lowest) ?:
+		       check_attrs(model, m) ?:
 		       model_check_path(model, m, lowest);
 	case VMEM_KIND_RAW:
 		return check_raw(model, m) ?: check_sizes(model, m, &lowest) ?:
