@@ -81,7 +81,7 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 	enum vmem_owner owner;
 
 	/* it has no links in a pool, but those of its spaces */
-	if (table == piece->shared_root) {
+	if (table == piece->shared_root || table == piece->shared_owner) {
 		*links = 2;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}

@@ -23,6 +23,7 @@ void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 {
 	piece->guest = guest;
 	piece->shared_root = VMEM_NO_TABLE;
+	piece->shared_owner = VMEM_NO_TABLE;
 }
 
 /**

@@ -43,6 +43,7 @@
  *		vmem_guest.lock
  * @shared_root: of a changing call: the root, if other spaces have it and it is
  *		no table of a pool, else VMEM_NO_TABLE
+ * @shared_owner: likewise of the space for which it makes a table
  * @root:	of a changing call: where its space's root is named
  * @movable:	of a changing call: frozen tables may move
  */
@@ -68,6 +69,7 @@ struct vmem_piece {
 	bool changing;
 	struct vmem_pages supply;
 	vmem_table_t shared_root;
+	vmem_table_t shared_owner;
 	struct vmem_root **root;
 	bool movable;
 };

@@ -81,7 +81,11 @@ static inline int vmem_ioc_info_fill(struct vmem_ioc_info *info, u32 rights,
 					  VMEM_IOC_FEATURE_ALONE |
 					  VMEM_IOC_FEATURE_FACTS |
 					  VMEM_IOC_FEATURE_NONPRESENT |
-					  VMEM_IOC_FEATURE_MISSING,
+					  VMEM_IOC_FEATURE_MISSING |
+					  VMEM_IOC_FEATURE_SIZES |
+					  VMEM_IOC_FEATURE_PROMOTE |
+					  VMEM_IOC_FEATURE_ATTRS |
+					  VMEM_IOC_FEATURE_MAKE,
 		.out_region_len_max	= VMEM_REGION_LEN_MAX,
 		.out_regions_max	= VMEM_REGIONS_MAX,
 		.out_pool_ranges_max	= VMEM_POOL_RANGES_MAX,
@@ -122,7 +126,6 @@ static inline void vmem_ioc_format_fill(struct vmem_ioc_format *format,
 	*format = (struct vmem_ioc_format){
 		.id		= ops->id,
 		.levels		= fmt->nr_levels,
-		.map_page_sizes	= BIT_ULL(fmt->page_lg2),
 		.virt_bits	= ops->engine->table_lg2(fmt, fmt->nr_levels - 1),
 		.phys_bits	= fmt->phys_bits,
 	};
@@ -130,6 +133,7 @@ static inline void vmem_ioc_format_fill(struct vmem_ioc_format *format,
 		if (fmt->leaf_levels & BIT(level))
 			format->page_sizes |=
 				BIT_ULL(ops->engine->entry_lg2(fmt, level));
+	format->map_page_sizes = format->page_sizes;
 	vmem_call_text(format->name, fmt->name, sizeof(format->name));
 }
 

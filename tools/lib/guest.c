@@ -118,6 +118,11 @@ int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg)
 	return guest->backend->call(guest, VMEM_IOC_PROTECT, arg);
 }
 
+int vmem_space_promote(struct vmem_guest *guest, struct vmem_ioc_promote *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_PROMOTE, arg);
+}
+
 int vmem_space_link(struct vmem_guest *guest, struct vmem_ioc_link *arg)
 {
 	return guest->backend->call(guest, VMEM_IOC_LINK, arg);

@@ -319,6 +319,18 @@ int vmem_space_unmap(struct vmem_guest *guest, struct vmem_ioc_unmap *arg);
 int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg);
 
 /**
+ * vmem_space_promote() - larger leaves in the place of tables full of small ones
+ * @guest:	the guest
+ * @arg:	space and range, the levels of the leaves to be made; out: how many
+ *		tables stay, and mostly why, what to flush
+ *
+ * A table that can't be replaced is no error.
+ *
+ * Return: as vmem_space_map().
+ */
+int vmem_space_promote(struct vmem_guest *guest, struct vmem_ioc_promote *arg);
+
+/**
  * vmem_space_link() - show a table of one place at another place
  * @guest:	the guest
  * @arg:	space and address; the space that has the table, its address there

@@ -133,6 +133,7 @@ struct link_chunk {
  * @movable:	whether its frozen tables move
  * @shared_root: its root, if other spaces have it and it is no page of a pool;
  *		else VMEM_NO_TABLE
+ * @shared_owner: likewise of the space for which it makes a table
  * @pages:	where that call has its tables from
  * @made:	a walker that a call made
  */
@@ -154,6 +155,7 @@ struct local_guest {
 	struct space *changing;
 	bool movable;
 	vmem_table_t shared_root;
+	vmem_table_t shared_owner;
 	struct vmem_pages pages;
 	struct vmem_walker *made;
 };

@@ -70,7 +70,7 @@
 #define VMEM_IOC_ATTR_KEY_SHIFT	12		/* protection key, 4 bits */
 #define VMEM_IOC_ATTR_KEY_MASK	(0xf << 12)
 #define VMEM_IOC_ATTR_SOFT_SHIFT 16		/* software bits, of MAP and PROTECT: */
-#define VMEM_IOC_ATTR_SOFT_MASK	(0x3ffU << 16)	/* x86: 9 to 11, then 52 to 58 */
+#define VMEM_IOC_ATTR_SOFT_MASK	(0xffffU << 16)	/* x86: 9 to 11, then 52 to 58 */
 
 /* `effective', beside R, W, X, U: the leaf is a page of a shadow stack. */
 #define VMEM_IOC_EFFECTIVE_SHADOW	(1 << 4)
