@@ -167,7 +167,7 @@ int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
 
 static bool same_page(struct bench *b, u32 i)
 {
-	const struct vmem_pool_page *page = &b->guest.pool.pages[i];
+	const struct vmem_pool_page *page = &b->guest.pool_range.pages[i];
 	const struct model_table *table = &b->model.kept.tables[i];
 
 	switch (table->state) {
@@ -193,6 +193,7 @@ static bool same_links(struct bench *b)
 {
 	struct vmem_pool *pool = &b->guest.pool;
 	u64 records = b->guest.store.nr + b->guest.pages.res.links;
+	struct vmem_pool_page *pages = b->guest.pool_range.pages;
 	struct vmem_link *const *head = &pool->foreign;
 	u32 i = 0, all = 0;
 
@@ -204,17 +205,17 @@ static bool same_links(struct bench *b)
 		for (; link; back = &link->below, link = link->below, all++) {
 			u64 parent = vmem_table_gpa(link->parent);
 
-			if (model_count_links(&b->model, link->page, parent,
+			if (model_count_links(&b->model, link->page - pages, parent,
 					      link->slot) != 1 ||
 			    (from ? parent != from : !!model_page(&b->model, parent)) ||
 			    *vmem_link_seek(pool, link->parent, link->slot) != link ||
 			    link->back != back)
 				return false;
-			records += link != &pool->pages[link->page].first;
+			records += link != &link->page->first;
 		}
 		if (i == b->model.touched)
 			break;
-		head = &pool->pages[i++].below;
+		head = &pages[i++].below;
 	}
 	return all == model_links(&b->model) && all == pool->nr_hashed &&
 	       records == b->guest.lent;
@@ -242,7 +243,8 @@ void bench_check_same(struct bench *b, const char *after)
 			continue;
 		b->differs = true;
 		KUNIT_FAIL(b->test, "%s: page %u of the pool is in state %u with %u links, expected %u %u",
-			   after, i, pool->pages[i].state, pool->pages[i].nr_links,
+			   after, i, b->guest.pool_range.pages[i].state,
+			   b->guest.pool_range.pages[i].nr_links,
 			   b->model.kept.tables[i].state,
 			   b->model.kept.tables[i].links);
 		return;

@@ -50,7 +50,8 @@ void guest_init(struct kunit *test, struct guest *guest,
 		part->elsewhere = kunit_kmalloc(test, part->len, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, part->elsewhere);
 	}
-	guest->pool_bytes = vmem_pool_bytes(POOL_TABLES);
+	guest->pool_bytes = vmem_pool_bytes(POOL_TABLES) +
+			    vmem_pool_buckets(POOL_TABLES) * sizeof(struct vmem_link *);
 	guest->pool_storage = kunit_kmalloc(test, guest->pool_bytes, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, guest->pool_storage);
 	guest->links = kunit_kmalloc(test, NR_LINKS * sizeof(*guest->links),
@@ -67,10 +68,6 @@ void guest_reset(struct guest *guest)
 		memset(guest->parts[i].bytes, 0, i == PART_DATA ?
 		       BIT(guest->page_lg2) : guest->parts[i].len);
 	memset(guest->pool_storage, 0, guest->pool_bytes);
-	guest->pool_range = (struct vmem_pool_range){
-		.gpa	= guest->parts[PART_POOL].gpa,
-		.len	= guest->parts[PART_POOL].len,
-	};
 	guest->store = (struct vmem_link_store){};
 	for (i = 0; i < NR_SPACES; i++)
 		vmem_root_lend(&guest->store, &guest->root_storage[i]);
@@ -79,8 +76,12 @@ void guest_reset(struct guest *guest)
 	guest->space = 0;
 	guest->movable = false;
 	guest->foreign_frozen = false;
-	vmem_pool_init(&guest->pool, &guest->pool_range, 1, guest->table_lg2,
-		       &guest->store, guest->pool_storage, 0x5eed);
+	/* the buckets lie behind what is the range's */
+	vmem_pool_init(&guest->pool, &guest->pool_range, guest->table_lg2, &guest->store,
+		       guest->pool_storage + vmem_pool_bytes(POOL_TABLES),
+		       vmem_pool_buckets(POOL_TABLES), 0x5eed);
+	vmem_pool_add(&guest->pool, guest->parts[PART_POOL].gpa,
+		       guest->parts[PART_POOL].len, guest->pool_storage);
 	guest->pool.generation = 1;
 	guest->pages.pool = &guest->pool;
 	guest->pages.res = (struct vmem_reservation){};

@@ -78,6 +78,7 @@ static void map_table_too_high(struct kunit *test)
 
 	bench_adopt(b, bench_table(b));
 	b->guest.pool_range.gpa = 1ULL << b->model.cpu.phys_bits;
+	b->guest.pool.hint = b->guest.pool_range.gpa;
 	KUNIT_EXPECT_EQ(test, -EOVERFLOW, bench_run(b, &m, 1, 0, U64_MAX));
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	bench_check_same(b, "a pool that is too high");
@@ -373,10 +374,10 @@ static void map_while_tables_change(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, pool->nr_reserved, 0);
 		KUNIT_EXPECT_EQ(test, POOL_TABLES, pool->nr_free + pool->nr_used +
 				pool->nr_quarantined);
-		KUNIT_EXPECT_EQ(test, pool->pages[0].state, VMEM_POOL_USED);
+		KUNIT_EXPECT_EQ(test, b->guest.pool_range.pages[0].state, VMEM_POOL_USED);
 		for (i = 0; i < POOL_TABLES; i++)
-			if (pool->pages[i].state == VMEM_POOL_USED)
-				KUNIT_EXPECT_EQ(test, pool->pages[i].nr_links, 1);
+			if (b->guest.pool_range.pages[i].state == VMEM_POOL_USED)
+				KUNIT_EXPECT_EQ(test, b->guest.pool_range.pages[i].nr_links, 1);
 		/* what was never a table is as it was */
 		KUNIT_EXPECT_TRUE(test, !memcmp(b->guest.parts[PART_FROZEN].bytes,
 						b->model.guest.parts[PART_FROZEN].bytes,

@@ -82,6 +82,7 @@ static inline int vmem_ioc_info_fill(struct vmem_ioc_info *info, u32 rights,
 					  VMEM_IOC_FEATURE_FACTS |
 					  VMEM_IOC_FEATURE_NONPRESENT |
 					  VMEM_IOC_FEATURE_MISSING |
+					  VMEM_IOC_FEATURE_GROW |
 					  VMEM_IOC_FEATURE_SIZES |
 					  VMEM_IOC_FEATURE_PROMOTE |
 					  VMEM_IOC_FEATURE_ATTRS |
@@ -206,20 +207,19 @@ vmem_ioc_region_set_frozen(const struct vmem_ioc_region_set *set, bool frozen,
 	return !frozen && used ? -EBUSY : 1;
 }
 
-/* POOL_CREATE, POOL_STAT, FLUSHED */
+/* POOL_CREATE, POOL_GROW, POOL_STAT, FLUSHED */
 
 /**
- * vmem_ioc_pool_create_check() - POOL_CREATE, before its ranges are read
- * @create:	the call
+ * vmem_ioc_ranges_check() - how many ranges a POOL_CREATE or a POOL_GROW has
+ * @nr:		so many
  *
  * Return: 0; -EINVAL; -E2BIG.
  */
-static inline int
-vmem_ioc_pool_create_check(const struct vmem_ioc_pool_create *create)
+static inline int vmem_ioc_ranges_check(u32 nr)
 {
-	if (!create->nr_ranges)
+	if (!nr)
 		return -EINVAL;
-	return create->nr_ranges > VMEM_POOL_RANGES_MAX ? -E2BIG : 0;
+	return nr > VMEM_POOL_RANGES_MAX ? -E2BIG : 0;
 }
 
 /**
@@ -260,7 +260,7 @@ static inline int vmem_pool_range_compare(const void *a, const void *b)
 }
 
 /**
- * vmem_pool_ranges_check() - the ranges of a pool together
+ * vmem_pool_ranges_check() - the ranges of a call together
  * @ranges:	in order
  * @nr:		how many
  * @capacity:	out: pages in all
@@ -281,6 +281,18 @@ static inline int vmem_pool_ranges_check(const struct vmem_pool_range *ranges,
 	if (*capacity > VMEM_POOL_CAPACITY_MAX)
 		return -E2BIG;
 	return overlap ? -EEXIST : 0;
+}
+
+/**
+ * vmem_pool_has_room() - may a pool have so much more?
+ * @pool:	the pool
+ * @nr:		ranges
+ * @capacity:	pages
+ */
+static inline bool vmem_pool_has_room(const struct vmem_pool *pool, u32 nr, u64 capacity)
+{
+	return pool->nr_ranges + nr <= VMEM_POOL_RANGES_MAX &&
+	       pool->capacity + capacity <= VMEM_POOL_CAPACITY_MAX;
 }
 
 /**

@@ -264,8 +264,7 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e)
 	for (; need->touched < need->tables; need->touched++) {
 		if (need->touched > begun && e->read->pause(e->ctx, 1))
 			return VMEM_PAUSE;
-		table = vmem_pool_reserved(e->pages->pool, &e->pages->res,
-					   need->touched);
+		table = vmem_pool_reserved(&e->pages->res, need->touched);
 		VMEM_ASSERT(table != VMEM_NO_TABLE);
 		/* an entry can't name it */
 		if (!vmem_nameable(e->facts, vmem_table_gpa(table),

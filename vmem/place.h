@@ -541,7 +541,7 @@ static __always_inline int vmem_install_begin(const struct vmem_env *e,
 	/* a vCPU took tables away: count again what is still to be made */
 	if (!e->pages->res.nr)
 		return vmem_recount(e);
-	*table = vmem_pool_table(e->pages->pool, e->pages->res.first);
+	*table = e->pages->res.first->table;
 	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(*table),
 				  vmem_table_gpa(*table)));
 	return vmem_reach(e, *table, VMEM_WRITE, host);

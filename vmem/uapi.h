@@ -231,7 +231,9 @@ struct vmem_call_shape {
 	C(LIST, list, 40, VMEM_IOC_RIGHT_READ, 0,			\
 	  VMEM_CALL_OUT(list, out_nr, out_cursor))			\
 	C(DESTROY, destroy, 24, VMEM_IOC_RIGHT_MANAGE, 0,		\
-	  VMEM_CALL_OUT(destroy, out_flush, out_generation))
+	  VMEM_CALL_OUT(destroy, out_flush, out_generation))		\
+	C(POOL_GROW, pool_grow, 32, VMEM_IOC_RIGHT_MANAGE, 0,		\
+	  VMEM_CALL_OUT(pool_grow, out_capacity, out_capacity))
 
 #define VMEM_CALL_MEMBER(_upper, _lower, ...)	struct vmem_ioc_##_lower _lower;
 

@@ -619,6 +619,35 @@ static void do_ask(void)
 		differ("items");
 }
 
+/* A pool gets ranges: here and there, and where none may be. */
+static void do_grow(void)
+{
+	struct vmem_ioc_pool_grow args[2] = { { .size = sizeof(args[0]) } };
+	int i, which = (int)chance(NR_POOLS), what = (int)chance(20), ret[2];
+	struct vmem_ioc_range ranges[3];
+
+	/* rarely, or no pool would ever be used up */
+	if (chance(4))
+		return;
+	doing = "POOL_GROW";
+	args[0].ranges = (__u64)(unsigned long)ranges;
+	args[0].nr_ranges = what ? 1 + (__u32)chance(3) : 0;
+	for (i = 0; i < 3; i++) {
+		ranges[i].gpa = some_gpa() & ~4095ULL;
+		ranges[i].len = 4096 * (1 + chance(2));
+	}
+	if (what == 1)
+		ranges[0].len = chance(2) ? 1ULL << 32 : chance(5000);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].id = what == 2 ? sides[i].regions[0] :
+			     what == 3 ? 0 : sides[i].pools[which];
+		ret[i] = vmem_pool_grow(sides[i].guest, &args[i]);
+		args[i].id = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
 static void do_flushed(void)
 {
 	struct vmem_ioc_flushed args[2] = { { .size = sizeof(args[0]) } };
@@ -751,7 +780,7 @@ int main(int argc, char **argv)
 		do_map, do_map, do_map, do_map, do_unmap, do_unmap, do_protect,
 		do_protect, do_link, do_link, do_link, do_walk, do_translate,
 		do_space_create, do_space_create, do_destroy, do_ask,
-		do_flushed, do_flushed, do_freeze, do_poke, do_large, do_tree,
+		do_flushed, do_flushed, do_grow, do_freeze, do_poke, do_large, do_tree,
 		do_tree,
 	};
 	int local = argc > 1 && !strcmp(argv[1], "--local");

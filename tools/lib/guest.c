@@ -87,6 +87,11 @@ int vmem_pool_create(struct vmem_guest *guest,
 	return guest->backend->call(guest, VMEM_IOC_POOL_CREATE, arg);
 }
 
+int vmem_pool_grow(struct vmem_guest *guest, struct vmem_ioc_pool_grow *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_POOL_GROW, arg);
+}
+
 int vmem_pool_stat(struct vmem_guest *guest, struct vmem_ioc_pool_stat *arg)
 {
 	return guest->backend->call(guest, VMEM_IOC_POOL_STAT, arg);

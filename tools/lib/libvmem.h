@@ -232,6 +232,19 @@ int vmem_pool_create(struct vmem_guest *guest,
 		     struct vmem_ioc_pool_create *arg);
 
 /**
+ * vmem_pool_grow() - a pool gets more ranges
+ * @guest:	the guest
+ * @arg:	its id and ranges of guest-physical memory; out: how many tables it has
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a pool, alignment, length 0 or no range;
+ * -EOVERFLOW: a range wraps; -ENXIO: in no region; -EROFS: in a frozen one;
+ * -EEXIST: ranges or pools overlap; -EBUSY: the root of a space lies there;
+ * -E2BIG: too many ranges or pages, with those that it has; -ENOMEM; -EOPNOTSUPP,
+ * -EFAULT, -EACCES.
+ */
+int vmem_pool_grow(struct vmem_guest *guest, struct vmem_ioc_pool_grow *arg);
+
+/**
  * vmem_pool_stat() - how much of a pool is in use
  * @guest:	the guest
  * @arg:	its id; out: numbers of tables

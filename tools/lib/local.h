@@ -73,16 +73,14 @@ struct region {
  * struct pool - where new tables come from
  * @object:	its id
  * @pool:	which pages are tables, and who links to them
- * @ranges:	by address
- * @storage:	of @pool
+ * @ranges:	room for those of @pool
  * @spaces:	that take from it
  * @next:	pool of the guest
  */
 struct pool {
 	struct object object;
 	struct vmem_pool pool;
-	struct vmem_pool_range *ranges;
-	void *storage;
+	struct vmem_pool_range ranges[VMEM_POOL_RANGES_MAX];
 	u32 spaces;
 	struct pool *next;
 };

@@ -318,7 +318,8 @@ static void info_limits(void)
 		  VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
 		  VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
 		  VMEM_IOC_FEATURE_ALONE | VMEM_IOC_FEATURE_FACTS |
-		  VMEM_IOC_FEATURE_NONPRESENT | VMEM_IOC_FEATURE_MISSING);
+		  VMEM_IOC_FEATURE_NONPRESENT | VMEM_IOC_FEATURE_MISSING |
+		  VMEM_IOC_FEATURE_GROW);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) > 0);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) <
 	       sizeof(arg.out_release));

@@ -45,6 +45,7 @@ const struct call_info call_info[NR_CALLS] = {
 	INFO_OF(VIEW, vmem_ioc_view, 0, false, 0),
 	INFO_OF(LIST, vmem_ioc_list, READ_RIGHT, false, RES(vmem_ioc_list)),
 	INFO_OF(DESTROY, vmem_ioc_destroy, MANAGE_RIGHT, false, 0),
+	INFO_OF(POOL_GROW, vmem_ioc_pool_grow, MANAGE_RIGHT, false, 0),
 	[MMAP] = { "mmap", 0, 0, 0, READ_RIGHT, false, 0 },
 	[READ] = { "read", 0, 0, 0, 0, false, 0 },
 };
@@ -154,6 +155,14 @@ static void args_range(struct args *args, u64 *start, u64 *last, u64 from,
 	*last = from + len - 1;
 }
 
+static void args_ranges(struct args *args)
+{
+	args->ranges[0].gpa = FX_ROOM;
+	args->ranges[0].len = 2 * PAGE;
+	args->ranges[1].gpa = FX_ROOM + 4 * PAGE;
+	args->ranges[1].len = PAGE;
+}
+
 void args_init(struct fixture *fx, enum call call, struct args *args)
 {
 	memset(args, 0, sizeof(*args));
@@ -178,10 +187,13 @@ void args_init(struct fixture *fx, enum call call, struct args *args)
 	case POOL_CREATE:
 		args->pool_create.ranges = (uintptr_t)args->ranges;
 		args->pool_create.nr_ranges = 2;
-		args->ranges[0].gpa = FX_ROOM;
-		args->ranges[0].len = 2 * PAGE;
-		args->ranges[1].gpa = FX_ROOM + 4 * PAGE;
-		args->ranges[1].len = PAGE;
+		args_ranges(args);
+		break;
+	case POOL_GROW:
+		args->pool_grow.id = fx->pool;
+		args->pool_grow.ranges = (uintptr_t)args->ranges;
+		args->pool_grow.nr_ranges = 2;
+		args_ranges(args);
 		break;
 	case POOL_STAT:
 		args->pool_stat.id = fx->pool;

@@ -11,7 +11,7 @@
 enum call {
 	INFO, REGION_CREATE, REGION_SET, POOL_CREATE, POOL_STAT, SPACE_CREATE,
 	SPACE_GET, MAP, UNMAP, PROTECT, PROMOTE, LINK, TRANSLATE, WALK_CREATE,
-	FLUSHED, VIEW, LIST, DESTROY,
+	FLUSHED, VIEW, LIST, DESTROY, POOL_GROW,
 	NR_IOCTLS,
 	MMAP = NR_IOCTLS, READ,
 	NR_CALLS
@@ -50,6 +50,7 @@ struct args {
 		struct vmem_ioc_region_create region_create;
 		struct vmem_ioc_region_set region_set;
 		struct vmem_ioc_pool_create pool_create;
+		struct vmem_ioc_pool_grow pool_grow;
 		struct vmem_ioc_pool_stat pool_stat;
 		struct vmem_ioc_space_create space_create;
 		struct vmem_ioc_space_get space_get;

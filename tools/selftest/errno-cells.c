@@ -84,6 +84,19 @@ SET(pool_on_root, args->ranges[1].gpa = fx->g.root; args->ranges[1].len = PAGE)
 SET(pool_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
     args->pool_create.nr_ranges = i.out_pool_ranges_max + 1)
 
+/* POOL_GROW, beside what is a matter of the ranges */
+SET(grow_none, args->pool_grow.nr_ranges = 0)
+SET(grow_nowhere, args->pool_grow.ranges = nowhere())
+SET(grow_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
+    args->pool_grow.nr_ranges = i.out_pool_ranges_max + 1)
+SET(grow_large, args->ranges[0].gpa = FX_FREE;
+    args->ranges[0].len = (BIT(20) - FX_POOL_LEN / PAGE) * PAGE)
+SET(grow_unknown, args->pool_grow.id = NO_ID)
+SET(grow_zero, args->pool_grow.id = 0)
+SET(grow_kind, args->pool_grow.id = fx->space)
+SET(grow_another, ASSERT_OK(pool_create(fx->g.fd, FX_ROOM + 5 * PAGE, PAGE));
+    args->ranges[1].len = 2 * PAGE)
+
 /* POOL_STAT, SPACE_GET, DESTROY */
 SET(stat_unknown, args->pool_stat.id = NO_ID)
 SET(stat_kind, args->pool_stat.id = fx->space)
@@ -310,6 +323,25 @@ const struct cell cells[] = {
 	C(POOL_CREATE, EEXIST, pool_itself),
 	C(POOL_CREATE, E2BIG, pool_long),
 	C(POOL_CREATE, EBUSY, pool_on_root),
+	C(POOL_GROW, EINVAL, grow_none),
+	C(POOL_GROW, EINVAL, pool_odd),
+	C(POOL_GROW, EINVAL, pool_len_odd),
+	C(POOL_GROW, EINVAL, pool_len_zero),
+	C(POOL_GROW, EINVAL, grow_kind),
+	C(POOL_GROW, EOVERFLOW, pool_wrap),
+	C(POOL_GROW, EOVERFLOW, pool_wide),
+	C(POOL_GROW, EFAULT, grow_nowhere),
+	C(POOL_GROW, ENXIO, pool_outside),
+	C(POOL_GROW, ENXIO, pool_beyond),
+	C(POOL_GROW, EROFS, pool_frozen),
+	C(POOL_GROW, EEXIST, pool_other),
+	C(POOL_GROW, EEXIST, pool_itself),
+	C(POOL_GROW, EEXIST, grow_another),
+	C(POOL_GROW, E2BIG, grow_long),
+	C(POOL_GROW, E2BIG, grow_large),
+	C(POOL_GROW, EBUSY, pool_on_root),
+	C(POOL_GROW, ENOENT, grow_unknown),
+	C(POOL_GROW, ENOENT, grow_zero),
 	C(POOL_STAT, ENOENT, stat_unknown),
 	C(POOL_STAT, EINVAL, stat_kind),
 

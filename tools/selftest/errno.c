@@ -55,6 +55,7 @@ static const struct row matrix[] = {
 	{ REGION_CREATE, "n x x x x x x g w h x m m p p x d d g u x" },
 	{ REGION_SET,	"n x x x a x x g w x m m m p p y d d g x k" },
 	{ POOL_CREATE,	"n x x x x x x x x h x m m p p f d d g x k" },
+	{ POOL_GROW,	"n x x x x x x x x x x m m p p f d d g x k" },
 	{ POOL_STAT,	"n x x x a x x g w x m m m p p y d d g u k" },
 	{ SPACE_CREATE,	"n x x x x x x x x x m m x x x f d d x x k" },
 	{ SPACE_GET,	"n x x x a x x g w x m m m p p y d d g u k" },

@@ -95,6 +95,19 @@ int pool_create(int fd, u64 gpa, u64 len)
 	return ret ?: (int)create.out_id;
 }
 
+int pool_grow(int fd, u32 id, u64 gpa, u64 len)
+{
+	struct vmem_ioc_range range = { .gpa = gpa, .len = len };
+	struct vmem_ioc_pool_grow grow = {
+		.size = sizeof(grow),
+		.id = id,
+		.nr_ranges = 1,
+		.ranges = (uintptr_t)&range,
+	};
+
+	return vcall(fd, VMEM_IOC_POOL_GROW, &grow);
+}
+
 int pool_stat(int fd, u32 id, struct vmem_ioc_pool_stat *stat)
 {
 	memset(stat, 0, sizeof(*stat));

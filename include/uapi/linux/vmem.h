@@ -43,6 +43,7 @@
 #define VMEM_IOC_VIEW		_IO(VMEM_IOC_TYPE, 0x0f)
 #define VMEM_IOC_LIST		_IO(VMEM_IOC_TYPE, 0x10)
 #define VMEM_IOC_DESTROY	_IO(VMEM_IOC_TYPE, 0x11)
+#define VMEM_IOC_POOL_GROW	_IO(VMEM_IOC_TYPE, 0x12)
 
 /* The most levels of tables that a format has. Level 0 is the table of leaves. */
 #define VMEM_IOC_LEVELS_MAX	5
@@ -84,7 +85,7 @@
 /* Rights of a descriptor. */
 #define VMEM_IOC_RIGHT_READ	(1 << 0)	/* translate, walk, list, stat */
 #define VMEM_IOC_RIGHT_CHANGE	(1 << 1)	/* map and its kin, flushed */
-#define VMEM_IOC_RIGHT_MANAGE	(1 << 2)	/* create, set, destroy */
+#define VMEM_IOC_RIGHT_MANAGE	(1 << 2)	/* create, set, grow, destroy */
 
 /* INFO */
 
@@ -98,6 +99,7 @@
 #define VMEM_IOC_FEATURE_FACTS	 (1 << 7)	/* of a vCPU: flags of a space, ENC */
 #define VMEM_IOC_FEATURE_NONPRESENT (1 << 8)	/* walks list such entries */
 #define VMEM_IOC_FEATURE_MISSING (1 << 9)	/* out_missing and its neighbours */
+#define VMEM_IOC_FEATURE_GROW	 (1 << 10)	/* POOL_GROW */
 #define VMEM_IOC_FEATURE_SIZES	 (1 << 12)	/* page_sizes, SPLIT */
 #define VMEM_IOC_FEATURE_PROMOTE (1 << 13)
 #define VMEM_IOC_FEATURE_ATTRS	 (1 << 14)	/* all attributes; WIDEN, KEEP, raw */
@@ -165,7 +167,7 @@ struct vmem_ioc_region_set {
 	__u32 __reserved;
 };
 
-/* POOL_CREATE, POOL_STAT */
+/* POOL_CREATE, POOL_GROW, POOL_STAT */
 
 struct vmem_ioc_range {
 	__u64 gpa;
@@ -179,6 +181,15 @@ struct vmem_ioc_pool_create {
 	__u32 nr_ranges;
 	__u32 out_id;
 	__u64 out_capacity;		/* tables */
+};
+
+struct vmem_ioc_pool_grow {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 nr_ranges;
+	__aligned_u64 ranges;		/* struct vmem_ioc_range[], that are added */
+	__u64 out_capacity;		/* tables, in all */
 };
 
 struct vmem_ioc_pool_stat {
@@ -530,7 +541,7 @@ struct vmem_ioc_item {
 	__u32 kind;		/* region: kind; space: format */
 	__u32 flags;		/* as given when it was created or set */
 	__u32 pool;		/* space */
-	__u64 gpa;		/* region: start; pool: of its first range; space: root */
+	__u64 gpa;		/* region: start; pool: of its lowest range; space: root */
 	__u64 len;		/* region: bytes; pool: capacity; space: tables made */
 	__u64 offset;		/* owned region: mmap offset */
 	__u64 uses;		/* region: mappings and ranges of pools;
@@ -570,6 +581,7 @@ VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_create, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_set, 24);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_range, 16);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_create, 32);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_grow, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_stat, 72);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_create, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_get, 56);
