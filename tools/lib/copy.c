@@ -9,7 +9,7 @@
 #include "libvmem.h"
 #include "memory.h"
 
-#define STEP	4096ULL	/* no page of any format is smaller */
+#define STEP	4096ULL	/* no page of a format or of a host is smaller */
 #define BATCH	64	/* addresses that are translated at once */
 #define RWXU	(VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X | \
 		 VMEM_IOC_ATTR_U)
@@ -64,34 +64,12 @@ static int copy_writable(struct copy *copy, const struct area *area)
 	return 0;
 }
 
-/* What of physical memory is contiguous here. */
-static int copy_some(struct copy *copy, __u64 gpa, size_t len, size_t *some)
-{
-	char *buf = copy->buf + copy->stop.done;
-	struct area area;
-	char *host;
-	int ret;
-
-	ret = memory_find(copy->guest, gpa, &area);
-	if (ret)
-		return ret;
-	host = area.host + (gpa - area.gpa);
-	*some = area.len - (gpa - area.gpa) < len ? area.len - (gpa - area.gpa) : len;
-	if (copy->what == COPY_READ) {
-		memcpy(buf, host, *some);
-		return 0;
-	}
-	ret = copy_writable(copy, &area);
-	if (!ret && copy->what == COPY_WRITE)
-		memcpy(host, buf, *some);
-	return ret;
-}
-
-/* In one page. */
+/* In one page, all of which lies in one region: these are made of pages. */
 static int copy_page(struct copy *copy, struct vmem_ioc_result *result, size_t len)
 {
 	__u32 lacks = copy->need & ~(__u32)result->effective;
-	size_t some;
+	char *buf = copy->buf + copy->stop.done, *host;
+	struct area area;
 	int ret;
 
 	if (result->status != VMEM_IOC_OK)
@@ -103,16 +81,19 @@ static int copy_page(struct copy *copy, struct vmem_ioc_result *result, size_t l
 				 VMEM_IOC_NOT_PRESENT;
 		return -EFAULT;
 	}
-	for (; len; len -= some) {
-		ret = copy_some(copy, result->gpa, len, &some);
-		if (ret == -ENXIO)
-			result->flags |= VMEM_IOC_RESULT_OUTSIDE;
-		if (ret)
-			return ret;
-		result->gpa += some;
-		copy->stop.done += some;
-	}
-	return 0;
+	ret = memory_find(copy->guest, result->gpa, &area);
+	if (ret)
+		return ret;
+	host = area.host + (result->gpa - area.gpa);
+	if (copy->what == COPY_READ)
+		memcpy(buf, host, len);
+	else
+		ret = copy_writable(copy, &area);
+	if (!ret && copy->what == COPY_WRITE)
+		memcpy(host, buf, len);
+	if (!ret)
+		copy->stop.done += len;
+	return ret;
 }
 
 static int copy_range(struct copy *copy, __u64 va, size_t len)

@@ -306,6 +306,7 @@ int vmem_rebuild(struct vmem_guest *guest, struct vmem_walker *walker,
 		 struct vmem_rebuild *arg)
 {
 	struct rebuild r = { .guest = guest, .arg = arg };
+	__u32 i;
 	int ret;
 
 	if (arg->size < sizeof(*arg))
@@ -314,6 +315,10 @@ int vmem_rebuild(struct vmem_guest *guest, struct vmem_walker *walker,
 		return -E2BIG;
 	memset(&arg->out_record, 0, sizeof(arg->out_record));
 	memset(&arg->out_change, 0, sizeof(arg->out_change));
+	for (i = 0; i < arg->nr; i++) {
+		arg->spaces[i].out_id = 0;
+		arg->spaces[i].out_root = 0;
+	}
 	ret = arg->nr ? rebuild_all(&r, walker) : -EINVAL;
 	if (!ret) {
 		memset(&arg->out_record, 0, sizeof(arg->out_record));
