@@ -41,6 +41,32 @@ struct vmem_mapping bench_protected(u64 va, u64 len, u32 set, u32 clear)
 	};
 }
 
+struct vmem_mapping bench_raw(u64 va, u64 entry, u64 len)
+{
+	return (struct vmem_mapping){
+		.virt_base	= va,
+		.phys_base	= entry,
+		.len		= len,
+		.kind		= VMEM_KIND_RAW,
+	};
+}
+
+struct vmem_mapping bench_promoted(u64 va, u64 len, u32 leaf_levels)
+{
+	return (struct vmem_mapping){
+		.virt_base	= va,
+		.len		= len,
+		.kind		= VMEM_KIND_PROMOTE,
+		.leaf_levels	= leaf_levels,
+	};
+}
+
+struct vmem_mapping bench_sized(struct vmem_mapping m, u32 leaf_levels)
+{
+	m.leaf_levels = leaf_levels;
+	return m;
+}
+
 struct vmem_mapping bench_with_path(struct vmem_mapping m, u32 path)
 {
 	m.path_given = true;
@@ -298,10 +324,25 @@ static bool same_flush(const struct vmem_change *change,
 	       change->answer.flush_last >= expected->flush_last;
 }
 
+static void check_skipped(struct bench *b)
+{
+	u32 i;
+
+	for (i = 0; i < VMEM_NR_SKIPS; i++) {
+		if (b->change.answer.skipped[i] == b->result.skipped[i])
+			continue;
+		b->differs = true;
+		KUNIT_FAIL(b->test, "%llu tables skipped for reason %u, expected %llu",
+			   b->change.answer.skipped[i], i, b->result.skipped[i]);
+	}
+}
+
 static void check_result(struct bench *b, int ret)
 {
 	const struct vmem_change *change = &b->change;
 	const struct model_result *expected = &b->result;
+
+	check_skipped(b);
 
 	if (ret != expected->ret || change->answer.done != expected->done ||
 	    change->answer.pages != expected->pages || !same_flush(change, expected) ||

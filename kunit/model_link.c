@@ -37,6 +37,87 @@ static int find(struct model *model, const struct model_reference *ref, u64 *tab
 	return mine->links < VMEM_LINKS_MAX ? 0 : -EMLINK;
 }
 
+/* Where the owner's tables end, above the one of @ref, and at which table. */
+static unsigned int find_end(struct model *model, const struct model_reference *ref,
+			     u64 *table, struct decoded *decoded)
+{
+	unsigned int level = model->rules->levels - 1;
+
+	*table = ref->same_space ? model->kept.root : ref->owner;
+	for (;; level--) {
+		model_read_entry(model, *table, level,
+				 entry_index(model->rules, ref->their_va, level),
+				 decoded);
+		if (decoded->kind != IS_TABLE)
+			return level;
+		*table = decoded->gpa;
+	}
+}
+
+/*
+ * A table is to be made for the link, with those above it that the owner lacks. What
+ * it has above is written, and never moves.
+ */
+static int check_make(struct model *model, const struct model_reference *ref,
+		      struct model_result *result)
+{
+	const struct vmem_mapping made = { .virt_base = ref->their_va };
+	unsigned int level = model->rules->levels - 1, end;
+	u64 table = ref->same_space ? model->kept.root : ref->owner;
+	struct model_path path = {};
+	struct decoded decoded;
+	u64 last;
+	u32 links;
+	int ret;
+
+	end = find_end(model, ref, &last, &decoded);
+	for (;; level--) {
+		ret = model_enter(model, &path, table, level, ref->their_va, &links);
+		if (ret)
+			return model_stop(result, ref->their_va, level + 1, ret);
+		path.table[level] = table;
+		if (level == end)
+			break;
+		model_read_entry(model, table, level,
+				 entry_index(model->rules, ref->their_va, level),
+				 &decoded);
+		table = decoded.gpa;
+	}
+	if (decoded.kind != IS_HOLE)
+		return model_stop(result, ref->their_va, level, -EEXIST);
+	if (!model_writable(model, &path, level))
+		return model_stop(result, ref->their_va, level, -EROFS);
+	while (level-- > ref->level) {
+		if (!ref->same_space) {
+			model->needs.elsewhere++;
+			continue;
+		}
+		ret = model_need(model, &made, level, ref->their_va);
+		if (ret)
+			return model_stop(result, ref->their_va, level + 1, ret);
+	}
+	return 0;
+}
+
+static void make(struct model *model, const struct model_reference *ref,
+		 struct model_result *result)
+{
+	const struct vmem_mapping made = { .virt_base = ref->their_va };
+	struct decoded decoded;
+	unsigned int level, index;
+	u64 parent, table;
+
+	for (level = find_end(model, ref, &parent, &decoded); level > ref->level;
+	     level--, parent = table) {
+		index = entry_index(model->rules, ref->their_va, level);
+		model_over(model, parent, level, index, 0, result);
+		table = model_take(model, level - 1, parent, index, result);
+		guest_write(&model->guest, parent, index,
+			    model->rules->table(&model->cpu, table,
+						model_perms(&made, level)));
+	}
+}
+
 /* The path to the table whose entry is to name it, as far as it is there. */
 static int check_link(struct model *model, const struct vmem_mapping *m,
 		      const struct model_reference *ref,
@@ -44,6 +125,7 @@ static int check_link(struct model *model, const struct vmem_mapping *m,
 {
 	unsigned int level = model->rules->levels - 1, l;
 	u64 table = model->kept.root, va = ref->our_va, target;
+	bool makes;
 	struct model_path path;
 	struct decoded decoded;
 	u32 links;
@@ -70,15 +152,21 @@ static int check_link(struct model *model, const struct vmem_mapping *m,
 	/* a larger leaf, or what is malformed, can't go in part */
 	if (decoded.kind != IS_HOLE && level > ref->level + 1)
 		return model_stop(result, va, level, -ERANGE);
-	ret = find(model, ref, &target) ?: model_want(model, &path, level, va);
+	ret = find(model, ref, &target);
+	makes = ret == -ENOENT && model->flags & VMEM_CHANGE_MAKE;
+	ret = makes ? 0 : ret;
+	ret = ret ?: model_want(model, &path, level, va);
 	if (ret)
 		return model_stop(result, va, level, ret);
 	/* by itself: the way to it might be gone first */
-	if (decoded.kind == IS_TABLE && decoded.gpa == target &&
+	if (!makes && decoded.kind == IS_TABLE && decoded.gpa == target &&
 	    model_enter(model, &path, target, level - 1, va, &links) != -EEXIST)
 		return model_stop(result, va, level, -EINVAL);
-	for (l = ref->level + 1; l < level; l++)
-		model_need(model, m, l, va);
+	for (l = ref->level + 1; l < level; l++) {
+		ret = model_need(model, m, l, va);
+		if (ret)
+			return model_stop(result, va, level, ret);
+	}
 	return 0;
 }
 
@@ -137,6 +225,8 @@ static int change(struct model *model, const struct model_reference *ref,
 		.path_given	= ref->path_given,
 		.path		= ref->path,
 	};
+	bool makes;
+	u64 table;
 	int ret;
 
 	if (ref->level + 1 >= model->rules->levels)
@@ -150,18 +240,25 @@ static int change(struct model *model, const struct model_reference *ref,
 	if (ret)
 		return model_stop(result, ref->our_va, 0, ret);
 
+	if (flags & VMEM_CHANGE_UNSHARE)
+		return model_unshare(model, ref, result);
 	model_begin(model);
 	if (flags & VMEM_CHANGE_REPLACE)
 		ret = model_check_unmap(model, &m, ref->level, result);
-	ret = ret ?: check_link(model, &m, ref, result) ?:
+	makes = flags & VMEM_CHANGE_MAKE && find(model, ref, &table) == -ENOENT;
+	ret = ret ?: (makes ? check_make(model, ref, result) : 0) ?:
+	      check_link(model, &m, ref, result) ?:
 	      model_reserve(model, result);
 	if (ret)
 		return ret;
 	/* the table there goes too, those above are for the link */
 	if (flags & VMEM_CHANGE_REPLACE)
 		model_unmap(model, &m, true, ref->level + 1, result);
+	if (makes)
+		make(model, ref, result);
 	apply_link(model, &m, ref, result);
-	result->done = flags & VMEM_CHANGE_REPLACE ? 2 : 1;
+	result->done = 1 + !!(flags & VMEM_CHANGE_REPLACE) +
+		       !!(flags & VMEM_CHANGE_MAKE);
 	return 0;
 }
 

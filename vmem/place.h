@@ -583,7 +583,7 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 	u64 leaf = e->fmt->split(e->facts, e->at->entry, level);
 
 	if (leaf & e->fmt->writable)
-		leaf = e->fmt->protect(e->facts, leaf, level - 1, VMEM_D, 0);
+		leaf |= e->fmt->bits(e->facts, VMEM_D, level - 1);
 	vmem_fill_by(host, 0, vmem_nr_entries(e->fmt, level - 1) - 1, leaf,
 		     e->fmt->step(level - 1));
 }

@@ -50,8 +50,8 @@ static __always_inline u64 vmem_promote_leaf(const struct vmem_env *e,
 		return 0;
 	leaf = e->fmt->join(e->facts, first | (any & e->fmt->ad), level);
 	/* a vCPU that remembers an entry of the table can make it dirty unseen */
-	return e->fmt->protect(e->facts, leaf, level + 1,
-			       VMEM_A | (leaf & e->fmt->writable ? VMEM_D : 0), 0);
+	return leaf | e->fmt->bits(e->facts, leaf & e->fmt->writable ?
+				   VMEM_A | VMEM_D : VMEM_A, level + 1);
 }
 
 /* Both passes: the entry in hand, of a table above level 0. */
