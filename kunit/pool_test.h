@@ -155,4 +155,16 @@ static inline bool pool_leave_root(struct pool_bench *f, u32 nr)
 	return gone;
 }
 
+/* Memory goes in which tables of the guest's own lie. */
+static inline void pool_drop_foreign(struct pool_bench *f,
+				     const struct vmem_pool_range *ranges, u32 nr)
+{
+	struct vmem_link **at = NULL;
+
+	while (vmem_pool_drop_foreign(&f->pool, ranges, nr, &at))
+		;
+	while (vmem_pool_drop_below(&f->pool))
+		;
+}
+
 #endif /* _VMEM_KUNIT_POOL_TEST_H */

@@ -161,10 +161,12 @@ static int vmem_pool_enter(struct vmem_guest *guest, struct vmem_pool_object *po
 			return ret;
 		}
 	}
-	/* a table of the guest's own was there: what it named is let go of */
-	vmem_pools_drop(guest, lent->ranges, lent->nr);
-	/* and a call under way isn't to go on in it */
-	guest->generation++;
+	/*
+	 * A table of the guest's own was there: what it named is let go of, and what
+	 * has this pool isn't to go on in it.
+	 */
+	if (vmem_pools_drop(guest, lent->ranges, lent->nr) || pool->pool.nr_ranges)
+		guest->generation++;
 	for (range = lent->ranges; lent->nr; lent->nr--, range++)
 		vmem_pool_add(&pool->pool, range->gpa, range->len, range->pages);
 	return 0;

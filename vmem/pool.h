@@ -246,7 +246,7 @@ static inline void vmem_pool_init(struct vmem_pool *pool,
  * No link may have a parent that lies there: vmem_pool_drop_foreign().
  */
 static inline void vmem_pool_add(struct vmem_pool *pool, vmem_phys_t gpa, u64 len,
-				  void *storage)
+				 void *storage)
 {
 	u32 nr = len >> pool->table_lg2;
 	struct vmem_pool_range *range;

@@ -279,45 +279,6 @@ static void do_destroy(void)
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
-static void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
-{
-	memset(m, 0, sizeof(*m));
-	m->va = some_va();
-	m->len = some_len();
-	m->kind = (__u32)chance(3);
-	if (m->kind != VMEM_IOC_KIND_UNMAPPED) {
-		m->gpa = some_gpa() & ~4095ULL;
-		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
-		if (m->kind == VMEM_IOC_KIND_COW && chance(20))
-			m->attrs &= ~VMEM_IOC_ATTR_W;
-		if (!chance(4)) {
-			m->flags = VMEM_IOC_MAPPING_PATH;
-			m->path = some_path(1, nr_levels);
-		}
-	}
-	m->page_sizes = chance(10) ? 0 : 4096;
-	switch (chance(60)) {
-	case 0:
-		m->kind = (__u32)chance(5);
-		break;
-	case 1:
-		m->attrs = 1u << chance(32);
-		break;
-	case 2:
-		m->page_sizes = 1ULL << chance(64);
-		break;
-	case 3:
-		m->path = 1u << chance(32);
-		break;
-	case 4:
-		m->flags = 1u << chance(32);
-		break;
-	case 5:
-		m->gpa = some_gpa();
-		break;
-	}
-}
-
 /* What may differ in an answer. */
 static void one_change(struct vmem_ioc_change *change)
 {
@@ -619,25 +580,33 @@ static void do_ask(void)
 		differ("items");
 }
 
-/* A pool gets ranges: here and there, and where none may be. */
+/*
+ * A pool gets pages, beside both pools, and few, or none would be used up; or what
+ * it can't get, with any others.
+ */
 static void do_grow(void)
 {
 	struct vmem_ioc_pool_grow args[2] = { { .size = sizeof(args[0]) } };
 	int i, which = (int)chance(NR_POOLS), what = (int)chance(20), ret[2];
 	struct vmem_ioc_range ranges[3];
 
-	/* rarely, or no pool would ever be used up */
-	if (chance(4))
-		return;
 	doing = "POOL_GROW";
 	args[0].ranges = (__u64)(unsigned long)ranges;
-	args[0].nr_ranges = what ? 1 + (__u32)chance(3) : 0;
+	args[0].nr_ranges = what ? 1 + (__u32)chance(2) : 0;
 	for (i = 0; i < 3; i++) {
-		ranges[i].gpa = some_gpa() & ~4095ULL;
-		ranges[i].len = 4096 * (1 + chance(2));
+		ranges[i].gpa = 4096 * chance(4) +
+				(chance(2) ? POOL_GPA - 4 * 4096 :
+				 chance(2) ? POOL_GPA + POOL_LEN :
+					     SECOND_GPA + SECOND_LEN);
+		ranges[i].len = 4096;
 	}
 	if (what == 1)
-		ranges[0].len = chance(2) ? 1ULL << 32 : chance(5000);
+		ranges[0].len = chance(2) ? 1ULL << 32 : chance(4096);
+	if (what >= 10) {
+		ranges[0].gpa = POOL_GPA + 4096 * chance(POOL_LEN / 4096);
+		ranges[1].gpa = some_gpa() & ~4095ULL;
+		ranges[1].len = 4096 * (1 + chance(2));
+	}
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].id = what == 2 ? sides[i].regions[0] :

@@ -6,6 +6,7 @@
 #define BACKENDS_H
 
 #include <linux/vmem.h>
+#include <string.h>
 
 #define MEMORY_LEN	(8UL << 20)	/* a user region, from 0 on */
 #define FROZEN_LEN	(1UL << 20)	/* its last part, in a region of its own */
@@ -99,6 +100,46 @@ static inline __u32 some_path(__u32 level, __u32 nr_levels)
 	for (; level < nr_levels; level++)
 		path |= (chance(8) ? 7 : 1 | (__u32)chance(8) << 1) << 4 * level;
 	return path;
+}
+
+/* One that may be right. */
+static inline void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
+{
+	memset(m, 0, sizeof(*m));
+	m->va = some_va();
+	m->len = some_len();
+	m->kind = (__u32)chance(3);
+	if (m->kind != VMEM_IOC_KIND_UNMAPPED) {
+		m->gpa = some_gpa() & ~4095ULL;
+		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
+		if (m->kind == VMEM_IOC_KIND_COW && chance(20))
+			m->attrs &= ~VMEM_IOC_ATTR_W;
+		if (!chance(4)) {
+			m->flags = VMEM_IOC_MAPPING_PATH;
+			m->path = some_path(1, nr_levels);
+		}
+	}
+	m->page_sizes = chance(10) ? 0 : 4096;
+	switch (chance(60)) {
+	case 0:
+		m->kind = (__u32)chance(5);
+		break;
+	case 1:
+		m->attrs = 1u << chance(32);
+		break;
+	case 2:
+		m->page_sizes = 1ULL << chance(64);
+		break;
+	case 3:
+		m->path = 1u << chance(32);
+		break;
+	case 4:
+		m->flags = 1u << chance(32);
+		break;
+	case 5:
+		m->gpa = some_gpa();
+		break;
+	}
 }
 
 #endif

@@ -110,8 +110,8 @@ static int pool_enter(struct local_guest *lg, struct pool *pool, struct lent *le
 		}
 	}
 	/* a table of the guest's own was there: what it named is let go of */
-	pools_drop(lg, lent->ranges, lent->nr);
-	lg->generation++;
+	if (pools_drop(lg, lent->ranges, lent->nr) || pool->pool.nr_ranges)
+		lg->generation++;
 	for (i = 0; i < lent->nr; i++) {
 		range = &lent->ranges[i];
 		vmem_pool_add(&pool->pool, range->gpa, range->len, range->pages);

@@ -18,7 +18,7 @@
 static void number_unknown(void)
 {
 	static const unsigned long numbers[] = {
-		_IO(VMEM_IOC_TYPE, 0x12), _IO(VMEM_IOC_TYPE, 0x7f),
+		_IO(VMEM_IOC_TYPE, NR_IOCTLS), _IO(VMEM_IOC_TYPE, 0x7f),
 		_IO(VMEM_IOC_TYPE, 0xff), _IO('k', 0x00), 0, ~0U,
 		_IOWR(VMEM_IOC_TYPE, 0x00, struct vmem_ioc_info),
 		_IOR(VMEM_IOC_TYPE, 0x10, struct vmem_ioc_list),
@@ -501,7 +501,7 @@ static void compat_calls(void)
 		}
 		close(fx.g.fd);
 	}
-	EXPECT_ERR(compat_ioctl(dev_open(), _IO(VMEM_IOC_TYPE, 0x12), args),
+	EXPECT_ERR(compat_ioctl(dev_open(), _IO(VMEM_IOC_TYPE, NR_IOCTLS), args),
 		   ENOTTY);
 }
 
