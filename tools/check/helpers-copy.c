@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -239,6 +240,56 @@ void host_of_others(void)
 	EXPECT(!(stop.result.flags & VMEM_IOC_RESULT_OUTSIDE));
 	vmem_close(reader);
 	world_close(&w);
+}
+
+struct reader {
+	struct world *w;
+	__u32 space;
+	void *host;
+	int ret;
+};
+
+static void *read_first(void *data)
+{
+	struct reader *reader = data;
+	char bytes[64];
+
+	reader->ret = vmem_space_read(reader->w->guest, reader->space, 0, bytes,
+				      sizeof(bytes), 0, NULL) ?:
+		      vmem_gpa_to_host(reader->w->guest, OWNED, PAGE, &reader->host);
+	return NULL;
+}
+
+/* Whoever of several comes first maps it, for all. (A local guest has one thread.) */
+void host_threads(void)
+{
+	struct reader readers[8];
+	pthread_t threads[8];
+	unsigned int i, round;
+	struct world w;
+	__u32 space;
+
+	for (round = 0; round < (helpers_local() ? 0 : 50); round++) {
+		world_open(&w);
+		space = world_space(&w, X86_4);
+		put(&w, space, 0, OWNED, PAGE, R);
+		for (i = 0; i < 8; i++) {
+			readers[i] = (struct reader){ .w = &w, .space = space };
+			MUST(pthread_create(&threads[i], NULL, read_first, &readers[i]));
+		}
+		for (i = 0; i < 8; i++) {
+			pthread_join(threads[i], NULL);
+			ANSWERS(0, readers[i].ret);
+			EXPECT(readers[i].host == readers[0].host);
+		}
+		MUST(vmem_guest_destroy(w.guest, &(struct vmem_ioc_destroy)
+					VMEM_INIT(struct vmem_ioc_destroy, .id = space)));
+		/* none is left that nobody knows of */
+		MUST(vmem_guest_destroy(w.guest, &(struct vmem_ioc_destroy)
+					VMEM_INIT(struct vmem_ioc_destroy,
+						  .id = w.owned_id)));
+		world_close(&w);
+	}
 }
 
 /* Pages that lie in another order, from any byte to any other. */

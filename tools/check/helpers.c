@@ -53,9 +53,10 @@ __u32 world_pool(struct world *w, __u64 gpa, __u64 len)
 
 struct vmem_ioc_space_create world_new(struct world *w, __u32 format)
 {
-	return (struct vmem_ioc_space_create)VMEM_INIT(
-		struct vmem_ioc_space_create, .flags = VMEM_IOC_SPACE_NEW,
-		.format = format, .pool = w->pool);
+	struct vmem_ioc_space_create space = VMEM_INIT(space,
+		.flags = VMEM_IOC_SPACE_NEW, .format = format, .pool = w->pool);
+
+	return space;
 }
 
 __u32 world_space(struct world *w, __u32 format)
@@ -104,9 +105,10 @@ static const struct {
 #define CASE(_name) { #_name, _name }
 	CASE(map_one), CASE(map_one_refused),
 	CASE(host), CASE(host_owned), CASE(host_many), CASE(host_of_others),
+	CASE(host_threads),
 	CASE(copy_pages), CASE(copy_holes), CASE(copy_edges), CASE(copy_rights),
 	CASE(copy_regions), CASE(copy_frozen), CASE(copy_levels), CASE(copy_large),
-	CASE(rebuild_random), CASE(rebuild_parts), CASE(rebuild_cut),
+	CASE(rebuild_random), CASE(rebuild_hostile), CASE(rebuild_parts), CASE(rebuild_cut),
 	CASE(rebuild_placed), CASE(rebuild_left_out), CASE(rebuild_same_guest),
 	CASE(rebuild_undone), CASE(rebuild_refused), CASE(rebuild_nothing),
 };

@@ -73,6 +73,7 @@ void host(void);
 void host_owned(void);
 void host_many(void);
 void host_of_others(void);
+void host_threads(void);
 void copy_pages(void);
 void copy_holes(void);
 void copy_edges(void);
@@ -84,6 +85,7 @@ void copy_large(void);
 
 /* helpers-rebuild.c */
 void rebuild_random(void);
+void rebuild_hostile(void);
 void rebuild_parts(void);
 void rebuild_cut(void);
 void rebuild_placed(void);

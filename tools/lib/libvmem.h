@@ -25,6 +25,14 @@
 #include <linux/vmem.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+template <typename vmem_arg> inline vmem_arg vmem_sized(vmem_arg arg)
+{
+	arg.size = sizeof(arg);
+	return arg;
+}
+#define VMEM_INIT(arg, ...)	vmem_sized(decltype(arg){ __VA_ARGS__ })
+#else
 /**
  * VMEM_INIT() - the struct of a call, to begin with
  * @arg:	the variable
@@ -40,14 +48,6 @@
  *	vmem_ioc_map map = VMEM_INIT(map);
  *	map.space = id;
  */
-#ifdef __cplusplus
-template <typename vmem_arg> inline vmem_arg vmem_sized(vmem_arg arg)
-{
-	arg.size = sizeof(arg);
-	return arg;
-}
-#define VMEM_INIT(arg, ...)	vmem_sized(decltype(arg){ __VA_ARGS__ })
-#else
 #define VMEM_INIT(arg, ...)	{ .size = sizeof(arg), __VA_ARGS__ }
 #endif
 
@@ -560,10 +560,11 @@ struct vmem_rebuild {
  * What the walk cut (it began or ended inside a large page) or @place made smaller is
  * mapped by the largest pages that fit.
  *
- * A table that several places of the walk show, but of which all was left out, is made
- * empty. Nothing can be made of malformed entries, of tables that couldn't be
- * read, and of entries not present above the level of the smallest pages: @place may
- * leave these out.
+ * A table that several places of the walk show, but in which there is nothing, or all was
+ * left out, is made empty. Nothing can be made of malformed entries, of tables that
+ * couldn't be read, of entries not present above the level of the smallest pages, and
+ * of a reference to an empty table where the tables above it are there and shared
+ * (EMLINK), or grant other than R, W and X (EEXIST): @place may leave these out.
  *
  * No vCPU knows the new spaces: there is nothing to be flushed. If anything fails they
  * are destroyed; the tables that were theirs wait for vmem_guest_flushed().

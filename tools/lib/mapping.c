@@ -12,7 +12,7 @@
 
 int mapping_sizes(struct vmem_guest *guest, __u32 format, __u64 *sizes)
 {
-	struct vmem_ioc_format formats[FORMATS];
+	struct vmem_ioc_format formats[FORMATS] = { 0 };
 	struct vmem_ioc_info info = VMEM_INIT(info,
 		.formats = VMEM_PTR(formats), .nr_formats = FORMATS);
 	__u32 i;

@@ -181,6 +181,16 @@ static int rebuild_nonpresent(struct rebuild *r, const struct vmem_ioc_record *r
 	return rebuild_run(r, record, mapping);
 }
 
+/* Of which nothing can be made, for @why. */
+static int rebuild_nothing(struct rebuild *r, const struct vmem_ioc_record *record,
+			   int why)
+{
+	const struct vmem_rebuild *arg = r->arg;
+	int ret = arg->place ? arg->place(arg->data, record, NULL) : 0;
+
+	return ret < 0 ? ret : ret == 1 ? 0 : why;
+}
+
 /* A table that was rebuilt already, or all was left out of. */
 static int rebuild_reference(struct rebuild *r, const struct vmem_ioc_record *record)
 {
@@ -204,19 +214,16 @@ static int rebuild_reference(struct rebuild *r, const struct vmem_ioc_record *re
 	if (ret == -ENOENT) {
 		link.flags = VMEM_IOC_LINK_MAKE;
 		ret = vmem_space_link(r->guest, &link);
+		/*
+		 * No record has told what the entries above it grant, and a table
+		 * above it may be shared already.
+		 */
+		if (ret == -EEXIST || ret == -EMLINK)
+			ret = rebuild_nothing(r, record, ret);
 	}
 	if (ret)
 		r->arg->out_change = link.change;
 	return ret;
-}
-
-/* Of which nothing can be made. */
-static int rebuild_nothing(struct rebuild *r, const struct vmem_ioc_record *record)
-{
-	const struct vmem_rebuild *arg = r->arg;
-	int ret = arg->place ? arg->place(arg->data, record, NULL) : 0;
-
-	return ret < 0 ? ret : ret == 1 ? 0 : -EOPNOTSUPP;
 }
 
 static int rebuild_record(struct rebuild *r, const struct vmem_ioc_record *record)
@@ -234,7 +241,7 @@ static int rebuild_record(struct rebuild *r, const struct vmem_ioc_record *recor
 	case VMEM_IOC_REC_MAPPING:
 		return rebuild_mapping(r, record);
 	case VMEM_IOC_REC_NONPRESENT:
-		return record->level ? rebuild_nothing(r, record) :
+		return record->level ? rebuild_nothing(r, record, -EOPNOTSUPP) :
 				       rebuild_nonpresent(r, record);
 	case VMEM_IOC_REC_HOLE:
 		return 0;
@@ -242,7 +249,7 @@ static int rebuild_record(struct rebuild *r, const struct vmem_ioc_record *recor
 		return record->detail == VMEM_IOC_END_COMPLETE ? rebuild_flush(r) :
 								 -E2BIG;
 	default:
-		return rebuild_nothing(r, record);
+		return rebuild_nothing(r, record, -EOPNOTSUPP);
 	}
 }
 
