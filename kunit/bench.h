@@ -256,7 +256,8 @@ struct vmem_mapping bench_protected(u64 va, u64 len, u32 set, u32 clear);
 struct vmem_mapping bench_raw(u64 va, u64 entry, u64 len);
 struct vmem_mapping bench_promoted(u64 va, u64 len, u32 leaf_levels);
 /* @m, with leaves of these levels */
-struct vmem_mapping bench_sized(struct vmem_mapping m, u32 leaf_levels);
+struct vmem_mapping bench_sized(const struct bench *b, struct vmem_mapping m,
+				u32 leaf_levels);
 /* @m, with permissions of the table entries above */
 struct vmem_mapping bench_with_path(struct vmem_mapping m, u32 path);
 /* The same permissions at each level, of which @lowest is the first */

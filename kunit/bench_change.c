@@ -57,13 +57,18 @@ struct vmem_mapping bench_promoted(u64 va, u64 len, u32 leaf_levels)
 		.virt_base	= va,
 		.len		= len,
 		.kind		= VMEM_KIND_PROMOTE,
-		.leaf_levels	= leaf_levels,
+		.promote.leaf_levels = leaf_levels,
 	};
 }
 
-struct vmem_mapping bench_sized(struct vmem_mapping m, u32 leaf_levels)
+struct vmem_mapping bench_sized(const struct bench *b, struct vmem_mapping m,
+				u32 leaf_levels)
 {
-	m.leaf_levels = leaf_levels;
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++)
+		if (leaf_levels & BIT(level))
+			m.page_sizes |= bench_span(b, level);
 	return m;
 }
 
@@ -108,7 +113,9 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	if (link)
 		return b->e->core->link_list(b->e->fmt, change, link->our_va,
 				       &(struct vmem_link_mapping){
-					.owner = bench_space_nr(b, link->owner),
+					.owner = bench_space_nr(b, call->flags &
+						VMEM_CHANGE_UNSHARE ?
+						b->guest.space : link->owner),
 					.their_va = link->their_va,
 					.level = link->level,
 				       });
@@ -131,12 +138,44 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	return 0;
 }
 
+/* What the tables hold before a change. */
+static void remember(struct bench *b)
+{
+	const u32 nr[PART_DATA] = { b->model.touched, b->used, b->used_frozen };
+
+	guest_remember(&b->guest, b->quick ? nr : NULL);
+}
+
+/*
+ * Each table that holds something else now was told to be written, and none where
+ * nothing came of the change. What a @vcpu wrote meanwhile nobody tells.
+ */
+static void check_told(struct bench *b, bool vcpu, int ret)
+{
+	const struct vmem_change *change = &b->change;
+	vmem_table_t untold = guest_untold(&b->guest);
+
+	if (!vcpu && !b->guest.told_none && untold != VMEM_NO_TABLE) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: table %llx was written untold", ret,
+			   vmem_table_gpa(untold));
+	}
+	if (b->guest.told_amiss ||
+	    (change->pass.phase < VMEM_PHASE_APPLY && !change->pass.recounts &&
+	     !change->answer.done && !b->recheck && guest_nr_told(&b->guest))) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: %u tables were told amiss", ret,
+			   guest_nr_told(&b->guest));
+	}
+}
+
 /* Until it is done; @watched: it may be refused. Return: what the last call did. */
 static int run(struct bench *b, const struct call *call, u64 budget,
 	       bool watched)
 {
 	const struct bench_link *link = call->link;
 	struct vmem_space_aware_mapping rec = { .type = VMEM_REC_REFERENCE };
+	bool vcpu = b->guest.change || b->racing;
 	u32 tries = 0;
 	int ret;
 
@@ -150,6 +189,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 		rec.ref.their_va = link->their_va;
 	}
 	b->guest.pool.generation++;
+	remember(b);
 	if (watched)
 		bench_watch(b, &b->space);
 	do {
@@ -171,6 +211,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 	if (b->elsewhere && tries % 2 == 0)
 		guest_elsewhere(&b->guest);
 	guest_unreserve(&b->guest);
+	check_told(b, vcpu, ret);
 	bench_watched(b, &b->space, ret);
 	return ret;
 }
@@ -328,7 +369,8 @@ static void check_skipped(struct bench *b)
 {
 	u32 i;
 
-	for (i = 0; i < VMEM_NR_SKIPS; i++) {
+	/* the first one has no reason */
+	for (i = 1; i < VMEM_NR_SKIPS; i++) {
 		if (b->change.answer.skipped[i] == b->result.skipped[i])
 			continue;
 		b->differs = true;
@@ -343,7 +385,6 @@ static void check_result(struct bench *b, int ret)
 	const struct model_result *expected = &b->result;
 
 	check_skipped(b);
-
 	if (ret != expected->ret || change->answer.done != expected->done ||
 	    change->answer.pages != expected->pages || !same_flush(change, expected) ||
 	    change->answer.changes != expected->changes || change->answer.done_len) {
@@ -401,6 +442,24 @@ static void expect(struct bench *b, const struct call *call)
 	model_change_link(&b->model, &ref, call->flags, &b->result);
 }
 
+/* What it was that differs. */
+static void tell(struct bench *b, const struct call *call)
+{
+	const struct vmem_mapping *m = b->change.asked.list;
+	u32 i;
+
+	for (i = 0; i < b->change.asked.nr; i++, m++)
+		kunit_info(b->test, "%u: kind %u va %llx gpa %llx len %llx sizes %llx ad %u path %x(%u) attrs %x %x",
+			   i, m->kind, m->virt_base, m->phys_base, m->len,
+			   m->page_sizes, m->ad_given, m->path, m->path_given,
+			   m->protect.set, m->protect.clear);
+	if (call->link)
+		kunit_info(b->test, "link %llx to %llx of %u level %u",
+			   call->link->our_va, call->link->their_va,
+			   call->link->owner, call->link->level);
+	kunit_info(b->test, "flags %x movable %u", call->flags, b->guest.movable);
+}
+
 static int change(struct bench *b, const struct call *call)
 {
 	int ret;
@@ -409,6 +468,8 @@ static int change(struct bench *b, const struct call *call)
 	ret = run(b, call, U64_MAX, b->result.ret);
 	check_result(b, ret);
 	bench_check_same(b, "change");
+	if (b->differs)
+		tell(b, call);
 	return ret;
 }
 

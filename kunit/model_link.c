@@ -37,64 +37,50 @@ static int find(struct model *model, const struct model_reference *ref, u64 *tab
 	return mine->links < VMEM_LINKS_MAX ? 0 : -EMLINK;
 }
 
-/* Where the owner's tables end, above the one of @ref, and at which table. */
-static unsigned int find_end(struct model *model, const struct model_reference *ref,
-			     u64 *table, struct decoded *decoded)
-{
-	unsigned int level = model->rules->levels - 1;
-
-	*table = ref->same_space ? model->kept.root : ref->owner;
-	for (;; level--) {
-		model_read_entry(model, *table, level,
-				 entry_index(model->rules, ref->their_va, level),
-				 decoded);
-		if (decoded->kind != IS_TABLE)
-			return level;
-		*table = decoded->gpa;
-	}
-}
-
 /*
  * A table is to be made for the link, with those above it that the owner lacks. What
- * it has above is written, and never moves.
+ * it has above is entered as what is written, and never moves.
  */
 static int check_make(struct model *model, const struct model_reference *ref,
 		      struct model_result *result)
 {
 	const struct vmem_mapping made = { .virt_base = ref->their_va };
-	unsigned int level = model->rules->levels - 1, end;
 	u64 table = ref->same_space ? model->kept.root : ref->owner;
-	struct model_path path = {};
+	unsigned int level = model->rules->levels - 1;
+	u64 va = ref->their_va;
+	struct model_path path;
 	struct decoded decoded;
-	u64 last;
 	u32 links;
 	int ret;
 
-	end = find_end(model, ref, &last, &decoded);
 	for (;; level--) {
-		ret = model_enter(model, &path, table, level, ref->their_va, &links);
+		ret = model_enter(model, &path, table, level, va, &links);
 		if (ret)
-			return model_stop(result, ref->their_va, level + 1, ret);
+			return model_stop(result, va, level + 1, ret);
 		path.table[level] = table;
-		if (level == end)
-			break;
 		model_read_entry(model, table, level,
-				 entry_index(model->rules, ref->their_va, level),
-				 &decoded);
+				 entry_index(model->rules, va, level), &decoded);
+		if (decoded.kind != IS_TABLE)
+			break;
+		if (level == ref->level + 1)
+			return 0;
 		table = decoded.gpa;
 	}
 	if (decoded.kind != IS_HOLE)
-		return model_stop(result, ref->their_va, level, -EEXIST);
+		return model_stop(result, va, level, -EEXIST);
+	/* it would be where it is to be shown */
+	if (ref->same_space && ref->our_va == va)
+		return model_stop(result, va, level, -EINVAL);
 	if (!model_writable(model, &path, level))
-		return model_stop(result, ref->their_va, level, -EROFS);
+		return model_stop(result, va, level, -EROFS);
 	while (level-- > ref->level) {
 		if (!ref->same_space) {
 			model->needs.elsewhere++;
 			continue;
 		}
-		ret = model_need(model, &made, level, ref->their_va);
+		ret = model_need(model, &made, level, va);
 		if (ret)
-			return model_stop(result, ref->their_va, level + 1, ret);
+			return model_stop(result, va, level + 1, ret);
 	}
 	return 0;
 }
@@ -103,18 +89,22 @@ static void make(struct model *model, const struct model_reference *ref,
 		 struct model_result *result)
 {
 	const struct vmem_mapping made = { .virt_base = ref->their_va };
-	struct decoded decoded;
+	u64 table = ref->same_space ? model->kept.root : ref->owner, below;
 	unsigned int level, index;
-	u64 parent, table;
+	struct decoded decoded;
 
-	for (level = find_end(model, ref, &parent, &decoded); level > ref->level;
-	     level--, parent = table) {
+	for (level = model->rules->levels - 1; level > ref->level; level--) {
 		index = entry_index(model->rules, ref->their_va, level);
-		model_over(model, parent, level, index, 0, result);
-		table = model_take(model, level - 1, parent, index, result);
-		guest_write(&model->guest, parent, index,
-			    model->rules->table(&model->cpu, table,
-						model_perms(&made, level)));
+		model_read_entry(model, table, level, index, &decoded);
+		below = decoded.gpa;
+		if (decoded.kind != IS_TABLE) {
+			model_over(model, table, level, index, 0, result);
+			below = model_take(model, level - 1, table, index, result);
+			guest_write(&model->guest, table, index,
+				    model->rules->table(&model->cpu, below,
+							model_perms(&made, level)));
+		}
+		table = below;
 	}
 }
 
@@ -225,8 +215,6 @@ static int change(struct model *model, const struct model_reference *ref,
 		.path_given	= ref->path_given,
 		.path		= ref->path,
 	};
-	bool makes;
-	u64 table;
 	int ret;
 
 	if (ref->level + 1 >= model->rules->levels)
@@ -243,19 +231,19 @@ static int change(struct model *model, const struct model_reference *ref,
 	if (flags & VMEM_CHANGE_UNSHARE)
 		return model_unshare(model, ref, result);
 	model_begin(model);
-	if (flags & VMEM_CHANGE_REPLACE)
+	if (flags & VMEM_CHANGE_MAKE)
+		ret = check_make(model, ref, result);
+	if (!ret && flags & VMEM_CHANGE_REPLACE)
 		ret = model_check_unmap(model, &m, ref->level, result);
-	makes = flags & VMEM_CHANGE_MAKE && find(model, ref, &table) == -ENOENT;
-	ret = ret ?: (makes ? check_make(model, ref, result) : 0) ?:
-	      check_link(model, &m, ref, result) ?:
+	ret = ret ?: check_link(model, &m, ref, result) ?:
 	      model_reserve(model, result);
 	if (ret)
 		return ret;
+	if (flags & VMEM_CHANGE_MAKE)
+		make(model, ref, result);
 	/* the table there goes too, those above are for the link */
 	if (flags & VMEM_CHANGE_REPLACE)
 		model_unmap(model, &m, true, ref->level + 1, result);
-	if (makes)
-		make(model, ref, result);
 	apply_link(model, &m, ref, result);
 	result->done = 1 + !!(flags & VMEM_CHANGE_REPLACE) +
 		       !!(flags & VMEM_CHANGE_MAKE);

@@ -18,17 +18,22 @@ u32 model_attrs(const struct model *model, const struct vmem_mapping *m)
 
 int model_levels(const struct model *model, const struct vmem_mapping *m, u32 *levels)
 {
+	u64 sizes = m->page_sizes ? m->page_sizes : entry_span(model->rules, 0);
 	unsigned int level;
 
-	*levels = m->leaf_levels ? m->leaf_levels : 1;
-	if (*levels & ~model->rules->leaf_levels)
+	*levels = 0;
+	for (level = 0; level < model->rules->levels; level++) {
+		u64 span = entry_span(model->rules, level);
+
+		if (!(model->rules->leaf_levels & BIT(level)) || !(sizes & span))
+			continue;
+		sizes -= span;
+		if (model->rules->leaves(&model->cpu, level))
+			*levels |= BIT(level);
+	}
+	if (m->kind == VMEM_KIND_RAW && *levels != 1)
 		return -EOPNOTSUPP;
-	if (m->kind == VMEM_KIND_RAW)
-		return *levels == 1 ? 0 : -EOPNOTSUPP;
-	for (level = 0; level < model->rules->levels; level++)
-		if (!model->rules->leaves(&model->cpu, level))
-			*levels &= ~BIT(level);
-	return *levels ? 0 : -EOPNOTSUPP;
+	return sizes || !*levels ? -EOPNOTSUPP : 0;
 }
 
 /* Where @va is mapped to. */

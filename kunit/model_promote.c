@@ -11,7 +11,8 @@ int model_targets(const struct model *model, const struct vmem_mapping *m,
 {
 	unsigned int level;
 
-	*targets = m->leaf_levels ? m->leaf_levels : model->rules->leaf_levels;
+	*targets = m->promote.leaf_levels ? m->promote.leaf_levels :
+					    model->rules->leaf_levels;
 	if (*targets & ~model->rules->leaf_levels)
 		return -EOPNOTSUPP;
 	*targets &= ~1;
@@ -60,8 +61,25 @@ static void judge(struct job *job, struct judgement *j, unsigned int level,
 		j->against = VMEM_SKIP_APART;
 }
 
+/* Does the entry that names the table grant all that the leaf will? */
+static bool grants(struct job *job, unsigned int level, u64 base, u64 leaf)
+{
+	const struct rules *rules = job->model->rules;
+	struct decoded named, decoded;
+	u32 needs;
+
+	model_read_entry(job->model, job->path.table[level + 1], level + 1,
+			 entry_index(rules, base, level + 1), &named);
+	rules->decode(&job->model->cpu, leaf, level + 1, &decoded);
+	needs = decoded.attrs & VMEM_RWXU;
+	/* a page of a shadow stack, which none was below an entry without W */
+	if (rules->shadow(&job->model->cpu) && decoded.attrs & VMEM_D)
+		needs |= VMEM_W;
+	return (needs & named.attrs) == needs;
+}
+
 /* The leaf that takes the table's place; what is against it is in @j. */
-static u64 merged(struct job *job, struct judgement *j, unsigned int level)
+static u64 merged(struct job *job, struct judgement *j, unsigned int level, u64 base)
 {
 	const struct rules *rules = job->model->rules;
 	struct decoded decoded;
@@ -76,7 +94,9 @@ static u64 merged(struct job *job, struct judgement *j, unsigned int level)
 	leaf |= rules->accessed_dirty & ~rules->dirty;
 	if (decoded.attrs & VMEM_W || j->dirty)
 		leaf |= rules->dirty;
-	return leaf;
+	if (!grants(job, level, base, leaf))
+		j->against = VMEM_SKIP_ATTRS;
+	return j->against ? 0 : leaf;
 }
 
 static int promote(struct job *job, unsigned int level, u64 base, bool shared,
@@ -162,7 +182,7 @@ static int promote(struct job *job, unsigned int level, u64 base, bool shared,
 	}
 	if (!leaf)
 		return 0;
-	*leaf = merged(job, &j, level);
+	*leaf = merged(job, &j, level, base);
 	if (!*leaf && !model->checking)
 		job->result->skipped[j.against]++;
 	return 0;
@@ -173,16 +193,11 @@ int model_promote(struct model *model, const struct vmem_mapping *m,
 {
 	struct job job = { .model = model, .m = m, .result = result };
 	unsigned int top = model->rules->levels - 1;
-	u32 links;
 	int ret;
 
 	if (!m->len)
 		return 0;
 	model_targets(model, m, &job.targets);
-	job.path.table[top] = model->kept.root;
-	ret = model_enter(model, &job.path, model->kept.root, top, m->virt_base,
-			  &links);
-	if (ret && ret != -EMLINK)
-		return model_stop(result, m->virt_base, top + 1, ret);
-	return promote(&job, top, 0, ret == -EMLINK, NULL);
+	ret = model_enter_root(&job);
+	return ret ?: promote(&job, top, 0, false, NULL);
 }

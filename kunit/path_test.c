@@ -82,7 +82,7 @@ static void cow_writable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
 			map(b, bench_basic(0, 0, page, RX | VMEM_COW), 0));
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
-			map(b, bench_cow(0, 0, page, RX | VMEM_U), 0));
+			map(b, bench_cow(0, 0, page, RX | BIT(16)), 0));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 }
 

@@ -317,8 +317,8 @@ static void protect_inexpressible(struct kunit *test)
 	int set, clear;
 	u32 attr;
 
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
-	for (attr = VMEM_R; attr < BIT(16); attr <<= 1) {
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX | VMEM_U, 0));
+	for (attr = VMEM_R; attr; attr <<= 1) {
 		set = b->rules->protectable(&b->model.cpu, attr, 0) ? 0 : -EOPNOTSUPP;
 		clear = b->rules->protectable(&b->model.cpu, 0, attr) ? 0 : -EOPNOTSUPP;
 		KUNIT_EXPECT_EQ(test, set, protect(b, 0, page, attr, 0));

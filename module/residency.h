@@ -24,11 +24,13 @@
  *		       from one to the next
  * @guest:	whose memory
  * @tables:	that this piece may still visit
- * @region:	where the last table lay; good in this piece, as are the next four
+ * @region:	where the last table lay; good in this piece, as are the next six
  * @block:	and its block of addresses, NULL: none
  * @block_gpa:	what @block begins with
  * @frame:	where the last frame lay
  * @table:	the last table that was reached, NULL: none
+ * @dirty:	and if it was for writing, the word where it is marked as written
+ * @dirty_offset: by its place in its region
  * @absent:	the region of a table that was found absent, referenced while it is
  *		being made resident
  * @intent:	what that table is for
@@ -56,6 +58,8 @@ struct vmem_piece {
 	vmem_phys_t block_gpa;
 	struct vmem_region *frame;
 	const vmem_pte_t *table;
+	unsigned long *dirty;
+	u64 dirty_offset;
 
 	struct vmem_region *absent;
 	enum vmem_intent intent;
@@ -80,6 +84,7 @@ void vmem_piece_end(struct vmem_piece *piece);
 int vmem_piece_resident(struct vmem_piece *piece);
 int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		      enum vmem_intent intent, vmem_pte_t **host);
+void vmem_piece_written(struct vmem_piece *piece);
 bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same);
 
 #endif /* _VMEM_MODULE_RESIDENCY_H */

@@ -247,8 +247,10 @@ static int vmem_space_work_piece(struct vmem_work *work)
 		return 0;
 	ret = vmem_piece_lookup(&work->piece, vmem_table_gpa(space->space.root),
 				VMEM_WRITE, &host);
-	if (!ret)
+	if (!ret) {
+		vmem_piece_written(&work->piece);
 		memset(host, 0, BIT(work->piece.supply.pool->table_lg2));
+	}
 	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
 }
 

@@ -83,6 +83,7 @@ static inline int vmem_ioc_info_fill(struct vmem_ioc_info *info, u32 rights,
 					  VMEM_IOC_FEATURE_NONPRESENT |
 					  VMEM_IOC_FEATURE_MISSING |
 					  VMEM_IOC_FEATURE_GROW |
+					  VMEM_IOC_FEATURE_DIRTY |
 					  VMEM_IOC_FEATURE_SIZES |
 					  VMEM_IOC_FEATURE_PROMOTE |
 					  VMEM_IOC_FEATURE_ATTRS |
@@ -138,7 +139,7 @@ static inline void vmem_ioc_format_fill(struct vmem_ioc_format *format,
 	vmem_call_text(format->name, fmt->name, sizeof(format->name));
 }
 
-/* REGION_CREATE, REGION_SET */
+/* REGION_CREATE, REGION_SET, REGION_DIRTY */
 
 /**
  * vmem_ioc_region_create_check() - what of REGION_CREATE can be told by itself
@@ -205,6 +206,60 @@ vmem_ioc_region_set_frozen(const struct vmem_ioc_region_set *set, bool frozen,
 	if (!set->mask || !!set->value == frozen)
 		return 0;
 	return !frozen && used ? -EBUSY : 1;
+}
+
+/**
+ * vmem_ioc_region_dirty_check() - what of REGION_DIRTY can be told by itself
+ * @dirty:	the call
+ *
+ * Return: 0; -EOPNOTSUPP; -EINVAL: alignment, length 0; -EOVERFLOW; -E2BIG: its
+ * length.
+ */
+static inline int
+vmem_ioc_region_dirty_check(const struct vmem_ioc_region_dirty *dirty)
+{
+	u64 last;
+
+	if (dirty->__reserved)
+		return -EOPNOTSUPP;
+	if (!dirty->len || (dirty->gpa | dirty->len) & (VMEM_IOC_DIRTY_PAGE - 1))
+		return -EINVAL;
+	if (check_add_overflow(dirty->gpa, dirty->len - 1, &last))
+		return -EOVERFLOW;
+	return dirty->len > VMEM_IOC_DIRTY_LEN_MAX ? -E2BIG : 0;
+}
+
+/**
+ * vmem_ioc_region_dirty_within() - does what REGION_DIRTY asks for lie in a region?
+ * @dirty:	the call, checked
+ * @gpa:	the first address of the region
+ * @len:	bytes
+ * @first:	out: the number of its first page there
+ *
+ * Return: how many pages; -ENXIO: it doesn't.
+ */
+static inline int
+vmem_ioc_region_dirty_within(const struct vmem_ioc_region_dirty *dirty, u64 gpa,
+			     u64 len, u64 *first)
+{
+	if (dirty->gpa - gpa >= len || dirty->len > len - (dirty->gpa - gpa))
+		return -ENXIO;
+	*first = (dirty->gpa - gpa) >> VMEM_DIRTY_PAGE_LG2;
+	return dirty->len >> VMEM_DIRTY_PAGE_LG2;
+}
+
+/**
+ * vmem_ioc_region_dirty_bytes() - how much of its bitmap REGION_DIRTY writes
+ * @dirty:	the call, checked
+ *
+ * Return: bytes, a multiple of 8.
+ */
+static inline u32
+vmem_ioc_region_dirty_bytes(const struct vmem_ioc_region_dirty *dirty)
+{
+	u32 pages = dirty->len >> VMEM_DIRTY_PAGE_LG2;
+
+	return (pages + 63) / 64 * 8;
 }
 
 /* POOL_CREATE, POOL_GROW, POOL_STAT, FLUSHED */

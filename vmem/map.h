@@ -220,6 +220,8 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e)
 	end = vmem_index(e->fmt, last, 0);
 	if (vmem_any(host, slot, end, U64_MAX))
 		return false;
+	if (e->ops->written)
+		e->ops->written(e->ctx, table);
 	vmem_fill(host, slot, end, e->fmt->make_leaf(e->facts, attrs, 0, m->phys_base),
 		  e->fmt->step(0));
 	e->answer->pages += end - slot + 1;

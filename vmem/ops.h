@@ -356,6 +356,9 @@ struct vmem_table_read_ops {
  * @pages:	where the tables come from that the change makes
  * @update_root: the first table set aside is now the space's root. Only for
  *		VMEM_MAY_MOVE_TABLE.
+ * @written:	@table, which from_phys() was asked for last, for writing, is about to
+ *		be written in this piece. It may be told of and stay as it is; nothing
+ *		is written that wasn't told of. NULL: nobody wants to know.
  */
 struct vmem_table_ops {
 	struct vmem_table_read_ops read;
@@ -366,6 +369,7 @@ struct vmem_table_ops {
 				 unsigned int slot, u32 *links);
 	struct vmem_pages *(*pages)(void *ctx);
 	void (*update_root)(void *ctx, unsigned int level);
+	void (*written)(void *ctx, vmem_table_t table);
 };
 
 #define VMEM_LINKS_MAX		4096	/* a table */

@@ -140,9 +140,11 @@ static inline u32 vmem_mapping_attrs(const struct vmem_facts *facts,
 static __always_inline u8 vmem_mapping_levels(const struct vmem_format *fmt,
 					      const struct vmem_mapping *m)
 {
-	u64 sizes = m->page_sizes ?: BIT_ULL(fmt->page_lg2), size;
+	u64 sizes = m->page_sizes, size;
 	u8 level, levels = 0;
 
+	if (likely(!sizes))
+		return BIT(0);
 	for (level = 0; level < fmt->nr_levels; level++) {
 		size = sizes & BIT_ULL(fmt->entry_lg2(level));
 		if (size && fmt->leaf_levels & BIT(level)) {
@@ -247,13 +249,16 @@ static __always_inline void vmem_linked(const struct vmem_env *e, u32 changes)
 
 /* Looking, and writing what is there */
 
-/* The host's address of a table. */
+/* The host's address of a table. One that pass 2 wants to write is told of. */
 static __always_inline int
 vmem_reach(const struct vmem_env *e, vmem_table_t table, enum vmem_intent intent,
 	   vmem_pte_t **host)
 {
 	int ret = e->read->from_phys(e->ctx, table, intent, host);
 
+	if (e->ops->written && intent == VMEM_WRITE && !ret &&
+	    e->pass->phase >= VMEM_PHASE_APPLY)
+		e->ops->written(e->ctx, table);
 	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
 }
 

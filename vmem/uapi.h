@@ -28,6 +28,10 @@
 #define VMEM_SEEN_MAX		BIT_ULL(20)
 #define VMEM_CHANGE_BUDGET	BIT_ULL(22)
 
+#define VMEM_DIRTY_PAGE_LG2	12	/* bytes a bit of REGION_DIRTY */
+
+static_assert(VMEM_IOC_DIRTY_PAGE == BIT(VMEM_DIRTY_PAGE_LG2));
+
 static_assert(VMEM_WALK_SPACES_MAX <= BIT(VMEM_SEEN_SPACES_LG2) &&
 	      VMEM_SPACES_MAX <= BIT(VMEM_SEEN_SPACES_LG2));
 
@@ -200,6 +204,8 @@ struct vmem_call_shape {
 	  VMEM_CALL_OUT(region_create, out_id, out_id),			\
 	  VMEM_CALL_OUT(region_create, out_mmap_offset, out_mmap_offset)) \
 	C(REGION_SET, region_set, 24, VMEM_IOC_RIGHT_MANAGE, 0)		\
+	C(REGION_DIRTY, region_dirty, 40, VMEM_IOC_RIGHT_MANAGE,	\
+	  VMEM_IOC_DIRTY_CLEAR)						\
 	C(POOL_CREATE, pool_create, 32, VMEM_IOC_RIGHT_MANAGE, 0,	\
 	  VMEM_CALL_OUT(pool_create, out_id, out_capacity))		\
 	C(POOL_STAT, pool_stat, 72, VMEM_IOC_RIGHT_READ, 0,		\

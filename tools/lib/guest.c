@@ -74,6 +74,12 @@ int vmem_region_set(struct vmem_guest *guest, struct vmem_ioc_region_set *arg)
 	return guest->backend->call(guest, VMEM_IOC_REGION_SET, arg);
 }
 
+int vmem_region_dirty(struct vmem_guest *guest,
+		      struct vmem_ioc_region_dirty *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_REGION_DIRTY, arg);
+}
+
 int vmem_region_mmap(struct vmem_guest *guest, __u64 offset, size_t len,
 		     int prot, void **addr)
 {

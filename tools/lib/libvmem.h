@@ -205,6 +205,23 @@ int vmem_region_create(struct vmem_guest *guest,
 int vmem_region_set(struct vmem_guest *guest, struct vmem_ioc_region_set *arg);
 
 /**
+ * vmem_region_dirty() - which pages of a region vmem wrote
+ * @guest:	the guest
+ * @arg:	id, range, and room for a bit a page; with VMEM_IOC_DIRTY_CLEAR those
+ *		that are told aren't any more
+ *
+ * What vCPUs write is told elsewhere: see "Live migration and snapshots" in
+ * Documentation/uapi.rst.
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a region, alignment, length 0; -EOVERFLOW: the
+ * range wraps; -ENXIO: it isn't wholly inside the region; -E2BIG: it is longer than
+ * VMEM_IOC_DIRTY_LEN_MAX; -EFAULT: nothing is cleared; -ENOMEM; -EOPNOTSUPP,
+ * -EACCES.
+ */
+int vmem_region_dirty(struct vmem_guest *guest,
+		      struct vmem_ioc_region_dirty *arg);
+
+/**
  * vmem_region_mmap() - map owned memory into this process
  * @guest:	the guest
  * @offset:	the region's out_mmap_offset, plus multiples of the host's page

@@ -78,6 +78,7 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 		return -EOVERFLOW;
 	}
 	region = region_search(lg, vmem_table_gpa(root));
+	region_written(region, vmem_table_gpa(root));
 	memset(region->host + (vmem_table_gpa(root) - region->gpa), 0,
 	       1UL << VMEM_POOL_PAGE_LG2);
 	space->root = vmem_root_make(pool, &lg->pages.res, level);

@@ -57,6 +57,7 @@ struct object {
  * @memfd:	kind owned: the pages; else -1
  * @uses:	ranges of pools in it
  * @frozen:	it is not written to
+ * @dirty:	a bit a page that was written, as in REGION_DIRTY's bitmap
  */
 struct region {
 	struct object object;
@@ -67,6 +68,7 @@ struct region {
 	int memfd;
 	u32 uses;
 	bool frozen;
+	u8 *dirty;
 };
 
 /**
@@ -190,6 +192,15 @@ void pools_end(struct local_guest *lg);
 
 /* local-region.c */
 extern const struct region region_none;
+
+/* The page at @gpa of a region was written, or is about to be. */
+static inline void region_written(const struct region *region, vmem_phys_t gpa)
+{
+	u64 page = (gpa - region->gpa) >> VMEM_DIRTY_PAGE_LG2;
+
+	region->dirty[page / 8] |= 1U << page % 8;
+}
+
 const struct region *region_search(const struct local_guest *lg,
 				   vmem_phys_t gpa);
 int region_use(struct local_guest *lg, u64 gpa, u64 len, int by);

@@ -319,7 +319,9 @@ static void info_limits(void)
 		  VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
 		  VMEM_IOC_FEATURE_ALONE | VMEM_IOC_FEATURE_FACTS |
 		  VMEM_IOC_FEATURE_NONPRESENT | VMEM_IOC_FEATURE_MISSING |
-		  VMEM_IOC_FEATURE_GROW);
+		  VMEM_IOC_FEATURE_GROW | VMEM_IOC_FEATURE_DIRTY |
+		  VMEM_IOC_FEATURE_SIZES | VMEM_IOC_FEATURE_PROMOTE |
+		  VMEM_IOC_FEATURE_ATTRS | VMEM_IOC_FEATURE_MAKE);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) > 0);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) <
 	       sizeof(arg.out_release));

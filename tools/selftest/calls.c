@@ -25,6 +25,8 @@ const struct call_info call_info[NR_CALLS] = {
 	INFO_OF(REGION_CREATE, vmem_ioc_region_create, MANAGE_RIGHT, false, 0),
 	INFO_OF(REGION_SET, vmem_ioc_region_set, MANAGE_RIGHT, false,
 		RES(vmem_ioc_region_set)),
+	INFO_OF(REGION_DIRTY, vmem_ioc_region_dirty, MANAGE_RIGHT, false,
+		RES(vmem_ioc_region_dirty)),
 	INFO_OF(POOL_CREATE, vmem_ioc_pool_create, MANAGE_RIGHT, false, 0),
 	INFO_OF(POOL_STAT, vmem_ioc_pool_stat, READ_RIGHT, false,
 		RES(vmem_ioc_pool_stat)),
@@ -183,6 +185,12 @@ void args_init(struct fixture *fx, enum call call, struct args *args)
 		args->region_set.id = fx->spare;
 		args->region_set.mask = VMEM_IOC_REGION_FROZEN;
 		args->region_set.value = VMEM_IOC_REGION_FROZEN;
+		break;
+	case REGION_DIRTY:
+		args->region_dirty.id = fx->g.region;
+		args->region_dirty.gpa = FX_POOL - PAGE;
+		args->region_dirty.len = FX_POOL_LEN + PAGE;
+		args->region_dirty.bitmap = (uintptr_t)args->bitmap;
 		break;
 	case POOL_CREATE:
 		args->pool_create.ranges = (uintptr_t)args->ranges;

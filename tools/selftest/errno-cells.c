@@ -66,6 +66,24 @@ SET(set_mask, args->region_set.mask |= 2)
 SET(set_value, args->region_set.value |= 2)
 SET(set_pool, args->region_set.id = fx->g.region)
 
+/* REGION_DIRTY */
+SET(dirty_unknown, args->region_dirty.id = NO_ID)
+SET(dirty_zero, args->region_dirty.id = 0)
+SET(dirty_kind, args->region_dirty.id = fx->pool)
+SET(dirty_gpa_odd, args->region_dirty.gpa += 8)
+SET(dirty_len_odd, args->region_dirty.len += 8)
+SET(dirty_len_zero, args->region_dirty.len = 0)
+SET(dirty_wrap, args->region_dirty.gpa = -PAGE; args->region_dirty.len = 2 * PAGE)
+SET(dirty_long, args->region_dirty.len = VMEM_IOC_DIRTY_LEN_MAX + PAGE)
+SET(dirty_outside, args->region_dirty.gpa = FX_FREE)
+SET(dirty_other, args->region_dirty.gpa = FX_OWNED; args->region_dirty.len = PAGE)
+SET(dirty_before, args->region_dirty.gpa = GUEST_GPA - PAGE)
+SET(dirty_beyond, args->region_dirty.gpa = GUEST_GPA + FX_LEN - PAGE)
+SET(dirty_most, args->region_dirty.len = VMEM_IOC_DIRTY_LEN_MAX)
+SET(dirty_flag, args->region_dirty.flags = 2)
+SET(dirty_nowhere, args->region_dirty.bitmap = nowhere())
+SET(dirty_null, args->region_dirty.bitmap = 0)
+
 /* POOL_CREATE */
 SET(pool_none, args->pool_create.nr_ranges = 0)
 SET(pool_odd, args->ranges[1].gpa += 8)
@@ -308,6 +326,23 @@ const struct cell cells[] = {
 	C(REGION_SET, EOPNOTSUPP, set_mask),
 	C(REGION_SET, EOPNOTSUPP, set_value),
 	C(REGION_SET, EBUSY, set_pool),
+
+	C(REGION_DIRTY, ENOENT, dirty_unknown),
+	C(REGION_DIRTY, ENOENT, dirty_zero),
+	C(REGION_DIRTY, EINVAL, dirty_kind),
+	C(REGION_DIRTY, EINVAL, dirty_gpa_odd),
+	C(REGION_DIRTY, EINVAL, dirty_len_odd),
+	C(REGION_DIRTY, EINVAL, dirty_len_zero),
+	C(REGION_DIRTY, EOVERFLOW, dirty_wrap),
+	C(REGION_DIRTY, E2BIG, dirty_long),
+	C(REGION_DIRTY, ENXIO, dirty_outside),
+	C(REGION_DIRTY, ENXIO, dirty_other),
+	C(REGION_DIRTY, ENXIO, dirty_before),
+	C(REGION_DIRTY, ENXIO, dirty_beyond),
+	C(REGION_DIRTY, ENXIO, dirty_most),
+	C(REGION_DIRTY, EOPNOTSUPP, dirty_flag),
+	C(REGION_DIRTY, EFAULT, dirty_nowhere),
+	C(REGION_DIRTY, EFAULT, dirty_null),
 
 	C(POOL_CREATE, EINVAL, pool_none),
 	C(POOL_CREATE, EINVAL, pool_odd),

@@ -54,6 +54,7 @@ static const struct row matrix[] = {
 	{ INFO,		"x x x x a x r g w h m m m p p y d d g u t" },
 	{ REGION_CREATE, "n x x x x x x g w h x m m p p x d d g u x" },
 	{ REGION_SET,	"n x x x a x x g w x m m m p p y d d g x k" },
+	{ REGION_DIRTY,	"n x x x x x x x w x m m m p p f d d g u k" },
 	{ POOL_CREATE,	"n x x x x x x x x h x m m p p f d d g x k" },
 	{ POOL_GROW,	"n x x x x x x x x x x m m p p f d d g x k" },
 	{ POOL_STAT,	"n x x x a x x g w x m m m p p y d d g u k" },

@@ -649,6 +649,7 @@ static const struct trial trials[] = {
 	{ "REGION_CREATE_owned", REGION_CREATE, owned_region, NULL, NULL,
 	  false },
 	{ "REGION_SET", REGION_SET, NULL, NULL, NULL, false },
+	{ "REGION_DIRTY", REGION_DIRTY, NULL, NULL, NULL, false },
 	{ "POOL_CREATE", POOL_CREATE, NULL, NULL, NULL, false },
 	{ "POOL_GROW", POOL_GROW, NULL, NULL, grown, true },
 	{ "POOL_GROW_buckets", POOL_GROW, grow_a_lot, NULL, grown, true },

@@ -44,6 +44,7 @@
 #define VMEM_IOC_LIST		_IO(VMEM_IOC_TYPE, 0x10)
 #define VMEM_IOC_DESTROY	_IO(VMEM_IOC_TYPE, 0x11)
 #define VMEM_IOC_POOL_GROW	_IO(VMEM_IOC_TYPE, 0x12)
+#define VMEM_IOC_REGION_DIRTY	_IO(VMEM_IOC_TYPE, 0x13)
 
 /* The most levels of tables that a format has. Level 0 is the table of leaves. */
 #define VMEM_IOC_LEVELS_MAX	5
@@ -100,6 +101,7 @@
 #define VMEM_IOC_FEATURE_NONPRESENT (1 << 8)	/* walks list such entries */
 #define VMEM_IOC_FEATURE_MISSING (1 << 9)	/* out_missing and its neighbours */
 #define VMEM_IOC_FEATURE_GROW	 (1 << 10)	/* POOL_GROW */
+#define VMEM_IOC_FEATURE_DIRTY	 (1 << 11)	/* REGION_DIRTY */
 #define VMEM_IOC_FEATURE_SIZES	 (1 << 12)	/* page_sizes, SPLIT */
 #define VMEM_IOC_FEATURE_PROMOTE (1 << 13)
 #define VMEM_IOC_FEATURE_ATTRS	 (1 << 14)	/* all attributes; WIDEN, KEEP, raw */
@@ -165,6 +167,23 @@ struct vmem_ioc_region_set {
 	__u32 mask;			/* which of VMEM_IOC_REGION_FROZEN */
 	__u32 value;
 	__u32 __reserved;
+};
+
+/* REGION_DIRTY */
+
+#define VMEM_IOC_DIRTY_CLEAR	(1 << 0)	/* the pages told of aren't any more */
+
+#define VMEM_IOC_DIRTY_PAGE	4096		/* bytes a bit */
+#define VMEM_IOC_DIRTY_LEN_MAX	(1 << 30)	/* bytes a call */
+
+struct vmem_ioc_region_dirty {
+	__u32 size;
+	__u32 flags;			/* VMEM_IOC_DIRTY_CLEAR */
+	__u32 id;
+	__u32 __reserved;
+	__u64 gpa;
+	__u64 len;
+	__aligned_u64 bitmap;		/* __u64[], bit n: page n from gpa on */
 };
 
 /* POOL_CREATE, POOL_GROW, POOL_STAT */
@@ -579,6 +598,7 @@ VMEM_IOC_ASSERT_SIZE(vmem_ioc_format, 64);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_info, 120);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_create, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_set, 24);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_dirty, 40);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_range, 16);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_create, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_grow, 32);
