@@ -87,8 +87,8 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		return -EOPNOTSUPP;
 	smallest = __builtin_ctz(levels);
 	low = vmem_entry_mask(fmt, smallest);
-	return fmt->can_map(facts, vmem_mapping_attrs(facts, m), smallest) ?:
-	       (m->virt_base | m->phys_base | m->len) & low ? -EINVAL :
+	return (m->virt_base | m->phys_base | m->len) & low ? -EINVAL :
+	       fmt->can_map(facts, vmem_mapping_attrs(facts, m), smallest) ?:
 	       vmem_path_check(fmt, facts, m, smallest + 1);
 }
 
@@ -409,6 +409,9 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 	    !vmem_is_canonical(&facts->gap, our_va) ||
 	    !vmem_is_canonical(&facts->gap, link->their_va))
 		return -EINVAL;
+	/* what is made lies at one place, which isn't in the way of the link */
+	if (flags & VMEM_CHANGE_MAKE)
+		change->asked.flags &= ~VMEM_CHANGE_SHARED_OK;
 	if (flags & VMEM_CHANGE_MAKE)
 		*m++ = (struct vmem_mapping){
 			.virt_base = link->their_va, .len = mask + 1,

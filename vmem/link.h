@@ -126,10 +126,11 @@ static __always_inline int vmem_link_entry(const struct vmem_env *e)
 		ret = -EEXIST;
 	if (!ret && (here || !e->at->apply))
 		ret = vmem_link_find(e, &table);
-	/* pass 2 has made it by then */
+	/* pass 2 has made it by then, but not here */
 	if (ret == -ENOENT && !e->at->apply && e->asked->flags & VMEM_CHANGE_MAKE) {
 		table = VMEM_NO_TABLE;
-		ret = 0;
+		ret = e->at->m->link.owner->root == e->space->root &&
+		      e->at->m->link.their_va == e->at->m->virt_base ? -EINVAL : 0;
 	}
 	if (ret)
 		return ret;
