@@ -403,7 +403,7 @@ int vmem_space_translate(struct vmem_guest *guest,
  *
  * It is vmem_space_map() with one mapping and no flags, the page sizes those of
  * INFO: each place gets the largest page for which both addresses are aligned, and
- * which the vCPU has.
+ * which the vCPU has. To learn these the descriptor needs the right to read.
  *
  * Return: as vmem_space_map().
  */
