@@ -363,7 +363,7 @@ static void move_table_keeps_the_rest(struct kunit *test)
 		gpa = (u64)vt_random_below(&random, 1 << 10) << e->fmt->page_lg2;
 		moved++;
 		KUNIT_ASSERT_EQ(test, e->rules->rename(&cpu, entry, gpa),
-				e->fmt->move_table(&facts, entry, vmem_table(gpa)));
+				e->fmt->move_table(&facts, entry, vmem_table(gpa), 0));
 	}
 	KUNIT_EXPECT_GE(test, moved, 100);
 }
@@ -431,7 +431,7 @@ static void protect_any_leaf(struct kunit *test)
 			continue;
 		done++;
 		KUNIT_ASSERT_EQ(test, e->rules->protect(&cpu, leaf, set, clear),
-				e->fmt->protect(&facts, leaf, set, clear));
+				e->fmt->protect(&facts, leaf, 0, set, clear));
 	}
 	KUNIT_EXPECT_GE(test, done, 100);
 }

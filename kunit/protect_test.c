@@ -498,14 +498,15 @@ static struct {
 } race;
 
 static __always_inline u64 racing_protect(const struct vmem_facts *facts,
-					  u64 entry, u32 set, u32 clear)
+					  u64 entry, unsigned int level,
+					  u32 set, u32 clear)
 {
 	if (race.times) {
 		race.times--;
 		guest_write(race.guest, race.table, 0,
 			    guest_read(race.guest, race.table, 0) ^ X86_64_D);
 	}
-	return vmem_x86_64_protect(facts, entry, set, clear);
+	return vmem_x86_64_protect(facts, entry, level, set, clear);
 }
 
 static noinline int racing_map(const struct vmem_format *fmt, void *guest,

@@ -34,6 +34,7 @@ static __always_inline int TOY(facts)(const struct vmem_format *fmt,
 	*facts = (struct vmem_facts){
 		.vcpu = { .phys_bits = phys_bits, .flags = vcpu->flags, .cow = cow },
 		.nr_levels = fmt->nr_levels,
+		.leaf_levels = TOY_LEAF_LEVELS,
 		.gap = fmt->gap,
 		.gpa = BIT_ULL(phys_bits) - 1,
 		.addr = TOY_ADDR & (BIT_ULL(phys_bits + TOY_SHIFT) - 1),

@@ -43,9 +43,10 @@ static __always_inline int
 vmem_mapping_check(const struct vmem_format *fmt,
 		   const struct vmem_facts *facts, const struct vmem_mapping *m)
 {
-	u64 low = BIT_ULL(fmt->page_lg2) - 1, virt_last, phys_last;
+	u64 low = BIT_ULL(fmt->page_lg2) - 1, virt_last, phys_last, attrs;
+	u8 levels = m->leaf_levels ?: BIT(0);
 
-	if ((m->virt_base | m->phys_base | m->len) & low)
+	if ((m->virt_base | m->len | (m->kind == VMEM_KIND_RAW ? 0 : m->phys_base)) & low)
 		return -EINVAL;
 	if (!m->len)
 		return 0;
@@ -59,18 +60,34 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	case VMEM_KIND_PROTECT:
 		return m->protect.set & m->protect.clear ? -EINVAL :
 		       fmt->can_protect(facts, m->protect.set, m->protect.clear);
+	case VMEM_KIND_PROMOTE:
+		return m->leaf_levels & ~(fmt->leaf_levels & ~1) ? -EOPNOTSUPP : 0;
 	case VMEM_KIND_LINK:
 		return vmem_path_check(fmt, facts, m, m->link.level + 1U);
+	case VMEM_KIND_MAKE:
+	case VMEM_KIND_UNSHARE:
+		return 0;
+	case VMEM_KIND_RAW:
+		if (!m->phys_base ||
+		    fmt->classify(facts, m->phys_base, 0) != VMEM_CLASS_NONE)
+			return -EINVAL;
+		return levels & ~1 ? -EOPNOTSUPP : vmem_path_check(fmt, facts, m, 1);
 	default:
 		if (!vmem_mapping_maps(m) ||
-		    (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW))
+		    (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW) ||
+		    levels & ~fmt->leaf_levels)
 			return -EOPNOTSUPP;
 	}
 	if (check_add_overflow(m->phys_base, m->len - 1, &phys_last) ||
 	    !vmem_nameable(facts, m->phys_base, phys_last))
 		return -EOVERFLOW;
-	return fmt->can_map(facts, vmem_mapping_attrs(m), 0) ?:
-	       vmem_path_check(fmt, facts, m, 1);
+	levels &= facts->leaf_levels;
+	attrs = vmem_mapping_attrs(facts, m);
+	if (!levels || fmt->can_map(facts, attrs, __builtin_ctz(levels)))
+		return -EOPNOTSUPP;
+	low = vmem_entry_mask(fmt, __builtin_ctz(levels));
+	return (m->virt_base | m->phys_base | m->len) & low ? -EINVAL :
+	       vmem_path_check(fmt, facts, m, __builtin_ctz(levels) + 1);
 }
 
 /* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
@@ -168,14 +185,26 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e)
 	e->at->keep = pass->phase == VMEM_PHASE_APPLY && vmem_change_sweeps(e) ? 0 :
 		      e->asked->list == e->change->own && end->kind == VMEM_KIND_LINK ?
 		      end->link.level + 1U : VMEM_LEVELS_MAX;
-	e->at->lowest = m->kind == VMEM_KIND_LINK ? m->link.level + 1U : 0;
+	e->at->lowest = m->kind == VMEM_KIND_MAKE ? m->link.level :
+			m->kind > VMEM_KIND_MAKE ? m->link.level + 1U : 0;
 	e->at->first = m->virt_base + (m == undone ? e->answer->done_len : 0);
-	e->at->needs = m->kind == VMEM_KIND_LINK ? VMEM_R | VMEM_W | VMEM_X :
-		       (m->kind == VMEM_KIND_PROTECT ? m->protect.set :
-			vmem_mapping_attrs(m)) & VMEM_RWXU;
-	/* that it can be made was seen before pass 1 */
-	e->at->leaf = vmem_mapping_maps(m) ?
-		      e->fmt->make_leaf(e->facts, vmem_mapping_attrs(m), 0, m->phys_base) : 0;
+	e->at->needs = m->kind == VMEM_KIND_PROTECT ? m->protect.set & VMEM_RWXU :
+		       m->kind >= VMEM_KIND_MAKE ? VMEM_R | VMEM_W | VMEM_X : 0;
+	e->at->levels = m->kind >= VMEM_KIND_MAKE ? 0 : e->facts->leaf_levels;
+	e->at->away = 0;
+	if (m->kind == VMEM_KIND_PROMOTE) {
+		e->at->levels &= m->leaf_levels ?: U8_MAX;
+	} else if (m->kind == VMEM_KIND_RAW) {
+		e->at->levels = BIT(0);
+		e->at->leaf = m->phys_base;
+	} else if (vmem_mapping_maps(m)) {
+		e->at->levels &= m->leaf_levels ?: BIT(0);
+		e->at->away = m->phys_base - m->virt_base;
+		e->at->attrs = vmem_mapping_attrs(e->facts, m);
+		e->at->needs = e->at->attrs & VMEM_RWXU;
+		/* that it can be made was seen before pass 1 */
+		e->at->leaf = e->fmt->make_leaf(e->facts, e->at->attrs, 0, m->phys_base);
+	}
 	return pass->phase == VMEM_PHASE_APPLY ? &e->answer->done_len :
 						 &pass->offset;
 }
@@ -198,6 +227,10 @@ static __always_inline void vmem_change_passed(const struct vmem_env *e)
 	struct vmem_pass *pass = e->pass;
 
 	pass->keeps = 0;
+	/* tables that were counted are those of another space */
+	if (e->at->m->kind == VMEM_KIND_MAKE &&
+	    e->at->m->link.owner->root != e->space->root)
+		e->need->counting = e->need->moving = 0;
 	if (pass->phase != VMEM_PHASE_APPLY) {
 		pass->item++;
 		pass->offset = 0;
@@ -365,6 +398,7 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 {
 	const struct vmem_facts *facts = &link->owner->facts;
 	struct vmem_mapping *m = change->own;
+	u32 flags = change->asked.flags;
 	u64 mask;
 
 	if (link->level >= vmem_top(facts))
@@ -374,16 +408,21 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 	    !vmem_is_canonical(&facts->gap, our_va) ||
 	    !vmem_is_canonical(&facts->gap, link->their_va))
 		return -EINVAL;
-	change->asked.nr = change->asked.flags & VMEM_CHANGE_REPLACE ? 2 : 1;
-	/* in the place of the first if it is the only one */
-	m[0] = (struct vmem_mapping){
-		.virt_base = our_va, .len = mask + 1,
-		.kind = VMEM_KIND_UNMAPPED,
+	if (flags & VMEM_CHANGE_MAKE)
+		*m++ = (struct vmem_mapping){
+			.virt_base = link->their_va, .len = mask + 1,
+			.kind = VMEM_KIND_MAKE, .link = *link,
+		};
+	if (flags & VMEM_CHANGE_REPLACE)
+		*m++ = (struct vmem_mapping){
+			.virt_base = our_va, .len = mask + 1,
+			.kind = VMEM_KIND_UNMAPPED,
+		};
+	*m++ = (struct vmem_mapping){
+		.virt_base = our_va, .len = mask + 1, .link = *link,
+		.kind = flags & VMEM_CHANGE_UNSHARE ? VMEM_KIND_UNSHARE : VMEM_KIND_LINK,
 	};
-	m[change->asked.nr - 1] = (struct vmem_mapping){
-		.virt_base = our_va, .len = mask + 1,
-		.kind = VMEM_KIND_LINK, .link = *link,
-	};
+	change->asked.nr = m - change->own;
 	vmem_change_own(change);
 	return 0;
 }

@@ -121,6 +121,13 @@ static __always_inline void vmem_fill(vmem_pte_t *host, unsigned int i,
 		WRITE_ONCE(*at, cpu_to_le64(leaf));
 }
 
+/* The same with any step: one copy of it. */
+static noinline void vmem_fill_by(vmem_pte_t *host, unsigned int i,
+				  unsigned int end, u64 leaf, u64 step)
+{
+	vmem_fill(host, i, end, leaf, step);
+}
+
 /*
  * What every function of the engine is handed. It is local to the outermost
  * one, and nothing of it is left once all of them are inlined into that.

@@ -94,6 +94,7 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	facts->vcpu.phys_bits = phys_bits;
 	facts->vcpu.cow = cow;
 	facts->nr_levels = fmt->nr_levels;
+	facts->leaf_levels = X86_64_LEAF_LEVELS & ~(flags & VMEM_VCPU_NO_1G ? BIT(2) : 0);
 	facts->gap = fmt->gap;
 	facts->enc = vcpu->enc_bit ? BIT_ULL(vcpu->enc_bit) : 0;
 	facts->enc_table = flags & VMEM_VCPU_ENC_SHARED ? 0 : facts->enc;

@@ -126,9 +126,49 @@ static __always_inline int vmem_link_entry(const struct vmem_env *e)
 		ret = -EEXIST;
 	if (!ret && (here || !e->at->apply))
 		ret = vmem_link_find(e, &table);
+	/* pass 2 has made it by then */
+	if (ret == -ENOENT && !e->at->apply && e->asked->flags & VMEM_CHANGE_MAKE) {
+		table = VMEM_NO_TABLE;
+		ret = 0;
+	}
 	if (ret)
 		return ret;
 	return here ? vmem_link_here(e, table) : VMEM_MAKE;
+}
+
+/* Both passes: the entry in hand of the owner, who is to have a table below it. */
+static __always_inline int vmem_link_make(const struct vmem_env *e)
+{
+	if (e->at->class == VMEM_CLASS_TABLE)
+		return e->at->level > e->at->lowest + 1 ? VMEM_DOWN : 0;
+	return e->at->class == VMEM_CLASS_NONE ? VMEM_MAKE : -EEXIST;
+}
+
+/* Both passes: the entry in hand, on the way to the table that is to be unshared. */
+static __always_inline int vmem_link_unshare(const struct vmem_env *e)
+{
+	unsigned int level = e->at->level;
+	struct vmem_update_parent *path = &e->at->path;
+	enum vmem_owner whose;
+	u32 links;
+	int ret;
+
+	if (e->at->class != VMEM_CLASS_TABLE)
+		return -ENOENT;
+	if (level > e->at->lowest)
+		return VMEM_DOWN;
+	whose = e->ops->owner(e->ctx, e->at->child, level - 1, path->table[level],
+			      vmem_place_slot(e), &links);
+	if (whose == VMEM_MISUSED || whose == VMEM_OTHERS)
+		return whose == VMEM_MISUSED ? -EEXIST : -EINVAL;
+	/* a copy of the table above would have it, too */
+	if (whose == VMEM_MINE && links + (!e->at->apply && vmem_need_moves(e, level)) == 1)
+		return 0;
+	path->table[level - 1] = e->at->child;
+	ret = vmem_want(e, level) ?:
+	      vmem_reach(e, e->at->child, VMEM_READ, &path->host[level - 1]) ?:
+	      vmem_visit(e, level - 1);
+	return ret ?: vmem_copy(e, level - 1);
 }
 
 #endif /* _VMEM_LINK_H */

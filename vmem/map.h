@@ -35,24 +35,24 @@ static __always_inline int
 vmem_map_onto(const struct vmem_env *e, unsigned int i, unsigned int end)
 {
 	const vmem_pte_t *host = e->at->path.host[0];
-	u64 page = BIT_ULL(e->fmt->page_lg2), shadow = e->facts->shadow, entry;
+	bool replace = e->asked->flags & VMEM_CHANGE_REPLACE;
+	bool keep = e->asked->flags & VMEM_CHANGE_KEEP;
+	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
+	unsigned int n;
 
-	if (vmem_any(host, i, end, e->fmt->present)) {
-		if (!(e->asked->flags & VMEM_CHANGE_REPLACE)) {
-			while (i++ < end && !(vmem_read(host, i - 1) & e->fmt->present))
-				e->at->va += page;
+	for (n = i; n <= end && (keep || !replace); n++) {
+		entry = vmem_read(host, n);
+		if (entry & e->fmt->present ? !replace : entry && keep) {
+			e->at->va += (n - i) * page;
 			return -EEXIST;
 		}
-		if (e->at->apply)
-			vmem_flush(e->change, e->at->shared, e->at->va,
-				   e->at->va + (end - i + 1) * page - 1);
 	}
-	for (; e->at->apply && i <= end; i++) {
-		entry = vmem_read(host, i);
-		if (!(entry & e->fmt->present) || shadow)
-			vmem_look_back(e->answer, shadow, e->fmt->writable, entry,
-				       vmem_classify(e, entry, 0), e->at->leaf);
-	}
+	if (!e->at->apply)
+		return 0;
+	if (vmem_any(host, i, end, e->fmt->present))
+		vmem_flush(e->change, e->at->shared, e->at->va,
+			   e->at->va + (end - i + 1) * page - 1);
+	vmem_look_back_run(e, host, 0, i, end, e->at->leaf);
 	return 0;
 }
 
@@ -70,10 +70,112 @@ static __always_inline int vmem_map_leaves(const struct vmem_env *e)
 	ret = vmem_any(host, i, end, U64_MAX) ? vmem_map_onto(e, i, end) : 0;
 	if (ret || !e->at->apply)
 		return ret;
-	vmem_fill(host, i, end, vmem_place_leaf(e), e->fmt->step(0));
+	vmem_place_fill(e, host, 0, i, end);
 	e->answer->pages += end - i + 1;
 	e->answer->dirty = true;
 	return 0;
+}
+
+/*
+ * Both passes: may the table go that the entry in hand names, for a leaf? One of ours
+ * that nothing else names, in which nothing lies, with REPLACE also if there are no
+ * tables below it. Where the one in hand is frozen its copy would be another link.
+ * Return: 0; VMEM_DOWN: it stays; VMEM_ABSENT, VMEM_PAUSE, -E2BIG.
+ */
+static __always_inline int vmem_map_frees(const struct vmem_env *e, vmem_pte_t **host)
+{
+	unsigned int level = e->at->level, i, nr = vmem_nr_entries(e->fmt, level - 1);
+	vmem_table_t table = e->at->path.table[level];
+	enum vmem_class class;
+	u32 links;
+	u64 entry;
+	int ret;
+
+	if (e->ops->owner(e->ctx, e->at->child, level - 1, table, vmem_place_slot(e),
+			  &links) != VMEM_MINE ||
+	    links + (!e->at->apply && vmem_need_moves(e, level)) > 1)
+		return VMEM_DOWN;
+	if (e->pass->low >= level && e->at->begun && e->read->pause(e->ctx, 1))
+		return VMEM_PAUSE;
+	ret = vmem_reach(e, table, VMEM_WRITE, host);
+	if (ret)
+		return ret == VMEM_ABSENT ? ret : VMEM_DOWN;
+	ret = vmem_reach(e, e->at->child, VMEM_READ, host) ?: vmem_visit(e, level - 1);
+	for (i = 0; !ret && i < nr; i++) {
+		entry = vmem_read(*host, i);
+		class = vmem_classify(e, entry, level - 1);
+		if (entry && (!(e->asked->flags & VMEM_CHANGE_REPLACE) ||
+			      class == VMEM_CLASS_TABLE ||
+			      (class == VMEM_CLASS_NONE &&
+			       e->asked->flags & VMEM_CHANGE_KEEP)))
+			return VMEM_DOWN;
+	}
+	e->at->begun = true;
+	return ret;
+}
+
+/*
+ * Both passes: larger leaves, from the entry in hand on, as far as there are holes, or
+ * one in the place of what is there: @table, if that is one.
+ */
+static __always_inline int vmem_map_large(const struct vmem_env *e,
+					  const vmem_pte_t *table)
+{
+	unsigned int level = e->at->level, i = vmem_place_slot(e), end = i, stop;
+	u64 mask = vmem_entry_mask(e->fmt, level), leaf = vmem_place_leaf(e, level);
+	vmem_pte_t *host = e->at->path.host[level];
+	int ret = vmem_want(e, level);
+
+	if (ret)
+		return ret;
+	if (!e->at->entry) {
+		stop = vmem_place_end(e);
+		/* the one that the range ends in may be so in part */
+		if ((e->at->last + 1) & mask &&
+		    !((e->at->last ^ e->at->va) >> vmem_table_lg2(e->fmt, level)))
+			stop--;
+		if (!vmem_any(host, i + 1, stop, U64_MAX))
+			end = stop;
+		while (end < stop && !vmem_read(host, end + 1))
+			end++;
+		if (e->at->apply)
+			vmem_place_fill(e, host, level, i, end);
+	} else if (e->at->apply) {
+		if (!vmem_exchange(e, host, i, e->at->entry, leaf))
+			return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
+		if (e->at->class != VMEM_CLASS_NONE)
+			vmem_flush(e->change, e->at->shared, e->at->va, e->at->va | mask);
+		if (!table)
+			vmem_look_back(e, e->at->entry, e->at->class, leaf);
+	}
+	if (e->at->apply && table) {
+		vmem_look_back_run(e, table, level - 1, 0,
+				   vmem_nr_entries(e->fmt, level - 1) - 1, leaf);
+		vmem_remove(e, level);
+	}
+	if (e->at->apply) {
+		e->answer->pages += (u64)(end - i + 1) * ((mask + 1) >> e->fmt->page_lg2);
+		e->answer->dirty = true;
+	}
+	e->at->va += (end - i) * (mask + 1);
+	return 0;
+}
+
+/* Both passes: the entry in hand, of a table above level 0. */
+static __always_inline int vmem_map_entry(const struct vmem_env *e)
+{
+	bool table = e->at->class == VMEM_CLASS_TABLE;
+	vmem_pte_t *host = NULL;
+	int ret;
+
+	if (!vmem_place_fits(e, e->at->level))
+		return vmem_path_look(e) ?: VMEM_MAKE;
+	ret = table ? vmem_map_frees(e, &host) : vmem_path_taken(e) ? -EEXIST : 0;
+	if (ret != VMEM_DOWN)
+		return ret ?: vmem_map_large(e, host);
+	if (!(e->at->levels & (BIT(e->at->level) - 1)))
+		return e->asked->flags & VMEM_CHANGE_REPLACE ? -ERANGE : -EEXIST;
+	return vmem_path_look(e);
 }
 
 /*
@@ -87,14 +189,17 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e)
 	vmem_virt_t va = m->virt_base, last = va + (m->len - 1);
 	unsigned int level = vmem_top(e->facts), slot = 0, end;
 	vmem_table_t table = e->space->root, parent = VMEM_NO_TABLE;
-	u32 attrs = vmem_mapping_attrs(m), links;
+	u32 attrs, links;
 	vmem_pte_t *host;
 	u64 entry;
 
 	if (!vmem_mapping_maps(m) || !m->len || m->path_given ||
 	    e->asked->budget < e->facts->nr_levels ||
-	    (va ^ last) >> vmem_table_lg2(e->fmt, 0))
+	    (va ^ last) >> vmem_table_lg2(e->fmt, 0) || m->kind == VMEM_KIND_RAW ||
+	    (m->leaf_levels > 1 && (!(m->leaf_levels & 1) ||
+				    m->len > vmem_table_mask(e->fmt, 0))))
 		return false;
+	attrs = vmem_mapping_attrs(e->facts, m);
 	for (;; level--) {
 		if (vmem_owned(e, table, level, parent, slot, 0, &links) ||
 		    e->read->from_phys(e->ctx, table,

@@ -81,7 +81,8 @@ enum vmem_more {
 	VMEM_FROZEN,		/* the table has to move */
 	/* inside the engine: what is to be done about the entry in hand */
 	VMEM_DOWN,		/* enter the table that it names */
-	VMEM_MAKE,		/* make the table that it lacks */
+	VMEM_MAKE,		/* make the table that it lacks, or of the leaf that it is */
+	VMEM_WIDEN,		/* have an entry of the path grant more */
 	VMEM_CLEAR,		/* zero it */
 	VMEM_WANT,		/* see that a table can be written, and look again */
 	VMEM_AGAIN,		/* look at it again */
@@ -142,6 +143,7 @@ struct vmem_gap {
  * struct vmem_facts - a vCPU as the engine reads its tables
  * @gap:	that of the format
  * @nr_levels:	and its number of levels
+ * @leaf_levels: bit n: a leaf may lie in a table of level n
  * @addr:	bits of an entry that hold an address
  * @gpa:	bits that a guest-physical address can have
  * @reserved:	bits that are malformed in a present entry of each level
@@ -172,6 +174,7 @@ struct vmem_facts {
 	u64 enc;
 	u64 enc_table;
 	u8 nr_levels;
+	u8 leaf_levels;
 	u8 tag_user;
 	u8 tag_super;
 	bool tag_sign;

@@ -52,8 +52,11 @@ static __always_inline void vmem_void(void)
 struct vmem_place {
 	/* the range, and what is to be done to it in this pass */
 	const struct vmem_mapping *m;
-	u64 leaf;		/* its first one */
+	u64 leaf;		/* its first one, of the smallest size */
+	u64 away;		/* from an address to what it is mapped to */
+	u32 attrs;		/* of its leaves */
 	u32 needs;		/* what the path must grant, for a leaf */
+	u8 levels;		/* bit n: leaves of level n are made, or need no table */
 	unsigned int lowest;	/* level of the tables whose entries are changed */
 	vmem_virt_t last;
 	bool apply;		/* pass 2 */
@@ -78,6 +81,9 @@ struct vmem_place {
 	unsigned int keep;	/* tables of this level and above stay, if empty */
 	bool sweep;		/* nothing is done but that empty ones go */
 	bool drop;		/* the frozen table of leaves goes whole */
+	/* of promoting */
+	bool held;		/* others have the table in hand: it is only read */
+	u8 skips[VMEM_LEVELS_MAX]; /* enum vmem_skip, of tables that are left */
 };
 
 /* The index of the entry in hand. */
@@ -112,26 +118,68 @@ static __always_inline u64 vmem_place_span(const struct vmem_env *e,
 	       vmem_table_lg2(e->fmt, level);
 }
 
-/* Does a mapping make leaves? */
+/* Does a mapping make leaves, or what lies in their place? */
 static inline bool vmem_mapping_maps(const struct vmem_mapping *m)
 {
-	return m->kind == VMEM_KIND_BASIC || m->kind == VMEM_KIND_COW;
+	return m->kind >= VMEM_KIND_BASIC && m->kind <= VMEM_KIND_RAW;
 }
 
-/* The attributes that they have. */
-static inline u32 vmem_mapping_attrs(const struct vmem_mapping *m)
+/* The attributes that they have. D without W would be a page of a shadow stack. */
+static inline u32 vmem_mapping_attrs(const struct vmem_facts *facts,
+				     const struct vmem_mapping *m)
 {
-	return m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
-					  m->basic.attrs;
+	u32 attrs = m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
+					       m->basic.attrs;
+
+	return m->ad_given ? attrs :
+	       (attrs & ~(u32)VMEM_D) | VMEM_A |
+	       (attrs & VMEM_W || !facts->shadow ? VMEM_D : 0);
 }
 
-/* What the page of place->va is to be mapped by. */
-static __always_inline u64 vmem_place_leaf(const struct vmem_env *e)
+/* Can a leaf of @level map all that the entry translates? */
+static __always_inline bool vmem_place_fits(const struct vmem_env *e,
+					    unsigned int level)
+{
+	u64 mask = vmem_entry_mask(e->fmt, level), va = e->at->va;
+
+	return e->at->levels & BIT(level) && !((va | (va + e->at->away)) & mask) &&
+	       mask <= e->at->last - va;
+}
+
+/* Is the entry in hand a leaf of which a part is to be changed, and may be? */
+static __always_inline bool vmem_place_splits(const struct vmem_env *e)
+{
+	return e->at->class == VMEM_CLASS_LEAF &&
+	       e->asked->flags & VMEM_CHANGE_SPLIT &&
+	       e->facts->leaf_levels & BIT(e->at->level - 1) &&
+	       !vmem_place_covers(e, e->at->level);
+}
+
+/* What place->va is to be mapped by, at @level. */
+static __always_inline u64 vmem_place_leaf(const struct vmem_env *e,
+					   unsigned int level)
 {
 	u64 pages = (e->at->va - e->at->m->virt_base) >> e->fmt->page_lg2;
 
 	VMEM_ASSERT(e->at->va >= e->at->m->virt_base && vmem_mapping_maps(e->at->m));
+	if (unlikely(level))
+		return e->fmt->make_leaf(e->facts, e->at->attrs, level,
+					 e->at->va + e->at->away);
 	return e->at->leaf + pages * e->fmt->step(0);
+}
+
+/* The same for the entries from @i on up to @end. */
+static __always_inline void vmem_place_fill(const struct vmem_env *e,
+					    vmem_pte_t *host, unsigned int level,
+					    unsigned int i, unsigned int end)
+{
+	if (unlikely(e->at->m->kind == VMEM_KIND_RAW))
+		vmem_fill_by(host, i, end, e->at->leaf, 0);
+	else if (unlikely(level))
+		vmem_fill_by(host, i, end, vmem_place_leaf(e, level),
+			     e->fmt->step(level));
+	else
+		vmem_fill(host, i, end, vmem_place_leaf(e, 0), e->fmt->step(0));
 }
 
 /* What a table entry of @level that is made grants. */
@@ -140,7 +188,7 @@ static __always_inline u32 vmem_place_perms(const struct vmem_env *e,
 {
 	return e->at->m->path_given ?
 	       e->at->m->path >> (4 * level) & VMEM_RWXU :
-	       VMEM_R | VMEM_W | VMEM_X;
+	       VMEM_R | VMEM_W | VMEM_X | (e->at->needs & VMEM_U);
 }
 
 /* Flushing */
@@ -207,15 +255,16 @@ vmem_exchange(const struct vmem_env *e, vmem_pte_t *host, unsigned int index,
 }
 
 /*
- * The entry of @level, which names the table of the path below, is to name @to, or
- * for VMEM_NO_TABLE to be zero. Return: 1; 0: it names that one no more; -EBUSY.
+ * The entry of @level, which names the table of the path below, is to name @to and to
+ * grant @perms, too, or for VMEM_NO_TABLE to be @leaf. Return: 1; 0: it names that one
+ * no more; -EBUSY.
  */
 static __always_inline int
 vmem_rename(const struct vmem_env *e, const struct vmem_update_parent *path,
-	    unsigned int level, vmem_table_t to)
+	    unsigned int level, vmem_table_t to, u32 perms, u64 leaf)
 {
 	unsigned int slot = vmem_index(e->fmt, e->at->va, level), tries;
-	u64 entry, new = 0;
+	u64 entry, new = leaf;
 
 	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
 		entry = vmem_read(path->host[level], slot);
@@ -223,7 +272,7 @@ vmem_rename(const struct vmem_env *e, const struct vmem_update_parent *path,
 		    vmem_entry_table(e, entry, level) != path->table[level - 1])
 			return 0;
 		if (to != VMEM_NO_TABLE)
-			new = e->fmt->move_table(e->facts, entry, to);
+			new = e->fmt->move_table(e->facts, entry, to, perms);
 		/* a vCPU sees a copy filled */
 		if (vmem_exchange(e, path->host[level], slot, entry, new))
 			return 1;
@@ -247,15 +296,28 @@ static __always_inline void vmem_look(const struct vmem_env *e)
  * What the entry was that something else is in place of: not present, but bits; a
  * leaf that loses W, and so D, as none of a shadow stack is made.
  */
-static noinline void vmem_look_back(struct vmem_answer *answer, u64 shadow,
-				    u64 writable, u64 entry,
-				    enum vmem_class class, u64 leaf)
+static __always_inline void vmem_look_back(const struct vmem_env *e, u64 entry,
+					   enum vmem_class class, u64 leaf)
 {
 	if (class == VMEM_CLASS_NONE)
-		answer->overwritten += !!entry;
-	else if (class == VMEM_CLASS_LEAF && entry & shadow &&
-		 entry & ~leaf & writable)
-		answer->lost_dirty++;
+		e->answer->overwritten += !!entry;
+	else if (class == VMEM_CLASS_LEAF && entry & e->facts->shadow &&
+		 entry & ~leaf & e->fmt->writable && e->at->m->kind != VMEM_KIND_RAW)
+		e->answer->lost_dirty++;
+}
+
+/* The same of the entries of a table of @level from @i on up to @end. */
+static __always_inline void
+vmem_look_back_run(const struct vmem_env *e, const vmem_pte_t *host,
+		   unsigned int level, unsigned int i, unsigned int end, u64 leaf)
+{
+	u64 entry;
+
+	for (; i <= end; i++) {
+		entry = vmem_read(host, i);
+		if (!(entry & e->fmt->present) || e->facts->shadow)
+			vmem_look_back(e, entry, vmem_classify(e, entry, level), leaf);
+	}
 }
 
 /* Whose table does this entry of the table at @host name, if it names one? */
@@ -335,35 +397,55 @@ static __always_inline int vmem_visit(const struct vmem_env *e, unsigned int lev
 
 /*
  * Pass 1: tables that are missing below the entry in hand, for what of the range
- * lies there. Pass 2 will visit all of them. Neighbours in the list may need the
- * same ones, so each is needed once, by all with the same permissions: the mappings
- * come in ascending order, and the last one is remembered.
+ * lies there and isn't mapped by larger leaves: at its beginning and its end. Pass 2
+ * will visit all of them. Neighbours in the list may need the same ones, so each is
+ * needed once, by all with the same permissions: the mappings come in ascending
+ * order, and the last one is remembered.
  */
 static __always_inline int vmem_need_tables(const struct vmem_env *e)
 {
 	struct vmem_need *need = e->need;
 	unsigned int level = e->at->level;
-	vmem_virt_t first = e->at->va;
-	vmem_virt_t last = min(first | vmem_entry_mask(e->fmt, level), e->at->last);
-	u64 nr = 0, twice = 0;
+	bool split = vmem_place_splits(e), given = e->at->m->path_given;
+	u64 mask = vmem_entry_mask(e->fmt, level), base = e->at->va & ~mask;
+	/* bytes into the entry: the range, and of it [@from, @to) in larger leaves */
+	u64 first = e->at->va - base, end = min(mask, e->at->last - base) + 1;
+	u64 from = end, to = end, nr = 0, twice = 0;
 
 	while (level-- > e->at->lowest) {
-		u32 perms = vmem_nibble(level + 1,
-					vmem_place_perms(e, level + 1));
-		u32 other = (need->counted_path ^ perms) &
+		u64 part = vmem_entry_mask(e->fmt, level + 1);
+		bool cuts = split && (first | end) & part;
+		u32 perms = cuts ? VMEM_RWXU : vmem_place_perms(e, level + 1);
+		u32 other = (need->counted_path ^ vmem_nibble(level + 1, perms)) &
 			    vmem_nibble(level + 1, VMEM_RWXU);
 		unsigned int lg2 = vmem_table_lg2(e->fmt, level);
+		u64 low, high;
 
-		nr += (last >> lg2) - (first >> lg2) + 1;
-		if (need->counting & BIT(level) &&
-		    need->counted[level] == first >> lg2) {
-			if (other)
+		if (cuts && given && perms != vmem_place_perms(e, level + 1))
+			return -EEXIST;
+		if (e->at->levels & BIT(level + 1) && !(e->at->away & part) &&
+		    ((first + part) & ~part) < (end & ~part)) {
+			from = (first + part) & ~part;
+			to = end & ~part;
+		}
+		if (from == first && to == end)
+			continue;
+		low = (base + (from > first ? first : to)) >> lg2;
+		high = (base + (end > to ? end : from) - 1) >> lg2;
+		nr += high - low + 1;
+		if (from > first && end > to)
+			nr -= (to - from) >> lg2;
+		if (need->counting & BIT(level) && need->counted[level] == low) {
+			if (other && (given || need->counted_given & BIT(level) ||
+				      !(e->asked->flags & VMEM_CHANGE_WIDEN)))
 				return -EEXIST;
 			twice++;
 		}
 		need->counting |= BIT(level);
-		need->counted[level] = last >> lg2;
+		need->counted[level] = high;
 		need->counted_path ^= other;
+		need->counted_given &= ~BIT(level);
+		need->counted_given |= given << level;
 	}
 	if (nr > e->asked->budget - e->pass->visited)
 		return -E2BIG;
@@ -457,31 +539,52 @@ static __always_inline void vmem_install_end(const struct vmem_env *e,
 				      vmem_index(e->fmt, e->at->va, level)));
 }
 
-/* Leaves for what of the range lies up to @last, and zeroes. */
+/* Leaves of @level for what of the range lies up to @last, and zeroes. */
 static __always_inline void vmem_install_leaves(const struct vmem_env *e,
-						vmem_pte_t *host, vmem_virt_t last)
+						vmem_pte_t *host, unsigned int level,
+						vmem_virt_t last)
 {
-	unsigned int first = vmem_index(e->fmt, e->at->va, 0);
-	unsigned int end = vmem_index(e->fmt, last, 0) + 1;
-	unsigned int nr = vmem_nr_entries(e->fmt, 0);
+	unsigned int first = vmem_index(e->fmt, e->at->va, level);
+	unsigned int end = vmem_index(e->fmt, last, level) + 1;
+	unsigned int nr = vmem_nr_entries(e->fmt, level);
 
 	if (first)
 		memset(host, 0, first * sizeof(*host));
-	vmem_fill(host, first, end - 1, vmem_place_leaf(e), e->fmt->step(0));
+	vmem_place_fill(e, host, level, first, end - 1);
 	if (end < nr)
 		memset(host + end, 0, (nr - end) * sizeof(*host));
 }
 
 /*
- * Pass 2: make the table that the entry in hand lacks. With @leaves it is one of
- * leaves, which is linked when it is filled, and then all below the entry is done.
- * Else it is linked empty, so that at most one table is taken and not yet linked.
+ * Leaves that do all that the one in hand does. Those that may be written are dirty:
+ * a vCPU that remembers that one can make it so where nobody sees it.
  */
-static __always_inline int vmem_install(const struct vmem_env *e, bool leaves)
+static __always_inline void vmem_install_split(const struct vmem_env *e,
+					       vmem_pte_t *host)
+{
+	unsigned int level = e->at->level;
+	u64 leaf = e->fmt->split(e->facts, e->at->entry, level);
+
+	if (leaf & e->fmt->writable)
+		leaf = e->fmt->protect(e->facts, leaf, level - 1, VMEM_D, 0);
+	vmem_fill_by(host, 0, vmem_nr_entries(e->fmt, level - 1) - 1, leaf,
+		     e->fmt->step(level - 1));
+}
+
+/*
+ * Pass 2: make the table that the entry in hand lacks. Where it is one of leaves, it
+ * is linked when it is filled, and then all below the entry is done. Else it is linked
+ * empty, so that at most one table is taken and not yet linked; or one that is to
+ * change in part does what the leaf did.
+ */
+static __always_inline int vmem_install(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level, slot = vmem_place_slot(e);
-	vmem_virt_t last = min(e->at->va | vmem_entry_mask(e->fmt, level),
-			       e->at->last);
+	u64 mask = vmem_entry_mask(e->fmt, level);
+	vmem_virt_t last = min(e->at->va | mask, e->at->last);
+	bool split = vmem_place_splits(e);
+	bool leaves = !split && vmem_place_fits(e, level - 1) &&
+		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
@@ -490,22 +593,23 @@ static __always_inline int vmem_install(const struct vmem_env *e, bool leaves)
 	if (ret)
 		return ret;
 	if (leaves)
-		vmem_install_leaves(e, host, last);
+		vmem_install_leaves(e, host, level - 1, last);
+	else if (split)
+		vmem_install_split(e, host);
 	else
 		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
 
 	/* a vCPU sees the table filled */
 	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry,
-			   e->fmt->make_table(e->facts, table,
+			   e->fmt->make_table(e->facts, table, split ? VMEM_RWXU :
 					      vmem_place_perms(e, level))))
 		return VMEM_AGAIN;
 	vmem_install_end(e, level);
 	e->at->tries = 0;
 	if (e->at->class != VMEM_CLASS_NONE)
-		vmem_flush(e->change, e->at->shared, e->at->va, last);
-	if (unlikely(e->at->entry))
-		vmem_look_back(e->answer, e->facts->shadow, e->fmt->writable,
-			       e->at->entry, e->at->class, e->at->leaf);
+		vmem_flush(e->change, e->at->shared, e->at->va & ~mask, e->at->va | mask);
+	if (unlikely(e->at->entry) && !split)
+		vmem_look_back(e, e->at->entry, e->at->class, e->at->leaf);
 	if (!leaves)
 		return VMEM_AGAIN;
 	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
@@ -533,30 +637,21 @@ static __always_inline int vmem_settle(const struct vmem_env *e)
 
 /* Copying frozen tables */
 
-/*
- * Make the entry above name the copy, if it still names the table. Without tables
- * that move there is no path to be repaired.
- */
+/* Make the entry above name the copy, if it still names the table. */
 static __always_inline int
 vmem_copy_link(const struct vmem_env *e, unsigned int level, vmem_table_t copy)
 {
-	const struct vmem_update_parent *path =
-		e->ops->movability == VMEM_MAY_MOVE_TABLE ?
-		&e->at->path : VMEM_UPDATE_PARENT_NONE;
-
-	/* where a sanitizer lets it be known */
-	if (__builtin_constant_p(path == VMEM_UPDATE_PARENT_NONE) &&
-	    path == VMEM_UPDATE_PARENT_NONE)
-		vmem_void();
-	if (level == vmem_top(e->facts)) {
-		e->ops->update_root(e->ctx, level);
-		e->space->root = copy;
-		e->answer->dirty = true;
+	if (level < vmem_top(e->facts)) {
+		if (vmem_rename(e, &e->at->path, level + 1, copy, 0, 0) <= 0)
+			return vmem_recount(e);
+		vmem_install_end(e, level + 1);
 		return 0;
 	}
-	if (vmem_rename(e, path, level + 1, copy) <= 0)
-		return vmem_recount(e);
-	vmem_install_end(e, level + 1);
+	/* no other table has none above it: only one that moves comes here */
+	if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
+		e->ops->update_root(e->ctx, level);
+	e->space->root = copy;
+	e->answer->dirty = true;
 	return 0;
 }
 
@@ -594,33 +689,43 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	}
 	path->table[level] = copy;
 	path->host[level] = host;
-	vmem_flush_all(e->change, VMEM_CHANGED_MOVED);
+	vmem_flush_all(e->change, e->at->m->kind == VMEM_KIND_UNSHARE ?
+		       VMEM_CHANGED_UNSHARED : VMEM_CHANGED_MOVED);
 	return 0;
+}
+
+/* Both passes: the table in hand of @level becomes a copy; the one above can be written. */
+static __always_inline int vmem_copy(const struct vmem_env *e, unsigned int level)
+{
+	return e->at->apply ? vmem_copy_table(e, level) :
+	       vmem_need_moves(e, level) ? 0 : vmem_need_copy(e, level);
 }
 
 /*
  * Both passes: the frozen table in hand of @level moves, those above that have
- * to before it.
+ * to before it. Without tables that move there is no path to be repaired.
  */
 static __always_inline int
 vmem_copy_path(const struct vmem_env *e, unsigned int level)
 {
+	struct vmem_update_parent *path = e->ops->movability == VMEM_MAY_MOVE_TABLE ?
+					  &e->at->path : VMEM_UPDATE_PARENT_NONE;
 	int ret = VMEM_FROZEN;
 	unsigned int at;
 	vmem_pte_t *host;
 
+	/* where a sanitizer lets it be known */
+	if (__builtin_constant_p(path == VMEM_UPDATE_PARENT_NONE) &&
+	    path == VMEM_UPDATE_PARENT_NONE)
+		vmem_void();
 	for (at = level + 1; at <= vmem_top(e->facts) && ret == VMEM_FROZEN; at++)
-		ret = vmem_reach(e, e->at->path.table[at], VMEM_WRITE, &host);
+		ret = vmem_reach(e, path->table[at], VMEM_WRITE, &host);
 	if (!ret)
-		e->at->path.host[--at] = host;
+		path->host[--at] = host;
 	else if (ret != VMEM_FROZEN)
 		return ret;
 	do {
-		at--;
-		if (e->at->apply)
-			ret = vmem_copy_table(e, at);
-		else
-			ret = vmem_need_moves(e, at) ? 0 : vmem_need_copy(e, at);
+		ret = vmem_copy(e, --at);
 	} while (!ret && at > level);
 	return ret;
 }
@@ -666,34 +771,66 @@ vmem_owned(const struct vmem_env *e,
 	}
 }
 
+/*
+ * Both passes: an entry of @level grants less than leaves need. VMEM_WIDEN: it is to
+ * grant that, too; 0: it will; VMEM_WANT; -EEXIST.
+ */
+static __always_inline int vmem_path_denies(const struct vmem_env *e,
+					    unsigned int level)
+{
+	return e->at->m->path_given || !(e->asked->flags & VMEM_CHANGE_WIDEN) ? -EEXIST :
+	       vmem_want(e, level) ?: e->at->apply ? VMEM_WIDEN : 0;
+}
+
+/* Pass 2, VMEM_WIDEN: the table that holds the entry can be written. */
+static __always_inline int vmem_path_widen(const struct vmem_env *e)
+{
+	unsigned int level = e->at->want;
+	u64 mask = vmem_entry_mask(e->fmt, level);
+	vmem_table_t child = e->at->path.table[level - 1];
+	int ret = vmem_rename(e, &e->at->path, level, child, e->at->needs, 0);
+
+	if (ret <= 0)
+		return ret ?: vmem_recount(e);
+	vmem_flush(e->change, e->at->shared >> level, e->at->va & ~mask, e->at->va | mask);
+	e->at->denies &= ~BIT(level);
+	return VMEM_AGAIN;
+}
+
+/* Does something lie in the place of the entry in hand that isn't to be mapped over? */
+static __always_inline bool vmem_path_taken(const struct vmem_env *e)
+{
+	return e->at->class == VMEM_CLASS_NONE ?
+	       e->at->entry && e->asked->flags & VMEM_CHANGE_KEEP :
+	       !(e->asked->flags & VMEM_CHANGE_REPLACE);
+}
+
 /* Both passes, of what maps: VMEM_DOWN; 0: a table is missing below the entry in hand. */
 static __always_inline int vmem_path_look(const struct vmem_env *e)
 {
-	u64 mask = vmem_entry_mask(e->fmt, e->at->level);
+	unsigned int level = e->at->level;
 
 	if (e->at->class == VMEM_CLASS_TABLE) {
 		u32 perms = vmem_table_perms(e, e->at->entry);
 
-		if (e->at->m->path_given ?
-		    perms != vmem_place_perms(e, e->at->level) :
-		    e->at->needs & ~perms)
-			return -EEXIST;
-		return VMEM_DOWN;
+		e->at->path.table[level - 1] = e->at->child;
+		return (e->at->m->path_given ? perms != vmem_place_perms(e, level) :
+			e->at->needs & ~perms) ?
+		       vmem_path_denies(e, level) ?: VMEM_DOWN : VMEM_DOWN;
 	}
-	if (e->at->class == VMEM_CLASS_NONE)
-		return 0;
-	if (!(e->asked->flags & VMEM_CHANGE_REPLACE))
+	if (vmem_path_taken(e))
 		return -EEXIST;
-	return e->at->va & mask || (e->at->va | mask) > e->at->last ? -ERANGE : 0;
+	return e->at->class == VMEM_CLASS_NONE || vmem_place_covers(e, level) ||
+	       vmem_place_splits(e) ? 0 : -ERANGE;
 }
 
 /*
  * Both passes: it is made, and those below it: down to one of leaves, or for a link
- * to the one that is to hold its entry.
+ * to the one that is to hold its entry. Of a leaf, too, which is to change in part.
  */
 static __always_inline int vmem_path_make(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level, lowest = e->at->lowest;
+	unsigned int level = e->at->level;
 	int ret;
 
 	if (e->at->apply && e->at->tries++ >= VMEM_LINK_TRIES)
@@ -702,9 +839,9 @@ static __always_inline int vmem_path_make(const struct vmem_env *e)
 	if (ret)
 		return ret;
 	if (e->at->apply)
-		return vmem_install(e, !lowest && level == 1);
+		return vmem_install(e);
 	ret = vmem_need_tables(e);
-	if (!ret && lowest)
+	if (!ret && e->at->m->kind == VMEM_KIND_LINK)
 		e->need->links++;
 	return ret;
 }

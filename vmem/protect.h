@@ -18,7 +18,7 @@ static __always_inline u64 vmem_protect_make(const struct vmem_env *e,
 {
 	if (vmem_classify(e, entry, level) != VMEM_CLASS_LEAF)
 		return entry;
-	return e->fmt->protect(e->facts, entry, e->at->m->protect.set,
+	return e->fmt->protect(e->facts, entry, level, e->at->m->protect.set,
 			       e->at->m->protect.clear);
 }
 
@@ -87,15 +87,27 @@ vmem_protect_run(const struct vmem_env *e, vmem_pte_t *host,
 }
 
 /*
- * Both passes: there is a leaf, and an entry above denies what is to be
- * set. The highest such entry is where it stops, as mapping would.
+ * Both passes: there is a leaf, and entries above may deny what is to be set. If so,
+ * the highest of them is where it stops, as mapping would.
  */
 static __always_inline int vmem_protect_denied(const struct vmem_env *e)
 {
-	e->at->level = 31 - __builtin_clz(e->at->denies);
-	e->at->va = max(e->at->va & ~vmem_entry_mask(e->fmt, e->at->level),
-			e->at->m->virt_base);
-	return -EEXIST;
+	unsigned int level;
+	int ret;
+
+	while (e->at->denies >> (e->at->level + 1)) {
+		level = 31 - __builtin_clz(e->at->denies);
+		ret = vmem_path_denies(e, level);
+		if (ret == -EEXIST) {
+			e->at->level = level;
+			e->at->va = max(e->at->va & ~vmem_entry_mask(e->fmt, level),
+					e->at->m->virt_base);
+		}
+		if (ret)
+			return ret;
+		e->at->denies &= ~BIT(level);
+	}
+	return 0;
 }
 
 /* Both passes: a run of entries of a table of level 0. */
@@ -118,7 +130,7 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e)
 			return 0;
 	}
 	if (denied)
-		return vmem_protect_denied(e);
+		return vmem_protect_denied(e) ?: VMEM_AGAIN;
 	ret = vmem_want(e, 0);
 	if (ret || !e->at->apply)
 		return ret;
@@ -141,12 +153,13 @@ static __always_inline int vmem_protect_entry(const struct vmem_env *e)
 			e->at->denies |= BIT(level);
 		return VMEM_DOWN;
 	}
-	if (e->at->denies && e->at->class == VMEM_CLASS_LEAF)
-		return vmem_protect_denied(e);
+	ret = e->at->class == VMEM_CLASS_LEAF ? vmem_protect_denied(e) : 0;
+	if (ret)
+		return ret;
 	if (vmem_protect_make(e, e->at->entry, level) == e->at->entry)
 		return 0;
 	if (!vmem_place_covers(e, level))
-		return -ERANGE;
+		return vmem_place_splits(e) ? VMEM_MAKE : -ERANGE;
 	ret = vmem_want(e, level);
 	if (ret || !e->at->apply)
 		return ret;

@@ -25,6 +25,7 @@
 #include "map.h"
 #include "unmap.h"
 #include "protect.h"
+#include "promote.h"
 #include "link.h"
 
 /* What is to be done about the entries in hand: a run of leaves, or one above them. */
@@ -41,10 +42,16 @@ static __always_inline int vmem_range_look(const struct vmem_env *e)
 		return leaves ? vmem_unmap_leaves(e) : vmem_unmap_entry(e);
 	case VMEM_KIND_PROTECT:
 		return leaves ? vmem_protect_leaves(e) : vmem_protect_entry(e);
+	case VMEM_KIND_PROMOTE:
+		return leaves ? 0 : vmem_promote_entry(e);
+	case VMEM_KIND_MAKE:
+		return vmem_link_make(e);
 	case VMEM_KIND_LINK:
 		return vmem_link_entry(e);
+	case VMEM_KIND_UNSHARE:
+		return vmem_link_unshare(e);
 	default:
-		return leaves ? vmem_map_leaves(e) : vmem_path_look(e) ?: VMEM_MAKE;
+		return leaves ? vmem_map_leaves(e) : vmem_map_entry(e);
 	}
 }
 
@@ -70,6 +77,10 @@ static __always_inline int vmem_range_may_enter(const struct vmem_env *e)
 		ret = 0;
 	if (e->at->m->kind == VMEM_KIND_UNMAPPED)
 		return vmem_unmap_entered(e, ret);
+	/* one that others have is read, but what hangs below it stays as it is */
+	e->at->held = e->at->m->kind == VMEM_KIND_PROMOTE && ret == -EMLINK;
+	if (e->at->held)
+		return 0;
 	return !ret && vmem_mapping_maps(e->at->m) ? vmem_map_entered(e) : ret;
 }
 
@@ -91,6 +102,7 @@ static __always_inline int vmem_range_enter(const struct vmem_env *e)
 		return ret;
 	if (!known) {
 		e->pass->keeps &= ~BIT(level);
+		e->pass->leaf[level] = 0;
 		e->at->begun = true;
 	}
 	VMEM_ASSERT(e->pass->low <= level);
@@ -112,6 +124,7 @@ static __always_inline int vmem_range_enter(const struct vmem_env *e)
 static __always_inline int vmem_range_up(const struct vmem_env *e)
 {
 	vmem_virt_t end = e->at->va | vmem_entry_mask(e->fmt, e->at->level);
+	unsigned int i;
 	bool finished;
 	int ret;
 
@@ -120,12 +133,18 @@ static __always_inline int vmem_range_up(const struct vmem_env *e)
 	finished = end >= e->at->last;
 	while (e->at->level < vmem_top(e->facts) &&
 	       (finished || !((end + 1) & vmem_table_mask(e->fmt, e->at->level)))) {
-		ret = e->at->m->kind == VMEM_KIND_UNMAPPED ? vmem_unmap_left(e) : 0;
+		ret = e->at->m->kind == VMEM_KIND_UNMAPPED ? vmem_unmap_left(e) :
+		      e->at->m->kind == VMEM_KIND_PROMOTE ? vmem_promote_left(e) : 0;
 		if (ret)
 			return ret;
 		e->at->shared &= ~BIT(e->at->level);
 		e->at->drop = false;
+		e->at->held = false;
 		e->at->level++;
+	}
+	for (i = 0; i < VMEM_LEVELS_MAX; i++) {
+		e->answer->skipped[e->at->skips[i]] += e->at->apply;
+		e->at->skips[i] = 0;
 	}
 	e->at->leaving = false;
 	e->at->begun = true;
@@ -151,7 +170,7 @@ static __always_inline int vmem_range_want(const struct vmem_env *e)
 		 vmem_unmap_spares(e, level, ret))
 		return 0;
 	if (e->ops->movability == VMEM_MAY_MOVE_TABLE && ret == VMEM_FROZEN)
-		ret = vmem_copy_path(e, level);
+		ret = e->at->m->kind == VMEM_KIND_MAKE ? -EROFS : vmem_copy_path(e, level);
 	if (ret)
 		return ret;
 	VMEM_ASSERT(e->at->path.host[level]);
@@ -170,10 +189,15 @@ static __always_inline int vmem_range_step(const struct vmem_env *e)
 		ret = vmem_range_enter(e);
 		if (!ret)
 			return VMEM_AGAIN;
-		if (e->at->m->kind == VMEM_KIND_UNMAPPED &&
-		    e->at->level < e->facts->nr_levels)
+		if (e->at->level == e->facts->nr_levels)
+			return ret;
+		if (e->at->m->kind == VMEM_KIND_UNMAPPED)
 			ret = vmem_unmap_refused(e, ret);
+		else if (e->at->m->kind == VMEM_KIND_PROMOTE)
+			ret = vmem_promote_refused(e, ret);
 	}
+	if (ret == VMEM_WIDEN)
+		ret = vmem_path_widen(e);
 	if (ret == VMEM_MAKE)
 		ret = vmem_path_make(e);
 	if (ret == VMEM_CLEAR)
@@ -192,7 +216,8 @@ static __always_inline void vmem_range_begin(const struct vmem_env *e, u64 offse
 {
 	e->at->va = e->at->m->virt_base + offset;
 	e->at->level = e->facts->nr_levels;
-	e->at->child = e->space->root;
+	e->at->child = e->at->m->kind == VMEM_KIND_MAKE ?
+		       e->at->m->link.owner->root : e->space->root;
 	e->at->shared = 0;
 	e->at->cut = false;
 	e->at->leaving = false;

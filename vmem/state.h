@@ -46,8 +46,9 @@ struct vmem_pass {
 	u64 spare;		/* it may visit beside the budget */
 	u32 number;		/* of pass 1 */
 	u32 waits;		/* pauses, so that another call gets on */
+	u64 leaf[VMEM_LEVELS_MAX]; /* of the first entry, when others are; 0: unknown */
 	u8 low;			/* tables of this level and above were visited */
-	u8 keeps;		/* bit n: the table of level n won't be empty */
+	u8 keeps;		/* bit n: the table of level n won't be empty, or a leaf */
 	u8 recounts;		/* since VMEM_PHASE_BEGIN, for want of a table or mark */
 };
 
@@ -59,6 +60,7 @@ struct vmem_need {
 	u64 counted[VMEM_LEVELS_MAX]; /* last span counted a level: missing */
 	u64 moved[VMEM_LEVELS_MAX];   /* and the last one whose table moves */
 	u32 counted_path;	/* permissions of the entries that name them */
+	u8 counted_given;	/* bit n: those were given */
 	u8 counting;		/* bit n: counted[n] holds */
 	u8 moving;		/* bit n: moved[n] holds */
 };

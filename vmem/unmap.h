@@ -136,8 +136,13 @@ static __always_inline int vmem_unmap_whole(const struct vmem_env *e, int err)
 /* Both passes: the entry in hand, of a table above level 0. */
 static __always_inline int vmem_unmap_entry(const struct vmem_env *e)
 {
-	return e->at->class == VMEM_CLASS_TABLE ? VMEM_DOWN :
-	       vmem_unmap_whole(e, e->at->class == VMEM_CLASS_NONE ? 0 : -ERANGE);
+	if (e->at->class == VMEM_CLASS_TABLE)
+		return VMEM_DOWN;
+	if (!e->at->sweep && vmem_place_splits(e)) {
+		e->pass->keeps |= BIT(e->at->level);
+		return VMEM_MAKE;
+	}
+	return vmem_unmap_whole(e, e->at->class == VMEM_CLASS_NONE ? 0 : -ERANGE);
 }
 
 /* Both passes: the table that the entry in hand names isn't entered. */
@@ -252,7 +257,7 @@ static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 	ret = vmem_want(e, level);
 	if (ret || !e->at->apply)
 		return ret;
-	ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE);
+	ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE, 0, 0);
 	if (ret > 0 && e->at->drop)
 		vmem_unmap_dropped(e);
 	else if (ret > 0)

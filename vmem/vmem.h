@@ -564,7 +564,7 @@ struct vmem_answer {
 struct vmem_change {
 	struct vmem_asked asked;
 	struct vmem_answer answer;
-	struct vmem_mapping own[2];
+	struct vmem_mapping own[3];
 	/* private: */
 	struct vmem_pass pass;
 	struct vmem_need need;
@@ -663,6 +663,7 @@ vmem_space_aware_map(const struct vmem_format *fmt,
 #include "map.h"
 #include "unmap.h"
 #include "protect.h"
+#include "promote.h"
 #include "link.h"
 #include "range.h"
 #include "change.h"
