@@ -12,6 +12,7 @@
 
 #define TABLE_SIZE	4096ULL
 #define NR_ENTRIES	512
+#define TAKEN_MAX	4	/* tables that are told one by one */
 
 enum {
 	OPTION_MOVABLE = 0x300,
@@ -222,27 +223,25 @@ static __u64 show_block(const struct change *change, const struct block *block)
 }
 
 /* Where the tables are that came from the pool. Return: how many. */
-static size_t show_taken(const struct change *change)
+static __u64 show_taken(const struct change *change)
 {
 	const struct draft *draft = &change->draft;
-	const char *before = "";
-	size_t i, nr = 0;
-	__u64 gpa;
+	__u64 gpa = 0, end = 0, taken = pool_taken(draft), nr;
+	size_t range = 0;
 
-	for (i = 0; i < draft->nr_blocks; i++) {
-		gpa = draft_gpa(change, &draft->blocks[i]);
-		if (!draft_from_pool(draft, gpa))
-			continue;
-		nr++;
+	for (nr = 0; nr < taken; nr++, gpa += TABLE_SIZE) {
+		if (gpa == end) {
+			gpa = draft->ranges[range].gpa;
+			end = gpa + draft->ranges[range++].len;
+		}
 		if (change->json)
-			printf("%s\"0x%llx\"", before, gpa);
-		else if (nr <= 4)
-			printf("%s0x%llx", nr == 1 ? ": " : before, gpa);
-		before = change->json ? "," : ", ";
+			printf("%s\"0x%llx\"", nr ? "," : "", gpa);
+		else if (nr < TAKEN_MAX)
+			printf("%s0x%llx", nr ? ", " : "", gpa);
 	}
-	if (!change->json && nr > 4)
-		printf(" and %zu more", nr - 4);
-	return nr;
+	if (!change->json && taken > TAKEN_MAX)
+		printf(" and %llu more", taken - TAKEN_MAX);
+	return taken;
 }
 
 static void json_outcome(const struct change *change,
@@ -293,13 +292,12 @@ static void text_outcome(const struct change *change,
 {
 	char count[32];
 
-	printf("%s %s %s", show_count(answer->out_pages, count),
-	       answer->out_pages == 1 ? "page of 4K" : "pages of 4K",
-	       change->verb);
-	fputs(", tables from the pool", stdout);
-	if (!show_taken(change))
-		fputs(": none", stdout);
-	putchar('\n');
+	if (answer->out_pages || !change->linked)
+		printf("%s %s %s\n", show_count(answer->out_pages, count),
+		       answer->out_pages == 1 ? "page of 4K" : "pages of 4K",
+		       change->verb);
+	fputs("tables from the pool: ", stdout);
+	puts(show_taken(change) ? "" : "none");
 	text_skipped(answer);
 	if (answer->out_overwritten)
 		printf("%s %s not present and held something\n",
@@ -319,7 +317,7 @@ static void text_outcome(const struct change *change,
 	printf("%s %s %s\n", show_count(entries, count),
 	       entries == 1 ? "entry" : "entries",
 	       change->write ? "written" :
-	       "differ: --write writes them, nothing was written yet");
+	       "to be written: --write does that, nothing was written");
 }
 
 /**

@@ -5,7 +5,7 @@
  *   vmem.c (commands) -> info.c, demo.c, walk.c, translate.c
  *   -> map.c, alter.c, link.c (commands that change) -> change.c -> why.c (why a
  *      change was refused), diff.c (two walks), draft.c (memory as it would be),
- *      attrs.c
+ *      pool.c (pages for its tables), attrs.c
  *   -> hint.c (does an answer look like a wrong question?)
  *   -> source.c (which spaces) -> memory.c (which memory), cpu.c (which vCPU),
  *      parse.c
@@ -128,11 +128,20 @@ bool cpu_parse_phys_bits(struct cpu *cpu, const char *text, const char **why);
 bool cpu_parse_cow(struct cpu *cpu, const char *text);
 __u64 cpu_root(const struct cpu *cpu, __u64 cr3);
 
+/* Of an entry, in both formats. */
+#define ENTRY_P		1ULL
+#define ENTRY_W		(1ULL << 1)
+#define ENTRY_U		(1ULL << 2)
+#define ENTRY_PS	(1ULL << 7)
+#define ENTRY_ADDR	0x000ffffffffff000ULL
+#define ENTRY_NX	(1ULL << 63)
+
 /* memory.c */
 void memory_add(struct vmem_guest *guest, struct memory *memory);
 const char *memory_at(const struct source *source, __u64 gpa);
 bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry);
 __u64 memory_top(const struct source *source);
+__u64 entry_addr(const struct source *source, __u64 entry);
 
 /* source.c */
 extern const struct argp source_argp;
@@ -374,13 +383,17 @@ struct change {
 	size_t space;
 };
 
+/* pool.c */
+void pool_choose(struct change *change);
+bool pool_has(const struct draft *draft, __u64 gpa);
+__u64 pool_taken(const struct draft *draft);
+
 /* draft.c */
 void draft_open(struct change *change);
 void draft_compare(struct change *change);
 __u64 draft_entry(const struct change *change, const struct block *block,
 		  unsigned int slot, bool draft);
 __u64 draft_gpa(const struct change *change, const struct block *block);
-bool draft_from_pool(const struct draft *draft, __u64 gpa);
 void draft_write(struct change *change);
 
 /* diff.c */

@@ -16,8 +16,6 @@
 #include "cli.h"
 
 #define PAGE		4096ULL	/* of a table, and what is compared at once */
-#define RANGES_MAX	64	/* of a pool */
-#define PAGES_MAX	(1ULL << 20)
 #define PHYS_BITS_MAX	52
 
 /* Of /proc/self/pagemap: an entry is a page of this process. */
@@ -74,17 +72,6 @@ static int draft_region(const struct draft *draft, __u64 gpa, __u64 len,
 	return vmem_region_create(draft->guest, &region);
 }
 
-/* Does a page belong to the pool? */
-bool draft_from_pool(const struct draft *draft, __u64 gpa)
-{
-	size_t i;
-
-	for (i = 0; i < draft->nr_ranges; i++)
-		if (gpa - draft->ranges[i].gpa < draft->ranges[i].len)
-			return true;
-	return false;
-}
-
 /* The first address from @gpa on that is a border of the pool, @end at most. */
 static __u64 pool_border(const struct draft *draft, __u64 gpa, __u64 end)
 {
@@ -116,76 +103,13 @@ static void draft_memory(const struct change *change, const struct memory *memor
 		next = change->movable ? pool_border(draft, gpa, end) : end;
 		ret = draft_region(draft, gpa, next - gpa,
 				   host + (gpa - memory->gpa), change->movable &&
-				   !draft_from_pool(draft, gpa));
+				   !pool_has(draft, gpa));
 	}
 	if (ret == -E2BIG)
 		fail("--movable: --pool and --memory cut the memory into too many parts");
 	if (ret)
 		fail("%s: cannot be made memory that is changed: %s",
 		     memory->path, strerror(-ret));
-}
-
-static bool page_is_zero(const char *page)
-{
-	return !*page && !memcmp(page, page + 1, PAGE - 1);
-}
-
-/* Add a page to the last range, or begin one. Return: whether there is room. */
-static bool pool_add(struct draft *draft, __u64 gpa)
-{
-	struct vmem_ioc_range *last = draft->nr_ranges ?
-				      &draft->ranges[draft->nr_ranges - 1] : NULL;
-
-	if (last && last->gpa + last->len == gpa) {
-		last->len += PAGE;
-	} else {
-		if (draft->nr_ranges == RANGES_MAX)
-			return false;
-		last = &draft->ranges[draft->nr_ranges++];
-		last->gpa = gpa;
-		last->len = PAGE;
-	}
-	draft->free++;
-	return true;
-}
-
-/*
- * Which pages new tables come from: those of --pool, as far as they hold nothing.
- * What holds something may be a table that came from there before.
- */
-static void pool_choose(struct change *change)
-{
-	const struct source *source = &change->source;
-	struct draft *draft = &change->draft;
-	__u64 gpa, end, nr = 0, left_out = 0;
-	size_t i;
-
-	draft->ranges = allocate(NULL, RANGES_MAX, sizeof(*draft->ranges));
-	for (i = 0; i < change->nr_pools; i++) {
-		end = change->pools[i].gpa + change->pools[i].len;
-		for (gpa = change->pools[i].gpa; gpa != end; gpa += PAGE) {
-			const char *page = memory_at(source, gpa);
-
-			if (!page)
-				fail("--pool: 0x%llx lies in no memory given", gpa);
-			if (++nr > PAGES_MAX)
-				fail("--pool: more than %llu pages", PAGES_MAX);
-			if (!change->force && !page_is_zero(page))
-				left_out++;
-			else if (!pool_add(draft, gpa))
-				fail("--pool: free pages are in more than %d pieces: give a smaller range",
-				     RANGES_MAX);
-		}
-	}
-	if (left_out)
-		note("--pool: %llu of %llu pages hold something and are left out (--force takes them all)",
-		     left_out, nr);
-	if (nr && !draft->nr_ranges)
-		fail("--pool: there is no page that holds nothing");
-	for (i = 0; i < source->nr_roots; i++)
-		if (draft_from_pool(draft, source->roots[i]))
-			fail("--pool: the root 0x%llx lies in it",
-			     source->roots[i]);
 }
 
 static int draft_pool(struct draft *draft, struct vmem_ioc_range *ranges, size_t nr)
@@ -201,8 +125,9 @@ static int draft_pool(struct draft *draft, struct vmem_ioc_range *ranges, size_t
 	return ret;
 }
 
-/* @root: 0: a new one. */
-static int draft_space(const struct change *change, __u64 *root, __u32 *id)
+/* @new: @root is not given, but answered. */
+static int draft_space(const struct change *change, bool new, __u64 *root,
+		       __u32 *id)
 {
 	const struct cpu *cpu = &change->source.cpu;
 	struct vmem_ioc_space_create space = {
@@ -210,18 +135,21 @@ static int draft_space(const struct change *change, __u64 *root, __u32 *id)
 		.flags		= cpu->flags,
 		.format		= change->source.format_id,
 		.pool		= change->draft.pool,
-		.root		= *root,
+		.root		= new ? 0 : *root,
 		.phys_bits	= cpu->phys_bits,
 		.cow		= cpu->cow,
 		.enc_bit	= cpu->enc_bit,
 	};
 	int ret;
 
+	if (new)
+		space.flags |= VMEM_IOC_SPACE_NEW;
 	if (change->movable)
 		space.flags |= VMEM_IOC_SPACE_MOVABLE;
 	ret = vmem_space_create(change->draft.guest, &space);
 	*id = space.out_id;
-	*root = space.out_root;
+	if (new)
+		*root = space.out_root;
 	return ret;
 }
 
@@ -233,7 +161,7 @@ static void draft_no_pool(struct change *change)
 {
 	const struct cpu *cpu = &change->source.cpu;
 	unsigned int bits = cpu->phys_bits ? cpu->phys_bits : PHYS_BITS_MAX;
-	__u64 page = (__u64)sysconf(_SC_PAGESIZE), root = 0;
+	__u64 page = (__u64)sysconf(_SC_PAGESIZE), root;
 	struct draft *draft = &change->draft;
 	struct vmem_ioc_range range = { .len = page };
 	__u32 id;
@@ -255,7 +183,7 @@ static void draft_no_pool(struct change *change)
 	if (!ret)
 		ret = draft_pool(draft, &range, 1);
 	if (!ret)
-		ret = draft_space(change, &root, &id);
+		ret = draft_space(change, true, &root, &id);
 	if (ret)
 		fail("cannot do without --pool: %s", strerror(-ret));
 }
@@ -273,16 +201,15 @@ static void draft_spaces(struct change *change)
 	for (i = 0; i < nr; i++) {
 		bool new = i == source->nr_roots;
 
-		draft->roots[i] = new ? 0 : source->roots[i];
-		ret = draft_space(change, &draft->roots[i], &draft->spaces[i]);
+		if (!new)
+			draft->roots[i] = source->roots[i];
+		ret = draft_space(change, new, &draft->roots[i],
+				  &draft->spaces[i]);
 		if (ret && new)
 			fail("--new-root: %s", strerror(-ret));
 		if (ret)
 			fail("--root 0x%llx: cannot be changed: %s",
 			     source->roots[i], strerror(-ret));
-		/* with the bit of encryption it is no address */
-		if (!new)
-			draft->roots[i] = source->roots[i];
 	}
 	draft->nr_spaces = nr;
 }
@@ -436,7 +363,7 @@ static size_t *write_order(const struct change *change)
 
 	for (pool = 1; pool >= 0; pool--)
 		for (i = 0; i < draft->nr_blocks; i++)
-			if (draft_from_pool(draft,
+			if (pool_has(draft,
 					    draft_gpa(change, &draft->blocks[i])) ==
 			    pool)
 				order[nr++] = i;

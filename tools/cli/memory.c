@@ -198,3 +198,13 @@ __u64 memory_top(const struct source *source)
 	}
 	return top;
 }
+
+/* The address in an entry, as the vCPU has it. */
+__u64 entry_addr(const struct source *source, __u64 entry)
+{
+	__u64 addr = entry & ENTRY_ADDR;
+
+	if (source->cpu.enc_bit)
+		addr &= ~(1ULL << source->cpu.enc_bit);
+	return addr;
+}

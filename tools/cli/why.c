@@ -9,14 +9,6 @@
 
 #include "cli.h"
 
-/* Of an entry, in both formats. */
-#define ENTRY_P		1ULL
-#define ENTRY_W		(1ULL << 1)
-#define ENTRY_U		(1ULL << 2)
-#define ENTRY_PS	(1ULL << 7)
-#define ENTRY_NX	(1ULL << 63)
-#define ENTRY_ADDR	0x000ffffffffff000ULL
-
 static const struct {
 	int error;
 	const char *name;
@@ -210,6 +202,8 @@ static void why_text(struct why *why, int error)
 		break;
 	case ENOENT:
 		because(why, "there is no such table");
+		if (change->linked)
+			advise(why, "--make makes one");
 		break;
 	case EINVAL:
 		because(why, "not possible: %s", change->invalid);
@@ -269,6 +263,6 @@ void why_show(const struct change *change, int ret,
 	if (*why.advice)
 		note("hint: %s", why.advice);
 	if (ret == -ENXIO)
-		hint_outside(&change->source, why.entry & ENTRY_ADDR);
+		hint_outside(&change->source, entry_addr(&change->source, why.entry));
 	end_output();
 }
