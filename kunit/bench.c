@@ -274,7 +274,7 @@ void bench_needs_deny(const struct bench *b)
 
 u64 bench_leaf(const struct bench *b, u64 gpa)
 {
-	return b->rules->leaf(&b->model.cpu, gpa, VMEM_R | VMEM_W | VMEM_X);
+	return default_leaf(b->rules, &b->model.cpu, gpa, VMEM_R | VMEM_W | VMEM_X, 0);
 }
 
 u64 bench_large(const struct bench *b, u64 gpa)

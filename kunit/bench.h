@@ -156,6 +156,11 @@ u64 bench_frame(const struct bench *b, unsigned int level);
 u64 bench_table_entry(const struct bench *b, u64 table);
 u64 bench_leaf(const struct bench *b, u64 gpa);
 u64 bench_large(const struct bench *b, u64 gpa);
+/* A leaf of @level with default attributes, RWX. */
+static inline u64 bench_leaf_at(const struct bench *b, u64 gpa, unsigned int level)
+{
+	return level ? bench_large(b, gpa) : bench_leaf(b, gpa);
+}
 u64 bench_junk(const struct bench *b);			/* not present */
 u64 bench_reserved(const struct bench *b, u64 entry);	/* @entry, malformed */
 /* @entry, without the permission to write */
@@ -248,6 +253,11 @@ struct vmem_mapping bench_basic(u64 va, u64 gpa, u64 len, u32 attrs);
 struct vmem_mapping bench_cow(u64 va, u64 gpa, u64 len, u32 attrs);
 struct vmem_mapping bench_unmapped(u64 va, u64 len);
 struct vmem_mapping bench_protected(u64 va, u64 len, u32 set, u32 clear);
+struct vmem_mapping bench_raw(u64 va, u64 entry, u64 len);
+struct vmem_mapping bench_promoted(u64 va, u64 len, u32 leaf_levels);
+/* @m, with leaves of these levels */
+struct vmem_mapping bench_sized(const struct bench *b, struct vmem_mapping m,
+				u32 leaf_levels);
 /* @m, with permissions of the table entries above */
 struct vmem_mapping bench_with_path(struct vmem_mapping m, u32 path);
 /* The same permissions at each level, of which @lowest is the first */

@@ -41,6 +41,37 @@ struct vmem_mapping bench_protected(u64 va, u64 len, u32 set, u32 clear)
 	};
 }
 
+struct vmem_mapping bench_raw(u64 va, u64 entry, u64 len)
+{
+	return (struct vmem_mapping){
+		.virt_base	= va,
+		.phys_base	= entry,
+		.len		= len,
+		.kind		= VMEM_KIND_RAW,
+	};
+}
+
+struct vmem_mapping bench_promoted(u64 va, u64 len, u32 leaf_levels)
+{
+	return (struct vmem_mapping){
+		.virt_base	= va,
+		.len		= len,
+		.kind		= VMEM_KIND_PROMOTE,
+		.promote.leaf_levels = leaf_levels,
+	};
+}
+
+struct vmem_mapping bench_sized(const struct bench *b, struct vmem_mapping m,
+				u32 leaf_levels)
+{
+	unsigned int level;
+
+	for (level = 0; level < b->rules->levels; level++)
+		if (leaf_levels & BIT(level))
+			m.page_sizes |= bench_span(b, level);
+	return m;
+}
+
 struct vmem_mapping bench_with_path(struct vmem_mapping m, u32 path)
 {
 	m.path_given = true;
@@ -82,7 +113,9 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	if (link)
 		return b->e->core->link_list(b->e->fmt, change, link->our_va,
 				       &(struct vmem_link_mapping){
-					.owner = bench_space_nr(b, link->owner),
+					.owner = bench_space_nr(b, call->flags &
+						VMEM_CHANGE_UNSHARE ?
+						b->guest.space : link->owner),
 					.their_va = link->their_va,
 					.level = link->level,
 				       });
@@ -105,12 +138,44 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	return 0;
 }
 
+/* What the tables hold before a change. */
+static void remember(struct bench *b)
+{
+	const u32 nr[PART_DATA] = { b->model.touched, b->used, b->used_frozen };
+
+	guest_remember(&b->guest, b->quick ? nr : NULL);
+}
+
+/*
+ * Each table that holds something else now was told to be written, and none where
+ * nothing came of the change. What a @vcpu wrote meanwhile nobody tells.
+ */
+static void check_told(struct bench *b, bool vcpu, int ret)
+{
+	const struct vmem_change *change = &b->change;
+	vmem_table_t untold = guest_untold(&b->guest);
+
+	if (!vcpu && !b->guest.told_none && untold != VMEM_NO_TABLE) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: table %llx was written untold", ret,
+			   vmem_table_gpa(untold));
+	}
+	if (b->guest.told_amiss ||
+	    (change->pass.phase < VMEM_PHASE_APPLY && !change->pass.recounts &&
+	     !change->answer.done && !b->recheck && guest_nr_told(&b->guest))) {
+		b->differs = true;
+		KUNIT_FAIL(b->test, "ret %d: %u tables were told amiss", ret,
+			   guest_nr_told(&b->guest));
+	}
+}
+
 /* Until it is done; @watched: it may be refused. Return: what the last call did. */
 static int run(struct bench *b, const struct call *call, u64 budget,
 	       bool watched)
 {
 	const struct bench_link *link = call->link;
 	struct vmem_space_aware_mapping rec = { .type = VMEM_REC_REFERENCE };
+	bool vcpu = b->guest.change || b->racing;
 	u32 tries = 0;
 	int ret;
 
@@ -124,6 +189,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 		rec.ref.their_va = link->their_va;
 	}
 	b->guest.pool.generation++;
+	remember(b);
 	if (watched)
 		bench_watch(b, &b->space);
 	do {
@@ -145,6 +211,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 	if (b->elsewhere && tries % 2 == 0)
 		guest_elsewhere(&b->guest);
 	guest_unreserve(&b->guest);
+	check_told(b, vcpu, ret);
 	bench_watched(b, &b->space, ret);
 	return ret;
 }
@@ -167,7 +234,7 @@ int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
 
 static bool same_page(struct bench *b, u32 i)
 {
-	const struct vmem_pool_page *page = &b->guest.pool.pages[i];
+	const struct vmem_pool_page *page = &b->guest.pool_range.pages[i];
 	const struct model_table *table = &b->model.kept.tables[i];
 
 	switch (table->state) {
@@ -193,6 +260,7 @@ static bool same_links(struct bench *b)
 {
 	struct vmem_pool *pool = &b->guest.pool;
 	u64 records = b->guest.store.nr + b->guest.pages.res.links;
+	struct vmem_pool_page *pages = b->guest.pool_range.pages;
 	struct vmem_link *const *head = &pool->foreign;
 	u32 i = 0, all = 0;
 
@@ -204,17 +272,17 @@ static bool same_links(struct bench *b)
 		for (; link; back = &link->below, link = link->below, all++) {
 			u64 parent = vmem_table_gpa(link->parent);
 
-			if (model_count_links(&b->model, link->page, parent,
+			if (model_count_links(&b->model, link->page - pages, parent,
 					      link->slot) != 1 ||
 			    (from ? parent != from : !!model_page(&b->model, parent)) ||
 			    *vmem_link_seek(pool, link->parent, link->slot) != link ||
 			    link->back != back)
 				return false;
-			records += link != &pool->pages[link->page].first;
+			records += link != &link->page->first;
 		}
 		if (i == b->model.touched)
 			break;
-		head = &pool->pages[i++].below;
+		head = &pages[i++].below;
 	}
 	return all == model_links(&b->model) && all == pool->nr_hashed &&
 	       records == b->guest.lent;
@@ -242,7 +310,8 @@ void bench_check_same(struct bench *b, const char *after)
 			continue;
 		b->differs = true;
 		KUNIT_FAIL(b->test, "%s: page %u of the pool is in state %u with %u links, expected %u %u",
-			   after, i, pool->pages[i].state, pool->pages[i].nr_links,
+			   after, i, b->guest.pool_range.pages[i].state,
+			   b->guest.pool_range.pages[i].nr_links,
 			   b->model.kept.tables[i].state,
 			   b->model.kept.tables[i].links);
 		return;
@@ -296,11 +365,26 @@ static bool same_flush(const struct vmem_change *change,
 	       change->answer.flush_last >= expected->flush_last;
 }
 
+static void check_skipped(struct bench *b)
+{
+	u32 i;
+
+	/* the first one has no reason */
+	for (i = 1; i < VMEM_NR_SKIPS; i++) {
+		if (b->change.answer.skipped[i] == b->result.skipped[i])
+			continue;
+		b->differs = true;
+		KUNIT_FAIL(b->test, "%llu tables skipped for reason %u, expected %llu",
+			   b->change.answer.skipped[i], i, b->result.skipped[i]);
+	}
+}
+
 static void check_result(struct bench *b, int ret)
 {
 	const struct vmem_change *change = &b->change;
 	const struct model_result *expected = &b->result;
 
+	check_skipped(b);
 	if (ret != expected->ret || change->answer.done != expected->done ||
 	    change->answer.pages != expected->pages || !same_flush(change, expected) ||
 	    change->answer.changes != expected->changes || change->answer.done_len) {
@@ -358,6 +442,24 @@ static void expect(struct bench *b, const struct call *call)
 	model_change_link(&b->model, &ref, call->flags, &b->result);
 }
 
+/* What it was that differs. */
+static void tell(struct bench *b, const struct call *call)
+{
+	const struct vmem_mapping *m = b->change.asked.list;
+	u32 i;
+
+	for (i = 0; i < b->change.asked.nr; i++, m++)
+		kunit_info(b->test, "%u: kind %u va %llx gpa %llx len %llx sizes %llx ad %u path %x(%u) attrs %x %x",
+			   i, m->kind, m->virt_base, m->phys_base, m->len,
+			   m->page_sizes, m->ad_given, m->path, m->path_given,
+			   m->protect.set, m->protect.clear);
+	if (call->link)
+		kunit_info(b->test, "link %llx to %llx of %u level %u",
+			   call->link->our_va, call->link->their_va,
+			   call->link->owner, call->link->level);
+	kunit_info(b->test, "flags %x movable %u", call->flags, b->guest.movable);
+}
+
 static int change(struct bench *b, const struct call *call)
 {
 	int ret;
@@ -366,6 +468,8 @@ static int change(struct bench *b, const struct call *call)
 	ret = run(b, call, U64_MAX, b->result.ret);
 	check_result(b, ret);
 	bench_check_same(b, "change");
+	if (b->differs)
+		tell(b, call);
 	return ret;
 }
 

@@ -24,8 +24,8 @@ static struct piece piece(struct bench *b, u32 i)
 	size_t touched = (size_t)b->model.touched << guest->table_lg2;
 	size_t foreign = (size_t)b->used << guest->table_lg2;
 	size_t frozen = (size_t)b->used_frozen << guest->table_lg2;
-	size_t behind_pages = guest->pool_bytes -
-			      POOL_TABLES * sizeof(*guest->pool.pages);
+	struct vmem_pool_page *pages = guest->pool_range.pages;
+	size_t behind_pages = guest->pool_bytes - POOL_TABLES * sizeof(*pages);
 	struct model_kept *kept = &b->model.kept;
 
 	switch (i) {
@@ -39,12 +39,11 @@ static struct piece piece(struct bench *b, u32 i)
 		return (struct piece){ guest->parts[i].bytes,
 				       guest->parts[i].len, frozen };
 	case 3:
-		return (struct piece){ guest->pool.pages,
-				       POOL_TABLES * sizeof(*guest->pool.pages),
-				       b->model.touched *
-				       sizeof(*guest->pool.pages) };
+		return (struct piece){ pages, POOL_TABLES * sizeof(*pages),
+				       b->model.touched * sizeof(*pages) };
 	case 4:
-		return (struct piece){ guest->pool.free, behind_pages, behind_pages };
+		return (struct piece){ guest->pool_range.free, behind_pages,
+				       behind_pages };
 	case 5:
 		return (struct piece){ guest->links,
 				       NR_LINKS * sizeof(*guest->links),
@@ -108,7 +107,7 @@ void bench_touched(struct bench *b)
 	u32 i;
 
 	for (i = b->model.touched; i < POOL_TABLES; i++)
-		if (b->guest.pool.pages[i].state != VMEM_POOL_FREE)
+		if (b->guest.pool_range.pages[i].state != VMEM_POOL_FREE)
 			b->model.touched = i + 1;
 }
 

@@ -5,7 +5,8 @@
  * Points of the behaviour's description that have a case here: 7 (width of
  * addresses), 8 and 9 (default leaves, Cow, and what protecting makes of them),
  * 10 (table entries), 25 (NXE off makes bit 63 reserved), 29 (a table entry that
- * names another table), and of large leaves the PAT bit's place.
+ * names another table), 58 (what splitting and promoting make of leaves), and of
+ * large leaves the PAT bit's place.
  */
 #include "bench.h"
 
@@ -278,33 +279,113 @@ static void facts_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e->fmt->phys_bits, facts.vcpu.phys_bits);
 }
 
-/* 8: P, A, D; RW if writable; NX if not executable; nothing else */
-static void make_leaf_default_bits(struct kunit *test)
+/* Is there such a vCPU of this format? */
+static bool vcpu_of(const struct engine *e, u32 i, struct cpu *cpu,
+		    struct vmem_facts *facts)
+{
+	*cpu = each_cpu[i];
+	cpu->phys_bits = min_t(u32, cpu->phys_bits ?: U32_MAX, e->fmt->phys_bits);
+	return !engine_cpu_facts(e, facts, cpu);
+}
+
+static void check_make_leaf(struct kunit *test, const struct engine *e,
+			    const struct vmem_facts *facts, const struct cpu *cpu,
+			    u32 attrs, unsigned int level)
+{
+	u64 gpa = 3ULL << e->fmt->entry_lg2(level), leaf;
+	int ret = e->fmt->can_map(facts, attrs, level);
+	struct decoded decoded;
+
+	KUNIT_ASSERT_EQ(test, ret, e->rules->expressible(cpu, attrs) ? 0 : -EOPNOTSUPP);
+	if (ret)
+		return;
+	leaf = e->fmt->make_leaf(facts, attrs, level, gpa);
+	KUNIT_ASSERT_EQ(test, e->rules->leaf(cpu, gpa, attrs, level), leaf);
+	/* and back */
+	e->rules->decode(cpu, leaf, level, &decoded);
+	KUNIT_ASSERT_EQ(test, decoded.kind, IS_LEAF);
+	KUNIT_ASSERT_EQ(test, decoded.gpa, gpa);
+	/* those of software may say Cow, and aren't read */
+	KUNIT_ASSERT_EQ(test, (decoded.attrs ^ attrs) &
+			~(VMEM_SOFT | (attrs & VMEM_SOFT ? VMEM_COW : 0)), 0);
+	KUNIT_ASSERT_EQ(test, attrs_of(e, facts, leaf, level), decoded.attrs);
+}
+
+/* 8: a leaf of each level has what was asked for, and nothing else */
+static void make_leaf_each_attribute(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
-	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
-	struct vmem_facts facts;
-	u64 gpa = 3ULL << e->fmt->page_lg2;
-	u32 attrs, nxe_off;
+	struct vt_random random = { .state = 8 };
+	unsigned int level;
+	u32 i, attrs;
 
-	for (nxe_off = 0; nxe_off < 2; nxe_off++) {
-		cpu.nxe_off = nxe_off;
-		if (engine_facts(e, &facts, 0, nxe_off ? VMEM_VCPU_NXE_OFF : 0, 0)) {
-			KUNIT_EXPECT_TRUE(test, nxe_off && !engine_is_x86_64(e));
+	for (i = 0; i < ARRAY_SIZE(each_cpu); i++) {
+		struct vmem_facts facts;
+		struct cpu cpu;
+
+		if (!vcpu_of(e, i, &cpu, &facts))
 			continue;
-		}
-		for (attrs = 0; attrs < 0x10000; attrs++) {
-			int ret = e->fmt->can_map(&facts, attrs, 0);
-
-			if (!e->rules->expressible(&cpu, attrs)) {
-				KUNIT_ASSERT_EQ(test, ret, -EOPNOTSUPP);
+		for (level = 0; level < e->rules->levels; level++) {
+			if (!e->rules->leaves(&cpu, level))
 				continue;
-			}
-			KUNIT_ASSERT_EQ(test, ret, 0);
-			KUNIT_ASSERT_EQ(test, e->rules->leaf(&cpu, gpa, attrs),
-					e->fmt->make_leaf(&facts, attrs, 0, gpa));
+			for (attrs = 0; attrs < 0x10000; attrs++)
+				check_make_leaf(test, e, &facts, &cpu, attrs, level);
+			for (attrs = 0x10000; attrs; attrs <<= 1)
+				check_make_leaf(test, e, &facts, &cpu,
+						attrs | VMEM_R | VMEM_X, level);
+			for (attrs = 0; attrs < 3000; attrs++)
+				check_make_leaf(test, e, &facts, &cpu,
+						vt_random(&random), level);
 		}
 	}
+}
+
+/* 8: bit by bit: what is asked of x86-64 */
+static void make_leaf_literal(struct kunit *test)
+{
+	static const struct {
+		u32 attrs;
+		unsigned int level;
+		u64 leaf;
+	} cases[] = {
+		{ VMEM_R | VMEM_X, 0, 0x1 },
+		{ VMEM_R, 0, 0x8000000000000001 },
+		{ VMEM_R | VMEM_X | VMEM_W | VMEM_U, 0, 0x7 },
+		{ VMEM_R | VMEM_X | VMEM_PWT | VMEM_PCD, 0, 0x19 },
+		{ VMEM_R | VMEM_X | VMEM_A | VMEM_D, 0, 0x61 },
+		{ VMEM_R | VMEM_X | VMEM_G, 0, 0x101 },
+		{ VMEM_R | VMEM_X | VMEM_PAT, 0, 0x81 },
+		{ VMEM_R | VMEM_X | VMEM_PAT, 1, 0x1081 },
+		{ VMEM_R | VMEM_X | VMEM_PAT, 2, 0x1081 },
+		{ VMEM_R | VMEM_X | VMEM_G, 2, 0x181 },
+		{ VMEM_R | VMEM_X | VMEM_COW, 1, 0x281 },
+		{ VMEM_R | VMEM_X | 0x1000, 0, 0x0800000000000001 },
+		{ VMEM_R | VMEM_X | 0x8000, 1, 0x4000000000000081 },
+		{ VMEM_R | VMEM_X | 0x10000, 0, 0x201 },
+		{ VMEM_R | VMEM_X | 0x40000, 0, 0x801 },
+		{ VMEM_R | VMEM_X | 0x80000, 0, 0x0010000000000001 },
+		{ VMEM_R | VMEM_X | 0x2000000, 0, 0x0400000000000001 },
+	};
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_EXPECT_EQ(test, 0, e->fmt->can_map(&facts, cases[i].attrs,
+							 cases[i].level));
+		KUNIT_EXPECT_EQ_MSG(test, cases[i].leaf,
+				    e->fmt->make_leaf(&facts, cases[i].attrs,
+						      cases[i].level, 0), "%u", i);
+	}
+	for (i = 26; i < 32; i++)
+		KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
+				e->fmt->can_map(&facts, VMEM_R | VMEM_X | BIT(i), 0));
+	/* beside Cow those bits that say it can't be had, the others can */
+	for (i = 16; i < 26; i++)
+		KUNIT_EXPECT_EQ(test, i < 19 ? -EOPNOTSUPP : 0,
+				e->fmt->can_map(&facts, VMEM_R | VMEM_X | VMEM_COW |
+						BIT(i), 0));
 }
 
 /* 10: P, RW, A, supervisor, never NX */
@@ -340,15 +421,15 @@ static void make_table_grants_what_is_said(struct kunit *test)
 	}
 }
 
-/* 29: all bits but those of the address are as they were */
+/* 29: all bits but those of the address are as they were, or grant more */
 static void move_table_keeps_the_rest(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1 };
 	struct vt_random random = { .state = 6 };
 	struct vmem_facts facts;
+	u32 i, perms, moved = 0;
 	u64 entry, gpa;
-	u32 i, moved = 0;
 
 	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
 	for (i = 0; i < 5000; i++) {
@@ -362,8 +443,12 @@ static void move_table_keeps_the_rest(struct kunit *test)
 			continue;
 		gpa = (u64)vt_random_below(&random, 1 << 10) << e->fmt->page_lg2;
 		moved++;
-		KUNIT_ASSERT_EQ(test, e->rules->rename(&cpu, entry, gpa),
-				e->fmt->move_table(&facts, entry, vmem_table(gpa), 0));
+		perms = i & 2 ? 0 : vt_random_below(&random, 16);
+		KUNIT_ASSERT_EQ(test,
+				e->rules->widen(&cpu, e->rules->rename(&cpu, entry, gpa),
+						perms),
+				e->fmt->move_table(&facts, entry, vmem_table(gpa),
+						   perms));
 	}
 	KUNIT_EXPECT_GE(test, moved, 100);
 }
@@ -373,67 +458,151 @@ static void make_leaf_each_cow(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct vmem_facts facts;
-	u64 gpa = 4ULL << e->fmt->page_lg2;
 	u32 cow, attrs;
 
 	for (cow = 1; !engine_facts(e, &facts, 0, 0, cow); cow++) {
 		struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = cow };
 
 		for (attrs = 0; attrs < 2 * VMEM_COW; attrs++) {
-			if (!e->rules->expressible(&cpu, attrs))
-				continue;
-			KUNIT_ASSERT_EQ(test, 0, e->fmt->can_map(&facts, attrs, 0));
-			KUNIT_ASSERT_EQ(test, e->rules->leaf(&cpu, gpa, attrs),
-					e->fmt->make_leaf(&facts, attrs, 0, gpa));
-			KUNIT_ASSERT_EQ(test, e->rules->leaf(&cpu, 0, attrs) |
-					      e->rules->large,
-					e->fmt->make_leaf(&facts, attrs, 1, 0));
+			check_make_leaf(test, e, &facts, &cpu, attrs, 0);
+			check_make_leaf(test, e, &facts, &cpu, attrs, 1);
 		}
 	}
 	KUNIT_EXPECT_GE(test, cow, 4);
 }
 
-/* 9: any leaf, whatever is set and cleared of what can be */
+/* Any leaf of @level, few of its bits set now and then; whether there is one. */
+static bool some_leaf(const struct engine *e, const struct vmem_facts *facts,
+		      struct vt_random *random, unsigned int level, u64 *leaf)
+{
+	*leaf = vt_random(random);
+	if (vt_random_below(random, 2))
+		*leaf &= vt_random(random) & vt_random(random);
+	*leaf |= e->rules->present | (level ? e->rules->large : 0);
+	/* an address that isn't a multiple of its size is malformed, most times */
+	*leaf &= ~(facts->addr & ~e->fmt->leaf_addr(facts, level));
+	/* where that is the place of PAT */
+	if (vt_random_below(random, 2) && level && e->rules->large == 0x80)
+		*leaf |= 0x1000;
+	*leaf &= ~(e->rules->reserved | facts->reserved[level]);
+	return e->fmt->classify(facts, *leaf, level) == VMEM_CLASS_LEAF;
+}
+
+/* Some attributes of leaves, of those that some vCPU can have. */
+static u32 some_attrs(const struct engine *e, struct vt_random *random)
+{
+	u32 attrs = vt_random(random) & vt_random(random);
+
+	if (vt_random_below(random, 2))
+		attrs &= vt_random(random) & vt_random(random);
+	return vt_random_below(random, 16) ? attrs & e->rules->attrs : attrs;
+}
+
+/* 9, 52: any leaf of each level, whatever is set and cleared of what can be */
 static void protect_any_leaf(struct kunit *test)
 {
 	const struct engine *e = *(const struct engine *const *)test->param_value;
 	struct vt_random random = { .state = 7 };
-	struct vmem_facts facts;
-	struct cpu cpu = {};
 	u32 i, set, clear, done = 0;
+	struct vmem_facts facts;
+	unsigned int level;
+	struct cpu cpu;
 	u64 leaf;
 
-	for (i = 0; i < 100000; i++) {
-		cpu.phys_bits = e->fmt->phys_bits;
-		cpu.nxe_off = i & 1 && engine_is_x86_64(e);
-		cpu.cow = 1 + i / 2 % 3;
-		KUNIT_ASSERT_EQ(test, 0,
-				engine_facts(e, &facts, 0, cpu.nxe_off ?
-					      VMEM_VCPU_NXE_OFF : 0, cpu.cow));
-		set = BIT(vt_random_below(&random, 12)) |
-		      BIT(vt_random_below(&random, 12));
-		clear = BIT(vt_random_below(&random, 12)) |
-			BIT(vt_random_below(&random, 12));
-		set &= i & 4 ? U32_MAX : 0;
-		clear &= i & 8 ? ~set : 0;
+	for (i = 0; i < 200000; i++) {
+		if (!vcpu_of(e, i % ARRAY_SIZE(each_cpu), &cpu, &facts))
+			continue;
+		level = vt_random_below(&random, e->rules->levels);
+		set = some_attrs(e, &random);
+		clear = some_attrs(e, &random) & ~set;
 		KUNIT_ASSERT_EQ(test, e->rules->protectable(&cpu, set, clear) ?
 				0 : -EOPNOTSUPP,
 				e->fmt->can_protect(&facts, set, clear));
-		leaf = vt_random(&random);
-		if (i & 16)
-			leaf &= vt_random(&random) & vt_random(&random);
-		leaf |= e->rules->present;
-		/* the toy's are malformed but for one in 512 */
-		if (e == &engine_toy)
-			leaf &= ~(e->rules->reserved | 0xff0);
 		if (!e->rules->protectable(&cpu, set, clear) ||
-		    e->fmt->classify(&facts, leaf, 0) != VMEM_CLASS_LEAF)
+		    !some_leaf(e, &facts, &random, level, &leaf))
 			continue;
 		done++;
-		KUNIT_ASSERT_EQ(test, e->rules->protect(&cpu, leaf, set, clear),
-				e->fmt->protect(&facts, leaf, 0, set, clear));
+		KUNIT_ASSERT_EQ(test, e->rules->protect(&cpu, leaf, level, set, clear),
+				e->fmt->protect(&facts, leaf, set, clear,
+						e->fmt->bits(&facts, set, level),
+						e->fmt->bits(&facts, clear, level)));
 	}
-	KUNIT_EXPECT_GE(test, done, 100);
+	KUNIT_EXPECT_GE(test, done, 1000);
+}
+
+/* 58: what a large leaf does do the small ones, and the other way round */
+static void split_and_join_any_leaf(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vt_random random = { .state = 58 };
+	struct decoded large, small, again;
+	u64 leaf, first, rest, ad;
+	u32 i, done = 0;
+	struct vmem_facts facts;
+	unsigned int level;
+	struct cpu cpu;
+
+	ad = e->rules->accessed_dirty;
+	for (i = 0; i < 100000; i++) {
+		if (!vcpu_of(e, i % ARRAY_SIZE(each_cpu), &cpu, &facts))
+			continue;
+		level = 1 + vt_random_below(&random, e->rules->levels - 1);
+		if (!some_leaf(e, &facts, &random, level, &leaf))
+			continue;
+		done++;
+		e->rules->decode(&cpu, leaf, level, &large);
+		first = e->fmt->split(&facts, leaf, level);
+		KUNIT_ASSERT_EQ(test, e->rules->split(&cpu, leaf, level) & ~ad,
+				first & ~ad);
+		KUNIT_ASSERT_EQ(test, leaf & ad, first & ad);
+		e->rules->decode(&cpu, first, level - 1, &small);
+		KUNIT_ASSERT_EQ(test, small.kind, IS_LEAF);
+		KUNIT_ASSERT_EQ(test, small.gpa, large.gpa);
+		KUNIT_ASSERT_EQ(test, small.attrs, large.attrs);
+		/* the next one is one step further, all else equal */
+		e->rules->decode(&cpu, first + e->fmt->step(level - 1), level - 1,
+				 &again);
+		KUNIT_ASSERT_EQ(test, again.kind, IS_LEAF);
+		KUNIT_ASSERT_EQ(test, again.gpa,
+				large.gpa + entry_span(e->rules, level - 1));
+		KUNIT_ASSERT_EQ(test, again.rest, small.rest);
+		rest = e->fmt->join(&facts, first, level - 1);
+		KUNIT_ASSERT_EQ(test, rest, leaf);
+		KUNIT_ASSERT_EQ(test, e->rules->join(&cpu, first, level - 1), leaf);
+	}
+	KUNIT_EXPECT_GE(test, done, 1000);
+}
+
+/* 58: on x86-64, bit by bit */
+static void split_and_join_literal(struct kunit *test)
+{
+	static const struct {
+		u64 large;
+		unsigned int level;
+		u64 small;
+	} cases[] = {
+		/* NX, key, software, G, PCD, PWT, U, A and D stay; PS goes */
+		{ 0xfff0000000200fff, 2, 0xfff0000000200fff },
+		{ 0xfff0000000200fff & ~0x1000ULL, 1, 0xfff0000000200f7f },
+		/* PAT moves */
+		{ 0x0000000000201081, 1, 0x0000000000200081 },
+		{ 0x0000000040001081, 2, 0x0000000040001081 },
+		{ 0x00000000400000e3, 2, 0x00000000400000e3 },
+		{ 0x00000000400000a3, 1, 0x0000000040000023 },
+	};
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct vmem_facts facts;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, 0, engine_facts(e, &facts, 0, 0, 0));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, cases[i].small,
+				    e->fmt->split(&facts, cases[i].large,
+						  cases[i].level), "%u", i);
+		KUNIT_EXPECT_EQ_MSG(test, cases[i].large,
+				    e->fmt->join(&facts, cases[i].small,
+						 cases[i].level - 1), "%u", i);
+	}
 }
 
 static struct kunit_case format_cases[] = {
@@ -447,12 +616,15 @@ static struct kunit_case format_cases[] = {
 	EACH_X86_64(leaf_attrs_pat_of_each_size),
 	EACH_X86_64(leaf_attrs_cow_exactly),
 	EACH_FORMAT(facts_refused),
-	EACH_FORMAT(make_leaf_default_bits),
+	EACH_FORMAT(make_leaf_each_attribute),
+	EACH_X86_64(make_leaf_literal),
 	EACH_FORMAT(make_table_default_bits),
 	EACH_FORMAT(make_table_grants_what_is_said),
 	EACH_FORMAT(move_table_keeps_the_rest),
 	EACH_FORMAT(make_leaf_each_cow),
 	EACH_FORMAT(protect_any_leaf),
+	EACH_FORMAT(split_and_join_any_leaf),
+	EACH_X86_64(split_and_join_literal),
 	{}
 };
 

@@ -49,8 +49,11 @@ void guest_init(struct kunit *test, struct guest *guest,
 			break;
 		part->elsewhere = kunit_kmalloc(test, part->len, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, part->elsewhere);
+		part->before = kunit_kmalloc(test, part->len, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, part->before);
 	}
-	guest->pool_bytes = vmem_pool_bytes(POOL_TABLES);
+	guest->pool_bytes = vmem_pool_bytes(POOL_TABLES) +
+			    vmem_pool_buckets(POOL_TABLES) * sizeof(struct vmem_link *);
 	guest->pool_storage = kunit_kmalloc(test, guest->pool_bytes, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, guest->pool_storage);
 	guest->links = kunit_kmalloc(test, NR_LINKS * sizeof(*guest->links),
@@ -67,10 +70,6 @@ void guest_reset(struct guest *guest)
 		memset(guest->parts[i].bytes, 0, i == PART_DATA ?
 		       BIT(guest->page_lg2) : guest->parts[i].len);
 	memset(guest->pool_storage, 0, guest->pool_bytes);
-	guest->pool_range = (struct vmem_pool_range){
-		.gpa	= guest->parts[PART_POOL].gpa,
-		.len	= guest->parts[PART_POOL].len,
-	};
 	guest->store = (struct vmem_link_store){};
 	for (i = 0; i < NR_SPACES; i++)
 		vmem_root_lend(&guest->store, &guest->root_storage[i]);
@@ -79,8 +78,12 @@ void guest_reset(struct guest *guest)
 	guest->space = 0;
 	guest->movable = false;
 	guest->foreign_frozen = false;
-	vmem_pool_init(&guest->pool, &guest->pool_range, 1, guest->table_lg2,
-		       &guest->store, guest->pool_storage, 0x5eed);
+	/* the buckets lie behind what is the range's */
+	vmem_pool_init(&guest->pool, &guest->pool_range, guest->table_lg2, &guest->store,
+		       guest->pool_storage + vmem_pool_bytes(POOL_TABLES),
+		       vmem_pool_buckets(POOL_TABLES), 0x5eed);
+	vmem_pool_add(&guest->pool, guest->parts[PART_POOL].gpa,
+		       guest->parts[PART_POOL].len, guest->pool_storage);
 	guest->pool.generation = 1;
 	guest->pages.pool = &guest->pool;
 	guest->pages.res = (struct vmem_reservation){};
@@ -277,6 +280,77 @@ void guest_update_root(void *ctx, unsigned int level)
 
 	vmem_root_leave(&guest->store, *root);
 	*root = vmem_root_make(&guest->pool, &guest->pages.res, level);
+}
+
+/* The number of a table among those of all parts; ALL_TABLES: it is none. */
+static u32 table_nr(const struct guest *guest, vmem_phys_t gpa)
+{
+	const struct guest_range *part;
+	u32 i, first = 0;
+
+	for (i = 0; i < PART_DATA; first += part_nr[i++]) {
+		part = &guest->parts[i];
+		if (gpa >= part->gpa && gpa - part->gpa < part->len)
+			return first + ((gpa - part->gpa) >> guest->table_lg2);
+	}
+	return ALL_TABLES;
+}
+
+void guest_written(void *ctx, vmem_table_t table)
+{
+	u32 nr = table_nr(ctx, vmem_table_gpa(table));
+	struct guest *guest = ctx;
+
+	if (nr == ALL_TABLES || table != guest->asked)
+		guest->told_amiss = true;
+	else
+		guest->told[nr] = true;
+}
+
+void guest_remember(struct guest *guest, const u32 *nr)
+{
+	u32 i;
+
+	for (i = 0; i < PART_DATA; i++) {
+		struct guest_range *part = &guest->parts[i];
+
+		part->before_len = nr ? (u64)nr[i] << guest->table_lg2 : part->len;
+		memcpy(part->before, part->bytes, part->before_len);
+	}
+	memset(guest->told, 0, sizeof(guest->told));
+	guest->told_amiss = false;
+}
+
+vmem_table_t guest_untold(const struct guest *guest)
+{
+	u64 at, size = BIT_ULL(guest->table_lg2);
+	u32 i;
+
+	for (i = 0; i < PART_DATA; i++) {
+		const struct guest_range *part = &guest->parts[i];
+
+		for (at = 0; at < part->before_len; at += size)
+			if (memcmp(part->bytes + at, part->before + at, size) &&
+			    !guest_was_told(guest, part->gpa + at))
+				return vmem_table(part->gpa + at);
+	}
+	return VMEM_NO_TABLE;
+}
+
+bool guest_was_told(const struct guest *guest, vmem_phys_t gpa)
+{
+	u32 nr = table_nr(guest, gpa);
+
+	return nr < ALL_TABLES && guest->told[nr];
+}
+
+u32 guest_nr_told(const struct guest *guest)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < ALL_TABLES; i++)
+		nr += guest->told[i];
+	return nr;
 }
 
 void guest_unreserve(struct guest *guest)

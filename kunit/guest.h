@@ -28,6 +28,7 @@ enum guest_part {
 #define DATA_PAGES	32
 #define DATA_FIRST	512	/* the number of the first of these pages */
 #define OUTSIDE_PAGE	240	/* and of one that isn't memory */
+#define ALL_TABLES	(POOL_TABLES + FOREIGN_TABLES + FROZEN_TABLES)
 #define NR_SPACES	9
 #define NR_LINKS	64	/* records that are lent, at most */
 
@@ -45,6 +46,8 @@ struct guest_range {
 	u64 len;
 	u8 *bytes;
 	u8 *elsewhere;
+	u8 *before;
+	u64 before_len;
 };
 
 /**
@@ -70,6 +73,10 @@ struct guest_range {
  * @roots:	of the spaces
  * @change:	called in each call: a vCPU that writes
  * @asked:	the table that the call is for
+ * @told:	tables that were told to be written since guest_remember(), in the
+ *		order of their addresses
+ * @told_amiss:	one was told that isn't the one asked for last
+ * @told_none:	the ops don't tell
  */
 struct guest {
 	struct guest_range parts[NR_PARTS];
@@ -105,6 +112,9 @@ struct guest {
 	u32 space;
 	void (*change)(struct guest *guest);
 	vmem_table_t asked;
+	bool told[ALL_TABLES];
+	bool told_amiss;
+	bool told_none;
 	void *private;
 };
 
@@ -134,6 +144,16 @@ enum vmem_owner guest_owner(void *ctx, vmem_table_t table, unsigned int level,
 			    vmem_table_t parent, unsigned int slot, u32 *links);
 struct vmem_pages *guest_pages(void *ctx);
 void guest_update_root(void *ctx, unsigned int level);
+void guest_written(void *ctx, vmem_table_t table);
+/*
+ * What the first @nr[] tables of each part hold now, NULL: all; none is told to be
+ * written yet.
+ */
+void guest_remember(struct guest *guest, const u32 *nr);
+/* One of them that holds something else now and wasn't told of, or VMEM_NO_TABLE. */
+vmem_table_t guest_untold(const struct guest *guest);
+bool guest_was_told(const struct guest *guest, vmem_phys_t gpa);
+u32 guest_nr_told(const struct guest *guest);
 /* One record more is lent, as long as there are some. */
 int guest_lend(struct guest *guest);
 /* So many pages and records are set aside: 0, or why not. */
@@ -152,6 +172,7 @@ static const struct vmem_table_ops guest_ops __maybe_unused = {
 	.owner		= guest_owner,
 	.pages		= guest_pages,
 	.update_root	= guest_update_root,
+	.written	= guest_written,
 };
 
 #endif /* _VMEM_KUNIT_GUEST_H */

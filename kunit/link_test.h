@@ -44,8 +44,8 @@ static inline struct vmem_pool_page *link_page(struct bench *b, u32 nr, u64 va,
 {
 	u64 root = vmem_table_gpa(bench_space_nr(b, nr)->root);
 
-	return &b->guest.pool.pages[vmem_pool_find(&b->guest.pool,
-				vmem_table(bench_path(b, root, va, level)))];
+	return vmem_pool_find(&b->guest.pool,
+			      vmem_table(bench_path(b, root, va, level)));
 }
 
 /* Each of its pages in both, at whatever address. */

@@ -3,8 +3,10 @@
  * The reference model: slow, obvious, and independent of the engine. It knows
  * of formats only what their manuals say (rules.c), reads tables by recursion
  * (model_read.c), and changes them a page, or an entry, at a time: a list of
- * mappings and mapping (model_change.c), unmapping (model_unmap.c), protecting
- * and linking (model_link.c); who links to whose table, and tables that move
+ * mappings (model_change.c), mapping (model_map.c), unmapping (model_unmap.c),
+ * protecting (model_protect.c), leaves that are split (model_split.c) and tables
+ * that are promoted (model_promote.c), linking (model_link.c) and its opposite
+ * (model_unshare.c); who links to whose table, and tables that move
  * (model_tables.c).
  */
 #ifndef _VMEM_KUNIT_MODEL_H
@@ -52,6 +54,8 @@ struct rules {
 	unsigned int index_lg2;
 	unsigned int root_lg2;	/* the same of a root */
 	bool halves;		/* addresses repeat the highest bit translated */
+	u32 leaf_levels;	/* bit n: a table of level n can hold leaves */
+	u32 attrs;		/* of leaves, each that some vCPU can have */
 	u64 accessed_dirty;
 	u64 dirty;
 	u64 present;
@@ -63,21 +67,32 @@ struct rules {
 		       struct decoded *decoded);
 	/* the entries that vmem makes */
 	u64 (*table)(const struct cpu *cpu, u64 gpa, u32 perms);
-	u64 (*leaf)(const struct cpu *cpu, u64 gpa, u32 attrs);
+	u64 (*leaf)(const struct cpu *cpu, u64 gpa, u32 attrs, unsigned int level);
+	/* the bits that say an address */
+	u64 (*address)(u64 gpa);
 	/* a table entry that names another table, and is the same otherwise */
 	u64 (*rename)(const struct cpu *cpu, u64 entry, u64 gpa);
+	/* and one that grants these, too */
+	u64 (*widen)(const struct cpu *cpu, u64 entry, u32 perms);
 	/* an address of data without its tag; itself when there is none */
 	u64 (*untag)(const struct cpu *cpu, unsigned int levels, u64 va);
 	/* can these be the bytes of a guest's page? */
 	bool (*has)(const struct cpu *cpu, u64 first, u64 last);
 	/* does a leaf without W that has the dirty bit mean a shadow stack? */
 	bool (*shadow)(const struct cpu *cpu);
+	/* may a leaf lie in a table of @level? */
+	bool (*leaves)(const struct cpu *cpu, unsigned int level);
 	/* attributes of a mapping, permissions of a table that can be expressed */
 	bool (*expressible)(const struct cpu *cpu, u32 attrs);
 	bool (*path_expressible)(const struct cpu *cpu, u32 perms);
 	/* and changes of a leaf, and what becomes of it */
 	bool (*protectable)(const struct cpu *cpu, u32 set, u32 clear);
-	u64 (*protect)(const struct cpu *cpu, u64 entry, u32 set, u32 clear);
+	u64 (*protect)(const struct cpu *cpu, u64 entry, unsigned int level,
+		       u32 set, u32 clear);
+	/* of a leaf of @level: the first of those one level below it */
+	u64 (*split)(const struct cpu *cpu, u64 entry, unsigned int level);
+	/* the leaf one level above that begins with this one */
+	u64 (*join)(const struct cpu *cpu, u64 entry, unsigned int level);
 };
 
 #define RULES_OF(_id, _name, ...)	extern const struct rules _name##_rules;
@@ -86,6 +101,23 @@ VMEM_FORMATS(RULES_OF)
 
 extern const struct rules toy_rules;
 extern const struct rules flat_rules;
+
+/* What a leaf gets that is asked for with @attrs, but A and D not given. */
+static inline u32 default_ad(const struct rules *rules, const struct cpu *cpu,
+			     u32 attrs)
+{
+	attrs |= VMEM_A | VMEM_D;
+	/* it would be a page of a shadow stack */
+	if (rules->shadow(cpu) && !(attrs & VMEM_W))
+		attrs &= ~VMEM_D;
+	return attrs;
+}
+
+static inline u64 default_leaf(const struct rules *rules, const struct cpu *cpu,
+			       u64 gpa, u32 attrs, unsigned int level)
+{
+	return rules->leaf(cpu, gpa, default_ad(rules, cpu, attrs), level);
+}
 
 /* Bytes that an entry of a table of @level translates, or all tables. */
 static inline u64 entry_span(const struct rules *rules, unsigned int level)
@@ -211,7 +243,9 @@ struct model_needs {
 		u64 span;
 		bool moves;
 		u32 perms;	/* of the entry that is made for it */
+		bool given;	/* by a path */
 	} tables[NEEDS_MAX];
+	u32 elsewhere;	/* more of them, in another space */
 	u32 leaving[POOL_TABLES];	/* links of each that will go */
 	u64 entered[POOL_TABLES];	/* where each is mapped into, and 1 */
 };
@@ -251,6 +285,7 @@ struct model_result {
 	u64 lacking;
 	bool lacking_known;
 	u64 lost_dirty;
+	u64 skipped[VMEM_NR_SKIPS];
 	u64 at_va;
 	unsigned int at_level;
 	bool at_known;
@@ -323,14 +358,23 @@ bool model_writable(const struct model *model, const struct model_path *path,
 /* May the table of @level be written? What has to move for it is counted. */
 int model_want(struct model *model, const struct model_path *path,
 	       unsigned int level, u64 va);
-/* Will it move? */
+/* Did it move, or will it? */
+bool model_moved(const struct model *model, unsigned int level, u64 va);
+/* Will it, and did not yet? */
 bool model_moves(const struct model *model, unsigned int level, u64 va);
 /* Move it, if it must, and those above that must. */
 void model_move(struct model *model, struct model_path *path,
 		unsigned int level, u64 va, struct model_result *result);
-/* The one of @level is missing. */
+/* The one of @level is missing; NULL: for a leaf that is split. */
 int model_need(struct model *model, const struct vmem_mapping *m,
 	       unsigned int level, u64 va);
+/* Is it ours, and is this entry one of its links? */
+bool model_is_ours(struct model *model, u64 table, unsigned int level, u64 parent,
+		   unsigned int slot);
+/* The tables of ours that @from names are named by @to, too. */
+void model_link_children(struct model *model, u64 from, u64 to, unsigned int level);
+/* Would a copy of this table name a table of ours at another level than its own? */
+bool model_names_others(struct model *model, u64 table, unsigned int level);
 bool model_is_zero(struct model *model, u64 table);
 
 /* What the parts of a change share */
@@ -358,9 +402,66 @@ int model_check_path(const struct model *model, const struct vmem_mapping *m,
 
 void model_begin(struct model *model);
 int model_reserve(struct model *model, struct model_result *result);
+
+/* model_map.c */
+
+/* Attributes of its leaves, A and D as they will be; of entries not present 0. */
+u32 model_attrs(const struct model *model, const struct vmem_mapping *m);
+/* The levels that its leaves may have, a bit each; 0 or why it has none. */
+int model_levels(const struct model *model, const struct vmem_mapping *m, u32 *levels);
+int model_check_map(struct model *model, const struct vmem_mapping *m,
+		    struct model_result *result);
+void model_map(struct model *model, const struct vmem_mapping *m,
+	       struct model_result *result);
 /* An entry that is no table's is written over: with a table, a leaf @attrs below it. */
 void model_over(struct model *model, u64 table, unsigned int level,
 		unsigned int index, u32 attrs, struct model_result *result);
+
+/* A recursion over a range, under way. */
+struct job {
+	struct model *model;
+	const struct vmem_mapping *m;
+	struct model_path path;
+	unsigned int free_below;
+	unsigned int replaced;	/* the level of a table that a link replaces */
+	bool zero;
+	u32 targets;		/* promote: levels of the leaves that are made */
+	bool denies[VMEM_LEVELS_MAX];	/* protect: entries above that deny it, */
+	u64 denied_at[VMEM_LEVELS_MAX];	/* by level, and their first addresses */
+	struct model_result *result;
+};
+
+/* An entry of the range. */
+struct spot {
+	unsigned int level;
+	unsigned int index;
+	u64 va;
+	u64 span;
+	u64 at;			/* the first of its addresses in the range */
+	u64 entry;
+	bool covered;
+	struct decoded decoded;
+};
+
+/* The entry @i of the path's table of @level; whether the range has any of it. */
+bool model_look(struct job *job, unsigned int level, unsigned int i, u64 base,
+		struct spot *spot);
+/* To the root, if the change may go on there. */
+int model_enter_root(struct job *job);
+
+/* model_split.c */
+
+/* May a leaf in a table of @level be split? */
+bool model_can_split(const struct model *model, unsigned int level);
+/* A leaf is split, and those below it that the range has in part. */
+int model_check_split(struct job *job, const struct spot *spot);
+/* Return: the table of leaves in its place. */
+u64 model_split(struct model *model, struct model_path *path, unsigned int level,
+		u64 va, struct model_result *result);
+/* Would the mapping, one that unmaps or protects, change this leaf? */
+bool model_changes(const struct model *model, const struct vmem_mapping *m,
+		   u64 leaf, unsigned int level);
+
 /* @replaced: the level of a table that a link is to replace, if there is one */
 int model_check_unmap(struct model *model, const struct vmem_mapping *m,
 		      unsigned int replaced, struct model_result *result);
@@ -370,9 +471,15 @@ int model_check_unmap(struct model *model, const struct vmem_mapping *m,
  */
 void model_unmap(struct model *model, const struct vmem_mapping *m, bool zero,
 		 unsigned int free_below, struct model_result *result);
-int model_check_protect(struct model *model, const struct vmem_mapping *m,
-			struct model_result *result);
-void model_protect(struct model *model, const struct vmem_mapping *m,
-		   struct model_result *result);
+/* Both check while model->checking, and else do it. */
+int model_protect(struct model *model, const struct vmem_mapping *m,
+		  struct model_result *result);
+int model_promote(struct model *model, const struct vmem_mapping *m,
+		  struct model_result *result);
+/* The levels of the leaves that it may make. */
+int model_targets(const struct model *model, const struct vmem_mapping *m,
+		  u32 *targets);
+int model_unshare(struct model *model, const struct model_reference *ref,
+		  struct model_result *result);
 
 #endif /* _VMEM_KUNIT_MODEL_H */

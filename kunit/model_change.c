@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The model's changes as a whole: first everything is checked, then done; maps a
- * page at a time, from the root for each page.
+ * The model's changes as a whole: first everything is checked, then done.
  */
 #include "model.h"
 
@@ -78,13 +77,6 @@ void model_write_entry(struct model *model, struct model_path *path,
 		    entry_index(model->rules, va, level), entry);
 }
 
-/* The attributes of its leaves. */
-static u32 leaf_attrs(const struct vmem_mapping *m)
-{
-	return m->kind == VMEM_KIND_COW ? m->cow.attrs | VMEM_COW :
-					  m->basic.attrs;
-}
-
 /* Can tables of @lowest and above be named by entries with the path's nibbles? */
 int model_check_path(const struct model *model, const struct vmem_mapping *m,
 		     unsigned int lowest)
@@ -104,12 +96,56 @@ int model_check_path(const struct model *model, const struct vmem_mapping *m,
 	return 0;
 }
 
+/* Are its levels such that there are leaves, and its addresses multiples of them? */
+static int check_sizes(const struct model *model, const struct vmem_mapping *m)
+{
+	unsigned int level = 0;
+	u32 levels;
+	u64 span;
+	int ret;
+
+	ret = model_levels(model, m, &levels);
+	if (ret)
+		return ret;
+	while (!(levels & BIT(level)))
+		level++;
+	span = entry_span(model->rules, level);
+	return m->virt_base % span || m->len % span ||
+	       (m->kind != VMEM_KIND_RAW && m->phys_base % span) ? -EINVAL : 0;
+}
+
+/* An entry that is not present, but holds bits. */
+static int check_raw(const struct model *model, const struct vmem_mapping *m)
+{
+	struct decoded decoded;
+
+	model->rules->decode(&model->cpu, m->phys_base, 0, &decoded);
+	return !m->phys_base || decoded.kind != IS_HOLE ? -EINVAL :
+	       model_check_path(model, m, 1);
+}
+
+static int check_attrs(const struct model *model, const struct vmem_mapping *m)
+{
+	u64 last = m->phys_base + m->len - 1;
+
+	if (last < m->phys_base ||
+	    !model->rules->has(&model->cpu, m->phys_base, last))
+		return -EOVERFLOW;
+	if (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW)
+		return -EOPNOTSUPP;
+	if (!model->rules->expressible(&model->cpu, model_attrs(model, m)))
+		return -EOPNOTSUPP;
+	return model_check_path(model, m, 1);
+}
+
 /* Is what is asked for well-formed? */
 static int check_mapping(struct model *model, const struct vmem_mapping *m)
 {
 	u64 page = entry_span(model->rules, 0), last, half;
+	u32 targets;
 
-	if (m->virt_base % page || m->phys_base % page || m->len % page)
+	if (m->virt_base % page || m->len % page ||
+	    (m->kind != VMEM_KIND_RAW && m->phys_base % page))
 		return -EINVAL;
 	if (!m->len)
 		return 0;
@@ -130,22 +166,16 @@ static int check_mapping(struct model *model, const struct vmem_mapping *m)
 		return model->rules->protectable(&model->cpu, m->protect.set,
 						 m->protect.clear) ?
 		       0 : -EOPNOTSUPP;
+	case VMEM_KIND_PROMOTE:
+		return model_targets(model, m, &targets);
 	case VMEM_KIND_BASIC:
-		if (m->basic.attrs & VMEM_COW)
-			return -EOPNOTSUPP;
-		break;
 	case VMEM_KIND_COW:
-		break;
+		return check_sizes(model, m) ?: check_attrs(model, m);
+	case VMEM_KIND_RAW:
+		return check_sizes(model, m) ?: check_raw(model, m);
 	default:
 		return -EOPNOTSUPP;
 	}
-	last = m->phys_base + m->len - 1;
-	if (last < m->phys_base ||
-	    !model->rules->has(&model->cpu, m->phys_base, last))
-		return -EOVERFLOW;
-	if (!model->rules->expressible(&model->cpu, leaf_attrs(m)))
-		return -EOPNOTSUPP;
-	return model_check_path(model, m, 1);
 }
 
 bool model_covers(const struct vmem_mapping *m, u64 va, u64 span)
@@ -156,8 +186,15 @@ bool model_covers(const struct vmem_mapping *m, u64 va, u64 span)
 
 u32 model_perms(const struct vmem_mapping *m, unsigned int level)
 {
-	return m->path_given ? m->path >> (4 * level) & 0xf :
-			       VMEM_R | VMEM_W | VMEM_X;
+	u32 user = 0;
+
+	if (m->path_given)
+		return m->path >> (4 * level) & 0xf;
+	if (m->kind == VMEM_KIND_BASIC)
+		user = m->basic.attrs & VMEM_U;
+	if (m->kind == VMEM_KIND_COW)
+		user = m->cow.attrs & VMEM_U;
+	return VMEM_R | VMEM_W | VMEM_X | user;
 }
 
 int model_check_perms(const struct vmem_mapping *m, unsigned int level,
@@ -168,159 +205,43 @@ int model_check_perms(const struct vmem_mapping *m, unsigned int level,
 	return (needs & granted) == needs ? 0 : -EEXIST;
 }
 
-/* A shared table is mapped into at one of its places, or holes aren't needed. */
-static int enter_once(struct model *model, u64 table, u64 base, u32 links)
-{
-	u64 *entered;
-
-	if (links < 2 || model->flags & VMEM_CHANGE_REPLACE)
-		return 0;
-	entered = model_entered(model, table);
-	if (*entered && *entered != base + 1)
-		return -EEXIST;
-	*entered = base + 1;
-	return 0;
-}
-
-static int check_page(struct model *model, const struct vmem_mapping *m,
-		      u64 va, struct model_result *result)
-{
-	unsigned int level = model->rules->levels - 1, l;
-	u64 table = model->kept.root, span;
-	struct model_path path;
-	struct decoded decoded;
-	u32 links;
-	int ret;
-
-	ret = model_enter(model, &path, table, level, va, &links);
-	if (ret)
-		return model_stop(result, va, level + 1, ret);
-	for (;; level--) {
-		path.table[level] = table;
-		model_read_entry(model, table, level,
-				 entry_index(model->rules, va, level), &decoded);
-		if (decoded.kind == IS_TABLE) {
-			ret = model_check_perms(m, level, leaf_attrs(m) & VMEM_RWXU,
-						decoded.attrs) ?:
-			      model_enter(model, &path, decoded.gpa, level - 1,
-					  va, &links) ?:
-			      enter_once(model, decoded.gpa,
-					 va & -entry_span(model->rules, level),
-					 links);
-			if (ret)
-				return model_stop(result, va, level, ret);
-			table = decoded.gpa;
-			continue;
-		}
-		ret = level ? 0 : model_want(model, &path, level, va);
-		if (ret)
-			return model_stop(result, va, level, ret);
-		if (decoded.kind != IS_HOLE) {
-			span = entry_span(model->rules, level);
-			if (!(model->flags & VMEM_CHANGE_REPLACE))
-				return model_stop(result, va, level, -EEXIST);
-			if (!model_covers(m, va - va % span, span))
-				return model_stop(result, va, level, -ERANGE);
-		}
-		ret = model_want(model, &path, level, va);
-		if (ret)
-			return model_stop(result, va, level, ret);
-		for (l = 0; !ret && l < level; l++)
-			ret = model_need(model, m, l, va);
-		return ret ? model_stop(result, va, level, ret) : 0;
-	}
-}
-
-void model_over(struct model *model, u64 table, unsigned int level,
-		unsigned int index, u32 attrs, struct model_result *result)
-{
-	struct decoded decoded;
-
-	model_read_entry(model, table, level, index, &decoded);
-	if (decoded.kind == IS_HOLE &&
-	    guest_read(&model->guest, table, index))
-		result->overwritten++;
-	if (decoded.kind == IS_LEAF && model->rules->shadow(&model->cpu) &&
-	    attrs && !(attrs & VMEM_W) && decoded.attrs & VMEM_W &&
-	    decoded.attrs & VMEM_D)
-		result->lost_dirty++;
-}
-
-static void map_page(struct model *model, const struct vmem_mapping *m, u64 va,
-		     struct model_result *result)
-{
-	unsigned int level = model->rules->levels - 1, index;
-	u64 table = model->kept.root, page = entry_span(model->rules, 0);
-	struct model_path path;
-	struct decoded decoded;
-
-	for (;; level--) {
-		path.table[level] = table;
-		index = entry_index(model->rules, va, level);
-		model_read_entry(model, table, level, index, &decoded);
-		if (level && decoded.kind == IS_TABLE) {
-			table = decoded.gpa;
-			continue;
-		}
-		model_move(model, &path, level, va, result);
-		if (decoded.kind != IS_HOLE)
-			model_flush(model, &path, level, va,
-				    level ? entry_span(model->rules, level) : page,
-				    result);
-		model_over(model, path.table[level], level, index,
-			   leaf_attrs(m), result);
-		if (!level)
-			break;
-		table = model_take(model, level - 1, path.table[level], index,
-				   result);
-		guest_write(&model->guest, path.table[level], index,
-			    model->rules->table(&model->cpu, table, model_perms(m, level)));
-	}
-	guest_write(&model->guest, path.table[0], index,
-		    model->rules->leaf(&model->cpu,
-				       m->phys_base + (va - m->virt_base),
-				       leaf_attrs(m)));
-	result->pages++;
-}
-
 static int check(struct model *model, const struct vmem_mapping *m,
 		 struct model_result *result)
 {
-	u64 page = entry_span(model->rules, 0), i;
-	int ret;
-
-	if (m->kind == VMEM_KIND_UNMAPPED)
+	switch (m->kind) {
+	case VMEM_KIND_UNMAPPED:
 		return model_check_unmap(model, m, model->rules->levels, result);
-	if (m->kind == VMEM_KIND_PROTECT)
-		return model_check_protect(model, m, result);
-	for (i = 0; i < m->len / page; i++) {
-		ret = check_page(model, m, m->virt_base + i * page, result);
-		if (ret)
-			return ret;
+	case VMEM_KIND_PROTECT:
+		return model_protect(model, m, result);
+	case VMEM_KIND_PROMOTE:
+		return model_promote(model, m, result);
+	default:
+		return model_check_map(model, m, result);
 	}
-	return 0;
 }
 
 static void apply(struct model *model, const struct vmem_mapping *m,
 		  unsigned int free_below, struct model_result *result)
 {
-	u64 page = entry_span(model->rules, 0), i;
-
-	if (m->kind == VMEM_KIND_UNMAPPED) {
+	switch (m->kind) {
+	case VMEM_KIND_UNMAPPED:
 		model_unmap(model, m, true, free_below, result);
-		return;
-	}
-	if (m->kind == VMEM_KIND_PROTECT) {
+		break;
+	case VMEM_KIND_PROTECT:
 		model_protect(model, m, result);
-		return;
+		break;
+	case VMEM_KIND_PROMOTE:
+		model_promote(model, m, result);
+		break;
+	default:
+		model_map(model, m, result);
 	}
-	for (i = 0; i < m->len / page; i++)
-		map_page(model, m, m->virt_base + i * page, result);
 }
 
 void model_begin(struct model *model)
 {
 	model->needs.nr = 0;
+	model->needs.elsewhere = 0;
 	model->needs.many = false;
 	memset(model->needs.leaving, 0, sizeof(model->needs.leaving));
 	memset(model->needs.entered, 0, sizeof(model->needs.entered));
@@ -331,20 +252,20 @@ void model_begin(struct model *model)
 int model_reserve(struct model *model, struct model_result *result)
 {
 	const struct model_needs *needs = &model->needs;
-	u32 nr = model_count(model, MODEL_FREE);
+	u32 nr = model_count(model, MODEL_FREE), all = needs->nr + needs->elsewhere;
 
 	model->checking = false;
 	result->lacking_known = !needs->many;
 	if (needs->many)
 		return -ENOSPC;
-	if (needs->nr <= nr)
+	if (all <= nr)
 		return 0;
-	result->lacking = needs->nr - nr;
+	result->lacking = all - nr;
 	nr += model_count(model, MODEL_WAITS);
-	if (needs->nr <= nr)
+	if (all <= nr)
 		return -EAGAIN;
 	nr += model_count(model, MODEL_HELD);
-	return needs->nr <= nr ? -EBUSY : -ENOSPC;
+	return all <= nr ? -EBUSY : -ENOSPC;
 }
 
 /*

@@ -37,6 +37,77 @@ static int find(struct model *model, const struct model_reference *ref, u64 *tab
 	return mine->links < VMEM_LINKS_MAX ? 0 : -EMLINK;
 }
 
+/*
+ * A table is to be made for the link, with those above it that the owner lacks. What
+ * it has above is entered as what is written, and never moves.
+ */
+static int check_make(struct model *model, const struct model_reference *ref,
+		      struct model_result *result)
+{
+	const struct vmem_mapping made = { .virt_base = ref->their_va };
+	u64 table = ref->same_space ? model->kept.root : ref->owner;
+	unsigned int level = model->rules->levels - 1;
+	u64 va = ref->their_va;
+	struct model_path path;
+	struct decoded decoded;
+	u32 links;
+	int ret;
+
+	for (;; level--) {
+		ret = model_enter(model, &path, table, level, va, &links);
+		if (ret)
+			return model_stop(result, va, level + 1, ret);
+		path.table[level] = table;
+		model_read_entry(model, table, level,
+				 entry_index(model->rules, va, level), &decoded);
+		if (decoded.kind != IS_TABLE)
+			break;
+		if (level == ref->level + 1)
+			return 0;
+		table = decoded.gpa;
+	}
+	if (decoded.kind != IS_HOLE)
+		return model_stop(result, va, level, -EEXIST);
+	/* it would be where it is to be shown */
+	if (ref->same_space && ref->our_va == va)
+		return model_stop(result, va, level, -EINVAL);
+	if (!model_writable(model, &path, level))
+		return model_stop(result, va, level, -EROFS);
+	while (level-- > ref->level) {
+		if (!ref->same_space) {
+			model->needs.elsewhere++;
+			continue;
+		}
+		ret = model_need(model, &made, level, va);
+		if (ret)
+			return model_stop(result, va, level + 1, ret);
+	}
+	return 0;
+}
+
+static void make(struct model *model, const struct model_reference *ref,
+		 struct model_result *result)
+{
+	const struct vmem_mapping made = { .virt_base = ref->their_va };
+	u64 table = ref->same_space ? model->kept.root : ref->owner, below;
+	unsigned int level, index;
+	struct decoded decoded;
+
+	for (level = model->rules->levels - 1; level > ref->level; level--) {
+		index = entry_index(model->rules, ref->their_va, level);
+		model_read_entry(model, table, level, index, &decoded);
+		below = decoded.gpa;
+		if (decoded.kind != IS_TABLE) {
+			model_over(model, table, level, index, 0, result);
+			below = model_take(model, level - 1, table, index, result);
+			guest_write(&model->guest, table, index,
+				    model->rules->table(&model->cpu, below,
+							model_perms(&made, level)));
+		}
+		table = below;
+	}
+}
+
 /* The path to the table whose entry is to name it, as far as it is there. */
 static int check_link(struct model *model, const struct vmem_mapping *m,
 		      const struct model_reference *ref,
@@ -44,6 +115,7 @@ static int check_link(struct model *model, const struct vmem_mapping *m,
 {
 	unsigned int level = model->rules->levels - 1, l;
 	u64 table = model->kept.root, va = ref->our_va, target;
+	bool makes;
 	struct model_path path;
 	struct decoded decoded;
 	u32 links;
@@ -70,15 +142,21 @@ static int check_link(struct model *model, const struct vmem_mapping *m,
 	/* a larger leaf, or what is malformed, can't go in part */
 	if (decoded.kind != IS_HOLE && level > ref->level + 1)
 		return model_stop(result, va, level, -ERANGE);
-	ret = find(model, ref, &target) ?: model_want(model, &path, level, va);
+	ret = find(model, ref, &target);
+	makes = ret == -ENOENT && model->flags & VMEM_CHANGE_MAKE;
+	ret = makes ? 0 : ret;
+	ret = ret ?: model_want(model, &path, level, va);
 	if (ret)
 		return model_stop(result, va, level, ret);
 	/* by itself: the way to it might be gone first */
-	if (decoded.kind == IS_TABLE && decoded.gpa == target &&
+	if (!makes && decoded.kind == IS_TABLE && decoded.gpa == target &&
 	    model_enter(model, &path, target, level - 1, va, &links) != -EEXIST)
 		return model_stop(result, va, level, -EINVAL);
-	for (l = ref->level + 1; l < level; l++)
-		model_need(model, m, l, va);
+	for (l = ref->level + 1; l < level; l++) {
+		ret = model_need(model, m, l, va);
+		if (ret)
+			return model_stop(result, va, level, ret);
+	}
 	return 0;
 }
 
@@ -150,18 +228,25 @@ static int change(struct model *model, const struct model_reference *ref,
 	if (ret)
 		return model_stop(result, ref->our_va, 0, ret);
 
+	if (flags & VMEM_CHANGE_UNSHARE)
+		return model_unshare(model, ref, result);
 	model_begin(model);
-	if (flags & VMEM_CHANGE_REPLACE)
+	if (flags & VMEM_CHANGE_MAKE)
+		ret = check_make(model, ref, result);
+	if (!ret && flags & VMEM_CHANGE_REPLACE)
 		ret = model_check_unmap(model, &m, ref->level, result);
 	ret = ret ?: check_link(model, &m, ref, result) ?:
 	      model_reserve(model, result);
 	if (ret)
 		return ret;
+	if (flags & VMEM_CHANGE_MAKE)
+		make(model, ref, result);
 	/* the table there goes too, those above are for the link */
 	if (flags & VMEM_CHANGE_REPLACE)
 		model_unmap(model, &m, true, ref->level + 1, result);
 	apply_link(model, &m, ref, result);
-	result->done = flags & VMEM_CHANGE_REPLACE ? 2 : 1;
+	result->done = 1 + !!(flags & VMEM_CHANGE_REPLACE) +
+		       !!(flags & VMEM_CHANGE_MAKE);
 	return 0;
 }
 

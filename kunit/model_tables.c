@@ -246,19 +246,27 @@ static u64 span_number(const struct model *model, unsigned int level, u64 va)
 	       entry_span(model->rules, level + 1);
 }
 
-/* 0; -EEXIST: another mapping wants it with other permissions. */
+/*
+ * 0; -EEXIST: another mapping wants it with other permissions, where not both
+ * leave it to the change what is granted.
+ */
 static int need(struct model *model, unsigned int level, u64 va, bool moves,
-		u32 perms)
+		u32 perms, bool given)
 {
 	struct model_needs *needs = &model->needs;
 	u64 span = span_number(model, level, va);
 	u32 i;
 
-	for (i = needs->nr; i--;)
-		if (needs->tables[i].level == level &&
-		    needs->tables[i].span == span &&
-		    needs->tables[i].moves == moves)
-			return needs->tables[i].perms == perms ? 0 : -EEXIST;
+	for (i = needs->nr; i--;) {
+		if (needs->tables[i].level != level ||
+		    needs->tables[i].span != span ||
+		    needs->tables[i].moves != moves)
+			continue;
+		if (needs->tables[i].perms == perms)
+			return 0;
+		return model->flags & VMEM_CHANGE_WIDEN && !given &&
+		       !needs->tables[i].given ? 0 : -EEXIST;
+	}
 	if (needs->nr == NEEDS_MAX) {
 		needs->many = true;
 		return 0;
@@ -266,6 +274,7 @@ static int need(struct model *model, unsigned int level, u64 va, bool moves,
 	needs->tables[needs->nr].level = level;
 	needs->tables[needs->nr].span = span;
 	needs->tables[needs->nr].perms = perms;
+	needs->tables[needs->nr].given = given;
 	needs->tables[needs->nr++].moves = moves;
 	return 0;
 }
@@ -273,22 +282,27 @@ static int need(struct model *model, unsigned int level, u64 va, bool moves,
 int model_need(struct model *model, const struct vmem_mapping *m,
 	       unsigned int level, u64 va)
 {
-	return need(model, level, va, false, model_perms(m, level + 1));
+	return need(model, level, va, false, m ? model_perms(m, level + 1) : VMEM_RWXU,
+		    m && m->path_given);
 }
 
-bool model_moves(const struct model *model, unsigned int level, u64 va)
+bool model_moved(const struct model *model, unsigned int level, u64 va)
 {
 	const struct model_needs *needs = &model->needs;
 	u64 span = span_number(model, level, va);
 	u32 i;
 
-	if (!model->checking || !model->guest.movable)
-		return false;
 	for (i = needs->nr; i--;)
 		if (needs->tables[i].level == level &&
 		    needs->tables[i].span == span && needs->tables[i].moves)
 			return true;
 	return false;
+}
+
+bool model_moves(const struct model *model, unsigned int level, u64 va)
+{
+	return model->checking && model->guest.movable &&
+	       model_moved(model, level, va);
 }
 
 bool model_writable(const struct model *model, const struct model_path *path,
@@ -297,8 +311,16 @@ bool model_writable(const struct model *model, const struct model_path *path,
 	return guest_writable(&model->guest, path->table[level]);
 }
 
-/* Would a copy of this table name a table of ours at another level than its own? */
-static bool names_others(struct model *model, u64 table, unsigned int level)
+bool model_is_ours(struct model *model, u64 table, unsigned int level, u64 parent,
+		   unsigned int slot)
+{
+	struct model_table *mine = model_page(model, table);
+
+	return mine && mine->state == MODEL_USED && mine->level == level &&
+	       model_count_links(model, page_number(model, table), parent, slot);
+}
+
+bool model_names_others(struct model *model, u64 table, unsigned int level)
 {
 	struct model_table *mine;
 	struct decoded decoded;
@@ -327,11 +349,24 @@ int model_want(struct model *model, const struct model_path *path,
 		return 0;
 	if (!model->guest.movable)
 		return -EROFS;
-	if (names_others(model, path->table[level], level))
+	if (model_names_others(model, path->table[level], level))
 		return -EINVAL;
-	need(model, level, va, true, 0);
+	need(model, level, va, true, 0, false);
 	return level + 1 == model->rules->levels ? 0 :
 	       model_want(model, path, level + 1, va);
+}
+
+void model_link_children(struct model *model, u64 from, u64 to, unsigned int level)
+{
+	struct decoded decoded;
+	unsigned int i;
+
+	for (i = 0; level && i < nr_slots(model->rules, level); i++) {
+		model_read_entry(model, from, level, i, &decoded);
+		if (decoded.kind == IS_TABLE &&
+		    model_is_ours(model, decoded.gpa, level - 1, from, i))
+			model_add_link(model, decoded.gpa, to, i);
+	}
 }
 
 void model_move(struct model *model, struct model_path *path,
@@ -339,7 +374,6 @@ void model_move(struct model *model, struct model_path *path,
 {
 	bool root = level + 1 == model->rules->levels;
 	u64 old = path->table[level], copy, entry;
-	struct decoded decoded;
 	unsigned int i;
 
 	if (model_writable(model, path, level))
@@ -356,18 +390,10 @@ void model_move(struct model *model, struct model_path *path,
 		guest_write(&model->guest, path->table[level + 1], i,
 			    model->rules->rename(&model->cpu, entry, copy));
 	}
-	for (i = 0; i < nr_slots(model->rules, level); i++) {
-		struct model_table *mine;
-
+	for (i = 0; i < nr_slots(model->rules, level); i++)
 		guest_write(&model->guest, copy, i,
 			    guest_read(&model->guest, old, i));
-		model_read_entry(model, copy, level, i, &decoded);
-		mine = decoded.kind == IS_TABLE ? model_page(model, decoded.gpa) :
-						  NULL;
-		if (mine && mine->state == MODEL_USED && mine->level + 1 == level &&
-		    model_count_links(model, page_number(model, decoded.gpa), old, i))
-			model_add_link(model, decoded.gpa, copy, i);
-	}
+	model_link_children(model, old, copy, level);
 	path->table[level] = copy;
 	result->changes |= VMEM_CHANGED_MOVED;
 	model_flush_all(result);

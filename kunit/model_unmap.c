@@ -1,37 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The model unmaps and protects, by recursion over all entries of each table.
+ * The model unmaps, by recursion over all entries of each table.
  */
 #include "model.h"
 
-/* A recursion under way. */
-struct job {
-	struct model *model;
-	const struct vmem_mapping *m;
-	struct model_path path;
-	unsigned int free_below;
-	unsigned int replaced;	/* the level of a table that a link replaces */
-	bool zero;
-	unsigned int denied;	/* protect: level of the entry that denies it */
-	u64 denied_at;
-	struct model_result *result;
-};
-
-/* An entry of the range. */
-struct spot {
-	unsigned int level;
-	unsigned int index;
-	u64 va;
-	u64 span;
-	u64 at;			/* the first of its addresses in the range */
-	u64 entry;
-	bool covered;
-	struct decoded decoded;
-};
-
-/* The entry @i of the path's table of @level; whether the range has any of it. */
-static bool look(struct job *job, unsigned int level, unsigned int i, u64 base,
-		 struct spot *spot)
+bool model_look(struct job *job, unsigned int level, unsigned int i, u64 base,
+		struct spot *spot)
 {
 	struct model *model = job->model;
 	const struct vmem_mapping *m = job->m;
@@ -87,6 +61,13 @@ static bool is_like_leaf(struct job *job, const struct spot *spot, int *err)
 	return true;
 }
 
+/* A leaf of which the range has a part. */
+static bool is_cut(const struct job *job, const struct spot *spot)
+{
+	return spot->decoded.kind == IS_LEAF && !spot->covered &&
+	       model_can_split(job->model, spot->level);
+}
+
 /* A frozen table of leaves that goes as a whole. */
 static bool is_let_go_of(struct job *job, const struct spot *spot)
 {
@@ -109,12 +90,19 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 
 	*empty = true;
 	for (i = 0; i < nr_slots(model->rules, level); i++) {
-		bool in_range = look(job, level, i, base, &spot);
+		bool in_range = model_look(job, level, i, base, &spot);
 
 		if (!spot.entry)
 			continue;
 		if (!in_range) {
 			*empty = false;
+			continue;
+		}
+		if (is_cut(job, &spot)) {
+			*empty = false;
+			err = model_check_split(job, &spot);
+			if (err)
+				return model_stop(job->result, spot.at, level, err);
 			continue;
 		}
 		if (is_like_leaf(job, &spot, &err)) {
@@ -167,8 +155,7 @@ static int check_unmap(struct job *job, unsigned int level, u64 base, bool *empt
 	return 0;
 }
 
-/* To the root, if the change may go on there. */
-static int enter_root(struct job *job)
+int model_enter_root(struct job *job)
 {
 	struct model *model = job->model;
 	unsigned int top = model->rules->levels - 1;
@@ -194,7 +181,7 @@ int model_check_unmap(struct model *model, const struct vmem_mapping *m,
 
 	if (!m->len)
 		return 0;
-	err = enter_root(&job);
+	err = model_enter_root(&job);
 	if (err)
 		return err;
 	return check_unmap(&job, top, 0, &empty);
@@ -246,14 +233,16 @@ static void unmap(struct job *job, unsigned int level, u64 base)
 	int err;
 
 	for (i = 0; i < nr_slots(model->rules, level); i++) {
-		if (!look(job, level, i, base, &spot) || !spot.entry)
+		if (!model_look(job, level, i, base, &spot) || !spot.entry)
 			continue;
-		if (is_like_leaf(job, &spot, &err)) {
+		if (job->zero && is_cut(job, &spot)) {
+			spot.decoded.gpa = model_split(model, path, level, spot.va,
+						       job->result);
+		} else if (is_like_leaf(job, &spot, &err)) {
 			if (job->zero && spot.covered)
 				clear_whole(job, &spot);
 			continue;
-		}
-		if (is_let_go_of(job, &spot)) {
+		} else if (is_let_go_of(job, &spot)) {
 			if (!job->zero)
 				continue;
 			model_write_entry(model, path, level, spot.va, 0,
@@ -291,97 +280,4 @@ void model_unmap(struct model *model, const struct vmem_mapping *m, bool zero,
 		return;
 	job.path.table[top] = model->kept.root;
 	unmap(&job, top, 0);
-}
-
-/* Check, or do it: leaves, of whatever size, and nothing else. */
-static int protect(struct job *job, unsigned int level, u64 base)
-{
-	struct model *model = job->model;
-	struct model_path *path = &job->path;
-	struct decoded after;
-	struct spot spot;
-	unsigned int i;
-	u32 links;
-	u64 entry;
-	int err;
-
-	for (i = 0; i < nr_slots(model->rules, level); i++) {
-		if (!look(job, level, i, base, &spot))
-			continue;
-		if (spot.decoded.kind == IS_TABLE) {
-			bool denies = !job->denied &&
-				      job->m->protect.set & VMEM_RWXU &
-				      ~spot.decoded.attrs;
-
-			err = model_enter(model, path, spot.decoded.gpa,
-					  level - 1, spot.va, &links);
-			if (err && model->checking)
-				return model_stop(job->result, spot.at, level, err);
-			path->table[level - 1] = spot.decoded.gpa;
-			if (denies) {
-				job->denied = level;
-				job->denied_at = spot.at;
-			}
-			err = protect(job, level - 1, spot.va);
-			if (err)
-				return err;
-			if (denies)
-				job->denied = 0;
-			continue;
-		}
-		if (spot.decoded.kind != IS_LEAF)
-			continue;
-		if (job->denied)
-			return model_stop(job->result, job->denied_at,
-					  job->denied, -EEXIST);
-		entry = model->rules->protect(&model->cpu, spot.entry,
-					      job->m->protect.set,
-					      job->m->protect.clear);
-		if (entry == spot.entry)
-			continue;
-		if (!spot.covered)
-			return model_stop(job->result, spot.at, level, -ERANGE);
-		if (model->checking) {
-			err = model_want(model, path, level, spot.va);
-			if (err)
-				return model_stop(job->result, spot.at, level, err);
-			continue;
-		}
-		model_write_entry(model, path, level, spot.va, entry, job->result);
-		model->rules->decode(&model->cpu, entry, level, &after);
-		if (model->rules->shadow(&model->cpu) &&
-		    spot.decoded.attrs & VMEM_W && spot.decoded.attrs & VMEM_D &&
-		    !(after.attrs & VMEM_W))
-			job->result->lost_dirty++;
-		model_flush(model, path, level, spot.va, spot.span, job->result);
-		job->result->pages += spot.span / entry_span(model->rules, 0);
-	}
-	return 0;
-}
-
-int model_check_protect(struct model *model, const struct vmem_mapping *m,
-			struct model_result *result)
-{
-	struct job job = { .model = model, .m = m, .result = result };
-	unsigned int top = model->rules->levels - 1;
-	int err;
-
-	if (!m->len)
-		return 0;
-	err = enter_root(&job);
-	if (err)
-		return err;
-	return protect(&job, top, 0);
-}
-
-void model_protect(struct model *model, const struct vmem_mapping *m,
-		   struct model_result *result)
-{
-	struct job job = { .model = model, .m = m, .result = result };
-	unsigned int top = model->rules->levels - 1;
-
-	if (!m->len)
-		return;
-	job.path.table[top] = model->kept.root;
-	protect(&job, top, 0);
 }

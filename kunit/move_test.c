@@ -448,8 +448,7 @@ static u64 freeze_above_ours(struct bench *b)
 
 static u32 nr_links(struct bench *b, u64 table)
 {
-	return b->guest.pool.pages[vmem_pool_find(&b->guest.pool,
-						  vmem_table(table))].nr_links;
+	return vmem_pool_find(&b->guest.pool, vmem_table(table))->nr_links;
 }
 
 static void move_what_names_ours(struct kunit *test)
@@ -599,8 +598,7 @@ static void move_links_run_out(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	bench_check_same(b, "no record of a link");
 	b->guest.lend_most = 1;
-	desc = &b->guest.pool.pages[vmem_pool_find(&b->guest.pool,
-						   vmem_table(ours))];
+	desc = vmem_pool_find(&b->guest.pool, vmem_table(ours));
 	desc->nr_links = VMEM_LINKS_MAX;
 	KUNIT_EXPECT_EQ(test, -EMLINK, bench_run(b, &m, 1, 0, U64_MAX));
 	/* the copy has one link of it, and then there is none for the other entry */

@@ -12,14 +12,15 @@ DEFINE_X86_64_PARAMS
 static void expect_sound(struct bench *b)
 {
 	const struct vmem_pool *pool = &b->guest.pool;
+	const struct vmem_pool_page *parent;
 	const struct vmem_link *link;
-	u32 i, parent;
+	u32 i;
 
 	for (i = 0; i <= pool->mask; i++) {
 		for (link = pool->buckets[i]; link; link = link->next) {
 			parent = vmem_pool_find(pool, link->parent);
-			if (parent != VMEM_POOL_NONE)
-				KUNIT_EXPECT_EQ(b->test, pool->pages[parent].state,
+			if (parent)
+				KUNIT_EXPECT_EQ(b->test, parent->state,
 						VMEM_POOL_USED);
 		}
 	}

@@ -43,9 +43,9 @@ static void cow_default_bits(struct kunit *test)
 							 bench_page(b), attrs[i]),
 					    VMEM_CHANGE_REPLACE));
 			KUNIT_EXPECT_EQ(test, entry_at(b, 0),
-					b->rules->leaf(&b->model.cpu,
-						       bench_data(b, 1),
-						       attrs[i] | VMEM_COW));
+					default_leaf(b->rules, &b->model.cpu,
+						     bench_data(b, 1),
+						     attrs[i] | VMEM_COW, 0));
 			bench_translate(b, &b->space, 0, &t);
 			KUNIT_EXPECT_TRUE(test, t.leaf & VMEM_COW);
 			KUNIT_EXPECT_FALSE(test, t.leaf & VMEM_W);
@@ -82,7 +82,7 @@ static void cow_writable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
 			map(b, bench_basic(0, 0, page, RX | VMEM_COW), 0));
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
-			map(b, bench_cow(0, 0, page, RX | VMEM_U), 0));
+			map(b, bench_cow(0, 0, page, RX | BIT(16)), 0));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
 }
 

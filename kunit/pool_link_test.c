@@ -142,7 +142,7 @@ static void share_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 1));
 	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 1));
 	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 0));
-	KUNIT_EXPECT_EQ(test, f->pool.pages[0].nr_links, 2);
+	KUNIT_EXPECT_EQ(test, f->ranges[0].pages[0].nr_links, 2);
 	KUNIT_EXPECT_EQ(test, f->store.nr, 1);
 	KUNIT_EXPECT_EQ(test, 0, share(f, table, 0x5000, 2));
 	KUNIT_EXPECT_EQ(test, VMEM_LINKS, share(f, table, 0x5000, 3));
@@ -245,8 +245,7 @@ static void store_of_two_pools(struct kunit *test)
 	struct pool_bench *f = pool_begin(test), *g = pool_begin(test);
 	u64 a, b;
 
-	vmem_pool_init(&g->pool, g->ranges, NR_RANGES, TABLE_LG2, &f->store,
-		       g->pool.pages, 8);
+	g->pool.store = &f->store;
 	lend(f, 1);
 	a = pool_take(test, f, 1, 0x5000, 0);
 	b = pool_take(test, g, 1, 0x5000, 0);
@@ -299,7 +298,7 @@ static void random_links(struct kunit *test)
 			const struct vmem_link *link = f->pool.buckets[i];
 
 			for (; link; link = link->next)
-				links += link != &f->pool.pages[link->page].first;
+				links += link != &link->page->first;
 		}
 		KUNIT_ASSERT_EQ(test, f->pool.nr_shared, all);
 		KUNIT_ASSERT_EQ(test, f->store.nr + links, NR_RECORDS);
@@ -314,7 +313,7 @@ static void buckets_grow(struct kunit *test)
 	static const struct vmem_pool_range all = { .len = U64_MAX };
 	struct vmem_link *records = kunit_kzalloc(test, NR_MANY * sizeof(*records),
 						  GFP_KERNEL);
-	struct pool_bench *f = pool_begin(test);
+	struct pool_bench *f = pool_bench(test, 1);
 	struct vmem_link **buckets, **at = NULL;
 	u32 i, j, links = 0, grown = 0, given_back = 0;
 	struct vmem_pool *pool = &f->pool;
@@ -323,8 +322,7 @@ static void buckets_grow(struct kunit *test)
 	int ret;
 
 	KUNIT_ASSERT_NOT_NULL(test, records);
-	f->ranges[0].len = 1 << TABLE_LG2;
-	vmem_pool_init(pool, f->ranges, 1, TABLE_LG2, &f->store, pool->pages, 3);
+	pool_add(test, pool, 0x10000, 1);
 	table = pool_take(test, f, 1, 0x100000, 0);
 	for (i = 1; i < NR_MANY; i++) {
 		vmem_link_lend(&f->store, &records[i]);
@@ -334,10 +332,10 @@ static void buckets_grow(struct kunit *test)
 			buckets = kunit_kzalloc(test, pool->wanted * sizeof(*buckets),
 						GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, buckets);
-			old = vmem_pool_grow(pool, buckets, pool->wanted);
+			old = vmem_buckets_lend(pool, buckets, pool->wanted);
 			given_back += !!old;
 			KUNIT_EXPECT_TRUE(test, buckets ==
-					  vmem_pool_grow(pool, buckets, pool->wanted));
+					  vmem_buckets_lend(pool, buckets, pool->wanted));
 			grown++;
 			ret = share(f, table, 0x100000 + 0x1000 * (i / 7), i % 512);
 		}
@@ -350,7 +348,8 @@ static void buckets_grow(struct kunit *test)
 		KUNIT_ASSERT_LE(test, pool->nr_hashed, 2 * (pool->mask + 1));
 	}
 	KUNIT_EXPECT_GE(test, grown, 4);
-	KUNIT_EXPECT_EQ(test, given_back, grown - 2);
+	/* all but those in use, and those that are emptied */
+	KUNIT_EXPECT_EQ(test, given_back, grown - 1);
 	for (i = 0; i < NR_MANY; i += 2)
 		KUNIT_EXPECT_EQ(test, VMEM_CHANGED_UNSHARED,
 				vmem_pool_put(pool, vmem_table(0x100000 + 0x1000 * (i / 7)),
@@ -360,9 +359,55 @@ static void buckets_grow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool->nr_hashed, 0);
 	KUNIT_EXPECT_EQ(test, pool->nr_quarantined, 1);
 	KUNIT_EXPECT_EQ(test, f->store.nr, NR_MANY - 1);
-	for (i = 0; vmem_pool_shrink(pool); i++)
+	for (i = 0; vmem_buckets_take_back(pool); i++)
 		;
 	KUNIT_EXPECT_EQ(test, i, 2);
+}
+
+/* Links stay what they were when ranges are put below, between and above. */
+static void links_when_it_grows(struct kunit *test)
+{
+	struct pool_bench *f = pool_begin(test);
+	u64 a = pool_take(test, f, 1, 0x5000, 0), b = pool_take(test, f, 0, a, 7), c;
+	u32 links = 0, i;
+
+	lend(f, 3);
+	KUNIT_EXPECT_EQ(test, 0, share(f, b, 0x5000, 1));
+	KUNIT_EXPECT_EQ(test, 0, mark(f, b, 1, VMEM_MARK_LEAVES, 1));
+	for (i = 0; i < 3; i++)
+		pool_add(test, &f->pool, i * 0xc000, 1);
+	/* the same pass goes on */
+	KUNIT_EXPECT_EQ(test, 1, vmem_link_mark(&f->pages, vmem_table(b), vmem_table(a),
+						7, VMEM_MARK_LEAVES, 1));
+	c = pool_take(test, f, 1, 0x5000, 2);
+	KUNIT_EXPECT_EQ(test, c, 0);
+	KUNIT_EXPECT_EQ(test, 0, share(f, b, c, 3));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(b), 0, vmem_table(c), 3,
+					&links));
+	KUNIT_EXPECT_EQ(test, links, 3);
+	KUNIT_EXPECT_EQ(test, VMEM_MINE,
+			vmem_pool_owner(&f->pool, vmem_table(b), 0, vmem_table(a), 7,
+					&links));
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 0));
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 2));
+	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, b, 0, 1, &links));
+	KUNIT_EXPECT_EQ(test, links, 1);
+	KUNIT_EXPECT_TRUE(test, pool_put(f, 1));
+	pool_expect(test, f, NR_PAGES + 3 - 3, 0, 0, 3);
+	KUNIT_EXPECT_EQ(test, f->store.nr, 3);
+}
+
+/* Buckets are wanted for what is added when it is more than twice as much. */
+static void buckets_wanted(struct kunit *test)
+{
+	struct pool_bench *f = pool_bench(test, 64);
+
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_wanted(&f->pool, 0));
+	KUNIT_EXPECT_EQ(test, 0, vmem_pool_wanted(&f->pool, 128));
+	KUNIT_EXPECT_EQ(test, 256, vmem_pool_wanted(&f->pool, 129));
+	KUNIT_EXPECT_EQ(test, 256, vmem_pool_wanted(&f->pool, 256));
+	KUNIT_EXPECT_EQ(test, BIT(26), vmem_pool_wanted(&f->pool, U64_MAX));
 }
 
 static struct kunit_case pool_link_cases[] = {
@@ -377,6 +422,8 @@ static struct kunit_case pool_link_cases[] = {
 	KUNIT_CASE(store_of_two_pools),
 	KUNIT_CASE(random_links),
 	KUNIT_CASE(buckets_grow),
+	KUNIT_CASE(links_when_it_grows),
+	KUNIT_CASE(buckets_wanted),
 	{}
 };
 

@@ -25,14 +25,12 @@ static void reserve_gives_the_lowest(struct kunit *test)
 	pool_expect(test, f, 0, NR_PAGES, 0, 0);
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
-				vmem_table_gpa(vmem_pool_reserved(&f->pool,
-								  &f->pages.res, i)));
+				vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i)));
 	/* in any order */
 	for (i = NR_PAGES; i--;)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
-				vmem_table_gpa(vmem_pool_reserved(&f->pool,
-								  &f->pages.res, i)));
-	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->pages.res, NR_PAGES) ==
+				vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i)));
+	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pages.res, NR_PAGES) ==
 			  VMEM_NO_TABLE);
 }
 
@@ -49,7 +47,7 @@ static void reserve_adds_what_lacks(struct kunit *test)
 	pool_expect(test, f, NR_PAGES - 5, 5, 0, 0);
 	vmem_pool_unreserve(&f->pool, &f->pages.res);
 	pool_expect(test, f, NR_PAGES, 0, 0, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pool, &f->pages.res, 0) ==
+	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pages.res, 0) ==
 			  VMEM_NO_TABLE);
 }
 
@@ -65,13 +63,12 @@ static void reserve_after_release(struct kunit *test)
 	vmem_pool_unreserve(&f->pool, &f->pages.res);
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
 	KUNIT_EXPECT_EQ(test, pool_gpa(0),
-			vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->pages.res, 0)));
+			vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0)));
 	vmem_pool_unreserve(&f->pool, &f->other);
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
-				vmem_table_gpa(vmem_pool_reserved(&f->pool,
-								  &f->pages.res, i)));
+				vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i)));
 }
 
 /* 16 */
@@ -213,10 +210,10 @@ static void owner_by_its_link(struct kunit *test)
 
 static int adopt(struct pool_bench *f, u64 table, unsigned int level, u32 nr)
 {
-	u32 page = vmem_pool_find(&f->pool, vmem_table(table));
+	bool mine = vmem_pool_find(&f->pool, vmem_table(table));
 
-	return vmem_root_adopt(&f->store, page == VMEM_POOL_NONE ? NULL : &f->pool,
-			       vmem_table(table), level, &f->roots[nr]);
+	return vmem_root_adopt(&f->store, mine ? &f->pool : NULL, vmem_table(table),
+			       level, &f->roots[nr]);
 }
 
 static void adopt_root_twice(struct kunit *test)
@@ -298,7 +295,7 @@ static void adopt_root_too_often(struct kunit *test)
 	for (i = 1; i < VMEM_LINKS_MAX; i++)
 		KUNIT_ASSERT_EQ(test, 0, adopt(f, pool_gpa(0), 3, 1));
 	KUNIT_EXPECT_EQ(test, -EMLINK, adopt(f, pool_gpa(0), 3, 1));
-	KUNIT_EXPECT_EQ(test, f->pool.pages[0].nr_links, VMEM_LINKS_MAX);
+	KUNIT_EXPECT_EQ(test, f->ranges[0].pages[0].nr_links, VMEM_LINKS_MAX);
 }
 
 /* A space goes with its tables, in whatever order they lie. */
@@ -356,7 +353,7 @@ static void put_with_what_was_hidden(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 			vmem_pool_owner(&f->pool, vmem_table(c), 0,
 					vmem_table(b), 511, &links));
-	KUNIT_EXPECT_TRUE(test, !f->pool.pages[0].below);
+	KUNIT_EXPECT_TRUE(test, !f->ranges[0].pages[0].below);
 	KUNIT_EXPECT_EQ(test, c, pool_take(test, f, 0, b, 511));
 	KUNIT_EXPECT_TRUE(test, pool_put(f, 1));
 	KUNIT_EXPECT_TRUE(test, pool_put(f, 3));
@@ -373,7 +370,7 @@ static void take_where_one_was_hidden(struct kunit *test)
 
 	pool_take(test, f, 0, a, 1);
 	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
-	b = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->pages.res, 0));
+	b = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0));
 	KUNIT_EXPECT_EQ(test, VMEM_CHANGED_FREED,
 			vmem_pool_take(&f->pool, &f->pages.res, 1,
 				       vmem_table(0x5000), 9));
@@ -384,17 +381,6 @@ static void take_where_one_was_hidden(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vmem_pool_drop_below(&f->pool));
 	KUNIT_EXPECT_FALSE(test, vmem_pool_drops(&f->pool));
 	pool_expect(test, f, NR_PAGES - 3, 0, 1, 2);
-}
-
-static void drop_foreign(struct pool_bench *f, const struct vmem_pool_range *ranges,
-			 u32 nr)
-{
-	struct vmem_link **at = NULL;
-
-	while (vmem_pool_drop_foreign(&f->pool, ranges, nr, &at))
-		;
-	while (vmem_pool_drop_below(&f->pool))
-		;
 }
 
 /* Memory goes with tables of the guest's own in it. */
@@ -413,11 +399,11 @@ static void drop_foreign_parents(struct kunit *test)
 	c = pool_take(test, f, 1, 0x7000, 1);
 	d = pool_take(test, f, 0, b, 3);
 	for (nr = 1; nr < 3; nr++) {
-		drop_foreign(f, some, nr);
+		pool_drop_foreign(f, some, nr);
 		pool_expect(test, f, NR_PAGES - 4, 0, nr == 1 ? 4 : 2,
 			    nr == 1 ? 0 : 2);
 	}
-	drop_foreign(f, &some[2], 1);
+	pool_drop_foreign(f, &some[2], 1);
 	pool_expect(test, f, NR_PAGES - 4, 0, 2, 2);
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, a, 1, 0, &links));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE,
@@ -426,7 +412,7 @@ static void drop_foreign_parents(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
 			vmem_pool_owner(&f->pool, vmem_table(d), 0,
 					vmem_table(b), 3, &links));
-	drop_foreign(f, &all, 1);
+	pool_drop_foreign(f, &all, 1);
 	pool_expect(test, f, NR_PAGES - 4, 0, 0, 4);
 	KUNIT_EXPECT_TRUE(test, !f->pool.foreign);
 }
@@ -436,17 +422,10 @@ static void drop_foreign_parents(struct kunit *test)
 /* However much there is to do, a step of it does no more than a step. */
 static void steps_of_a_large_pool(struct kunit *test)
 {
-	struct pool_bench *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
-	void *storage = kunit_kzalloc(test, vmem_pool_bytes(NR_LARGE), GFP_KERNEL);
+	struct pool_bench *f = pool_bench(test, NR_LARGE);
 	u32 i;
 
-	KUNIT_ASSERT_NOT_NULL(test, f);
-	KUNIT_ASSERT_NOT_NULL(test, storage);
-	f->ranges[0] = (struct vmem_pool_range){ .len = NR_LARGE << TABLE_LG2 };
-	vmem_root_lend(&f->store, &f->root_storage[0]);
-	vmem_pool_init(&f->pool, f->ranges, 1, TABLE_LG2, &f->store, storage, 9);
-	f->pages.res = (struct vmem_reservation){};
-
+	pool_add(test, &f->pool, 0, NR_LARGE);
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
 			vmem_pool_reserve(&f->pool, &f->pages.res, NR_LARGE + 1, 0));
 	for (i = 1; i < 3; i++) {

@@ -10,11 +10,15 @@
 #define TABLE_LG2	12
 #define NR_RANGES	3
 #define NR_PAGES	(5 + 1 + 130)
+#define NR_GROWN	32	/* ranges that there is room for */
 #define NR_LINKED	12
 #define NR_RECORDS	(4 * NR_LINKED)
 
 /* Three ranges, the last one of more pages than a word has bits. */
-static const struct vmem_pool_range layout[NR_RANGES] = {
+static const struct {
+	u64 gpa;
+	u64 len;
+} layout[NR_RANGES] = {
 	{ .gpa = 0x10000, .len = 5 << TABLE_LG2 },
 	{ .gpa = 0x20000, .len = 1 << TABLE_LG2 },
 	{ .gpa = 0x100000000ULL, .len = 130 << TABLE_LG2 },
@@ -23,7 +27,7 @@ static const struct vmem_pool_range layout[NR_RANGES] = {
 struct pool_bench {
 	struct vmem_pool pool;
 	struct vmem_link_store store;
-	struct vmem_pool_range ranges[NR_RANGES];
+	struct vmem_pool_range ranges[NR_GROWN];
 	struct vmem_pages pages;
 	struct vmem_reservation other;
 	struct vmem_root *roots[2];
@@ -37,22 +41,50 @@ struct pool_bench {
 	} linked[NR_LINKED];	/* by random_links() */
 };
 
-static inline struct pool_bench *pool_begin(struct kunit *test)
+/* A pool without a page, but with buckets for so many. */
+static inline void pool_empty(struct kunit *test, struct vmem_pool *pool,
+			      struct vmem_pool_range *ranges,
+			      struct vmem_link_store *store, u32 nr)
+{
+	u32 nr_buckets = vmem_pool_buckets(nr);
+	void *buckets = kunit_kzalloc(test, nr_buckets * sizeof(struct vmem_link *),
+				      GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buckets);
+	vmem_pool_init(pool, ranges, TABLE_LG2, store, buckets, nr_buckets, 7);
+}
+
+/* It has so many pages more, from @gpa on. */
+static inline void pool_add(struct kunit *test, struct vmem_pool *pool, u64 gpa, u32 nr)
+{
+	void *storage = kunit_kzalloc(test, vmem_pool_bytes(nr), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, storage);
+	vmem_pool_add(pool, gpa, (u64)nr << TABLE_LG2, storage);
+}
+
+/* With no page in it. */
+static inline struct pool_bench *pool_bench(struct kunit *test, u32 nr)
 {
 	struct pool_bench *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
-	void *storage;
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
-	storage = kunit_kzalloc(test, vmem_pool_bytes(NR_PAGES), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, storage);
-	memcpy(f->ranges, layout, sizeof(layout));
 	vmem_root_lend(&f->store, &f->root_storage[0]);
 	vmem_root_lend(&f->store, &f->root_storage[1]);
-	vmem_pool_init(&f->pool, f->ranges, NR_RANGES, TABLE_LG2, &f->store,
-		       storage, 7);
+	pool_empty(test, &f->pool, f->ranges, &f->store, nr);
 	f->pages.pool = &f->pool;
 	f->pages.res = (struct vmem_reservation){};
 	f->other = (struct vmem_reservation){};
+	return f;
+}
+
+static inline struct pool_bench *pool_begin(struct kunit *test)
+{
+	struct pool_bench *f = pool_bench(test, NR_PAGES);
+	u32 i;
+
+	for (i = 0; i < NR_RANGES; i++)
+		pool_add(test, &f->pool, layout[i].gpa, layout[i].len >> TABLE_LG2);
 	return f;
 }
 
@@ -83,7 +115,7 @@ static inline u64 pool_take(struct kunit *test, struct pool_bench *f,
 	u64 gpa;
 
 	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
-	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pool, &f->pages.res, 0));
+	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0));
 	vmem_pool_take(&f->pool, &f->pages.res, level, vmem_table(parent), slot);
 	return gpa;
 }
@@ -121,6 +153,18 @@ static inline bool pool_leave_root(struct pool_bench *f, u32 nr)
 	while (vmem_pool_drop_below(&f->pool))
 		;
 	return gone;
+}
+
+/* Memory goes in which tables of the guest's own lie. */
+static inline void pool_drop_foreign(struct pool_bench *f,
+				     const struct vmem_pool_range *ranges, u32 nr)
+{
+	struct vmem_link **at = NULL;
+
+	while (vmem_pool_drop_foreign(&f->pool, ranges, nr, &at))
+		;
+	while (vmem_pool_drop_below(&f->pool))
+		;
 }
 
 #endif /* _VMEM_KUNIT_POOL_TEST_H */

@@ -39,10 +39,10 @@ static void protect_each_attribute(struct kunit *test)
 
 	path = bench_path(b, bench_root(b), 0, 0);
 	for (leaf = 0; leaf < 48 && !b->differs; leaf++) {
-		entry = b->rules->leaf(&b->model.cpu, bench_data(b, 2),
-				       (leaf & 1 ? VMEM_W : 0) |
-				       (leaf & 2 ? VMEM_X : 0) |
-				       (leaf & 4 ? VMEM_COW : 0) | VMEM_R);
+		entry = default_leaf(b->rules, &b->model.cpu, bench_data(b, 2),
+				     (leaf & 1 ? VMEM_W : 0) |
+				     (leaf & 2 ? VMEM_X : 0) |
+				     (leaf & 4 ? VMEM_COW : 0) | VMEM_R, 0);
 		if (leaf & 8)
 			entry &= ~b->rules->accessed_dirty;
 		/* software bits that don't say Cow, or too many of them */
@@ -109,7 +109,7 @@ static u64 put_denied(struct bench *b, unsigned int leaf, unsigned int denies,
 	bench_reset(b);
 	bench_put(b, bench_root(b), 0, leaf, entry);
 	bench_put(b, bench_root(b), span, leaf, b->rules->protect(&b->model.cpu,
-			bench_read_only(b, entry), 0, VMEM_X));
+			bench_read_only(b, entry), leaf, 0, VMEM_X));
 	table = bench_path(b, bench_root(b), 0, denies);
 	entry = bench_read(b, table, 0);
 	bench_write(b, table, 0, b->rules->table(&b->model.cpu, bench_path(b, bench_root(b), 0,
@@ -317,8 +317,8 @@ static void protect_inexpressible(struct kunit *test)
 	int set, clear;
 	u32 attr;
 
-	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
-	for (attr = VMEM_R; attr < BIT(16); attr <<= 1) {
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX | VMEM_U, 0));
+	for (attr = VMEM_R; attr; attr <<= 1) {
 		set = b->rules->protectable(&b->model.cpu, attr, 0) ? 0 : -EOPNOTSUPP;
 		clear = b->rules->protectable(&b->model.cpu, 0, attr) ? 0 : -EOPNOTSUPP;
 		KUNIT_EXPECT_EQ(test, set, protect(b, 0, page, attr, 0));
@@ -498,15 +498,15 @@ static struct {
 } race;
 
 static __always_inline u64 racing_protect(const struct vmem_facts *facts,
-					  u64 entry, unsigned int level,
-					  u32 set, u32 clear)
+					  u64 entry, u32 set, u32 clear,
+					  u64 yes, u64 no)
 {
 	if (race.times) {
 		race.times--;
 		guest_write(race.guest, race.table, 0,
 			    guest_read(race.guest, race.table, 0) ^ X86_64_D);
 	}
-	return vmem_x86_64_protect(facts, entry, level, set, clear);
+	return vmem_x86_64_protect(facts, entry, set, clear, yes, no);
 }
 
 static noinline int racing_map(const struct vmem_format *fmt, void *guest,

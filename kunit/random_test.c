@@ -54,36 +54,83 @@ static u32 some_path(struct bench *b, unsigned int lowest)
 
 static u32 some_attrs(struct bench *b)
 {
-	static const u32 attrs[] = { VMEM_R, VMEM_W, VMEM_X, VMEM_COW };
+	static const u32 attrs[] = {
+		VMEM_R, VMEM_W, VMEM_X, VMEM_COW, VMEM_W, VMEM_U, VMEM_A, VMEM_D,
+	};
 
-	return below(b, 64) ? attrs[below(b, ARRAY_SIZE(attrs))] :
-			      BIT(below(b, 16));
+	if (below(b, 64) == 0)
+		return BIT(below(b, 32));
+	if (below(b, 8) == 0)
+		return BIT(below(b, 26)) & b->rules->attrs;
+	return attrs[below(b, ARRAY_SIZE(attrs))];
+}
+
+/* Bytes that are mapped with large leaves, or with many small ones. */
+static u64 some_large(struct bench *b, u64 va, u64 *gpa, u32 levels)
+{
+	unsigned int top = 31 - __builtin_clz(levels | 1), level;
+	u64 span = bench_span(b, top);
+
+	level = below(b, 4) ? top : below(b, top + 1);
+	*gpa = va % span + span * below(b, 3);
+	if (below(b, 8) == 0)
+		*gpa += bench_span(b, below(b, top + 1));
+	/* not so many small ones that it takes long */
+	if (level > 1 && (*gpa - va) % bench_span(b, 1))
+		level = 1;
+	return bench_span(b, level) * (1 + below(b, 3)) +
+	       (below(b, 2) ? bench_span(b, 0) * below(b, 3) : 0);
 }
 
 static struct vmem_mapping some_mapping(struct bench *b)
 {
 	u64 va = some_page(b), len = some_len(b);
-	u32 attrs = VMEM_R, kind = below(b, 12);
+	u32 attrs = VMEM_R, kind = below(b, 16), levels;
 	struct vmem_mapping m;
 
 	if (below(b, 2))
 		attrs |= VMEM_W;
 	if (below(b, 2))
 		attrs |= VMEM_X;
+	if (below(b, 8) == 0)
+		attrs |= VMEM_U;
+	if (below(b, 8) == 0)
+		attrs ^= BIT(below(b, below(b, 8) ? 16 : 32)) & b->rules->attrs;
 	if (below(b, 64) == 0)
-		attrs ^= BIT(below(b, 16));
-	if (kind < 6 && below(b, 8) == 0)
+		attrs ^= BIT(below(b, 32));
+	if (kind < 8 && below(b, 8) == 0)
 		len = bench_span(b, below(b, b->rules->levels));
 	if (kind < 4)
 		return bench_unmapped(va, len);
-	if (kind < 6)
-		return bench_protected(va, len,
-				       (below(b, 4) ? some_attrs(b) : 0) |
-				       (below(b, 2) ? VMEM_R : 0),
-				       below(b, 2) ? some_attrs(b) : 0);
+	if (kind < 6) {
+		u32 set = (below(b, 4) ? some_attrs(b) : 0) |
+			  (below(b, 2) ? VMEM_R : 0);
+		u32 clear = below(b, 2) ? some_attrs(b) : 0;
+
+		return bench_protected(va, len, set,
+				       below(b, 16) ? clear & ~set : clear);
+	}
+	if (kind < 8) {
+		len = bench_span(b, below(b, b->rules->levels)) * (1 + below(b, 3));
+		va -= va % bench_span(b, 1);
+		return bench_promoted(va, len, below(b, 4) ? 0 :
+				      1 << (1 + below(b, 3)));
+	}
+	if (kind < 9)
+		return bench_raw(va, below(b, 16) ? bench_junk(b) + below(b, 2) * 0x800 :
+				 below(b, 2), len);
+	levels = below(b, 16) ? b->rules->leaf_levels : 1 + below(b, 15);
 	m = bench_basic(va, bench_page(b) * (DATA_FIRST - 80 + below(b, 120)), len,
 			attrs);
-	if (kind < 7) {
+	if (below(b, 2)) {
+		m = bench_sized(b, m, below(b, 4) ? levels : 0);
+		if (below(b, 4))
+			m.virt_base -= va % bench_span(b, 1);
+		m.len = some_large(b, m.virt_base, &m.phys_base,
+				   m.page_sizes ? levels & b->rules->leaf_levels : 3);
+	}
+	m.ad_given = below(b, 4) == 0;
+	if (kind < 10) {
 		m.kind = VMEM_KIND_COW;
 		if (below(b, 16))
 			m.cow.attrs &= ~VMEM_W;
@@ -158,6 +205,12 @@ static u32 some_flags(struct bench *b)
 		flags |= VMEM_CHANGE_SHARED_OK;
 	if (below(b, 2))
 		flags |= VMEM_CHANGE_ALONE;
+	if (below(b, 2))
+		flags |= VMEM_CHANGE_SPLIT;
+	if (below(b, 6) == 0)
+		flags |= VMEM_CHANGE_KEEP;
+	if (below(b, 4) == 0)
+		flags |= VMEM_CHANGE_WIDEN;
 	return flags;
 }
 
@@ -189,14 +242,23 @@ static void link(struct bench *b)
 		.their_va	= some_page(b) & ~(span - 1),
 		.level		= level,
 	};
+	u32 flags = some_flags(b) & (VMEM_CHANGE_REPLACE | VMEM_CHANGE_SHARED_OK |
+				     VMEM_CHANGE_ALONE);
 
+	/* a place is no other one */
+	if (below(b, 4) == 0 && (link.owner != b->guest.space ||
+				 link.our_va != link.their_va))
+		flags |= VMEM_CHANGE_MAKE;
+	if (below(b, 4) == 0)
+		flags = (flags & ~(VMEM_CHANGE_MAKE | VMEM_CHANGE_REPLACE)) |
+			VMEM_CHANGE_UNSHARE;
 	if (below(b, 64) == 0)
 		link.our_va += bench_page(b);
-	if (below(b, 4) == 0) {
+	if (below(b, 4) == 0 && !(flags & VMEM_CHANGE_UNSHARE)) {
 		link.path_given = true;
 		link.path = some_path(b, level + 1);
 	}
-	bench_link(b, &link, some_flags(b));
+	bench_link(b, &link, flags);
 }
 
 /*

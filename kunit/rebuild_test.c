@@ -167,11 +167,11 @@ static void put_leaves(struct trip *trip, u64 table, u32 salt)
 	for (i = 0; i < nr; i++)
 		if ((i + salt) % 4 || nr == 2)
 			bench_write(b, table, bench_last_index(b) - i,
-				    b->rules->leaf(&b->model.cpu,
-						   bench_data(b, (salt + nr - i) %
-							      DATA_PAGES),
-						   attrs[(i / 2 + salt) %
-							 ARRAY_SIZE(attrs)]));
+				    default_leaf(b->rules, &b->model.cpu,
+						 bench_data(b, (salt + nr - i) %
+							    DATA_PAGES),
+						 attrs[(i / 2 + salt) %
+						       ARRAY_SIZE(attrs)], 0));
 }
 
 /* Down from a table of @level, one table a level. */

@@ -116,14 +116,44 @@ static u64 x86_64_rename(const struct cpu *cpu, u64 entry, u64 gpa)
 	return entry - bits(entry, 51, 12) + enc + gpa;
 }
 
-/*
- * P, A, D (bits 0, 5, 6), but D of what can't be written not with CET; RW (1)
- * when writable; XD (63) when not executable; bits 11:9 say Cow.
- */
-static u64 x86_64_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
+/* Where each attribute is in a leaf, but for PAT, Cow, ENC, the key and X. */
+static const struct {
+	u32 attr;
+	unsigned int nr;
+} x86_64_attrs[] = {
+	{ VMEM_W, 1 }, { VMEM_U, 2 }, { VMEM_PWT, 3 }, { VMEM_PCD, 4 },
+	{ VMEM_A, 5 }, { VMEM_D, 6 }, { VMEM_G, 8 },
+	/* what software may use: bits 11:9 and 58:52 */
+	{ 1 << 16, 9 }, { 1 << 17, 10 }, { 1 << 18, 11 }, { 1 << 19, 52 },
+	{ 1 << 20, 53 }, { 1 << 21, 54 }, { 1 << 22, 55 }, { 1 << 23, 56 },
+	{ 1 << 24, 57 }, { 1 << 25, 58 },
+};
+
+/* The bits of a leaf that say these, X and Cow apart. */
+static u64 x86_64_bits(const struct cpu *cpu, u32 attrs, unsigned int level)
 {
-	return gpa | (cpu->cet && !(attrs & VMEM_W) ? 0x21 : 0x61) |
-	       (attrs & VMEM_ENC ? 1ULL << cpu->enc_bit : 0) | (attrs & VMEM_W ? 0x2 : 0) |
+	u64 entry = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(x86_64_attrs); i++)
+		if (attrs & x86_64_attrs[i].attr)
+			entry |= 1ULL << x86_64_attrs[i].nr;
+	/* PAT is bit 7 of a small page, and bit 12 of others, where 7 is PS */
+	if (attrs & VMEM_PAT)
+		entry |= level ? 0x1000 : 0x80;
+	if (attrs & VMEM_ENC)
+		entry |= 1ULL << cpu->enc_bit;
+	for (i = 0; i < 4; i++)
+		if (attrs & 0x1000 << i)
+			entry |= 1ULL << (59 + i);
+	return entry;
+}
+
+/* P (0), PS (7) of a large one; XD (63) when not executable; bits 11:9 say Cow. */
+static u64 x86_64_leaf(const struct cpu *cpu, u64 gpa, u32 attrs,
+		       unsigned int level)
+{
+	return gpa | 0x1 | (level ? 0x80 : 0) | x86_64_bits(cpu, attrs, level) |
 	       (attrs & VMEM_COW ? (u64)cpu->cow << 9 : 0) |
 	       (attrs & VMEM_X ? 0 : 0x8000000000000000ULL);
 }
@@ -134,29 +164,32 @@ static bool x86_64_path_expressible(const struct cpu *cpu, u32 perms)
 	return perms & VMEM_R && (perms & VMEM_X || !cpu->nxe_off);
 }
 
+/* There are ten software bits, of which Cow takes three; what is Cow isn't writable. */
+static bool x86_64_attrs_exist(const struct cpu *cpu, u32 attrs)
+{
+	if (attrs & 0xfc000000)
+		return false;
+	if (attrs & VMEM_COW && (attrs & 0x70000 || !cpu->cow))
+		return false;
+	return !(attrs & VMEM_ENC) || cpu->enc_bit;
+}
+
 static bool x86_64_expressible(const struct cpu *cpu, u32 attrs)
 {
-	if (attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW | VMEM_ENC))
-		return false;
-	if (attrs & VMEM_COW && (attrs & VMEM_W || !cpu->cow))
-		return false;
-	if (attrs & VMEM_ENC && !cpu->enc_bit)
-		return false;
-	return x86_64_path_expressible(cpu, attrs);
+	return x86_64_attrs_exist(cpu, attrs) &&
+	       !(attrs & VMEM_COW && attrs & VMEM_W) &&
+	       x86_64_path_expressible(cpu, attrs);
 }
 
 static bool x86_64_protectable(const struct cpu *cpu, u32 set, u32 clear)
 {
-	if (set & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW) ||
-	    clear & ~(VMEM_W | VMEM_X | VMEM_COW))
-		return false;
-	if ((set | clear) & VMEM_COW && !cpu->cow)
-		return false;
-	return !(clear & VMEM_X && cpu->nxe_off);
+	return x86_64_attrs_exist(cpu, set | clear) && !(clear & VMEM_R) &&
+	       !(clear & VMEM_X && cpu->nxe_off);
 }
 
 /* Exactly these bits, and no others of 11:9, say Cow. */
-static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
+static u64 x86_64_protect(const struct cpu *cpu, u64 entry, unsigned int level,
+			  u32 set, u32 clear)
 {
 	bool cow = x86_64_cow(cpu, entry), writable = bit(entry, 1);
 
@@ -168,10 +201,8 @@ static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 		entry = entry - bits(entry, 11, 9) + ((u64)cpu->cow << 9);
 		cow = true;
 	}
-	if (clear & VMEM_W)
-		entry &= ~0x2ULL;
-	if (set & VMEM_W && !cow)
-		entry |= 0x2;
+	entry &= ~x86_64_bits(cpu, clear, level);
+	entry |= x86_64_bits(cpu, set, level);
 	/* writable and Cow: that is never made */
 	if (cow && set & (VMEM_W | VMEM_COW))
 		entry &= ~0x2ULL;
@@ -180,9 +211,50 @@ static u64 x86_64_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 	if (set & VMEM_X)
 		entry &= ~0x8000000000000000ULL;
 	/* read-only and dirty (6) would be a shadow stack from now on */
-	if (cpu->cet && writable && !bit(entry, 1))
+	if (cpu->cet && writable && !bit(entry, 1) && !(set & VMEM_D))
 		entry &= ~0x40ULL;
 	return entry;
+}
+
+/* P, RW, U/S and XD of what names a table, as far as more is granted. */
+static u64 x86_64_widen(const struct cpu *cpu, u64 entry, u32 perms)
+{
+	if (perms & VMEM_X)
+		entry &= ~0x8000000000000000ULL;
+	return entry | (perms & VMEM_W ? 0x2 : 0) | (perms & VMEM_U ? 0x4 : 0);
+}
+
+static bool x86_64_leaves(const struct cpu *cpu, unsigned int level)
+{
+	return level < 2 || (level == 2 && !cpu->no_1g);
+}
+
+/* D (6) may still be set in the large one, by a vCPU that writes by it. */
+static u64 x86_64_split(const struct cpu *cpu, u64 entry, unsigned int level)
+{
+	if (bit(entry, 1))
+		entry |= 0x40;
+	if (level > 1)
+		return entry;
+	/* PS (7) goes, and PAT gets its place (from 12) */
+	entry &= ~0x80ULL;
+	if (bit(entry, 12))
+		entry = (entry & ~0x1000ULL) | 0x80;
+	return entry;
+}
+
+static u64 x86_64_join(const struct cpu *cpu, u64 entry, unsigned int level)
+{
+	if (level)
+		return entry;
+	if (bit(entry, 7))
+		entry |= 0x1000;
+	return entry | 0x80;
+}
+
+static u64 x86_64_address(u64 gpa)
+{
+	return gpa;
 }
 
 /* Bits above @nr are those of bit @nr. */
@@ -248,6 +320,8 @@ static bool x86_64_shadow(const struct cpu *cpu)
 		.index_lg2	= 9,					\
 		.root_lg2	= 9,					\
 		.halves		= true,					\
+		.leaf_levels	= 0x7,					\
+		.attrs		= 0x3ffffff,				\
 		.accessed_dirty	= 0x60,					\
 		.dirty		= 0x40,					\
 		.present	= 0x1,					\
@@ -267,6 +341,11 @@ static bool x86_64_shadow(const struct cpu *cpu)
 		.path_expressible = x86_64_path_expressible,		\
 		.protectable	= x86_64_protectable,			\
 		.protect	= x86_64_protect,			\
+		.widen		= x86_64_widen,				\
+		.leaves		= x86_64_leaves,			\
+		.split		= x86_64_split,				\
+		.join		= x86_64_join,				\
+		.address	= x86_64_address,			\
 	}
 
 const struct rules x86_64_4level_rules = X86_64_RULES(4);
@@ -346,11 +425,15 @@ static u64 toy_rename(const struct cpu *cpu, u64 entry, u64 gpa)
 	return entry - bits(entry, 21, 4) + gpa;
 }
 
-static u64 toy_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
+static u64 toy_bits(u32 attrs)
 {
-	return gpa | 1ULL << 62 | 1ULL << 42 |
-	       (cpu->cet && !(attrs & VMEM_W) ? 0 : 1ULL << 41) |
-	       toy_permissions(attrs) |
+	return toy_permissions(attrs) | (attrs & VMEM_A ? 1ULL << 42 : 0) |
+	       (attrs & VMEM_D ? 1ULL << 41 : 0);
+}
+
+static u64 toy_leaf(const struct cpu *cpu, u64 gpa, u32 attrs, unsigned int level)
+{
+	return gpa | 1ULL << 62 | toy_bits(attrs) | (level ? 1 : 0) |
 	       (attrs & VMEM_COW ? (u64)cpu->cow << 44 : 0);
 }
 
@@ -359,19 +442,22 @@ static bool toy_path_expressible(const struct cpu *cpu, u32 perms)
 	return true;
 }
 
+#define TOY_ATTRS	(VMEM_R | VMEM_W | VMEM_X | VMEM_U | VMEM_A | VMEM_D | VMEM_COW)
+
 static bool toy_expressible(const struct cpu *cpu, u32 attrs)
 {
-	return !(attrs & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW)) &&
+	return !(attrs & ~TOY_ATTRS) &&
 	       !(attrs & VMEM_COW && (attrs & VMEM_W || !cpu->cow));
 }
 
 static bool toy_protectable(const struct cpu *cpu, u32 set, u32 clear)
 {
-	return !((set | clear) & ~(VMEM_R | VMEM_W | VMEM_X | VMEM_COW)) &&
+	return !((set | clear) & ~TOY_ATTRS) &&
 	       !((set | clear) & VMEM_COW && !cpu->cow);
 }
 
-static u64 toy_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
+static u64 toy_protect(const struct cpu *cpu, u64 entry, unsigned int level,
+		       u32 set, u32 clear)
 {
 	bool cow = toy_cow(cpu, entry), writable = bit(entry, 35);
 
@@ -383,13 +469,38 @@ static u64 toy_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 		entry = entry - bits(entry, 45, 44) + ((u64)cpu->cow << 44);
 		cow = true;
 	}
-	entry &= ~toy_permissions(clear & (VMEM_R | VMEM_W | VMEM_X));
-	entry |= toy_permissions(set & (VMEM_R | VMEM_W | VMEM_X));
+	entry &= ~toy_bits(clear);
+	entry |= toy_bits(set);
 	if (cow && set & (VMEM_W | VMEM_COW))
 		entry &= ~(1ULL << 35);
-	if (cpu->cet && writable && !bit(entry, 35))
+	if (cpu->cet && writable && !bit(entry, 35) && !(set & VMEM_D))
 		entry &= ~(1ULL << 41);
 	return entry;
+}
+
+static u64 toy_widen(const struct cpu *cpu, u64 entry, u32 perms)
+{
+	return entry | toy_permissions(perms);
+}
+
+static bool toy_leaves(const struct cpu *cpu, unsigned int level)
+{
+	return level < 2;
+}
+
+static u64 toy_split(const struct cpu *cpu, u64 entry, unsigned int level)
+{
+	return (entry & ~1ULL) | (bit(entry, 35) ? 1ULL << 41 : 0);
+}
+
+static u64 toy_join(const struct cpu *cpu, u64 entry, unsigned int level)
+{
+	return entry | 1;
+}
+
+static u64 toy_address(u64 gpa)
+{
+	return gpa;
 }
 
 static u64 toy_untag(const struct cpu *cpu, unsigned int levels, u64 va)
@@ -413,6 +524,8 @@ const struct rules toy_rules = {
 	.index_lg2	= 1,
 	.root_lg2	= 1,
 	.halves		= true,
+	.leaf_levels	= 0x3,
+	.attrs		= TOY_ATTRS,
 	.accessed_dirty	= 1ULL << 41 | 1ULL << 42,
 	.dirty		= 1ULL << 41,
 	.present	= 1ULL << 62,
@@ -431,6 +544,11 @@ const struct rules toy_rules = {
 	.path_expressible = toy_path_expressible,
 	.protectable	= toy_protectable,
 	.protect	= toy_protect,
+	.widen		= toy_widen,
+	.leaves		= toy_leaves,
+	.split		= toy_split,
+	.join		= toy_join,
+	.address	= toy_address,
 };
 
 /*
@@ -508,14 +626,20 @@ static u64 flat_rename(const struct cpu *cpu, u64 entry, u64 gpa)
 	return entry - bits(entry, 31, 14) + (gpa << 10);
 }
 
-static u64 flat_leaf(const struct cpu *cpu, u64 gpa, u32 attrs)
+static u64 flat_bits(u32 attrs)
 {
-	return gpa << 10 | (cpu->cet && !(attrs & VMEM_W) ? 0x41 : 0xc1) |
-	       flat_permissions(attrs) |
+	return flat_permissions(attrs) | (attrs & VMEM_A ? 0x40 : 0) |
+	       (attrs & VMEM_D ? 0x80 : 0);
+}
+
+static u64 flat_leaf(const struct cpu *cpu, u64 gpa, u32 attrs, unsigned int level)
+{
+	return gpa << 10 | 0x1 | flat_bits(attrs) | (level ? 1ULL << 60 : 0) |
 	       (attrs & VMEM_COW ? (u64)cpu->cow << 8 : 0);
 }
 
-static u64 flat_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
+static u64 flat_protect(const struct cpu *cpu, u64 entry, unsigned int level,
+			u32 set, u32 clear)
 {
 	bool cow = flat_cow(cpu, entry), writable = bit(entry, 2);
 
@@ -527,13 +651,33 @@ static u64 flat_protect(const struct cpu *cpu, u64 entry, u32 set, u32 clear)
 		entry = entry - bits(entry, 9, 8) + ((u64)cpu->cow << 8);
 		cow = true;
 	}
-	entry &= ~flat_permissions(clear & (VMEM_R | VMEM_W | VMEM_X));
-	entry |= flat_permissions(set & (VMEM_R | VMEM_W | VMEM_X));
+	entry &= ~flat_bits(clear);
+	entry |= flat_bits(set);
 	if (cow && set & (VMEM_W | VMEM_COW))
 		entry &= ~(1ULL << 2);
-	if (cpu->cet && writable && !bit(entry, 2))
+	if (cpu->cet && writable && !bit(entry, 2) && !(set & VMEM_D))
 		entry &= ~(1ULL << 7);
 	return entry;
+}
+
+static u64 flat_widen(const struct cpu *cpu, u64 entry, u32 perms)
+{
+	return entry | flat_permissions(perms);
+}
+
+static u64 flat_split(const struct cpu *cpu, u64 entry, unsigned int level)
+{
+	return (entry & ~(1ULL << 60)) | (bit(entry, 2) ? 0x80 : 0);
+}
+
+static u64 flat_join(const struct cpu *cpu, u64 entry, unsigned int level)
+{
+	return entry | 1ULL << 60;
+}
+
+static u64 flat_address(u64 gpa)
+{
+	return gpa << 10;
 }
 
 const struct rules flat_rules = {
@@ -541,6 +685,8 @@ const struct rules flat_rules = {
 	.page_lg2	= 12,
 	.index_lg2	= 1,
 	.root_lg2	= 2,
+	.leaf_levels	= 0x3,
+	.attrs		= TOY_ATTRS,
 	.accessed_dirty	= 0xc0,
 	.dirty		= 0x80,
 	.present	= 0x1,
@@ -559,4 +705,9 @@ const struct rules flat_rules = {
 	.path_expressible = toy_path_expressible,
 	.protectable	= toy_protectable,
 	.protect	= flat_protect,
+	.widen		= flat_widen,
+	.leaves		= toy_leaves,
+	.split		= flat_split,
+	.join		= flat_join,
+	.address	= flat_address,
 };

@@ -116,13 +116,19 @@ static __always_inline int TOY(can_map)(const struct vmem_facts *facts, u32 attr
 	       -EOPNOTSUPP : 0;
 }
 
+static __always_inline u64 TOY(bits)(const struct vmem_facts *facts, u32 attrs,
+				    unsigned int level)
+{
+	return TOY(perms)(attrs & ~VMEM_X) | (attrs & VMEM_A ? TOY_A : 0) |
+	       (attrs & VMEM_D ? TOY_D : 0);
+}
+
 static __always_inline u64
 TOY(make_leaf)(const struct vmem_facts *facts, u32 attrs, unsigned int level,
 	       vmem_phys_t phys)
 {
-	return phys << TOY_SHIFT | TOY_PRESENT | TOY(perms)(attrs) |
-	       (attrs & VMEM_A ? TOY_A : 0) | (attrs & VMEM_D ? TOY_D : 0) |
-	       (attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
+	return phys << TOY_SHIFT | TOY_PRESENT | TOY(bits)(facts, attrs, level) |
+	       TOY(perms)(attrs & VMEM_X) | (attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
 }
 
 static __always_inline u64 TOY(leaf_addr)(const struct vmem_facts *facts,
@@ -153,14 +159,10 @@ static __always_inline int TOY(can_protect)(const struct vmem_facts *facts,
 }
 
 static __always_inline u64 TOY(protect)(const struct vmem_facts *facts,
-				       u64 entry, unsigned int level,
-				       u32 set, u32 clear)
+				       u64 entry, u32 set, u32 clear,
+				       u64 yes, u64 no)
 {
 	bool cow = TOY(is_cow)(facts, entry), written = entry & TOY_W;
-	u64 no = TOY(perms)(clear) | (clear & VMEM_A ? TOY_A : 0) |
-		 (clear & VMEM_D ? TOY_D : 0);
-	u64 yes = TOY(perms)(set) | (set & VMEM_A ? TOY_A : 0) |
-		  (set & VMEM_D ? TOY_D : 0);
 
 	if (clear & VMEM_COW && cow) {
 		entry &= ~TOY_COW;
@@ -170,7 +172,8 @@ static __always_inline u64 TOY(protect)(const struct vmem_facts *facts,
 		entry = (entry & ~TOY_COW) | facts->cow;
 		cow = true;
 	}
-	entry = (entry & ~no) | yes;
+	entry = (entry & ~(no | TOY(perms)(clear & VMEM_X))) | yes |
+		TOY(perms)(set & VMEM_X);
 	if (set & (VMEM_W | VMEM_COW) && cow)
 		entry &= ~TOY_W;
 	if (written && !(entry & TOY_W))

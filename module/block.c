@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cache of host addresses of a region, in two levels.
+ * The cache of host addresses of a region, in two levels; bits of its pages likewise.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>

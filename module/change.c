@@ -66,12 +66,16 @@ static int vmem_change_look(struct vmem_change_work *w,
 	const struct vmem_space_object *owner = space;
 
 	if (w->ask->link) {
-		owner = vmem_space_find(w->work.piece.guest, w->ask->link->owner);
+		owner = vmem_space_find(w->work.piece.guest, w->ask->owner);
 		if (IS_ERR(owner))
 			return PTR_ERR(owner);
 		if (owner->pool != space->pool || owner->ops != space->ops)
 			return -EINVAL;
 	}
+	/* a table that is made for it would be others', too */
+	w->work.piece.shared_owner = w->ask->asked.flags & VMEM_CHANGE_MAKE &&
+				     vmem_root_twins(owner->root) ?
+				     owner->space.root : VMEM_NO_TABLE;
 	return vmem_change_list(&w->change, w->ask, space->ops, &owner->space);
 }
 
@@ -326,15 +330,26 @@ int vmem_ioctl_protect(struct vmem_call *call, void *arg)
 }
 
 /**
- * vmem_ioctl_promote() - PROMOTE, which INFO does not offer
+ * vmem_ioctl_promote() - PROMOTE
  * @call:	the call
  * @arg:	struct vmem_ioc_promote
  *
- * Return: -EINVAL, -EOPNOTSUPP.
+ * Context: takes the guest's lock; may wait for tables.
+ * Return: 0, or any errno of vmem_map(), and -ENOENT, -EIO, -ENOMEM, -EINTR.
  */
 int vmem_ioctl_promote(struct vmem_call *call, void *arg)
 {
-	return vmem_ioc_promote_check(arg);
+	struct vmem_ioc_promote *promote = arg;
+	struct vmem_change_ask ask = {};
+	int ret;
+
+	ret = vmem_ioc_promote_read(promote, &ask);
+	if (ret)
+		return ret;
+	ret = vmem_change_run(call, &ask, &promote->change);
+	trace_vmem_promote(call->guest->number, promote->space,
+			   &promote->change, ret);
+	return ret;
 }
 
 /**

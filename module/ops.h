@@ -81,7 +81,7 @@ vmem_ops_owner(void *ctx, vmem_table_t table, unsigned int level,
 	enum vmem_owner owner;
 
 	/* it has no links in a pool, but those of its spaces */
-	if (table == piece->shared_root) {
+	if (table == piece->shared_root || table == piece->shared_owner) {
 		*links = 2;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
@@ -102,6 +102,11 @@ static noinline void vmem_ops_update_root(void *ctx, unsigned int level)
 	piece->shared_root = VMEM_NO_TABLE;
 }
 
+static __always_inline void vmem_ops_written(void *ctx, vmem_table_t table)
+{
+	vmem_piece_written(ctx);
+}
+
 static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
 	.read = {
 		.from_phys	= vmem_ops_from_phys,
@@ -113,6 +118,7 @@ static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
 	.owner		= vmem_ops_owner,
 	.pages		= vmem_ops_pages,
 	.update_root	= vmem_ops_update_root,
+	.written	= vmem_ops_written,
 };
 
 #endif /* _VMEM_MODULE_OPS_H */

@@ -26,7 +26,7 @@ struct vmem_pool_object *vmem_pools_at(struct vmem_guest *guest,
 
 	lockdep_assert_held(&guest->lock);
 	node = interval_tree_iter_first(&guest->pool_ranges, gpa, gpa);
-	return node ? container_of(node, struct vmem_pool_node, node)->pool :
+	return node ? container_of(node, struct vmem_pool_part, node)->pool :
 		      NULL;
 }
 
@@ -127,7 +127,7 @@ void vmem_link_lend_all(struct vmem_guest *guest, struct vmem_pool *pool,
 			vmem_link_lend(&guest->links, &chunk->links[i]);
 	}
 	if (lent->buckets)
-		lent->buckets = vmem_pool_grow(pool, lent->buckets, lent->nr_buckets);
+		lent->buckets = vmem_buckets_lend(pool, lent->buckets, lent->nr_buckets);
 }
 
 static void vmem_link_chunks_free(struct vmem_link_chunk *chunks)

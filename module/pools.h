@@ -25,7 +25,7 @@ struct vmem_link_chunk {
  * struct vmem_link_lent - storage for links that a call gets, to be lent
  * @chunks:	records
  * @buckets:	for a pool; when they were lent those that it had before, or NULL
- * @nr_buckets:	how many, vmem_pool.wanted
+ * @nr_buckets:	how many, vmem_pool.wanted or vmem_pool_wanted()
  */
 struct vmem_link_lent {
 	struct vmem_link_chunk *chunks;
@@ -33,10 +33,16 @@ struct vmem_link_lent {
 	u32 nr_buckets;
 };
 
-/* A range of a pool, in vmem_guest.pool_ranges. */
-struct vmem_pool_node {
+/**
+ * struct vmem_pool_part - a range of a pool
+ * @node:	in vmem_guest.pool_ranges
+ * @pool:	the pool; immutable
+ * @storage:	lent to the core: vmem_pool_range.pages
+ */
+struct vmem_pool_part {
 	struct interval_tree_node node;
 	struct vmem_pool_object *pool;
+	u64 storage[];
 };
 
 /**
@@ -44,11 +50,8 @@ struct vmem_pool_node {
  * @object:	its id
  * @link:	in vmem_guest.pools
  * @spaces:	how many take their tables from here
- * @nr_ranges:	immutable
- * @ranges:	in ascending order; immutable
- * @nodes:	one a range
  * @pool:	the core's
- * @storage:	lent to the core
+ * @ranges:	room for those of @pool
  *
  * What isn't immutable is guarded by vmem_guest.lock. A call that has pages set
  * aside may let that lock go: the pool stays meanwhile.
@@ -57,11 +60,8 @@ struct vmem_pool_object {
 	struct vmem_object object;
 	struct list_head link;
 	u32 spaces;
-	u32 nr_ranges;
-	struct vmem_pool_range *ranges;
-	struct vmem_pool_node *nodes;
 	struct vmem_pool pool;
-	void *storage;
+	struct vmem_pool_range ranges[VMEM_POOL_RANGES_MAX];
 };
 
 static inline struct vmem_pool_object *

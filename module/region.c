@@ -4,14 +4,17 @@
  */
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "../vmem/call.h"
 #include "calls.h"
 #include "compat.h"
 #include "pools.h"
 #include "region.h"
+#include "scratch.h"
 
 static void vmem_region_free(struct kref *refs)
 {
@@ -21,6 +24,7 @@ static void vmem_region_free(struct kref *refs)
 	if (region->kind == VMEM_IOC_REGION_OWNED)
 		vmem_owned_exit(&region->owned, region->len, &region->blocks);
 	vmem_blocks_free(&region->blocks);
+	vmem_blocks_free(&region->dirty);
 	if (region->mm)
 		vmem_mm_put(region->mm);
 	kfree(region);
@@ -256,6 +260,7 @@ int vmem_ioctl_region_create(struct vmem_call *call, void *arg)
 	region->frozen = create->flags & VMEM_IOC_REGION_FROZEN;
 	region->user_addr = create->user_addr;
 	xa_init_flags(&region->blocks, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&region->dirty, XA_FLAGS_ACCOUNT);
 
 	if (region->kind == VMEM_IOC_REGION_OWNED) {
 		ret = vmem_owned_init(&region->owned, region->len);
@@ -321,6 +326,73 @@ int vmem_ioctl_region_set(struct vmem_call *call, void *arg)
 	ret = 0;
 out:
 	up_write(&guest->lock);
+	return ret;
+}
+
+/* Take what was written, or @back: put it back. Return: 0, -ENOENT, -EINVAL, -ENXIO. */
+static int vmem_region_written(struct vmem_guest *guest,
+			       const struct vmem_ioc_region_dirty *dirty,
+			       unsigned long *bitmap, bool back)
+{
+	struct vmem_object *object;
+	struct vmem_region *region;
+	u64 first;
+	int nr;
+
+	object = vmem_object_find(guest, dirty->id, &vmem_region_ops);
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	region = vmem_to_region(object);
+	nr = vmem_ioc_region_dirty_within(dirty, region->gpa, region->len, &first);
+	if (nr < 0)
+		return nr;
+	vmem_dirty_take(&region->dirty, first, nr, bitmap,
+			dirty->flags & VMEM_IOC_DIRTY_CLEAR, back);
+	return 0;
+}
+
+/**
+ * vmem_ioctl_region_dirty() - REGION_DIRTY
+ * @call:	the call
+ * @arg:	struct vmem_ioc_region_dirty
+ *
+ * Context: takes the guest's lock.
+ * Return: 0, -EOPNOTSUPP, -EINVAL, -EOVERFLOW, -E2BIG, -ENOENT, -ENXIO, -EFAULT,
+ * -ENOMEM, -EINTR.
+ */
+int vmem_ioctl_region_dirty(struct vmem_call *call, void *arg)
+{
+	struct vmem_ioc_region_dirty *dirty = arg;
+	struct vmem_guest *guest = call->guest;
+	unsigned long *bitmap;
+	u32 bytes;
+	int ret;
+
+	ret = vmem_ioc_region_dirty_check(dirty);
+	if (ret)
+		return ret;
+	bytes = vmem_ioc_region_dirty_bytes(dirty);
+	bitmap = vmem_scratch_alloc(bytes);
+	if (!bitmap)
+		return -ENOMEM;
+	if (down_read_killable(&guest->lock)) {
+		ret = -EINTR;
+		goto out;
+	}
+	ret = vmem_region_written(guest, dirty, bitmap, false);
+	up_read(&guest->lock);
+	if (ret)
+		goto out;
+	if (copy_to_user(u64_to_user_ptr(dirty->bitmap), bitmap, bytes)) {
+		ret = -EFAULT;
+		/* They are told another time, whatever signal there is. */
+		down_read(&guest->lock);
+		if (dirty->flags & VMEM_IOC_DIRTY_CLEAR)
+			vmem_region_written(guest, dirty, bitmap, true);
+		up_read(&guest->lock);
+	}
+out:
+	vmem_scratch_free(bitmap, bytes);
 	return ret;
 }
 

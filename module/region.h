@@ -15,6 +15,7 @@
 #include <linux/xarray.h>
 
 #include "../vmem/vmem.h"
+#include "dirty.h"
 #include "mm.h"
 #include "object.h"
 #include "owned.h"
@@ -38,6 +39,8 @@ struct vm_area_struct;
  * @blocks:	struct vmem_block by their number. Of a user region: the words
  *		are guarded by residency, and so is taking a block out. Of an
  *		owned one: nothing is taken out or changed once it is there.
+ * @dirty:	blocks of bits, none of which is taken out. Bits are guarded by
+ *		vmem_guest.lock, and atomic.
  * @mm:		user: where it lies, immutable
  * @user_addr:	user: address there, immutable
  * @span:	user: likewise; guarded by residency
@@ -55,6 +58,7 @@ struct vmem_region {
 	u32 mappings;
 	u32 pool_ranges;
 	struct xarray blocks;
+	struct xarray dirty;
 
 	struct vmem_mm *mm;
 	unsigned long user_addr;

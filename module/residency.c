@@ -23,6 +23,7 @@ void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 {
 	piece->guest = guest;
 	piece->shared_root = VMEM_NO_TABLE;
+	piece->shared_owner = VMEM_NO_TABLE;
 }
 
 /**
@@ -41,6 +42,7 @@ void vmem_piece_begin(struct vmem_piece *piece)
 	piece->block = NULL;
 	piece->frame = NULL;
 	piece->table = NULL;
+	piece->dirty = NULL;
 }
 
 /**
@@ -139,6 +141,13 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 				   region->gpa;
 	}
 
+	/* what is written can be marked, or it isn't here for that */
+	if (intent == VMEM_WRITE) {
+		piece->dirty = vmem_dirty_at(&region->dirty, offset);
+		piece->dirty_offset = offset;
+		if (!piece->dirty)
+			word = 0;
+	}
 	if (word && (intent == VMEM_READ || word & VMEM_HOST_WRITE)) {
 		*host = (vmem_pte_t *)((word & PAGE_MASK) + offset_in_page(gpa));
 		piece->table = *host;
@@ -151,6 +160,18 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	piece->wanted[0] = gpa;
 	piece->nr_wanted = 1;
 	return VMEM_ABSENT;
+}
+
+/**
+ * vmem_piece_written() - the table that was looked up last, for writing, is written
+ * @piece:	the context
+ *
+ * Context: the same piece of a call that has the guest alone.
+ */
+void vmem_piece_written(struct vmem_piece *piece)
+{
+	lockdep_assert_held_write(&piece->guest->lock);
+	vmem_dirty_mark(piece->dirty, piece->dirty_offset);
 }
 
 static int vmem_owned_resident(struct vmem_piece *piece)
@@ -351,6 +372,10 @@ int vmem_piece_resident(struct vmem_piece *piece)
 	might_sleep();
 	if (fatal_signal_pending(current)) {
 		ret = -EINTR;
+	} else if (intent == VMEM_WRITE &&
+		   !vmem_block_make(&region->dirty,
+				    vmem_dirty_place(piece->wanted[0] - region->gpa))) {
+		ret = -ENOMEM;
 	} else if (region->kind == VMEM_IOC_REGION_OWNED) {
 		ret = vmem_owned_resident(piece);
 	} else {

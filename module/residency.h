@@ -24,11 +24,13 @@
  *		       from one to the next
  * @guest:	whose memory
  * @tables:	that this piece may still visit
- * @region:	where the last table lay; good in this piece, as are the next four
+ * @region:	where the last table lay; good in this piece, as are the next six
  * @block:	and its block of addresses, NULL: none
  * @block_gpa:	what @block begins with
  * @frame:	where the last frame lay
  * @table:	the last table that was reached, NULL: none
+ * @dirty:	and if it was for writing, the word where it is marked as written
+ * @dirty_offset: by its place in its region
  * @absent:	the region of a table that was found absent, referenced while it is
  *		being made resident
  * @intent:	what that table is for
@@ -43,6 +45,7 @@
  *		vmem_guest.lock
  * @shared_root: of a changing call: the root, if other spaces have it and it is
  *		no table of a pool, else VMEM_NO_TABLE
+ * @shared_owner: likewise of the space for which it makes a table
  * @root:	of a changing call: where its space's root is named
  * @movable:	of a changing call: frozen tables may move
  */
@@ -55,6 +58,8 @@ struct vmem_piece {
 	vmem_phys_t block_gpa;
 	struct vmem_region *frame;
 	const vmem_pte_t *table;
+	unsigned long *dirty;
+	u64 dirty_offset;
 
 	struct vmem_region *absent;
 	enum vmem_intent intent;
@@ -68,6 +73,7 @@ struct vmem_piece {
 	bool changing;
 	struct vmem_pages supply;
 	vmem_table_t shared_root;
+	vmem_table_t shared_owner;
 	struct vmem_root **root;
 	bool movable;
 };
@@ -78,6 +84,7 @@ void vmem_piece_end(struct vmem_piece *piece);
 int vmem_piece_resident(struct vmem_piece *piece);
 int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		      enum vmem_intent intent, vmem_pte_t **host);
+void vmem_piece_written(struct vmem_piece *piece);
 bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same);
 
 #endif /* _VMEM_MODULE_RESIDENCY_H */

@@ -231,7 +231,7 @@ static int vmem_space_work_take(struct vmem_work *work)
 	ret = vmem_pool_reserve(supply->pool, &supply->res, 1, 0);
 	if (ret)
 		return ret;
-	space->space.root = vmem_pool_reserved(supply->pool, &supply->res, 0);
+	space->space.root = vmem_pool_reserved(&supply->res, 0);
 	gpa = vmem_table_gpa(space->space.root);
 	return vmem_nameable(&space->space.facts, gpa, gpa) ? 0 : -EOVERFLOW;
 }
@@ -247,8 +247,10 @@ static int vmem_space_work_piece(struct vmem_work *work)
 		return 0;
 	ret = vmem_piece_lookup(&work->piece, vmem_table_gpa(space->space.root),
 				VMEM_WRITE, &host);
-	if (!ret)
+	if (!ret) {
+		vmem_piece_written(&work->piece);
 		memset(host, 0, BIT(work->piece.supply.pool->table_lg2));
+	}
 	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
 }
 

@@ -44,6 +44,7 @@ DECLARE_EVENT_CLASS(vmem_change,
 VMEM_CHANGE_EVENT(vmem_map);
 VMEM_CHANGE_EVENT(vmem_unmap);
 VMEM_CHANGE_EVENT(vmem_protect);
+VMEM_CHANGE_EVENT(vmem_promote);
 VMEM_CHANGE_EVENT(vmem_link);
 
 TRACE_EVENT(vmem_walk,

@@ -81,7 +81,13 @@ static inline int vmem_ioc_info_fill(struct vmem_ioc_info *info, u32 rights,
 					  VMEM_IOC_FEATURE_ALONE |
 					  VMEM_IOC_FEATURE_FACTS |
 					  VMEM_IOC_FEATURE_NONPRESENT |
-					  VMEM_IOC_FEATURE_MISSING,
+					  VMEM_IOC_FEATURE_MISSING |
+					  VMEM_IOC_FEATURE_GROW |
+					  VMEM_IOC_FEATURE_DIRTY |
+					  VMEM_IOC_FEATURE_SIZES |
+					  VMEM_IOC_FEATURE_PROMOTE |
+					  VMEM_IOC_FEATURE_ATTRS |
+					  VMEM_IOC_FEATURE_MAKE,
 		.out_region_len_max	= VMEM_REGION_LEN_MAX,
 		.out_regions_max	= VMEM_REGIONS_MAX,
 		.out_pool_ranges_max	= VMEM_POOL_RANGES_MAX,
@@ -122,7 +128,6 @@ static inline void vmem_ioc_format_fill(struct vmem_ioc_format *format,
 	*format = (struct vmem_ioc_format){
 		.id		= ops->id,
 		.levels		= fmt->nr_levels,
-		.map_page_sizes	= BIT_ULL(fmt->page_lg2),
 		.virt_bits	= ops->engine->table_lg2(fmt, fmt->nr_levels - 1),
 		.phys_bits	= fmt->phys_bits,
 	};
@@ -130,10 +135,11 @@ static inline void vmem_ioc_format_fill(struct vmem_ioc_format *format,
 		if (fmt->leaf_levels & BIT(level))
 			format->page_sizes |=
 				BIT_ULL(ops->engine->entry_lg2(fmt, level));
+	format->map_page_sizes = format->page_sizes;
 	vmem_call_text(format->name, fmt->name, sizeof(format->name));
 }
 
-/* REGION_CREATE, REGION_SET */
+/* REGION_CREATE, REGION_SET, REGION_DIRTY */
 
 /**
  * vmem_ioc_region_create_check() - what of REGION_CREATE can be told by itself
@@ -202,20 +208,73 @@ vmem_ioc_region_set_frozen(const struct vmem_ioc_region_set *set, bool frozen,
 	return !frozen && used ? -EBUSY : 1;
 }
 
-/* POOL_CREATE, POOL_STAT, FLUSHED */
+/**
+ * vmem_ioc_region_dirty_check() - what of REGION_DIRTY can be told by itself
+ * @dirty:	the call
+ *
+ * Return: 0; -EOPNOTSUPP; -EINVAL: alignment, length 0; -EOVERFLOW; -E2BIG: its
+ * length.
+ */
+static inline int
+vmem_ioc_region_dirty_check(const struct vmem_ioc_region_dirty *dirty)
+{
+	u64 last;
+
+	if (dirty->__reserved)
+		return -EOPNOTSUPP;
+	if (!dirty->len || (dirty->gpa | dirty->len) & (VMEM_IOC_DIRTY_PAGE - 1))
+		return -EINVAL;
+	if (check_add_overflow(dirty->gpa, dirty->len - 1, &last))
+		return -EOVERFLOW;
+	return dirty->len > VMEM_IOC_DIRTY_LEN_MAX ? -E2BIG : 0;
+}
 
 /**
- * vmem_ioc_pool_create_check() - POOL_CREATE, before its ranges are read
- * @create:	the call
+ * vmem_ioc_region_dirty_within() - does what REGION_DIRTY asks for lie in a region?
+ * @dirty:	the call, checked
+ * @gpa:	the first address of the region
+ * @len:	bytes
+ * @first:	out: the number of its first page there
+ *
+ * Return: how many pages; -ENXIO: it doesn't.
+ */
+static inline int
+vmem_ioc_region_dirty_within(const struct vmem_ioc_region_dirty *dirty, u64 gpa,
+			     u64 len, u64 *first)
+{
+	if (dirty->gpa - gpa >= len || dirty->len > len - (dirty->gpa - gpa))
+		return -ENXIO;
+	*first = (dirty->gpa - gpa) >> VMEM_DIRTY_PAGE_LG2;
+	return dirty->len >> VMEM_DIRTY_PAGE_LG2;
+}
+
+/**
+ * vmem_ioc_region_dirty_bytes() - how much of its bitmap REGION_DIRTY writes
+ * @dirty:	the call, checked
+ *
+ * Return: bytes, a multiple of 8.
+ */
+static inline u32
+vmem_ioc_region_dirty_bytes(const struct vmem_ioc_region_dirty *dirty)
+{
+	u32 pages = dirty->len >> VMEM_DIRTY_PAGE_LG2;
+
+	return (pages + 63) / 64 * 8;
+}
+
+/* POOL_CREATE, POOL_GROW, POOL_STAT, FLUSHED */
+
+/**
+ * vmem_ioc_ranges_check() - how many ranges a POOL_CREATE or a POOL_GROW has
+ * @nr:		so many
  *
  * Return: 0; -EINVAL; -E2BIG.
  */
-static inline int
-vmem_ioc_pool_create_check(const struct vmem_ioc_pool_create *create)
+static inline int vmem_ioc_ranges_check(u32 nr)
 {
-	if (!create->nr_ranges)
+	if (!nr)
 		return -EINVAL;
-	return create->nr_ranges > VMEM_POOL_RANGES_MAX ? -E2BIG : 0;
+	return nr > VMEM_POOL_RANGES_MAX ? -E2BIG : 0;
 }
 
 /**
@@ -256,7 +315,7 @@ static inline int vmem_pool_range_compare(const void *a, const void *b)
 }
 
 /**
- * vmem_pool_ranges_check() - the ranges of a pool together
+ * vmem_pool_ranges_check() - the ranges of a call together
  * @ranges:	in order
  * @nr:		how many
  * @capacity:	out: pages in all
@@ -277,6 +336,18 @@ static inline int vmem_pool_ranges_check(const struct vmem_pool_range *ranges,
 	if (*capacity > VMEM_POOL_CAPACITY_MAX)
 		return -E2BIG;
 	return overlap ? -EEXIST : 0;
+}
+
+/**
+ * vmem_pool_has_room() - may a pool have so much more?
+ * @pool:	the pool
+ * @nr:		ranges
+ * @capacity:	pages
+ */
+static inline bool vmem_pool_has_room(const struct vmem_pool *pool, u32 nr, u64 capacity)
+{
+	return pool->nr_ranges + nr <= VMEM_POOL_RANGES_MAX &&
+	       pool->capacity + capacity <= VMEM_POOL_CAPACITY_MAX;
 }
 
 /**

@@ -16,15 +16,17 @@
 /**
  * struct vmem_change_ask - what a changing call is asked for
  * @space:	id of the space
+ * @owner:	LINK: of the one that has the table
  * @asked:	for the core; MAP: but for the list, which is read by
  *		vmem_ioc_mapping_read()
- * @what:	UNMAP, PROTECT: what the range is to be
+ * @what:	UNMAP, PROTECT, PROMOTE: what the range is to be
  * @start:	the first address of the range
  * @last:	the last one
  * @link:	LINK: as the caller said it; it stays as long as the change; else NULL
  */
 struct vmem_change_ask {
 	u32 space;
+	u32 owner;
 	struct vmem_asked asked;
 	struct vmem_mapping what;
 	vmem_virt_t start;
@@ -63,22 +65,25 @@ static inline int vmem_ioc_map_read(const struct vmem_ioc_map *map,
 static inline int vmem_ioc_mapping_read(const struct vmem_ioc_mapping *asked,
 					struct vmem_mapping *m)
 {
-	const u32 known = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X |
-			  VMEM_IOC_ATTR_ENC;
-	bool unmapped = asked->kind == VMEM_IOC_KIND_UNMAPPED;
-	const u64 page = BIT_ULL(VMEM_PAGE_LG2_MIN);
+	const u32 ad = VMEM_IOC_ATTR_A | VMEM_IOC_ATTR_D;
+	bool leaves = asked->kind == VMEM_IOC_KIND_BASIC ||
+		      asked->kind == VMEM_IOC_KIND_COW;
+	bool raw = asked->kind == VMEM_IOC_KIND_RAW;
+	const u64 low = BIT_ULL(VMEM_PAGE_LG2_MIN) - 1;
 	u64 last;
 
-	if (!asked->len || (asked->va | asked->gpa | asked->len) & (page - 1))
+	if (!asked->len || (asked->va | asked->len | (raw ? 0 : asked->gpa)) & low)
 		return -EINVAL;
 	if (check_add_overflow(asked->va, asked->len - 1, &last) ||
-	    check_add_overflow(asked->gpa, asked->len - 1, &last))
+	    (!raw && check_add_overflow(asked->gpa, asked->len - 1, &last)))
 		return -EOVERFLOW;
-	if ((unmapped && (asked->gpa || asked->attrs || asked->flags)) ||
-	    asked->kind > VMEM_IOC_KIND_COW ||
-	    asked->flags & ~VMEM_IOC_MAPPING_PATH || asked->attrs & ~known ||
+	if (asked->kind > VMEM_IOC_KIND_RAW ||
+	    asked->flags & ~(VMEM_IOC_MAPPING_PATH | VMEM_IOC_MAPPING_AD) ||
 	    (asked->path && !(asked->flags & VMEM_IOC_MAPPING_PATH)) ||
-	    (asked->page_sizes && asked->page_sizes != page))
+	    (asked->attrs & ad && !(asked->flags & VMEM_IOC_MAPPING_AD)) ||
+	    (!leaves && (asked->attrs || asked->page_sizes & ~(low + 1) ||
+			 asked->flags & VMEM_IOC_MAPPING_AD)) ||
+	    (asked->kind == VMEM_IOC_KIND_UNMAPPED && (asked->gpa || asked->flags)))
 		return -EOPNOTSUPP;
 
 	*m = (struct vmem_mapping){
@@ -86,8 +91,10 @@ static inline int vmem_ioc_mapping_read(const struct vmem_ioc_mapping *asked,
 		.phys_base	= asked->gpa,
 		.len		= asked->len,
 		.kind		= asked->kind,
+		.ad_given	= asked->flags & VMEM_IOC_MAPPING_AD,
 		.path_given	= asked->flags & VMEM_IOC_MAPPING_PATH,
 		.path		= asked->path,
+		.page_sizes	= asked->page_sizes,
 	};
 	if (asked->kind == VMEM_IOC_KIND_BASIC)
 		m->basic.attrs = asked->attrs;
@@ -128,6 +135,31 @@ static inline int vmem_ioc_range_check(u64 start, u64 last)
 	return start > last || (start | ~last) & low ? -EINVAL : 0;
 }
 
+static_assert(VMEM_SAME_PLACE(vmem_ioc_unmap, space, vmem_ioc_protect, space) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, start, vmem_ioc_protect, start) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, last, vmem_ioc_protect, last) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, budget, vmem_ioc_protect, budget) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, space, vmem_ioc_promote, space) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, start, vmem_ioc_promote, start) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, last, vmem_ioc_promote, last) &&
+	      VMEM_SAME_PLACE(vmem_ioc_unmap, budget, vmem_ioc_promote, budget));
+
+/*
+ * UNMAP, or what begins as it does. Return: 0; -EINVAL: the range; -EOPNOTSUPP: a flag
+ * not among @known, or @reserved.
+ */
+static noinline int vmem_ioc_change_range_read(const struct vmem_ioc_unmap *range, u32 known,
+					u32 reserved, struct vmem_change_ask *ask)
+{
+	ask->space = range->space;
+	ask->asked.flags = range->flags;
+	ask->asked.budget = range->budget;
+	ask->start = range->start;
+	ask->last = range->last;
+	return vmem_ioc_range_check(range->start, range->last) ?:
+	       range->flags & ~known || reserved ? -EOPNOTSUPP : 0;
+}
+
 /**
  * vmem_ioc_unmap_read() - UNMAP
  * @unmap:	the call
@@ -135,27 +167,14 @@ static inline int vmem_ioc_range_check(u64 start, u64 last)
  *
  * Return: 0; -EINVAL: the range; -EOPNOTSUPP.
  */
-static noinline int vmem_ioc_unmap_read(const struct vmem_ioc_unmap *unmap,
-					struct vmem_change_ask *ask)
+static inline int vmem_ioc_unmap_read(const struct vmem_ioc_unmap *unmap,
+				      struct vmem_change_ask *ask)
 {
-	ask->space = unmap->space;
-	ask->asked.flags = unmap->flags;
-	ask->asked.budget = unmap->budget;
-	ask->start = unmap->start;
-	ask->last = unmap->last;
-	return vmem_ioc_range_check(unmap->start, unmap->last) ?:
-	       unmap->flags & ~VMEM_CALL_RANGE_FLAGS || unmap->__reserved ?
-			-EOPNOTSUPP : 0;
+	return vmem_ioc_change_range_read(unmap, VMEM_CALL_UNMAP_FLAGS, unmap->__reserved, ask);
 }
 
-static_assert(VMEM_SAME_PLACE(vmem_ioc_unmap, space, vmem_ioc_protect, space) &&
-	      VMEM_SAME_PLACE(vmem_ioc_unmap, __reserved, vmem_ioc_protect, __reserved) &&
-	      VMEM_SAME_PLACE(vmem_ioc_unmap, start, vmem_ioc_protect, start) &&
-	      VMEM_SAME_PLACE(vmem_ioc_unmap, last, vmem_ioc_protect, last) &&
-	      VMEM_SAME_PLACE(vmem_ioc_unmap, budget, vmem_ioc_protect, budget));
-
 /**
- * vmem_ioc_protect_read() - PROTECT, which begins as UNMAP does
+ * vmem_ioc_protect_read() - PROTECT
  * @protect:	the call
  * @ask:	zeroed; out: what is asked for
  *
@@ -164,23 +183,29 @@ static_assert(VMEM_SAME_PLACE(vmem_ioc_unmap, space, vmem_ioc_protect, space) &&
 static inline int vmem_ioc_protect_read(const struct vmem_ioc_protect *protect,
 					struct vmem_change_ask *ask)
 {
-	int ret = vmem_ioc_unmap_read((const struct vmem_ioc_unmap *)protect, ask);
-
 	ask->what.kind = VMEM_KIND_PROTECT;
 	ask->what.protect.set = protect->set;
 	ask->what.protect.clear = protect->clear;
-	return ret;
+	return vmem_ioc_change_range_read((const struct vmem_ioc_unmap *)protect,
+				   VMEM_CALL_PROTECT_FLAGS, protect->__reserved, ask);
 }
 
 /**
- * vmem_ioc_promote_check() - PROMOTE, which INFO doesn't offer
+ * vmem_ioc_promote_read() - PROMOTE
  * @promote:	the call
+ * @ask:	zeroed; out: what is asked for
  *
- * Return: -EINVAL: the range; -EOPNOTSUPP.
+ * Return: 0; -EINVAL: the range; -EOPNOTSUPP.
  */
-static inline int vmem_ioc_promote_check(const struct vmem_ioc_promote *promote)
+static inline int vmem_ioc_promote_read(const struct vmem_ioc_promote *promote,
+					struct vmem_change_ask *ask)
 {
-	return vmem_ioc_range_check(promote->start, promote->last) ?: -EOPNOTSUPP;
+	u32 beyond = promote->leaf_levels >> VMEM_LEVELS_MAX;
+
+	ask->what.kind = VMEM_KIND_PROMOTE;
+	ask->what.promote.leaf_levels = promote->leaf_levels;
+	return vmem_ioc_change_range_read((const struct vmem_ioc_unmap *)promote,
+				   VMEM_CALL_PROMOTE_FLAGS, beyond, ask);
 }
 
 /**
@@ -193,12 +218,18 @@ static inline int vmem_ioc_promote_check(const struct vmem_ioc_promote *promote)
 static inline int vmem_ioc_link_read(const struct vmem_ioc_link *link,
 				     struct vmem_change_ask *ask)
 {
+	bool unshare = link->flags & VMEM_IOC_LINK_UNSHARE;
+
 	ask->space = link->space;
+	ask->owner = unshare ? link->space : link->owner;
 	ask->asked.flags = link->flags;
 	ask->asked.budget = link->budget;
 	ask->link = link;
 	return link->__reserved || link->path_given > 1 ||
-	       (link->path && !link->path_given) ? -EOPNOTSUPP : 0;
+	       (link->path && !link->path_given) ||
+	       (unshare && (link->owner || link->their_va || link->path_given ||
+			    link->flags & (VMEM_IOC_LINK_REPLACE | VMEM_IOC_LINK_MAKE))) ?
+	       -EOPNOTSUPP : 0;
 }
 
 /**
@@ -288,10 +319,10 @@ static inline int vmem_change_list(struct vmem_change *change,
 		if (ret)
 			return ret;
 	}
-	m = &change->own[change->asked.nr - 1];
-	m->path = asked->path;
-	m->path_given = asked->path_given;
-	m->link.owner = owner;
+	for (m = change->own; m < &change->own[change->asked.nr]; m++)
+		m->link.owner = owner;
+	m[-1].path = asked->path;
+	m[-1].path_given = asked->path_given;
 	return 0;
 }
 
@@ -305,6 +336,7 @@ static inline void vmem_ioc_change_fill(struct vmem_ioc_change *out,
 					const struct vmem_change *change, int ret)
 {
 	const struct vmem_answer *answer = &change->answer;
+	u64 most;
 	u32 i;
 
 	out->out_flush = answer->flush;
@@ -317,6 +349,13 @@ static inline void vmem_ioc_change_fill(struct vmem_ioc_change *out,
 	out->out_overwritten = answer->overwritten;
 	out->out_missing = answer->lacking;
 	out->out_dirty = answer->lost_dirty;
+	for (i = 1, most = 0; i < VMEM_NR_SKIPS; i++) {
+		out->out_skipped += answer->skipped[i];
+		if (answer->skipped[i] > most) {
+			most = answer->skipped[i];
+			out->out_skip_reason = i;
+		}
+	}
 	out->out_done = answer->done;
 	out->out_done_len = answer->done_len;
 	if (change->asked.list == change->own) {

@@ -43,8 +43,9 @@ static __always_inline int
 vmem_mapping_check(const struct vmem_format *fmt,
 		   const struct vmem_facts *facts, const struct vmem_mapping *m)
 {
-	u64 low = BIT_ULL(fmt->page_lg2) - 1, virt_last, phys_last, attrs;
-	u8 levels = m->leaf_levels ?: BIT(0);
+	u64 low = BIT_ULL(fmt->page_lg2) - 1, virt_last, phys_last;
+	u8 levels = vmem_mapping_levels(fmt, m);
+	unsigned int smallest;
 
 	if ((m->virt_base | m->len | (m->kind == VMEM_KIND_RAW ? 0 : m->phys_base)) & low)
 		return -EINVAL;
@@ -61,7 +62,8 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		return m->protect.set & m->protect.clear ? -EINVAL :
 		       fmt->can_protect(facts, m->protect.set, m->protect.clear);
 	case VMEM_KIND_PROMOTE:
-		return m->leaf_levels & ~(fmt->leaf_levels & ~1) ? -EOPNOTSUPP : 0;
+		return m->promote.leaf_levels & ~(fmt->leaf_levels & ~BIT(0)) ?
+		       -EOPNOTSUPP : 0;
 	case VMEM_KIND_LINK:
 		return vmem_path_check(fmt, facts, m, m->link.level + 1U);
 	case VMEM_KIND_MAKE:
@@ -71,23 +73,23 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		if (!m->phys_base ||
 		    fmt->classify(facts, m->phys_base, 0) != VMEM_CLASS_NONE)
 			return -EINVAL;
-		return levels & ~1 ? -EOPNOTSUPP : vmem_path_check(fmt, facts, m, 1);
+		return levels == BIT(0) ? vmem_path_check(fmt, facts, m, 1) : -EOPNOTSUPP;
 	default:
 		if (!vmem_mapping_maps(m) ||
-		    (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW) ||
-		    levels & ~fmt->leaf_levels)
+		    (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW))
 			return -EOPNOTSUPP;
 	}
 	if (check_add_overflow(m->phys_base, m->len - 1, &phys_last) ||
 	    !vmem_nameable(facts, m->phys_base, phys_last))
 		return -EOVERFLOW;
 	levels &= facts->leaf_levels;
-	attrs = vmem_mapping_attrs(facts, m);
-	if (!levels || fmt->can_map(facts, attrs, __builtin_ctz(levels)))
+	if (!levels)
 		return -EOPNOTSUPP;
-	low = vmem_entry_mask(fmt, __builtin_ctz(levels));
-	return (m->virt_base | m->phys_base | m->len) & low ? -EINVAL :
-	       vmem_path_check(fmt, facts, m, __builtin_ctz(levels) + 1);
+	smallest = __builtin_ctz(levels);
+	low = vmem_entry_mask(fmt, smallest);
+	return fmt->can_map(facts, vmem_mapping_attrs(facts, m), smallest) ?:
+	       (m->virt_base | m->phys_base | m->len) & low ? -EINVAL :
+	       vmem_path_check(fmt, facts, m, smallest + 1);
 }
 
 /* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
@@ -193,12 +195,12 @@ static __always_inline u64 *vmem_change_pick(const struct vmem_env *e)
 	e->at->levels = m->kind >= VMEM_KIND_MAKE ? 0 : e->facts->leaf_levels;
 	e->at->away = 0;
 	if (m->kind == VMEM_KIND_PROMOTE) {
-		e->at->levels &= m->leaf_levels ?: U8_MAX;
+		e->at->levels &= m->promote.leaf_levels ?: U8_MAX;
 	} else if (m->kind == VMEM_KIND_RAW) {
 		e->at->levels = BIT(0);
 		e->at->leaf = m->phys_base;
 	} else if (vmem_mapping_maps(m)) {
-		e->at->levels &= m->leaf_levels ?: BIT(0);
+		e->at->levels &= vmem_mapping_levels(e->fmt, m);
 		e->at->away = m->phys_base - m->virt_base;
 		e->at->attrs = vmem_mapping_attrs(e->facts, m);
 		e->at->needs = e->at->attrs & VMEM_RWXU;
@@ -262,8 +264,7 @@ static __always_inline int vmem_change_touch(const struct vmem_env *e)
 	for (; need->touched < need->tables; need->touched++) {
 		if (need->touched > begun && e->read->pause(e->ctx, 1))
 			return VMEM_PAUSE;
-		table = vmem_pool_reserved(e->pages->pool, &e->pages->res,
-					   need->touched);
+		table = vmem_pool_reserved(&e->pages->res, need->touched);
 		VMEM_ASSERT(table != VMEM_NO_TABLE);
 		/* an entry can't name it */
 		if (!vmem_nameable(e->facts, vmem_table_gpa(table),

@@ -240,7 +240,6 @@ static __always_inline u64 vmem_x86_64_move_table(const struct vmem_facts *facts
 	       (perms & VMEM_W ? X86_64_RW : 0) | (perms & VMEM_U ? X86_64_US : 0);
 }
 
-/* Bits of a leaf that say attributes, but for X, and Cow. */
 static __always_inline u64 vmem_x86_64_bits(const struct vmem_facts *facts,
 					    u32 attrs, unsigned int level)
 {
@@ -290,12 +289,11 @@ vmem_x86_64_can_protect(const struct vmem_facts *facts, u32 set, u32 clear)
 }
 
 static __always_inline u64 vmem_x86_64_protect(const struct vmem_facts *facts,
-					       u64 entry, unsigned int level,
-					       u32 set, u32 clear)
+					       u64 entry, u32 set, u32 clear,
+					       u64 yes, u64 no)
 {
-	u64 no = vmem_x86_64_bits(facts, clear, level) | (set & VMEM_X ? X86_64_NX : 0);
-	u64 yes = vmem_x86_64_bits(facts, set, level) | (clear & VMEM_X ? X86_64_NX : 0);
-	u64 new = (entry & ~no) | yes;
+	u64 new = (entry & ~(no | (set & VMEM_X ? X86_64_NX : 0))) |
+		  yes | (clear & VMEM_X ? X86_64_NX : 0);
 
 	if (set & VMEM_COW)
 		new = (new & ~(X86_64_AVL | X86_64_RW)) | facts->cow;

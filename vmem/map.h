@@ -196,8 +196,9 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e)
 	if (!vmem_mapping_maps(m) || !m->len || m->path_given ||
 	    e->asked->budget < e->facts->nr_levels ||
 	    (va ^ last) >> vmem_table_lg2(e->fmt, 0) || m->kind == VMEM_KIND_RAW ||
-	    (m->leaf_levels > 1 && (!(m->leaf_levels & 1) ||
-				    m->len > vmem_table_mask(e->fmt, 0))))
+	    (m->page_sizes > BIT(e->fmt->page_lg2) &&
+	     (!(m->page_sizes & BIT(e->fmt->page_lg2)) ||
+	      m->len > vmem_table_mask(e->fmt, 0))))
 		return false;
 	attrs = vmem_mapping_attrs(e->facts, m);
 	for (;; level--) {
@@ -219,6 +220,8 @@ static __always_inline bool vmem_map_short(const struct vmem_env *e)
 	end = vmem_index(e->fmt, last, 0);
 	if (vmem_any(host, slot, end, U64_MAX))
 		return false;
+	if (e->ops->written)
+		e->ops->written(e->ctx, table);
 	vmem_fill(host, slot, end, e->fmt->make_leaf(e->facts, attrs, 0, m->phys_base),
 		  e->fmt->step(0));
 	e->answer->pages += end - slot + 1;

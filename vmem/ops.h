@@ -214,6 +214,7 @@ struct vmem_facts {
  * @move_table:	a table entry that names another table and grants @perms, too,
  *		otherwise the same
  * @can_map:	0, or -EOPNOTSUPP when a leaf of @level can't have @attrs
+ * @bits:	what says of a leaf of @level that it has @attrs, but for X and COW
  * @make_leaf:	a leaf of @level that has just these; @phys is an address that the
  *		vCPU has, and aligned
  * @split:	the first of the leaves of @level - 1 that do what one of @level did,
@@ -223,8 +224,8 @@ struct vmem_facts {
  * @can_protect: 0, or -EOPNOTSUPP when these attributes of a leaf can't be
  *		@set or @clear. It sees no leaf: what would make of any leaf that
  *		there can be something else than a leaf is refused of all.
- * @protect:	a leaf of @level with @set and @clear done. It is not writable if
- *		it is Cow, as far as either was asked for.
+ * @protect:	a leaf with @set and @clear done, of which @yes and @no are the bits.
+ *		It is not writable if it is Cow, as far as either was asked for.
  *
  * All members are compile-time constants to the engine, so that no call of
  * them is left; it knows nothing else of the bits. Formats that differ in @name,
@@ -261,11 +262,13 @@ struct vmem_format {
 			  vmem_table_t table, u32 perms);
 	int (*can_map)(const struct vmem_facts *facts, u32 attrs,
 		       unsigned int level);
+	u64 (*bits)(const struct vmem_facts *facts, u32 attrs,
+		    unsigned int level);
 	u64 (*make_leaf)(const struct vmem_facts *facts, u32 attrs,
 			 unsigned int level, vmem_phys_t phys);
 	int (*can_protect)(const struct vmem_facts *facts, u32 set, u32 clear);
-	u64 (*protect)(const struct vmem_facts *facts, u64 entry,
-		       unsigned int level, u32 set, u32 clear);
+	u64 (*protect)(const struct vmem_facts *facts, u64 entry, u32 set,
+		       u32 clear, u64 yes, u64 no);
 	u64 (*split)(const struct vmem_facts *facts, u64 entry,
 		     unsigned int level);
 	u64 (*join)(const struct vmem_facts *facts, u64 entry,
@@ -288,6 +291,7 @@ struct vmem_format {
 	.make_table	= _prefix##_make_table,			\
 	.move_table	= _prefix##_move_table,			\
 	.can_map	= _prefix##_can_map,			\
+	.bits		= _prefix##_bits,			\
 	.make_leaf	= _prefix##_make_leaf,			\
 	.can_protect	= _prefix##_can_protect,			\
 	.protect	= _prefix##_protect,			\
@@ -352,6 +356,9 @@ struct vmem_table_read_ops {
  * @pages:	where the tables come from that the change makes
  * @update_root: the first table set aside is now the space's root. Only for
  *		VMEM_MAY_MOVE_TABLE.
+ * @written:	@table, which from_phys() was asked for last, for writing, is about to
+ *		be written in this piece. It may be told of and stay as it is; nothing
+ *		is written that wasn't told of. NULL: nobody wants to know.
  */
 struct vmem_table_ops {
 	struct vmem_table_read_ops read;
@@ -362,6 +369,7 @@ struct vmem_table_ops {
 				 unsigned int slot, u32 *links);
 	struct vmem_pages *(*pages)(void *ctx);
 	void (*update_root)(void *ctx, unsigned int level);
+	void (*written)(void *ctx, vmem_table_t table);
 };
 
 #define VMEM_LINKS_MAX		4096	/* a table */

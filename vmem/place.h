@@ -136,6 +136,25 @@ static inline u32 vmem_mapping_attrs(const struct vmem_facts *facts,
 	       (attrs & VMEM_W || !facts->shadow ? VMEM_D : 0);
 }
 
+/* The levels of its leaves, whatever the vCPU allows; 0: there is no such size. */
+static __always_inline u8 vmem_mapping_levels(const struct vmem_format *fmt,
+					      const struct vmem_mapping *m)
+{
+	u64 sizes = m->page_sizes, size;
+	u8 level, levels = 0;
+
+	if (likely(!sizes))
+		return BIT(0);
+	for (level = 0; level < fmt->nr_levels; level++) {
+		size = sizes & BIT_ULL(fmt->entry_lg2(level));
+		if (size && fmt->leaf_levels & BIT(level)) {
+			levels |= BIT(level);
+			sizes -= size;
+		}
+	}
+	return sizes ? 0 : levels;
+}
+
 /* Can a leaf of @level map all that the entry translates? */
 static __always_inline bool vmem_place_fits(const struct vmem_env *e,
 					    unsigned int level)
@@ -230,13 +249,16 @@ static __always_inline void vmem_linked(const struct vmem_env *e, u32 changes)
 
 /* Looking, and writing what is there */
 
-/* The host's address of a table. */
+/* The host's address of a table. One that pass 2 wants to write is told of. */
 static __always_inline int
 vmem_reach(const struct vmem_env *e, vmem_table_t table, enum vmem_intent intent,
 	   vmem_pte_t **host)
 {
 	int ret = e->read->from_phys(e->ctx, table, intent, host);
 
+	if (e->ops->written && intent == VMEM_WRITE && !ret &&
+	    e->pass->phase >= VMEM_PHASE_APPLY)
+		e->ops->written(e->ctx, table);
 	return ret == VMEM_OUTSIDE ? -ENXIO : ret;
 }
 
@@ -524,7 +546,7 @@ static __always_inline int vmem_install_begin(const struct vmem_env *e,
 	/* a vCPU took tables away: count again what is still to be made */
 	if (!e->pages->res.nr)
 		return vmem_recount(e);
-	*table = vmem_pool_table(e->pages->pool, e->pages->res.first);
+	*table = e->pages->res.first->table;
 	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(*table),
 				  vmem_table_gpa(*table)));
 	return vmem_reach(e, *table, VMEM_WRITE, host);
@@ -566,7 +588,7 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 	u64 leaf = e->fmt->split(e->facts, e->at->entry, level);
 
 	if (leaf & e->fmt->writable)
-		leaf = e->fmt->protect(e->facts, leaf, level - 1, VMEM_D, 0);
+		leaf |= e->fmt->bits(e->facts, VMEM_D, level - 1);
 	vmem_fill_by(host, 0, vmem_nr_entries(e->fmt, level - 1) - 1, leaf,
 		     e->fmt->step(level - 1));
 }

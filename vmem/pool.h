@@ -22,7 +22,6 @@
 
 #include "ops.h"
 
-#define VMEM_POOL_NONE		U32_MAX
 #define VMEM_POOL_CAPACITY_MAX	BIT(20)	/* 4 GiB: bounds the scans */
 #define VMEM_POOL_STEP		1024	/* pages, or links, in one go */
 #define VMEM_POOL_BUCKETS_MAX	BIT(26)
@@ -50,7 +49,7 @@ struct vmem_link {
 	struct vmem_link *below;
 	struct vmem_link **back;
 	vmem_table_t parent;
-	u32 page;
+	struct vmem_pool_page *page;
 	u32 pass;
 	u16 slot;
 	u8 marks;
@@ -90,8 +89,9 @@ struct vmem_link_store {
 struct vmem_pool_page {
 	struct vmem_link first;
 	struct vmem_link *below; /* links whose parent it is */
+	struct vmem_pool_page *next; /* in the reservation, in the quarantine, dropped */
+	vmem_table_t table;	/* where it lies, unless it is free */
 	u64 generation;		/* quarantined: of the change that freed it */
-	u32 next;		/* in the reservation, in the quarantine, dropped */
 	u32 nr_links;		/* records and spaces; 0: not in use, or dropped */
 	u32 pass;		/* the first pass that marked links last */
 	u16 nr_marked[VMEM_NR_MARKS]; /* so many */
@@ -99,11 +99,12 @@ struct vmem_pool_page {
 	u8 level;
 };
 
-/* Pages of a pool that lie together. The caller fills in the first two. */
+/* Pages of a pool that lie together. */
 struct vmem_pool_range {
 	vmem_phys_t gpa;
 	u64 len;
-	u32 first;		/* index of its first page */
+	struct vmem_pool_page *pages;
+	u64 *free;		/* a bit a page */
 };
 
 /**
@@ -127,29 +128,27 @@ struct vmem_pool {
 	u32 nr_quarantined;
 	u32 nr_shared;
 	/* private: */
-	struct vmem_pool_range *ranges;
+	struct vmem_pool_range *ranges; /* by address */
 	struct vmem_link_store *store;
+	vmem_phys_t hint;	/* no page below this is free */
+	struct vmem_pool_page *oldest; /* of the quarantine, unless that is empty */
+	struct vmem_pool_page *newest;
+	struct vmem_pool_page *dropped; /* tables without a link, below which some hang */
 	u32 nr_ranges;
 	u32 table_lg2;
-	u32 hint;		/* no word of @free below this has a bit set */
-	u32 oldest;		/* of the quarantine, unless that is empty */
-	u32 newest;
 	u32 passes;		/* that marked links */
-	u32 dropped;		/* tables without a link, below which some hang */
 	u32 nr_hashed;		/* links in all */
-	u32 wanted;		/* buckets, see vmem_pool_grow() */
+	u32 wanted;		/* buckets, see vmem_buckets_lend() */
 	u32 mask;		/* of the number of a bucket */
 	u32 old_mask;		/* the same of @old */
 	u32 moved;		/* of those, as many as were emptied */
 	u64 seed;
 	vmem_table_t parent;	/* that was asked for last */
-	u32 parent_page;	/* its page, if it is of this pool */
+	struct vmem_pool_page *parent_page; /* its page, if it is of this pool */
 	u32 parent_bucket;	/* and the bucket of its first slot */
-	u64 *free;		/* a bit a page */
 	struct vmem_link **buckets;
 	struct vmem_link **old;	/* that there were before */
 	struct vmem_link *foreign; /* links whose parent is no page of this pool */
-	struct vmem_pool_page *pages;
 };
 
 /*
@@ -158,12 +157,12 @@ struct vmem_pool {
  * zeroes it.
  */
 struct vmem_reservation {
-	u32 first;		/* of @nr pages, a list by their @next */
-	u32 last;
+	struct vmem_pool_page *first; /* of @nr pages, a list by their @next */
+	struct vmem_pool_page *last;
 	u32 nr;
-	u64 links;
 	u32 at;			/* the last one asked for: its number; U32_MAX: none */
-	u32 at_page;		/* and its page */
+	struct vmem_pool_page *at_page; /* and its page */
+	u64 links;
 	u32 pass;		/* a number that no other has; 0: none yet */
 	u32 check;		/* the call's own number for that pass */
 };
@@ -178,11 +177,6 @@ struct vmem_pages {
 	struct vmem_reservation res;
 };
 
-static inline u64 vmem_pool_words(u64 capacity)
-{
-	return (capacity + 63) / 64;
-}
-
 /* Buckets for so many links of a pool: a power of two. */
 static inline u64 vmem_pool_buckets(u64 links)
 {
@@ -193,82 +187,94 @@ static inline u64 vmem_pool_buckets(u64 links)
 	return nr;
 }
 
-/* Those that are a part of the storage of a pool. */
-static inline struct vmem_link **vmem_pool_first_buckets(const struct vmem_pool *pool)
+/* How many a pool lacks for so many links; 0: none, or it isn't worth while. */
+static inline u32 vmem_pool_wanted(const struct vmem_pool *pool, u64 links)
 {
-	return (struct vmem_link **)(pool->free + vmem_pool_words(pool->capacity));
+	u64 buckets = vmem_pool_buckets(links);
+
+	return buckets > 2 * ((u64)pool->mask + 1) ? buckets : 0;
 }
 
 /**
- * vmem_pool_bytes() - storage that a pool needs
- * @capacity:	pages, at most VMEM_POOL_CAPACITY_MAX
+ * vmem_pool_bytes() - storage that a range of a pool needs
+ * @nr:		pages; those of a pool together are at most VMEM_POOL_CAPACITY_MAX
  *
  * Return: bytes, to be aligned to 8 and zeroed.
  */
-static inline u64 vmem_pool_bytes(u64 capacity)
+static inline u64 vmem_pool_bytes(u64 nr)
 {
-	return capacity * sizeof(struct vmem_pool_page) +
-	       vmem_pool_words(capacity) * sizeof(u64) +
-	       vmem_pool_buckets(capacity) * sizeof(struct vmem_link *);
+	return nr * sizeof(struct vmem_pool_page) + (nr + 63) / 64 * sizeof(u64);
 }
 
 /**
- * vmem_pool_init() - a pool of free pages
+ * vmem_pool_init() - a pool without a page
  * @pool:	filled in
- * @ranges:	in ascending order, apart from each other, multiples of a table's
- *		size; they stay with the pool
- * @nr_ranges:	how many, at least 1
+ * @ranges:	room for all that it will have; it stays with the pool
  * @table_lg2:	lg2 of the bytes of a table
  * @store:	of the guest, zeroed before its first pool
- * @storage:	vmem_pool_bytes() of zeroes; it stays with the pool
+ * @buckets:	zeroes, which stay with the pool until vmem_buckets_take_back()
+ * @nr_buckets:	vmem_pool_buckets() of the pages that it will have at first
  * @seed:	a secret: guests choose where their tables lie
  */
 static inline void vmem_pool_init(struct vmem_pool *pool,
-				  struct vmem_pool_range *ranges, u32 nr_ranges,
-				  u32 table_lg2, struct vmem_link_store *store,
-				  void *storage, u64 seed)
+				  struct vmem_pool_range *ranges, u32 table_lg2,
+				  struct vmem_link_store *store,
+				  struct vmem_link **buckets, u32 nr_buckets, u64 seed)
 {
-	u32 i, capacity = 0;
-
-	for (i = 0; i < nr_ranges; i++) {
-		ranges[i].first = capacity;
-		capacity += ranges[i].len >> table_lg2;
-	}
 	*pool = (struct vmem_pool){
-		.capacity	= capacity,
-		.nr_free	= capacity,
 		.store		= store,
 		.ranges		= ranges,
-		.nr_ranges	= nr_ranges,
 		.table_lg2	= table_lg2,
-		.dropped	= VMEM_POOL_NONE,
+		.hint		= U64_MAX,
 		.moved		= 1,
 		.parent		= VMEM_NO_TABLE,
-		.parent_page	= VMEM_POOL_NONE,
-		.mask		= vmem_pool_buckets(capacity) - 1,
+		.buckets	= buckets,
+		.mask		= nr_buckets - 1,
 		.seed		= seed,
-		.pages		= storage,
 	};
-	pool->free = (u64 *)(pool->pages + capacity);
-	pool->buckets = vmem_pool_first_buckets(pool);
-	memset(pool->free, 0xff, vmem_pool_words(capacity) * sizeof(u64));
-	if (capacity % 64)
-		pool->free[capacity / 64] = BIT_ULL(capacity % 64) - 1;
 }
 
-/*
- * The last range that begins at or below @at, an address, or with @by_page, which is
- * a constant, the index of a page; the first one when none does.
+/**
+ * vmem_pool_add() - a pool has a range more, of free pages
+ * @pool:	the pool
+ * @gpa:	of the first page
+ * @len:	bytes; both are multiples of a table's size, and the range is apart from
+ *		the pool's others
+ * @storage:	vmem_pool_bytes() of zeroes; it stays with the pool, as @pages of the
+ *		range
+ *
+ * No link may have a parent that lies there: vmem_pool_drop_foreign().
  */
+static inline void vmem_pool_add(struct vmem_pool *pool, vmem_phys_t gpa, u64 len,
+				 void *storage)
+{
+	u32 nr = len >> pool->table_lg2;
+	struct vmem_pool_range *range;
+
+	range = &pool->ranges[pool->nr_ranges++];
+	for (; range > pool->ranges && range[-1].gpa > gpa; range--)
+		*range = range[-1];
+	*range = (struct vmem_pool_range){ .gpa = gpa, .len = len, .pages = storage };
+	range->free = (u64 *)(range->pages + nr);
+	memset(range->free, 0xff, (nr + 63) / 64 * sizeof(u64));
+	if (nr % 64)
+		range->free[nr / 64] = BIT_ULL(nr % 64) - 1;
+	pool->capacity += nr;
+	pool->nr_free += nr;
+	pool->hint = min(pool->hint, gpa);
+	pool->parent = VMEM_NO_TABLE;
+}
+
+/* The last range that begins at or below @gpa; the first one when none does. */
 static __always_inline const struct vmem_pool_range *
-vmem_pool_range_from(const struct vmem_pool_range *ranges, u32 nr, u64 at, bool by_page)
+vmem_pool_range_from(const struct vmem_pool_range *ranges, u32 nr, vmem_phys_t gpa)
 {
 	u32 low = 0, high = nr;
 
 	while (high - low > 1) {
 		u32 middle = low + (high - low) / 2;
 
-		if (at < (by_page ? ranges[middle].first : ranges[middle].gpa))
+		if (gpa < ranges[middle].gpa)
 			high = middle;
 		else
 			low = middle;
@@ -280,60 +286,74 @@ vmem_pool_range_from(const struct vmem_pool_range *ranges, u32 nr, u64 at, bool 
 static __always_inline const struct vmem_pool_range *
 vmem_pool_range_of(const struct vmem_pool_range *ranges, u32 nr, vmem_phys_t gpa)
 {
-	const struct vmem_pool_range *range;
+	const struct vmem_pool_range *range = vmem_pool_range_from(ranges, nr, gpa);
 
-	range = vmem_pool_range_from(ranges, nr, gpa, false);
 	/* of one that begins above, the difference wraps */
 	return gpa - range->gpa < range->len ? range : NULL;
 }
 
-/* The page of @table, VMEM_POOL_NONE when it is none of this pool. */
-static __always_inline u32 vmem_pool_search(const struct vmem_pool *pool,
-					    vmem_table_t table)
+/* The page of @table, NULL when it is none of this pool. */
+static __always_inline struct vmem_pool_page *
+vmem_pool_search(const struct vmem_pool *pool, vmem_table_t table)
 {
 	vmem_phys_t gpa = vmem_table_gpa(table);
 	const struct vmem_pool_range *range;
 
 	range = vmem_pool_range_of(pool->ranges, pool->nr_ranges, gpa);
-	return range ? range->first + (u32)((gpa - range->gpa) >> pool->table_lg2) :
-		       VMEM_POOL_NONE;
+	return range ? &range->pages[(gpa - range->gpa) >> pool->table_lg2] : NULL;
 }
 
 /* The same; one copy of it. */
-static noinline u32 vmem_pool_find(const struct vmem_pool *pool, vmem_table_t table)
+static noinline struct vmem_pool_page *vmem_pool_find(const struct vmem_pool *pool,
+						      vmem_table_t table)
 {
 	return vmem_pool_search(pool, table);
 }
 
-static inline vmem_table_t vmem_pool_table(const struct vmem_pool *pool, u32 page)
+/* The lowest free page of a pool that has one, which isn't free any more. */
+static inline struct vmem_pool_page *vmem_pool_lowest(struct vmem_pool *pool)
 {
-	const struct vmem_pool_range *range;
+	const struct vmem_pool_range *range =
+		vmem_pool_range_from(pool->ranges, pool->nr_ranges, pool->hint);
+	u64 word = (pool->hint - range->gpa) >> pool->table_lg2 >> 6, n;
 
-	range = vmem_pool_range_from(pool->ranges, pool->nr_ranges, page, true);
-	return vmem_table(range->gpa + ((u64)(page - range->first) << pool->table_lg2));
+	while (!range->free[word]) {
+		if (++word << 6 << pool->table_lg2 < range->len)
+			continue;
+		range++;
+		word = 0;
+	}
+	n = word * 64 + __builtin_ctzll(range->free[word]);
+	range->free[word] &= range->free[word] - 1;
+	pool->hint = range->gpa + (n << pool->table_lg2);
+	range->pages[n].table = vmem_table(pool->hint);
+	return &range->pages[n];
 }
 
-static inline void vmem_pool_release(struct vmem_pool *pool, u32 page)
+static inline void vmem_pool_release(struct vmem_pool *pool, struct vmem_pool_page *page)
 {
-	VMEM_ASSERT(pool->pages[page].state != VMEM_POOL_FREE);
-	pool->pages[page].state = VMEM_POOL_FREE;
-	pool->free[page / 64] |= BIT_ULL(page % 64);
-	if (page / 64 < pool->hint)
-		pool->hint = page / 64;
+	vmem_phys_t gpa = vmem_table_gpa(page->table);
+	const struct vmem_pool_range *range =
+		vmem_pool_range_from(pool->ranges, pool->nr_ranges, gpa);
+	u32 n = page - range->pages;
+
+	VMEM_ASSERT(page->state != VMEM_POOL_FREE);
+	page->state = VMEM_POOL_FREE;
+	range->free[n / 64] |= BIT_ULL(n % 64);
+	pool->hint = min(pool->hint, gpa);
 	pool->nr_free++;
 }
 
-static inline void vmem_pool_quarantine(struct vmem_pool *pool, u32 page)
+static inline void vmem_pool_quarantine(struct vmem_pool *pool,
+					struct vmem_pool_page *page)
 {
-	struct vmem_pool_page *desc = &pool->pages[page];
-
-	VMEM_ASSERT(!desc->nr_links && !desc->below);
+	VMEM_ASSERT(!page->nr_links && !page->below);
 	VMEM_ASSERT(!pool->nr_quarantined ||
-		    pool->pages[pool->newest].generation <= pool->generation);
-	desc->state = VMEM_POOL_QUARANTINED;
-	desc->generation = pool->generation;
+		    pool->newest->generation <= pool->generation);
+	page->state = VMEM_POOL_QUARANTINED;
+	page->generation = pool->generation;
 	if (pool->nr_quarantined++)
-		pool->pages[pool->newest].next = page;
+		pool->newest->next = page;
 	else
 		pool->oldest = page;
 	pool->newest = page;
@@ -341,10 +361,10 @@ static inline void vmem_pool_quarantine(struct vmem_pool *pool, u32 page)
 }
 
 /* A table has one link more, or one space more that has it for a root. */
-static inline void vmem_pool_count(struct vmem_pool *pool, u32 page)
+static inline void vmem_pool_count(struct vmem_pool *pool, struct vmem_pool_page *page)
 {
-	VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_USED);
-	if (++pool->pages[page].nr_links == 2)
+	VMEM_ASSERT(page->state == VMEM_POOL_USED);
+	if (++page->nr_links == 2)
 		pool->nr_shared++;
 }
 
@@ -352,19 +372,18 @@ static inline void vmem_pool_count(struct vmem_pool *pool, u32 page)
  * And one less. With the last one it goes: at once, or after what hangs below it,
  * see vmem_pool_drop_below(). Return: whether it does.
  */
-static noinline bool vmem_pool_uncount(struct vmem_pool *pool, u32 page)
+static noinline bool vmem_pool_uncount(struct vmem_pool *pool,
+				       struct vmem_pool_page *page)
 {
-	struct vmem_pool_page *desc = &pool->pages[page];
-
-	VMEM_ASSERT(desc->state == VMEM_POOL_USED && desc->nr_links);
-	if (--desc->nr_links == 1)
+	VMEM_ASSERT(page->state == VMEM_POOL_USED && page->nr_links);
+	if (--page->nr_links == 1)
 		pool->nr_shared--;
-	if (desc->nr_links)
+	if (page->nr_links)
 		return false;
-	if (!desc->below) {
+	if (!page->below) {
 		vmem_pool_quarantine(pool, page);
 	} else {
-		desc->next = pool->dropped;
+		page->next = pool->dropped;
 		pool->dropped = page;
 	}
 	return true;
@@ -402,18 +421,18 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 				      struct vmem_reservation *res, u64 nr,
 				      u64 links)
 {
-	u64 more = nr > res->nr ? nr - res->nr : 0, step, buckets;
+	u64 more = nr > res->nr ? nr - res->nr : 0, step;
 	u64 lacking = vmem_pool_lacking(pool, res, nr);
-	u32 others = pool->nr_reserved - res->nr, page;
+	u32 others = pool->nr_reserved - res->nr;
+	struct vmem_pool_page *page;
 
 	if (lacking)
 		return lacking <= pool->nr_quarantined ? -EAGAIN :
 		       lacking - pool->nr_quarantined <= others ? -EBUSY :
 								  -ENOSPC;
 	if (links > res->links) {
-		buckets = vmem_pool_buckets(pool->nr_hashed + more + links -
-					    res->links);
-		pool->wanted = buckets > 2 * ((u64)pool->mask + 1) ? buckets : 0;
+		pool->wanted = vmem_pool_wanted(pool, pool->nr_hashed + more + links -
+						      res->links);
 		if (pool->wanted || links - res->links > pool->store->nr)
 			return VMEM_LINKS;
 		pool->store->nr -= links - res->links;
@@ -421,14 +440,11 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 	}
 
 	for (step = min_t(u64, more, VMEM_POOL_STEP); step; step--) {
-		while (!pool->free[pool->hint])
-			pool->hint++;
-		page = pool->hint * 64 + __builtin_ctzll(pool->free[pool->hint]);
-		pool->free[pool->hint] &= pool->free[pool->hint] - 1;
-		VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_FREE);
-		pool->pages[page].state = VMEM_POOL_RESERVED;
+		page = vmem_pool_lowest(pool);
+		VMEM_ASSERT(page->state == VMEM_POOL_FREE);
+		page->state = VMEM_POOL_RESERVED;
 		if (res->nr++)
-			pool->pages[res->last].next = page;
+			res->last->next = page;
 		else
 			res->first = page;
 		res->last = page;
@@ -443,15 +459,13 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 
 /**
  * vmem_pool_reserved() - one of the pages set aside
- * @pool:	the pool
  * @res:	the call's reservation
  * @n:		which, counted from the one that will be taken next; quick when
  *		asked for in ascending order
  *
  * Return: its address, VMEM_NO_TABLE when there are not so many.
  */
-static inline vmem_table_t vmem_pool_reserved(const struct vmem_pool *pool,
-					      struct vmem_reservation *res, u64 n)
+static inline vmem_table_t vmem_pool_reserved(struct vmem_reservation *res, u64 n)
 {
 	if (n >= res->nr)
 		return VMEM_NO_TABLE;
@@ -460,32 +474,32 @@ static inline vmem_table_t vmem_pool_reserved(const struct vmem_pool *pool,
 		res->at_page = res->first;
 	}
 	for (; res->at < n; res->at++)
-		res->at_page = pool->pages[res->at_page].next;
-	return vmem_pool_table(pool, res->at_page);
+		res->at_page = res->at_page->next;
+	return res->at_page->table;
 }
 
-static inline u32 vmem_pool_pop(struct vmem_pool *pool,
-				struct vmem_reservation *res)
+static inline struct vmem_pool_page *vmem_pool_pop(struct vmem_pool *pool,
+						   struct vmem_reservation *res)
 {
-	u32 page = res->first;
+	struct vmem_pool_page *page = res->first;
 
-	VMEM_ASSERT(res->nr && pool->pages[page].state == VMEM_POOL_RESERVED);
-	res->first = pool->pages[page].next;
+	VMEM_ASSERT(res->nr && page->state == VMEM_POOL_RESERVED);
+	res->first = page->next;
 	res->at = U32_MAX;
 	res->nr--;
 	pool->nr_reserved--;
 	return page;
 }
 
-static inline u32 vmem_pool_use(struct vmem_pool *pool,
-				struct vmem_reservation *res,
-				unsigned int level)
+static inline struct vmem_pool_page *vmem_pool_use(struct vmem_pool *pool,
+						   struct vmem_reservation *res,
+						   unsigned int level)
 {
-	u32 page = vmem_pool_pop(pool, res);
+	struct vmem_pool_page *page = vmem_pool_pop(pool, res);
 
-	pool->pages[page].first.parent = VMEM_NO_TABLE;
-	pool->pages[page].state = VMEM_POOL_USED;
-	pool->pages[page].level = level;
+	page->first.parent = VMEM_NO_TABLE;
+	page->state = VMEM_POOL_USED;
+	page->level = level;
 	pool->nr_used++;
 	return page;
 }
@@ -506,10 +520,10 @@ static inline bool vmem_pool_unreserve(struct vmem_pool *pool,
 	res->links = 0;
 	for (step = min_t(u32, res->nr, VMEM_POOL_STEP); step; step--)
 		vmem_pool_release(pool, vmem_pool_pop(pool, res));
-	if (res->nr)
-		return true;
-	*res = (struct vmem_reservation){};
-	return false;
+	/* what is next marks anew */
+	res->pass = 0;
+	res->check = 0;
+	return res->nr;
 }
 
 /**
@@ -523,14 +537,13 @@ static inline bool vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
 {
 	u32 step = 0;
 
-	while (pool->nr_quarantined &&
-	       pool->pages[pool->oldest].generation <= generation) {
-		u32 page = pool->oldest;
+	while (pool->nr_quarantined && pool->oldest->generation <= generation) {
+		struct vmem_pool_page *page = pool->oldest;
 
 		if (step++ == VMEM_POOL_STEP)
 			return true;
-		pool->oldest = pool->pages[page].next;
-		VMEM_ASSERT(pool->pages[page].state == VMEM_POOL_QUARANTINED);
+		pool->oldest = page->next;
+		VMEM_ASSERT(page->state == VMEM_POOL_QUARANTINED);
 		pool->nr_quarantined--;
 		vmem_pool_release(pool, page);
 	}
@@ -545,7 +558,7 @@ static inline bool vmem_pool_flushed(struct vmem_pool *pool, u64 generation)
  */
 static inline u64 vmem_pool_oldest_generation(const struct vmem_pool *pool)
 {
-	return pool->nr_quarantined ? pool->pages[pool->oldest].generation : 0;
+	return pool->nr_quarantined ? pool->oldest->generation : 0;
 }
 
 #endif /* _VMEM_POOL_H */

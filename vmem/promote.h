@@ -50,8 +50,8 @@ static __always_inline u64 vmem_promote_leaf(const struct vmem_env *e,
 		return 0;
 	leaf = e->fmt->join(e->facts, first | (any & e->fmt->ad), level);
 	/* a vCPU that remembers an entry of the table can make it dirty unseen */
-	return e->fmt->protect(e->facts, leaf, level + 1,
-			       VMEM_A | (leaf & e->fmt->writable ? VMEM_D : 0), 0);
+	return leaf | e->fmt->bits(e->facts, leaf & e->fmt->writable ?
+				   VMEM_A | VMEM_D : VMEM_A, level + 1);
 }
 
 /* Both passes: the entry in hand, of a table above level 0. */
@@ -85,10 +85,19 @@ static __always_inline int vmem_promote_left(const struct vmem_env *e)
 	u64 mask = vmem_entry_mask(e->fmt, level), leaf, first;
 	bool asked = e->at->levels & BIT(level) && vmem_place_covers(e, level);
 	enum vmem_skip why = 0;
-	u32 links;
+	u32 links, granted;
+	u16 needs;
 	int ret;
 
 	leaf = asked ? vmem_promote_leaf(e, &why) : 0;
+	/* the entry that goes may be what denied something */
+	granted = vmem_table_perms(e, vmem_read(e->at->path.host[level], slot));
+	vmem_leaf_attrs(e, leaf, level, VMEM_RWXU, &needs);
+	needs |= needs & VMEM_SHADOW ? VMEM_W : 0;
+	if (leaf && needs & VMEM_RWXU & ~granted) {
+		why = VMEM_SKIP_ATTRS;
+		leaf = 0;
+	}
 	if (!leaf) {
 		e->at->skips[level - 1] = why;
 		e->pass->keeps |= BIT(level);

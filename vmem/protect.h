@@ -12,14 +12,33 @@
 
 #include "place.h"
 
+/* What is set and cleared of leaves of a level, and the bits of both. */
+struct vmem_protect_bits {
+	u32 set;
+	u32 clear;
+	u64 yes;
+	u64 no;
+};
+
+static __always_inline struct vmem_protect_bits
+vmem_protect_bits(const struct vmem_env *e)
+{
+	u32 set = e->at->m->protect.set, clear = e->at->m->protect.clear;
+
+	return (struct vmem_protect_bits){
+		.set = set, .yes = e->fmt->bits(e->facts, set, e->at->level),
+		.clear = clear, .no = e->fmt->bits(e->facts, clear, e->at->level),
+	};
+}
+
 /* What protecting makes of an entry; itself when it isn't a leaf. */
-static __always_inline u64 vmem_protect_make(const struct vmem_env *e,
-					     u64 entry, unsigned int level)
+static __always_inline u64 vmem_protect_make(const struct vmem_env *e, u64 entry,
+					     unsigned int level,
+					     struct vmem_protect_bits bits)
 {
 	if (vmem_classify(e, entry, level) != VMEM_CLASS_LEAF)
 		return entry;
-	return e->fmt->protect(e->facts, entry, level, e->at->m->protect.set,
-			       e->at->m->protect.clear);
+	return e->fmt->protect(e->facts, entry, bits.set, bits.clear, bits.yes, bits.no);
 }
 
 /*
@@ -29,13 +48,13 @@ static __always_inline u64 vmem_protect_make(const struct vmem_env *e,
  */
 static __always_inline int
 vmem_protect_leaf(const struct vmem_env *e, vmem_pte_t *host,
-		  unsigned int i, u64 entry)
+		  unsigned int i, u64 entry, struct vmem_protect_bits bits)
 {
 	unsigned int tries;
 	u64 new;
 
 	for (tries = 0; tries < VMEM_LINK_TRIES; tries++, entry = vmem_read(host, i)) {
-		new = vmem_protect_make(e, entry, e->at->level);
+		new = vmem_protect_make(e, entry, e->at->level, bits);
 		if (new == entry)
 			return 0;
 		if (!vmem_exchange(e, host, i, entry, new))
@@ -56,20 +75,20 @@ vmem_protect_leaf(const struct vmem_env *e, vmem_pte_t *host,
 static __always_inline int
 vmem_protect_run(const struct vmem_env *e, vmem_pte_t *host,
 		 unsigned int i, unsigned int end, u64 entry, vmem_virt_t va,
-		 bool count)
+		 struct vmem_protect_bits bits, bool count)
 {
 	u64 page = BIT_ULL(e->fmt->page_lg2), pages = 0;
-	u64 new = vmem_protect_make(e, entry, 0), next, after;
+	u64 new = vmem_protect_make(e, entry, 0, bits), next, after;
 	vmem_virt_t first = va, last = va;
 	int ret = 0;
 
 	for (; i <= end; i++, va += page, entry = next, new = after) {
 		next = vmem_read(host, min(i + 1, end));
-		after = vmem_protect_make(e, next, 0);
+		after = vmem_protect_make(e, next, 0, bits);
 		if (new == entry)
 			continue;
 		if (count || unlikely(!vmem_exchange(e, host, i, entry, new))) {
-			ret = vmem_protect_leaf(e, host, i, vmem_read(host, i));
+			ret = vmem_protect_leaf(e, host, i, vmem_read(host, i), bits);
 			if (ret < 0)
 				break;
 			if (!ret)
@@ -118,13 +137,14 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e)
 	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
 	vmem_virt_t va = e->at->va;
 	vmem_pte_t *host = e->at->path.host[0];
+	struct vmem_protect_bits bits = vmem_protect_bits(e);
 	bool denied = e->at->denies >> 1;
 	int ret;
 
 	for (;; i++, va += page) {
 		entry = vmem_read(host, i);
 		if (denied ? vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF :
-			     vmem_protect_make(e, entry, 0) != entry)
+			     vmem_protect_make(e, entry, 0, bits) != entry)
 			break;
 		if (i == end)
 			return 0;
@@ -135,14 +155,15 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e)
 	if (ret || !e->at->apply)
 		return ret;
 	if (unlikely(e->facts->shadow))
-		return vmem_protect_run(e, host, i, end, entry, va, true);
-	return vmem_protect_run(e, host, i, end, entry, va, false);
+		return vmem_protect_run(e, host, i, end, entry, va, bits, true);
+	return vmem_protect_run(e, host, i, end, entry, va, bits, false);
 }
 
 /* Both passes: the entry in hand, of a table above level 0. */
 static __always_inline int vmem_protect_entry(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level;
+	struct vmem_protect_bits bits = vmem_protect_bits(e);
 	u64 mask = vmem_entry_mask(e->fmt, level);
 	int ret;
 
@@ -156,7 +177,7 @@ static __always_inline int vmem_protect_entry(const struct vmem_env *e)
 	ret = e->at->class == VMEM_CLASS_LEAF ? vmem_protect_denied(e) : 0;
 	if (ret)
 		return ret;
-	if (vmem_protect_make(e, e->at->entry, level) == e->at->entry)
+	if (vmem_protect_make(e, e->at->entry, level, bits) == e->at->entry)
 		return 0;
 	if (!vmem_place_covers(e, level))
 		return vmem_place_splits(e) ? VMEM_MAKE : -ERANGE;
@@ -164,7 +185,7 @@ static __always_inline int vmem_protect_entry(const struct vmem_env *e)
 	if (ret || !e->at->apply)
 		return ret;
 	ret = vmem_protect_leaf(e, e->at->path.host[level],
-				vmem_place_slot(e), e->at->entry);
+				vmem_place_slot(e), e->at->entry, bits);
 	if (ret <= 0)
 		return ret;
 	e->answer->pages += (mask + 1) >> e->fmt->page_lg2;

@@ -67,15 +67,16 @@ static noinline void vmem_link_rehash(struct vmem_pool *pool)
 }
 
 /**
- * vmem_pool_grow() - more buckets for the links of a pool
+ * vmem_buckets_lend() - more buckets for the links of a pool
  * @pool:	the pool
  * @buckets:	zeroes, which stay with the pool if it needs them
- * @nr:		@pool->wanted as it was when vmem_pool_reserve() asked for them
+ * @nr:		@pool->wanted as it was when vmem_pool_reserve() asked for them, or
+ *		what vmem_pool_wanted() said
  *
  * Return: what isn't needed, or not any more; NULL: nothing.
  */
-static inline void *vmem_pool_grow(struct vmem_pool *pool,
-				   struct vmem_link **buckets, u32 nr)
+static inline void *vmem_buckets_lend(struct vmem_pool *pool,
+				      struct vmem_link **buckets, u32 nr)
 {
 	void *old = pool->old;
 
@@ -88,23 +89,20 @@ static inline void *vmem_pool_grow(struct vmem_pool *pool,
 	pool->moved = 0;
 	pool->buckets = buckets;
 	pool->mask = nr - 1;
-	return old == vmem_pool_first_buckets(pool) ? NULL : old;
+	return old;
 }
 
 /**
- * vmem_pool_shrink() - a pool ends: take back what vmem_pool_grow() was given
+ * vmem_buckets_take_back() - a pool ends: take back its buckets
  * @pool:	the pool, which is not to be used any more
  *
- * Return: some of it; NULL: no more.
+ * Return: some of them; NULL: no more.
  */
-static inline void *vmem_pool_shrink(struct vmem_pool *pool)
+static inline void *vmem_buckets_take_back(struct vmem_pool *pool)
 {
-	struct vmem_link **first = vmem_pool_first_buckets(pool);
 	void *buckets = pool->buckets;
 
-	if (buckets == first)
-		return NULL;
-	pool->buckets = pool->old ?: first;
+	pool->buckets = pool->old;
 	pool->old = NULL;
 	return buckets;
 }
@@ -144,7 +142,7 @@ static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
 				  u32 slot)
 {
 	struct vmem_link **at = vmem_link_seek(pool, parent, slot), *link = *at;
-	u32 page = link->page;
+	struct vmem_pool_page *page = link->page;
 
 	VMEM_ASSERT(*link->back == link);
 	*at = link->next;
@@ -152,7 +150,7 @@ static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
 	if (link->below)
 		link->below->back = link->back;
 	pool->nr_hashed--;
-	if (link == &pool->pages[page].first)
+	if (link == &page->first)
 		link->parent = VMEM_NO_TABLE;
 	else
 		vmem_link_lend(pool->store, link);
@@ -164,7 +162,8 @@ static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
  * it named another table, which a guest had taken away from it.
  */
 static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link,
-				  u32 page, vmem_table_t parent, u32 slot)
+				  struct vmem_pool_page *page, vmem_table_t parent,
+				  u32 slot)
 {
 	struct vmem_link **at, **head;
 	u32 changes = 0;
@@ -176,8 +175,7 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 		changes = vmem_pool_put(pool, parent, slot);
 		at = vmem_link_seek(pool, parent, slot);
 	}
-	head = pool->parent_page == VMEM_POOL_NONE ?
-	       &pool->foreign : &pool->pages[pool->parent_page].below;
+	head = pool->parent_page ? &pool->parent_page->below : &pool->foreign;
 	*link = (struct vmem_link){
 		.below = *head, .back = head, .parent = parent, .page = page,
 		.slot = slot,
@@ -209,24 +207,22 @@ static inline enum vmem_owner
 vmem_pool_owner(struct vmem_pool *pool, vmem_table_t table,
 		unsigned int level, vmem_table_t parent, u32 slot, u32 *links)
 {
-	u32 page = vmem_pool_search(pool, table);
-	const struct vmem_pool_page *desc;
+	const struct vmem_pool_page *page = vmem_pool_search(pool, table);
 	const struct vmem_link *link;
 
-	if (page == VMEM_POOL_NONE)
+	if (!page)
 		return VMEM_FOREIGN;
-	desc = &pool->pages[page];
-	*links = desc->nr_links;
+	*links = page->nr_links;
 	if (!*links)
 		return VMEM_MISUSED;
 	/* mostly its first link, which needs no search */
-	if (unlikely(desc->first.parent != parent || desc->first.slot != slot) &&
+	if (unlikely(page->first.parent != parent || page->first.slot != slot) &&
 	    parent != VMEM_NO_TABLE) {
 		link = *vmem_link_seek(pool, parent, slot);
 		if (!link || link->page != page)
 			return VMEM_MISUSED;
 	}
-	return desc->level == level ? VMEM_MINE : VMEM_OTHERS;
+	return page->level == level ? VMEM_MINE : VMEM_OTHERS;
 }
 
 /**
@@ -244,19 +240,19 @@ static noinline int vmem_link_marked(struct vmem_pages *pages, vmem_table_t tabl
 {
 	struct vmem_pool *pool = pages->pool;
 	struct vmem_reservation *res = &pages->res;
-	struct vmem_pool_page *desc = &pool->pages[vmem_pool_find(pool, table)];
+	struct vmem_pool_page *page = vmem_pool_find(pool, table);
 
 	if (res->check != check) {
 		res->pass = ++pool->passes ?: ++pool->passes;
 		res->check = check;
 	}
-	if (desc->pass != res->pass) {
-		if (desc->pass - res->pass <= pool->passes - res->pass)
+	if (page->pass != res->pass) {
+		if (page->pass - res->pass <= pool->passes - res->pass)
 			return -EBUSY;
-		desc->pass = res->pass;
-		memset(desc->nr_marked, 0, sizeof(desc->nr_marked));
+		page->pass = res->pass;
+		memset(page->nr_marked, 0, sizeof(page->nr_marked));
 	}
-	return desc->nr_marked[mark];
+	return page->nr_marked[mark];
 }
 
 /**
@@ -279,14 +275,14 @@ static noinline int vmem_link_mark(struct vmem_pages *pages, vmem_table_t table,
 
 	if (marked < 0)
 		return marked;
-	VMEM_ASSERT(vmem_pool_table(pages->pool, link->page) == table);
+	VMEM_ASSERT(link->page->table == table);
 	if (link->pass != pages->res.pass)
 		link->marks = 0;
 	link->pass = pages->res.pass;
 	if (link->marks & BIT(mark))
 		return marked - 1;
 	link->marks |= BIT(mark);
-	pages->pool->pages[link->page].nr_marked[mark]++;
+	link->page->nr_marked[mark]++;
 	return marked;
 }
 
@@ -328,9 +324,9 @@ static noinline u32
 vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
 	       unsigned int level, vmem_table_t parent, u32 slot)
 {
-	u32 page = vmem_pool_use(pool, res, level);
+	struct vmem_pool_page *page = vmem_pool_use(pool, res, level);
 
-	return vmem_link_add(pool, &pool->pages[page].first, page, parent, slot);
+	return vmem_link_add(pool, &page->first, page, parent, slot);
 }
 
 /**
@@ -347,7 +343,7 @@ static noinline u32
 vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
 		vmem_table_t table, vmem_table_t parent, u32 slot)
 {
-	u32 page = vmem_pool_find(pool, table);
+	struct vmem_pool_page *page = vmem_pool_find(pool, table);
 	struct vmem_link *link = *vmem_link_seek(pool, parent, slot);
 
 	VMEM_ASSERT(res->links);
@@ -365,7 +361,7 @@ vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
 /* Is there something for vmem_pool_drop_below() to do? */
 static inline bool vmem_pool_drops(const struct vmem_pool *pool)
 {
-	return pool->dropped != VMEM_POOL_NONE;
+	return pool->dropped;
 }
 
 /**
@@ -379,15 +375,15 @@ static inline bool vmem_pool_drops(const struct vmem_pool *pool)
  */
 static noinline bool vmem_pool_drop_below(struct vmem_pool *pool)
 {
+	struct vmem_pool_page *page;
 	const struct vmem_link *link;
-	u32 step = 0, page;
+	u32 step = 0;
 
-	while (vmem_pool_drops(pool)) {
-		page = pool->dropped;
-		pool->dropped = pool->pages[page].next;
-		while ((link = pool->pages[page].below)) {
+	while ((page = pool->dropped)) {
+		pool->dropped = page->next;
+		while ((link = page->below)) {
 			if (step++ == VMEM_POOL_STEP) {
-				pool->pages[page].next = pool->dropped;
+				page->next = pool->dropped;
 				pool->dropped = page;
 				return true;
 			}
@@ -402,7 +398,8 @@ static noinline bool vmem_pool_drop_below(struct vmem_pool *pool)
  * vmem_pool_drop_foreign() - memory goes in which tables may lie that name some
  *			      of this pool
  * @pool:	the pool
- * @ranges:	that memory, none of it this pool's, in ascending order
+ * @ranges:	that memory, none of it this pool's, in ascending order; only where
+ *		they lie matters
  * @nr:		how many
  * @at:		in and out: how far it came; begins at NULL, and is good as long as
  *		nothing else is done to the pool
@@ -503,9 +500,7 @@ static inline struct vmem_root *vmem_root_make(struct vmem_pool *pool,
 					       struct vmem_reservation *res,
 					       unsigned int level)
 {
-	u32 page = vmem_pool_use(pool, res, level);
-
-	return vmem_root_count(pool->store, pool, vmem_pool_table(pool, page));
+	return vmem_root_count(pool->store, pool, vmem_pool_use(pool, res, level)->table);
 }
 
 /**
@@ -523,13 +518,13 @@ static inline int vmem_root_adopt(struct vmem_link_store *store,
 				  struct vmem_pool *pool, vmem_table_t table,
 				  unsigned int level, struct vmem_root **root)
 {
-	const struct vmem_pool_page *desc;
+	const struct vmem_pool_page *page;
 
 	if (pool) {
-		desc = &pool->pages[vmem_pool_find(pool, table)];
-		if (!desc->nr_links || desc->level != level)
+		page = vmem_pool_find(pool, table);
+		if (!page->nr_links || page->level != level)
 			return -EINVAL;
-		if (desc->nr_links >= VMEM_LINKS_MAX)
+		if (page->nr_links >= VMEM_LINKS_MAX)
 			return -EMLINK;
 	}
 	*root = vmem_root_count(store, pool, table);
@@ -578,14 +573,14 @@ static inline bool vmem_root_leave(struct vmem_link_store *store,
 static inline void vmem_root_unmake(struct vmem_root *root)
 {
 	struct vmem_pool *pool = root->pool;
-	u32 page = vmem_pool_find(pool, root->table);
+	struct vmem_pool_page *page = vmem_pool_find(pool, root->table);
 
-	if (pool->pages[page].nr_links > 1) {
+	if (page->nr_links > 1) {
 		vmem_root_leave(pool->store, root);
 		return;
 	}
 	vmem_root_uncount(pool->store, root);
-	pool->pages[page].nr_links = 0;
+	page->nr_links = 0;
 	pool->nr_used--;
 	vmem_pool_release(pool, page);
 }
@@ -598,8 +593,7 @@ static inline u32 vmem_root_links(const struct vmem_root *root)
 {
 	const struct vmem_pool *pool = root->pool;
 
-	return pool ? pool->pages[vmem_pool_find(pool, root->table)].nr_links :
-		      root->spaces;
+	return pool ? vmem_pool_find(pool, root->table)->nr_links : root->spaces;
 }
 
 #endif /* _VMEM_RECORDS_H */

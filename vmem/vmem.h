@@ -419,6 +419,11 @@ struct vmem_protect_mapping {
 	u32 clear;
 };
 
+/* Bit n: leaves of level n may be made, 0: all that there are, but the smallest. */
+struct vmem_promote_mapping {
+	u8 leaf_levels;
+};
+
 /* The table of @level whose span begins at @their_va in @owner; NULL: its own. */
 struct vmem_link_mapping {
 	const struct vmem_space *owner;
@@ -433,7 +438,7 @@ struct vmem_link_mapping {
  *		entry
  * @len:	a multiple of the page; 0 touches nothing
  * @kind:	which of the others counts
- * @leaf_levels: bit n: leaves of level n may be made, 0: those of the smallest size
+ * @page_sizes:	bit n: leaves of 2^n bytes may be made, 0: those of the smallest size
  * @ad_given:	A and D are as the attributes say. Else they are set, but D not in
  *		a leaf that isn't writable, of a vCPU with shadow stacks.
  * @path_given:	@path is given: table entries that the change makes above are
@@ -444,14 +449,15 @@ struct vmem_link_mapping {
  * @basic:	for VMEM_KIND_BASIC
  * @cow:	for VMEM_KIND_COW
  * @protect:	for VMEM_KIND_PROTECT
- * @link:	for VMEM_KIND_LINK
+ * @promote:	for VMEM_KIND_PROMOTE
+ * @link:	for VMEM_KIND_LINK, VMEM_KIND_MAKE and VMEM_KIND_UNSHARE
  */
 struct vmem_mapping {
 	vmem_virt_t virt_base;
 	vmem_phys_t phys_base;
 	u64 len;
+	u64 page_sizes;
 	enum vmem_mapping_kind kind;
-	u8 leaf_levels;
 	bool ad_given;
 	bool path_given;
 	u32 path;
@@ -459,6 +465,7 @@ struct vmem_mapping {
 		struct vmem_basic_mapping basic;
 		struct vmem_cow_mapping cow;
 		struct vmem_protect_mapping protect;
+		struct vmem_promote_mapping promote;
 		struct vmem_link_mapping link;
 	};
 };

@@ -32,6 +32,7 @@ static inline u64 chain(u64 gpa)
  * @space:	the tables of one space, root included
  * @root:	of the space
  * @storage:	of the pool
+ * @buckets:	of the pool
  */
 struct guest {
 	char *memory;
@@ -44,6 +45,7 @@ struct guest {
 	struct vmem_space space;
 	struct vmem_root root;
 	void *storage;
+	struct vmem_link **buckets;
 };
 
 /* core.c */

@@ -70,12 +70,14 @@ static const struct vmem_format *const fmt = &vmem_fmt_x86_64_4level;
 void guest_reset(struct guest *guest)
 {
 	u64 len = guest->size - guest->kept;
+	u64 nr = vmem_pool_buckets(len / PAGE);
 
 	memset(guest->storage, 0, vmem_pool_bytes(len / PAGE));
-	guest->range = (struct vmem_pool_range){ .len = len };
+	memset(guest->buckets, 0, nr * sizeof(*guest->buckets));
 	guest->store = (struct vmem_link_store){ .spare_roots = &guest->root };
-	vmem_pool_init(&guest->pool, &guest->range, 1, 12, &guest->store,
-		       guest->storage, 1);
+	vmem_pool_init(&guest->pool, &guest->range, 12, &guest->store,
+		       guest->buckets, nr, 1);
+	vmem_pool_add(&guest->pool, 0, len, guest->storage);
 	guest->pages.pool = &guest->pool;
 	guest->pages.res = (struct vmem_reservation){};
 	vmem_pool_reserve(&guest->pool, &guest->pages.res, 1, 0);
@@ -92,7 +94,9 @@ void guest_init(struct guest *guest, u64 tables, u64 kept)
 	guest->size = ALIGN_UP((tables + kept) * PAGE, HUGE);
 	guest->memory = aligned_alloc(HUGE, guest->size);
 	guest->storage = malloc(vmem_pool_bytes(guest->size / PAGE));
-	if (!guest->memory || !guest->storage)
+	guest->buckets = malloc(vmem_pool_buckets(guest->size / PAGE) *
+				sizeof(*guest->buckets));
+	if (!guest->memory || !guest->storage || !guest->buckets)
 		abort();
 	madvise(guest->memory, guest->size, MADV_HUGEPAGE);
 	memset(guest->memory, 0, guest->size);
@@ -103,6 +107,7 @@ void guest_free(struct guest *guest)
 {
 	free(guest->memory);
 	free(guest->storage);
+	free(guest->buckets);
 }
 
 static int core_change(struct guest *guest, const struct vmem_mapping *mapping)

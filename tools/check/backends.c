@@ -17,19 +17,8 @@
 #include "backends.h"
 #include "libvmem.h"
 
-#define NR_POOLS	2
-#define NR_SPACES	6
 #define NR_VAS		64
 #define NR_RECORDS	4096
-
-struct side {
-	struct vmem_guest *guest;
-	char *memory;
-	char *owned;
-	__u32 regions[3];
-	__u32 pools[NR_POOLS];
-	__u32 spaces[NR_SPACES];	/* 0: none */
-};
 
 static struct side sides[2];
 static __u32 levels[NR_SPACES];		/* of each space */
@@ -40,7 +29,7 @@ static int frozen = 1;
 static unsigned long step;
 static const char *doing = "setup";
 static unsigned long calls, refusals, errnos[256];
-static unsigned long moved, freed, unshared, linked, protected;
+static unsigned long moved, freed, unshared, linked, protected, written;
 
 static void differ(const char *what)
 {
@@ -277,45 +266,6 @@ static void do_destroy(void)
 		args[i].out_generation = !!args[i].out_generation;
 	}
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
-}
-
-static void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
-{
-	memset(m, 0, sizeof(*m));
-	m->va = some_va();
-	m->len = some_len();
-	m->kind = (__u32)chance(3);
-	if (m->kind != VMEM_IOC_KIND_UNMAPPED) {
-		m->gpa = some_gpa() & ~4095ULL;
-		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
-		if (m->kind == VMEM_IOC_KIND_COW && chance(20))
-			m->attrs &= ~VMEM_IOC_ATTR_W;
-		if (!chance(4)) {
-			m->flags = VMEM_IOC_MAPPING_PATH;
-			m->path = some_path(1, nr_levels);
-		}
-	}
-	m->page_sizes = chance(10) ? 0 : 4096;
-	switch (chance(60)) {
-	case 0:
-		m->kind = (__u32)chance(5);
-		break;
-	case 1:
-		m->attrs = 1u << chance(32);
-		break;
-	case 2:
-		m->page_sizes = 1ULL << chance(64);
-		break;
-	case 3:
-		m->path = 1u << chance(32);
-		break;
-	case 4:
-		m->flags = 1u << chance(32);
-		break;
-	case 5:
-		m->gpa = some_gpa();
-		break;
-	}
 }
 
 /* What may differ in an answer. */
@@ -619,6 +569,43 @@ static void do_ask(void)
 		differ("items");
 }
 
+/*
+ * A pool gets pages, beside both pools, and few, or none would be used up; or what
+ * it can't get, with any others.
+ */
+static void do_grow(void)
+{
+	struct vmem_ioc_pool_grow args[2] = { { .size = sizeof(args[0]) } };
+	int i, which = (int)chance(NR_POOLS), what = (int)chance(20), ret[2];
+	struct vmem_ioc_range ranges[3];
+
+	doing = "POOL_GROW";
+	args[0].ranges = (__u64)(unsigned long)ranges;
+	args[0].nr_ranges = what ? 1 + (__u32)chance(2) : 0;
+	for (i = 0; i < 3; i++) {
+		ranges[i].gpa = 4096 * chance(4) +
+				(chance(2) ? POOL_GPA - 4 * 4096 :
+				 chance(2) ? POOL_GPA + POOL_LEN :
+					     SECOND_GPA + SECOND_LEN);
+		ranges[i].len = 4096;
+	}
+	if (what == 1)
+		ranges[0].len = chance(2) ? 1ULL << 32 : chance(4096);
+	if (what >= 10) {
+		ranges[0].gpa = POOL_GPA + 4096 * chance(POOL_LEN / 4096);
+		ranges[1].gpa = some_gpa() & ~4095ULL;
+		ranges[1].len = 4096 * (1 + chance(2));
+	}
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].id = what == 2 ? sides[i].regions[0] :
+			     what == 3 ? 0 : sides[i].pools[which];
+		ret[i] = vmem_pool_grow(sides[i].guest, &args[i]);
+		args[i].id = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
 static void do_flushed(void)
 {
 	struct vmem_ioc_flushed args[2] = { { .size = sizeof(args[0]) } };
@@ -663,27 +650,38 @@ static void do_freeze(void)
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
+static void do_dirty(void)
+{
+	static __u64 bits[2][MEMORY_LEN / 4096 / 64 + 1];
+	struct vmem_ioc_region_dirty args[2];
+	int i, which = (int)chance(3), ret[2];
+
+	doing = "REGION_DIRTY";
+	some_dirty(which, &args[0]);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		memset(bits[i], 0x5a, sizeof(bits[i]));
+		args[i].id = sides[i].regions[which];
+		args[i].bitmap = (__u64)(unsigned long)bits[i];
+		ret[i] = vmem_region_dirty(sides[i].guest, &args[i]);
+		args[i].id = 0;
+		args[i].bitmap = 0;
+	}
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+	if (memcmp(bits[0], bits[1], sizeof(bits[0])))
+		differ("what was written");
+	for (i = 0; !ret[0] && i < (int)(args[0].len >> 12); i++)
+		written += bits[0][i / 64] >> i % 64 & 1;
+}
+
 /* What a guest may write into a table, or anywhere. */
 static void do_poke(void)
 {
 	__u64 gpa = chance(3) ? POOL_GPA + 8 * chance(POOL_LEN / 8) :
-				8 * chance(MEMORY_LEN / 8), entry;
+				8 * chance(MEMORY_LEN / 8);
+	__u64 entry = some_entry();
 
 	doing = "a poke";
-	switch (chance(4)) {
-	case 0:
-		entry = 0;
-		break;
-	case 1:
-		entry = (some_gpa() & ~4095ULL) | chance(4096);
-		break;
-	case 2:
-		entry = ((__u64)chance(1UL << 32) << 32) | chance(1UL << 32);
-		break;
-	default:
-		entry = (chance(4) ? POOL_GPA + 4096 * chance(POOL_LEN / 4096) :
-			 SECOND_GPA + 4096 * chance(SECOND_LEN / 4096)) | 0x23;
-	}
 	/* no table by hand at another level */
 	if (entry & 1 && (entry & 0xffffffffff000) - FROZEN_GPA < FROZEN_LEN)
 		entry -= FROZEN_LEN;
@@ -751,7 +749,7 @@ int main(int argc, char **argv)
 		do_map, do_map, do_map, do_map, do_unmap, do_unmap, do_protect,
 		do_protect, do_link, do_link, do_link, do_walk, do_translate,
 		do_space_create, do_space_create, do_destroy, do_ask,
-		do_flushed, do_flushed, do_freeze, do_poke, do_large, do_tree,
+		do_flushed, do_flushed, do_grow, do_freeze, do_dirty, do_poke, do_large, do_tree,
 		do_tree,
 	};
 	int local = argc > 1 && !strcmp(argv[1], "--local");
@@ -788,7 +786,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < 256; i++)
 		if (errnos[i])
 			printf(" %s %lu", strerrorname_np(i), errnos[i]);
-	printf("; moved %lu, freed %lu, unshared %lu, linked %lu, protected %lu\n",
-	       moved / 2, freed / 2, unshared / 2, linked, protected);
+	printf("; moved %lu, freed %lu, unshared %lu, linked %lu, protected %lu, written %lu\n",
+	       moved / 2, freed / 2, unshared / 2, linked, protected, written);
 	return calls - refusals > most / 4 && refusals > most / 20 ? 0 : 1;
 }

@@ -6,7 +6,10 @@
 #define BACKENDS_H
 
 #include <linux/vmem.h>
+#include <string.h>
 
+#define NR_POOLS	2
+#define NR_SPACES	6
 #define MEMORY_LEN	(8UL << 20)	/* a user region, from 0 on */
 #define FROZEN_LEN	(1UL << 20)	/* its last part, in a region of its own */
 #define FROZEN_GPA	(MEMORY_LEN - FROZEN_LEN)
@@ -19,6 +22,15 @@
 #define POOL_OWNED_LEN	(16UL << 12)
 #define SECOND_GPA	(OWNED_GPA + POOL_OWNED_LEN)	/* the second pool */
 #define SECOND_LEN	(40UL << 12)
+
+struct side {
+	struct vmem_guest *guest;
+	char *memory;
+	char *owned;
+	__u32 regions[3];
+	__u32 pools[NR_POOLS];
+	__u32 spaces[NR_SPACES];	/* 0: none */
+};
 
 static unsigned long chances;		/* the state, from the seed */
 
@@ -74,6 +86,21 @@ static inline __u64 some_gpa(void)
 	}
 }
 
+static inline __u64 some_entry(void)
+{
+	switch (chance(4)) {
+	case 0:
+		return 0;
+	case 1:
+		return (some_gpa() & ~4095ULL) | chance(4096);
+	case 2:
+		return ((__u64)chance(1UL << 32) << 32) | chance(1UL << 32);
+	default:
+		return (chance(4) ? POOL_GPA + 4096 * chance(POOL_LEN / 4096) :
+			 SECOND_GPA + 4096 * chance(SECOND_LEN / 4096)) | 0x23;
+	}
+}
+
 /*
  * Tables by hand are of one level each: where a table is entered at two levels,
  * what a change does depends on where it pauses, and only the module does.
@@ -99,6 +126,67 @@ static inline __u32 some_path(__u32 level, __u32 nr_levels)
 	for (; level < nr_levels; level++)
 		path |= (chance(8) ? 7 : 1 | (__u32)chance(8) << 1) << 4 * level;
 	return path;
+}
+
+/* One that may be right. */
+static inline void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
+{
+	memset(m, 0, sizeof(*m));
+	m->va = some_va();
+	m->len = some_len();
+	m->kind = (__u32)chance(3);
+	if (m->kind != VMEM_IOC_KIND_UNMAPPED) {
+		m->gpa = some_gpa() & ~4095ULL;
+		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
+		if (m->kind == VMEM_IOC_KIND_COW && chance(20))
+			m->attrs &= ~VMEM_IOC_ATTR_W;
+		if (!chance(4)) {
+			m->flags = VMEM_IOC_MAPPING_PATH;
+			m->path = some_path(1, nr_levels);
+		}
+	}
+	m->page_sizes = chance(10) ? 0 : 4096;
+	switch (chance(60)) {
+	case 0:
+		m->kind = (__u32)chance(5);
+		break;
+	case 1:
+		m->attrs = 1u << chance(32);
+		break;
+	case 2:
+		m->page_sizes = 1ULL << chance(64);
+		break;
+	case 3:
+		m->path = 1u << chance(32);
+		break;
+	case 4:
+		m->flags = 1u << chance(32);
+		break;
+	case 5:
+		m->gpa = some_gpa();
+		break;
+	}
+}
+
+/* What to ask REGION_DIRTY of the region of an index, mostly inside it. */
+static inline void some_dirty(int which, struct vmem_ioc_region_dirty *arg)
+{
+	static const __u64 gpas[] = { 0, FROZEN_GPA, OWNED_GPA };
+	static const __u64 lens[] = { FROZEN_GPA, FROZEN_LEN, OWNED_LEN };
+	__u64 first = chance(2) ? 0 : chance(lens[which] / 4096);
+
+	*arg = (struct vmem_ioc_region_dirty){
+		.size	= sizeof(*arg),
+		.flags	= chance(40) ? (__u32)chance(2) : 1u << chance(32),
+		.gpa	= gpas[which] + 4096 * first,
+		.len	= lens[which] - 4096 * first,
+	};
+	if (chance(2))
+		arg->len = 4096 * (1 + chance(arg->len / 4096));
+	if (!chance(20))
+		arg->len = some_len();
+	if (!chance(40))
+		arg->gpa = some_gpa();
 }
 
 #endif

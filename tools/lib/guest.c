@@ -58,6 +58,12 @@ int vmem_region_set(struct vmem_guest *guest, struct vmem_ioc_region_set *arg)
 	return guest->backend->call(guest, VMEM_IOC_REGION_SET, arg);
 }
 
+int vmem_region_dirty(struct vmem_guest *guest,
+		      struct vmem_ioc_region_dirty *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_REGION_DIRTY, arg);
+}
+
 int vmem_region_mmap(struct vmem_guest *guest, __u64 offset, size_t len,
 		     int prot, void **addr)
 {
@@ -69,6 +75,11 @@ int vmem_pool_create(struct vmem_guest *guest,
 		     struct vmem_ioc_pool_create *arg)
 {
 	return guest->backend->call(guest, VMEM_IOC_POOL_CREATE, arg);
+}
+
+int vmem_pool_grow(struct vmem_guest *guest, struct vmem_ioc_pool_grow *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_POOL_GROW, arg);
 }
 
 int vmem_pool_stat(struct vmem_guest *guest, struct vmem_ioc_pool_stat *arg)
@@ -100,6 +111,11 @@ int vmem_space_unmap(struct vmem_guest *guest, struct vmem_ioc_unmap *arg)
 int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg)
 {
 	return guest->backend->call(guest, VMEM_IOC_PROTECT, arg);
+}
+
+int vmem_space_promote(struct vmem_guest *guest, struct vmem_ioc_promote *arg)
+{
+	return guest->backend->call(guest, VMEM_IOC_PROMOTE, arg);
 }
 
 int vmem_space_link(struct vmem_guest *guest, struct vmem_ioc_link *arg)

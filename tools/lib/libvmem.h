@@ -170,6 +170,23 @@ int vmem_region_create(struct vmem_guest *guest,
 int vmem_region_set(struct vmem_guest *guest, struct vmem_ioc_region_set *arg);
 
 /**
+ * vmem_region_dirty() - which pages of a region vmem wrote
+ * @guest:	the guest
+ * @arg:	id, range, and room for a bit a page; with VMEM_IOC_DIRTY_CLEAR those
+ *		that are told aren't any more
+ *
+ * What vCPUs write is told elsewhere: see "Live migration and snapshots" in
+ * Documentation/uapi.rst.
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a region, alignment, length 0; -EOVERFLOW: the
+ * range wraps; -ENXIO: it isn't wholly inside the region; -E2BIG: it is longer than
+ * VMEM_IOC_DIRTY_LEN_MAX; -EFAULT: nothing is cleared; -ENOMEM; -EOPNOTSUPP,
+ * -EACCES.
+ */
+int vmem_region_dirty(struct vmem_guest *guest,
+		      struct vmem_ioc_region_dirty *arg);
+
+/**
  * vmem_region_mmap() - map owned memory into this process
  * @guest:	the guest
  * @offset:	the region's out_mmap_offset, plus multiples of the host's page
@@ -195,6 +212,19 @@ int vmem_region_mmap(struct vmem_guest *guest, __u64 offset, size_t len,
  */
 int vmem_pool_create(struct vmem_guest *guest,
 		     struct vmem_ioc_pool_create *arg);
+
+/**
+ * vmem_pool_grow() - a pool gets more ranges
+ * @guest:	the guest
+ * @arg:	its id and ranges of guest-physical memory; out: how many tables it has
+ *
+ * Return: 0; -ENOENT; -EINVAL: not a pool, alignment, length 0 or no range;
+ * -EOVERFLOW: a range wraps; -ENXIO: in no region; -EROFS: in a frozen one;
+ * -EEXIST: ranges or pools overlap; -EBUSY: the root of a space lies there;
+ * -E2BIG: too many ranges or pages, with those that it has; -ENOMEM; -EOPNOTSUPP,
+ * -EFAULT, -EACCES.
+ */
+int vmem_pool_grow(struct vmem_guest *guest, struct vmem_ioc_pool_grow *arg);
 
 /**
  * vmem_pool_stat() - how much of a pool is in use
@@ -282,6 +312,18 @@ int vmem_space_unmap(struct vmem_guest *guest, struct vmem_ioc_unmap *arg);
  * -EOPNOTSUPP: one that the format has no bit for.
  */
 int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg);
+
+/**
+ * vmem_space_promote() - larger leaves in the place of tables full of small ones
+ * @guest:	the guest
+ * @arg:	space and range, the levels of the leaves to be made; out: how many
+ *		tables stay, and mostly why, what to flush
+ *
+ * A table that can't be replaced is no error.
+ *
+ * Return: as vmem_space_map().
+ */
+int vmem_space_promote(struct vmem_guest *guest, struct vmem_ioc_promote *arg);
 
 /**
  * vmem_space_link() - show a table of one place at another place

@@ -32,7 +32,7 @@ static struct space *change_begin(struct local_guest *lg,
 		return NULL;
 	}
 	if (ask->link) {
-		owner = space_find(lg, ask->link->owner, ret);
+		owner = space_find(lg, ask->owner, ret);
 		if (!owner)
 			return NULL;
 		if (owner->pool != space->pool || owner->format != space->format) {
@@ -40,6 +40,10 @@ static struct space *change_begin(struct local_guest *lg,
 			return NULL;
 		}
 	}
+	/* a table that is made for it would be others', too */
+	lg->shared_owner = ask->asked.flags & VMEM_CHANGE_MAKE &&
+			   vmem_root_twins(owner->root) ?
+			   owner->space.root : VMEM_NO_TABLE;
 	vmem_change_init(change, ask);
 	*ret = vmem_change_list(change, ask, space->format, &owner->space);
 	return *ret ? NULL : space;
@@ -149,7 +153,10 @@ int local_protect(struct local_guest *lg, void *p)
 
 int local_promote(struct local_guest *lg, void *p)
 {
-	return vmem_ioc_promote_check(p);
+	struct vmem_ioc_promote *arg = p;
+	struct vmem_change_ask ask = {};
+
+	return vmem_ioc_promote_read(arg, &ask) ?: change_run(lg, &ask, &arg->change);
 }
 
 int local_link(struct local_guest *lg, void *p)

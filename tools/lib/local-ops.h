@@ -55,7 +55,7 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 	enum vmem_owner owner;
 
 	/* a root that is no page of a pool has a link from each of its spaces */
-	if (table == lg->shared_root) {
+	if (table == lg->shared_root || table == lg->shared_owner) {
 		*links = lg->changing->root->spaces;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
@@ -83,6 +83,14 @@ static inline void ops_update_root(void *ctx, unsigned int level)
 	lg->shared_root = VMEM_NO_TABLE;
 }
 
+/* Its region is the one that was asked for last. */
+static inline void ops_written(void *ctx, vmem_table_t table)
+{
+	const struct local_guest *lg = ctx;
+
+	region_written(lg->hint, vmem_table_gpa(table));
+}
+
 static const struct vmem_table_ops local_ops = {
 	.read = {
 		.from_phys	= ops_from_phys,
@@ -94,6 +102,7 @@ static const struct vmem_table_ops local_ops = {
 	.owner		= ops_owner,
 	.pages		= ops_pages,
 	.update_root	= ops_update_root,
+	.written	= ops_written,
 };
 
 #endif /* _LIBVMEM_LOCAL_OPS_H */

@@ -14,7 +14,7 @@ struct pool *pools_at(struct local_guest *lg, vmem_table_t table)
 	struct pool *pool;
 
 	for (pool = lg->pools; pool; pool = pool->next)
-		if (vmem_pool_find(&pool->pool, table) != VMEM_POOL_NONE)
+		if (vmem_pool_find(&pool->pool, table))
 			break;
 	return pool;
 }
@@ -65,7 +65,7 @@ int pools_lend(struct local_guest *lg, struct vmem_pool *pool, u64 nr)
 		buckets = calloc(pool->wanted, sizeof(*buckets));
 		if (!buckets)
 			return -ENOMEM;
-		free(vmem_pool_grow(pool, buckets, pool->wanted));
+		free(vmem_buckets_lend(pool, buckets, pool->wanted));
 	}
 
 	while (lg->links.nr < nr) {

@@ -109,6 +109,21 @@ err_close:
 	return ret;
 }
 
+/* Bytes of a bit a page. */
+static size_t region_dirty_bytes(const struct region *region)
+{
+	return ((region->len >> VMEM_DIRTY_PAGE_LG2) + 7) / 8;
+}
+
+/* A bit a page, of which there is what is touched. */
+static int region_track(struct region *region)
+{
+	region->dirty = mmap(NULL, region_dirty_bytes(region),
+			     PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return region->dirty == MAP_FAILED ? -errno : 0;
+}
+
 /* In use: what a pool or a space's root lies in. */
 static int region_destroy(struct local_guest *lg, struct object *object,
 			  struct vmem_ioc_destroy *answer)
@@ -132,6 +147,7 @@ static void region_free(struct local_guest *lg, struct object *object)
 	memmove(&lg->regions[at], &lg->regions[at + 1],
 		(lg->nr_regions - at) * sizeof(struct region *));
 	lg->hint = &region_none;
+	munmap(region->dirty, region_dirty_bytes(region));
 	if (region->memfd >= 0) {
 		munmap(region->host, region->len);
 		close(region->memfd);
@@ -190,10 +206,13 @@ int local_region_create(struct local_guest *lg, void *p)
 	region->frozen = arg->flags & VMEM_IOC_REGION_FROZEN;
 	region->host = (char *)(uintptr_t)arg->user_addr;
 	region->memfd = -1;
+	ret = region_track(region);
+	if (ret)
+		goto err_object;
 	if (arg->kind == VMEM_IOC_REGION_OWNED) {
 		ret = region_own(region);
 		if (ret)
-			goto err_object;
+			goto err_dirty;
 	}
 
 	at = region_lower_bound(lg, region->gpa);
@@ -207,6 +226,8 @@ int local_region_create(struct local_guest *lg, void *p)
 		arg->out_mmap_offset = region->gpa;
 	return 0;
 
+err_dirty:
+	munmap(region->dirty, region_dirty_bytes(region));
 err_object:
 	object_remove(lg, &region->object);
 err_free:
@@ -233,6 +254,42 @@ int local_region_set(struct local_guest *lg, void *p)
 		return ret;
 	region->frozen = !region->frozen;
 	lg->generation++;
+	return 0;
+}
+
+int local_region_dirty(struct local_guest *lg, void *p)
+{
+	struct vmem_ioc_region_dirty *arg = p;
+	u8 *bitmap = (u8 *)(uintptr_t)arg->bitmap;
+	const struct region *region;
+	struct object *object;
+	int ret, i, nr;
+	u64 first, page;
+
+	ret = vmem_ioc_region_dirty_check(arg);
+	if (ret)
+		return ret;
+	object = object_find(lg, arg->id, &region_ops, &ret);
+	if (!object)
+		return ret;
+	region = to_region(object);
+	nr = vmem_ioc_region_dirty_within(arg, region->gpa, region->len, &first);
+	if (nr < 0)
+		return nr;
+	memset(bitmap, 0, vmem_ioc_region_dirty_bytes(arg));
+	for (i = 0; i < nr; i++) {
+		page = first + (u64)i;
+		/* most are none */
+		if (!region->dirty[page / 8] && !(page % 8) && nr - i >= 8) {
+			i += 7;
+			continue;
+		}
+		if (!(region->dirty[page / 8] & 1U << page % 8))
+			continue;
+		bitmap[i / 8] |= 1U << i % 8;
+		if (arg->flags & VMEM_IOC_DIRTY_CLEAR)
+			region->dirty[page / 8] &= ~(1U << page % 8);
+	}
 	return 0;
 }
 

@@ -71,13 +71,14 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 	ret = vmem_pool_reserve(pool, &lg->pages.res, 1, 0);
 	if (ret)
 		return ret;
-	root = vmem_pool_reserved(pool, &lg->pages.res, 0);
+	root = vmem_pool_reserved(&lg->pages.res, 0);
 	if (!vmem_nameable(&space->space.facts, vmem_table_gpa(root),
 			   vmem_table_gpa(root))) {
 		vmem_pool_unreserve(pool, &lg->pages.res);
 		return -EOVERFLOW;
 	}
 	region = region_search(lg, vmem_table_gpa(root));
+	region_written(region, vmem_table_gpa(root));
 	memset(region->host + (vmem_table_gpa(root) - region->gpa), 0,
 	       1UL << VMEM_POOL_PAGE_LG2);
 	space->root = vmem_root_make(pool, &lg->pages.res, level);

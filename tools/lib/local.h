@@ -57,6 +57,7 @@ struct object {
  * @memfd:	kind owned: the pages; else -1
  * @uses:	ranges of pools in it
  * @frozen:	it is not written to
+ * @dirty:	a bit a page that was written, as in REGION_DIRTY's bitmap
  */
 struct region {
 	struct object object;
@@ -67,22 +68,21 @@ struct region {
 	int memfd;
 	u32 uses;
 	bool frozen;
+	u8 *dirty;
 };
 
 /**
  * struct pool - where new tables come from
  * @object:	its id
  * @pool:	which pages are tables, and who links to them
- * @ranges:	by address
- * @storage:	of @pool
+ * @ranges:	room for those of @pool
  * @spaces:	that take from it
  * @next:	pool of the guest
  */
 struct pool {
 	struct object object;
 	struct vmem_pool pool;
-	struct vmem_pool_range *ranges;
-	void *storage;
+	struct vmem_pool_range ranges[VMEM_POOL_RANGES_MAX];
 	u32 spaces;
 	struct pool *next;
 };
@@ -133,6 +133,7 @@ struct link_chunk {
  * @movable:	whether its frozen tables move
  * @shared_root: its root, if other spaces have it and it is no page of a pool;
  *		else VMEM_NO_TABLE
+ * @shared_owner: likewise of the space for which it makes a table
  * @pages:	where that call has its tables from
  * @made:	a walker that a call made
  */
@@ -154,6 +155,7 @@ struct local_guest {
 	struct space *changing;
 	bool movable;
 	vmem_table_t shared_root;
+	vmem_table_t shared_owner;
 	struct vmem_pages pages;
 	struct vmem_walker *made;
 };
@@ -190,6 +192,15 @@ void pools_end(struct local_guest *lg);
 
 /* local-region.c */
 extern const struct region region_none;
+
+/* The page at @gpa of a region was written, or is about to be. */
+static inline void region_written(const struct region *region, vmem_phys_t gpa)
+{
+	u64 page = (gpa - region->gpa) >> VMEM_DIRTY_PAGE_LG2;
+
+	region->dirty[page / 8] |= 1U << page % 8;
+}
+
 const struct region *region_search(const struct local_guest *lg,
 				   vmem_phys_t gpa);
 int region_use(struct local_guest *lg, u64 gpa, u64 len, int by);

@@ -18,7 +18,7 @@
 static void number_unknown(void)
 {
 	static const unsigned long numbers[] = {
-		_IO(VMEM_IOC_TYPE, 0x12), _IO(VMEM_IOC_TYPE, 0x7f),
+		_IO(VMEM_IOC_TYPE, NR_IOCTLS), _IO(VMEM_IOC_TYPE, 0x7f),
 		_IO(VMEM_IOC_TYPE, 0xff), _IO('k', 0x00), 0, ~0U,
 		_IOWR(VMEM_IOC_TYPE, 0x00, struct vmem_ioc_info),
 		_IOR(VMEM_IOC_TYPE, 0x10, struct vmem_ioc_list),
@@ -318,7 +318,10 @@ static void info_limits(void)
 		  VMEM_IOC_FEATURE_PATH | VMEM_IOC_FEATURE_PROTECT |
 		  VMEM_IOC_FEATURE_LINK | VMEM_IOC_FEATURE_MOVABLE |
 		  VMEM_IOC_FEATURE_ALONE | VMEM_IOC_FEATURE_FACTS |
-		  VMEM_IOC_FEATURE_NONPRESENT | VMEM_IOC_FEATURE_MISSING);
+		  VMEM_IOC_FEATURE_NONPRESENT | VMEM_IOC_FEATURE_MISSING |
+		  VMEM_IOC_FEATURE_GROW | VMEM_IOC_FEATURE_DIRTY |
+		  VMEM_IOC_FEATURE_SIZES | VMEM_IOC_FEATURE_PROMOTE |
+		  VMEM_IOC_FEATURE_ATTRS | VMEM_IOC_FEATURE_MAKE);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) > 0);
 	EXPECT(strnlen(arg.out_release, sizeof(arg.out_release)) <
 	       sizeof(arg.out_release));
@@ -500,7 +503,7 @@ static void compat_calls(void)
 		}
 		close(fx.g.fd);
 	}
-	EXPECT_ERR(compat_ioctl(dev_open(), _IO(VMEM_IOC_TYPE, 0x12), args),
+	EXPECT_ERR(compat_ioctl(dev_open(), _IO(VMEM_IOC_TYPE, NR_IOCTLS), args),
 		   ENOTTY);
 }
 

@@ -25,6 +25,8 @@ const struct call_info call_info[NR_CALLS] = {
 	INFO_OF(REGION_CREATE, vmem_ioc_region_create, MANAGE_RIGHT, false, 0),
 	INFO_OF(REGION_SET, vmem_ioc_region_set, MANAGE_RIGHT, false,
 		RES(vmem_ioc_region_set)),
+	INFO_OF(REGION_DIRTY, vmem_ioc_region_dirty, MANAGE_RIGHT, false,
+		RES(vmem_ioc_region_dirty)),
 	INFO_OF(POOL_CREATE, vmem_ioc_pool_create, MANAGE_RIGHT, false, 0),
 	INFO_OF(POOL_STAT, vmem_ioc_pool_stat, READ_RIGHT, false,
 		RES(vmem_ioc_pool_stat)),
@@ -45,6 +47,7 @@ const struct call_info call_info[NR_CALLS] = {
 	INFO_OF(VIEW, vmem_ioc_view, 0, false, 0),
 	INFO_OF(LIST, vmem_ioc_list, READ_RIGHT, false, RES(vmem_ioc_list)),
 	INFO_OF(DESTROY, vmem_ioc_destroy, MANAGE_RIGHT, false, 0),
+	INFO_OF(POOL_GROW, vmem_ioc_pool_grow, MANAGE_RIGHT, false, 0),
 	[MMAP] = { "mmap", 0, 0, 0, READ_RIGHT, false, 0 },
 	[READ] = { "read", 0, 0, 0, 0, false, 0 },
 };
@@ -154,6 +157,14 @@ static void args_range(struct args *args, u64 *start, u64 *last, u64 from,
 	*last = from + len - 1;
 }
 
+static void args_ranges(struct args *args)
+{
+	args->ranges[0].gpa = FX_ROOM;
+	args->ranges[0].len = 2 * PAGE;
+	args->ranges[1].gpa = FX_ROOM + 4 * PAGE;
+	args->ranges[1].len = PAGE;
+}
+
 void args_init(struct fixture *fx, enum call call, struct args *args)
 {
 	memset(args, 0, sizeof(*args));
@@ -175,13 +186,22 @@ void args_init(struct fixture *fx, enum call call, struct args *args)
 		args->region_set.mask = VMEM_IOC_REGION_FROZEN;
 		args->region_set.value = VMEM_IOC_REGION_FROZEN;
 		break;
+	case REGION_DIRTY:
+		args->region_dirty.id = fx->g.region;
+		args->region_dirty.gpa = FX_POOL - PAGE;
+		args->region_dirty.len = FX_POOL_LEN + PAGE;
+		args->region_dirty.bitmap = (uintptr_t)args->bitmap;
+		break;
 	case POOL_CREATE:
 		args->pool_create.ranges = (uintptr_t)args->ranges;
 		args->pool_create.nr_ranges = 2;
-		args->ranges[0].gpa = FX_ROOM;
-		args->ranges[0].len = 2 * PAGE;
-		args->ranges[1].gpa = FX_ROOM + 4 * PAGE;
-		args->ranges[1].len = PAGE;
+		args_ranges(args);
+		break;
+	case POOL_GROW:
+		args->pool_grow.id = fx->pool;
+		args->pool_grow.ranges = (uintptr_t)args->ranges;
+		args->pool_grow.nr_ranges = 2;
+		args_ranges(args);
 		break;
 	case POOL_STAT:
 		args->pool_stat.id = fx->pool;

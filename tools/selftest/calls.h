@@ -11,7 +11,7 @@
 enum call {
 	INFO, REGION_CREATE, REGION_SET, POOL_CREATE, POOL_STAT, SPACE_CREATE,
 	SPACE_GET, MAP, UNMAP, PROTECT, PROMOTE, LINK, TRANSLATE, WALK_CREATE,
-	FLUSHED, VIEW, LIST, DESTROY,
+	FLUSHED, VIEW, LIST, DESTROY, POOL_GROW, REGION_DIRTY,
 	NR_IOCTLS,
 	MMAP = NR_IOCTLS, READ,
 	NR_CALLS
@@ -49,7 +49,9 @@ struct args {
 		struct vmem_ioc_info info;
 		struct vmem_ioc_region_create region_create;
 		struct vmem_ioc_region_set region_set;
+		struct vmem_ioc_region_dirty region_dirty;
 		struct vmem_ioc_pool_create pool_create;
+		struct vmem_ioc_pool_grow pool_grow;
 		struct vmem_ioc_pool_stat pool_stat;
 		struct vmem_ioc_space_create space_create;
 		struct vmem_ioc_space_get space_get;
@@ -81,6 +83,7 @@ struct args {
 	u64 vas[4];
 	struct vmem_ioc_result results[4];
 	u64 entries[4][VMEM_IOC_LEVELS_MAX];
+	u64 bitmap[2];
 	u32 spaces[4];
 	struct vmem_ioc_item items[16];
 	struct vmem_ioc_record records[16];

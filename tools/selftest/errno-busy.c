@@ -33,9 +33,9 @@ static pid_t hold(struct fixture *fx, u32 space)
 	return pid;
 }
 
-/* Refused while @space is being mapped, and not when called again after that. */
-static void busy(struct fixture *fx, enum call call, struct args *args,
-		 u32 pool, u32 space)
+/* Refused while @space is being mapped, and not when the pool has @more, or after. */
+static void busy_until(struct fixture *fx, enum call call, struct args *args,
+		       u32 pool, u32 space, u64 more)
 {
 	struct vmem_ioc_pool_stat stat;
 	int uffd, status;
@@ -55,11 +55,25 @@ static void busy(struct fixture *fx, enum call call, struct args *args,
 	without_memory(fx, call, args, EBUSY);
 	if (call == MAP)
 		EXPECT_EQ(args->map.change.out_missing, 3);
+	if (more) {
+		ASSERT_OK(pool_grow(fx->g.fd, pool, FX_ROOM, more));
+		EXPECT_ERR(call_by(fx->g.fd, call, args), 0);
+		ASSERT_OK(pool_stat(fx->g.fd, pool, &stat));
+		EXPECT_EQ(stat.out_reserved, 3);
+		EXPECT_EQ(stat.out_free, 0);
+	}
 
 	kill(pid, SIGKILL);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	close(uffd);
-	EXPECT_ERR(call_by(fx->g.fd, call, args), 0);
+	if (!more)
+		EXPECT_ERR(call_by(fx->g.fd, call, args), 0);
+}
+
+static void busy(struct fixture *fx, enum call call, struct args *args,
+		 u32 pool, u32 space)
+{
+	busy_until(fx, call, args, pool, space, 0);
 }
 
 static u32 space_in(struct fixture *fx, u32 pool)
@@ -83,6 +97,15 @@ static void map_held(struct fixture *fx, struct args *args)
 
 	args->map.space = space_in(fx, pool);
 	busy(fx, MAP, args, pool, space_in(fx, pool));
+}
+
+/* What another call has set aside isn't in the way of growth. */
+static void map_held_then_grown(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 2 + 3);
+
+	args->map.space = space_in(fx, pool);
+	busy_until(fx, MAP, args, pool, space_in(fx, pool), 3 * PAGE);
 }
 
 /* One that is free and the three aren't too few for the four that move. */
@@ -121,6 +144,7 @@ const struct cell busy_cells[] = {
 #define C(call, fn)	{ call, EBUSY, #fn, fn, CELL_RUNS }
 	C(SPACE_CREATE, space_held),
 	C(MAP, map_held),
+	C(MAP, map_held_then_grown),
 	C(UNMAP, unmap_held),
 	C(PROTECT, protect_held),
 	C(LINK, link_held),

@@ -66,6 +66,24 @@ SET(set_mask, args->region_set.mask |= 2)
 SET(set_value, args->region_set.value |= 2)
 SET(set_pool, args->region_set.id = fx->g.region)
 
+/* REGION_DIRTY */
+SET(dirty_unknown, args->region_dirty.id = NO_ID)
+SET(dirty_zero, args->region_dirty.id = 0)
+SET(dirty_kind, args->region_dirty.id = fx->pool)
+SET(dirty_gpa_odd, args->region_dirty.gpa += 8)
+SET(dirty_len_odd, args->region_dirty.len += 8)
+SET(dirty_len_zero, args->region_dirty.len = 0)
+SET(dirty_wrap, args->region_dirty.gpa = -PAGE; args->region_dirty.len = 2 * PAGE)
+SET(dirty_long, args->region_dirty.len = VMEM_IOC_DIRTY_LEN_MAX + PAGE)
+SET(dirty_outside, args->region_dirty.gpa = FX_FREE)
+SET(dirty_other, args->region_dirty.gpa = FX_OWNED; args->region_dirty.len = PAGE)
+SET(dirty_before, args->region_dirty.gpa = GUEST_GPA - PAGE)
+SET(dirty_beyond, args->region_dirty.gpa = GUEST_GPA + FX_LEN - PAGE)
+SET(dirty_most, args->region_dirty.len = VMEM_IOC_DIRTY_LEN_MAX)
+SET(dirty_flag, args->region_dirty.flags = 2)
+SET(dirty_nowhere, args->region_dirty.bitmap = nowhere())
+SET(dirty_null, args->region_dirty.bitmap = 0)
+
 /* POOL_CREATE */
 SET(pool_none, args->pool_create.nr_ranges = 0)
 SET(pool_odd, args->ranges[1].gpa += 8)
@@ -83,6 +101,19 @@ SET(pool_itself, args->ranges[1].gpa = args->ranges[0].gpa + PAGE)
 SET(pool_on_root, args->ranges[1].gpa = fx->g.root; args->ranges[1].len = PAGE)
 SET(pool_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
     args->pool_create.nr_ranges = i.out_pool_ranges_max + 1)
+
+/* POOL_GROW, beside what is a matter of the ranges */
+SET(grow_none, args->pool_grow.nr_ranges = 0)
+SET(grow_nowhere, args->pool_grow.ranges = nowhere())
+SET(grow_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
+    args->pool_grow.nr_ranges = i.out_pool_ranges_max + 1)
+SET(grow_large, args->ranges[0].gpa = FX_FREE;
+    args->ranges[0].len = (BIT(20) - FX_POOL_LEN / PAGE) * PAGE)
+SET(grow_unknown, args->pool_grow.id = NO_ID)
+SET(grow_zero, args->pool_grow.id = 0)
+SET(grow_kind, args->pool_grow.id = fx->space)
+SET(grow_another, ASSERT_OK(pool_create(fx->g.fd, FX_ROOM + 5 * PAGE, PAGE));
+    args->ranges[1].len = 2 * PAGE)
 
 /* POOL_STAT, SPACE_GET, DESTROY */
 SET(stat_unknown, args->pool_stat.id = NO_ID)
@@ -296,6 +327,23 @@ const struct cell cells[] = {
 	C(REGION_SET, EOPNOTSUPP, set_value),
 	C(REGION_SET, EBUSY, set_pool),
 
+	C(REGION_DIRTY, ENOENT, dirty_unknown),
+	C(REGION_DIRTY, ENOENT, dirty_zero),
+	C(REGION_DIRTY, EINVAL, dirty_kind),
+	C(REGION_DIRTY, EINVAL, dirty_gpa_odd),
+	C(REGION_DIRTY, EINVAL, dirty_len_odd),
+	C(REGION_DIRTY, EINVAL, dirty_len_zero),
+	C(REGION_DIRTY, EOVERFLOW, dirty_wrap),
+	C(REGION_DIRTY, E2BIG, dirty_long),
+	C(REGION_DIRTY, ENXIO, dirty_outside),
+	C(REGION_DIRTY, ENXIO, dirty_other),
+	C(REGION_DIRTY, ENXIO, dirty_before),
+	C(REGION_DIRTY, ENXIO, dirty_beyond),
+	C(REGION_DIRTY, ENXIO, dirty_most),
+	C(REGION_DIRTY, EOPNOTSUPP, dirty_flag),
+	C(REGION_DIRTY, EFAULT, dirty_nowhere),
+	C(REGION_DIRTY, EFAULT, dirty_null),
+
 	C(POOL_CREATE, EINVAL, pool_none),
 	C(POOL_CREATE, EINVAL, pool_odd),
 	C(POOL_CREATE, EINVAL, pool_len_odd),
@@ -310,6 +358,25 @@ const struct cell cells[] = {
 	C(POOL_CREATE, EEXIST, pool_itself),
 	C(POOL_CREATE, E2BIG, pool_long),
 	C(POOL_CREATE, EBUSY, pool_on_root),
+	C(POOL_GROW, EINVAL, grow_none),
+	C(POOL_GROW, EINVAL, pool_odd),
+	C(POOL_GROW, EINVAL, pool_len_odd),
+	C(POOL_GROW, EINVAL, pool_len_zero),
+	C(POOL_GROW, EINVAL, grow_kind),
+	C(POOL_GROW, EOVERFLOW, pool_wrap),
+	C(POOL_GROW, EOVERFLOW, pool_wide),
+	C(POOL_GROW, EFAULT, grow_nowhere),
+	C(POOL_GROW, ENXIO, pool_outside),
+	C(POOL_GROW, ENXIO, pool_beyond),
+	C(POOL_GROW, EROFS, pool_frozen),
+	C(POOL_GROW, EEXIST, pool_other),
+	C(POOL_GROW, EEXIST, pool_itself),
+	C(POOL_GROW, EEXIST, grow_another),
+	C(POOL_GROW, E2BIG, grow_long),
+	C(POOL_GROW, E2BIG, grow_large),
+	C(POOL_GROW, EBUSY, pool_on_root),
+	C(POOL_GROW, ENOENT, grow_unknown),
+	C(POOL_GROW, ENOENT, grow_zero),
 	C(POOL_STAT, ENOENT, stat_unknown),
 	C(POOL_STAT, EINVAL, stat_kind),
 

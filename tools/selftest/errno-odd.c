@@ -67,7 +67,7 @@ static void no_call(struct fixture *fx, struct args *args)
 {
 	struct picture before = fixture_picture(fx), after;
 
-	EXPECT_ERR(vcall(fx->g.fd, _IO(VMEM_IOC_TYPE, 0x12), args), ENOTTY);
+	EXPECT_ERR(vcall(fx->g.fd, _IO(VMEM_IOC_TYPE, NR_IOCTLS), args), ENOTTY);
 	after = fixture_picture(fx);
 	EXPECT(picture_same(&before, &after));
 }
@@ -171,6 +171,23 @@ static void pools_many(struct fixture *fx, struct args *args)
 	EXPECT_ERR(call_by(fx->g.fd, POOL_CREATE, args), E2BIG);
 	EXPECT_ERR(destroy(fx->g.fd, last), 0);
 	EXPECT_ERR(call_by(fx->g.fd, POOL_CREATE, args), 0);
+}
+
+/* Of a pool, in all: a range less, and it is done. */
+static void grow_ranges_many(struct fixture *fx, struct args *args)
+{
+	struct vmem_ioc_info i;
+	u32 nr;
+
+	info(fx->g.fd, &i);
+	for (nr = 1; nr < i.out_pool_ranges_max - 1; nr++)
+		ASSERT_OK(pool_grow(fx->g.fd, fx->pool, FX_ROOM + (6 + 2 * nr) * PAGE,
+				    PAGE));
+	EXPECT_ERR(call_by(fx->g.fd, POOL_GROW, args), E2BIG);
+	args->pool_grow.nr_ranges = 1;
+	EXPECT_ERR(call_by(fx->g.fd, POOL_GROW, args), 0);
+	EXPECT_EQ(args->pool_grow.out_capacity, FX_POOL_LEN / PAGE + nr - 1 + 2);
+	EXPECT_ERR(pool_grow(fx->g.fd, fx->pool, FX_ROOM + 4 * PAGE, PAGE), E2BIG);
 }
 
 /* Pools that are used up. */
@@ -435,6 +452,16 @@ static void map_unanswered(struct fixture *fx, struct args *args)
 	EXPECT_EQ(is.out_tables, was.out_tables + 3);
 }
 
+static void grow_unanswered(struct fixture *fx, struct args *args)
+{
+	struct vmem_ioc_pool_stat stat;
+
+	EXPECT_ERR(vcall(fx->g.fd, VMEM_IOC_POOL_GROW, readonly_copy(args)), EFAULT);
+	ASSERT_OK(pool_stat(fx->g.fd, fx->pool, &stat));
+	EXPECT_EQ(stat.out_capacity, FX_POOL_LEN / PAGE + 3);
+	EXPECT_ERR(call_by(fx->g.fd, POOL_GROW, args), EEXIST);
+}
+
 static void unmap_unanswered(struct fixture *fx, struct args *args)
 {
 	struct vmem_ioc_space_get was, is;
@@ -494,6 +521,7 @@ const struct cell odd_cells[] = {
 	C(REGION_CREATE, EINTR, region_signal),
 	C(REGION_CREATE, E2BIG, regions_many),
 	C(POOL_CREATE, E2BIG, pools_many),
+	C(POOL_GROW, E2BIG, grow_ranges_many),
 	S(SPACE_CREATE, ENOSPC, space_enospc),
 	S(SPACE_CREATE, EAGAIN, space_eagain),
 	S(SPACE_CREATE, EINVAL, space_dead_root),
@@ -521,6 +549,7 @@ const struct cell odd_cells[] = {
 	C(SPACE_GET, EFAULT, get_unanswered),
 	C(MAP, EFAULT, map_unanswered),
 	C(UNMAP, EFAULT, unmap_unanswered),
+	C(POOL_GROW, EFAULT, grow_unanswered),
 	C(TRANSLATE, EFAULT, translate_unanswered),
 	C(TRANSLATE, EFAULT, translate_part),
 	C(WALK_CREATE, EFAULT, walk_unanswered),

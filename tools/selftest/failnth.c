@@ -617,6 +617,29 @@ static int open_device(struct fixture *fx, struct args *args)
 	return 0;
 }
 
+/* With buckets, besides. */
+static void grow_a_lot(struct fixture *fx, struct args *args)
+{
+	args->ranges[1].len = 80 * PAGE;
+}
+
+/* All of it, or none; if the answer is lost, too. */
+static void grown(struct fixture *fx, struct args *args, int ret)
+{
+	u64 was = FX_POOL_LEN / PAGE, is;
+	struct vmem_ioc_pool_stat stat;
+
+	ASSERT_OK(pool_stat(fx->g.fd, fx->pool, &stat));
+	is = was + (args->ranges[0].len + args->ranges[1].len) / PAGE;
+	if (ret)
+		EXPECT(stat.out_capacity == was ||
+		       (ret == -EFAULT && stat.out_capacity == is));
+	else
+		EXPECT_EQ(args->pool_grow.out_capacity, is);
+	if (!ret)
+		EXPECT_EQ(stat.out_capacity, is);
+}
+
 static const struct trial trials[] = {
 	{ "open", INFO, NULL, open_device, NULL, false },
 	{ "INFO", INFO, NULL, NULL, NULL, false },
@@ -626,7 +649,10 @@ static const struct trial trials[] = {
 	{ "REGION_CREATE_owned", REGION_CREATE, owned_region, NULL, NULL,
 	  false },
 	{ "REGION_SET", REGION_SET, NULL, NULL, NULL, false },
+	{ "REGION_DIRTY", REGION_DIRTY, NULL, NULL, NULL, false },
 	{ "POOL_CREATE", POOL_CREATE, NULL, NULL, NULL, false },
+	{ "POOL_GROW", POOL_GROW, NULL, NULL, grown, true },
+	{ "POOL_GROW_buckets", POOL_GROW, grow_a_lot, NULL, grown, true },
 	{ "POOL_STAT", POOL_STAT, NULL, NULL, NULL, false },
 	{ "SPACE_CREATE", SPACE_CREATE, NULL, NULL, NULL, false },
 	{ "SPACE_CREATE_new", SPACE_CREATE, space_new_root, NULL, NULL, false },

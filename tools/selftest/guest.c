@@ -82,6 +82,20 @@ int region_freeze(int fd, u32 id, bool frozen)
 	return vcall(fd, VMEM_IOC_REGION_SET, &set);
 }
 
+int region_dirty(int fd, u32 id, u64 gpa, u64 len, u32 flags, void *bitmap)
+{
+	struct vmem_ioc_region_dirty dirty = {
+		.size = sizeof(dirty),
+		.flags = flags,
+		.id = id,
+		.gpa = gpa,
+		.len = len,
+		.bitmap = (uintptr_t)bitmap,
+	};
+
+	return vcall(fd, VMEM_IOC_REGION_DIRTY, &dirty);
+}
+
 int pool_create(int fd, u64 gpa, u64 len)
 {
 	struct vmem_ioc_range range = { .gpa = gpa, .len = len };
@@ -93,6 +107,19 @@ int pool_create(int fd, u64 gpa, u64 len)
 	int ret = vcall(fd, VMEM_IOC_POOL_CREATE, &create);
 
 	return ret ?: (int)create.out_id;
+}
+
+int pool_grow(int fd, u32 id, u64 gpa, u64 len)
+{
+	struct vmem_ioc_range range = { .gpa = gpa, .len = len };
+	struct vmem_ioc_pool_grow grow = {
+		.size = sizeof(grow),
+		.id = id,
+		.nr_ranges = 1,
+		.ranges = (uintptr_t)&range,
+	};
+
+	return vcall(fd, VMEM_IOC_POOL_GROW, &grow);
 }
 
 int pool_stat(int fd, u32 id, struct vmem_ioc_pool_stat *stat)

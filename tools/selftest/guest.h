@@ -78,7 +78,9 @@ int dev_open(void);			/* gives up when it can't */
 int region_user(int fd, u64 gpa, void *addr, u64 len, u32 flags);
 int region_owned(int fd, u64 gpa, u64 len, u64 *offset);
 int region_freeze(int fd, u32 id, bool frozen);
+int region_dirty(int fd, u32 id, u64 gpa, u64 len, u32 flags, void *bitmap);
 int pool_create(int fd, u64 gpa, u64 len);
+int pool_grow(int fd, u32 id, u64 gpa, u64 len);
 int pool_stat(int fd, u32 id, struct vmem_ioc_pool_stat *stat);
 int space_new(int fd, u32 format, u32 pool);
 int space_adopt(int fd, u32 format, u32 pool, u64 root);

@@ -286,6 +286,77 @@ void ranges_of_pool(void)
 	EXPECT_EQ(g.mem[42 * PAGE], 0xff);
 }
 
+/* A pool is too small: it grows by what lacks, and the call passes. */
+void pool_grows(void)
+{
+	struct vmem_ioc_change change;
+	struct pool_guest p;
+	u64 missing;
+
+	pool_guest(&p, FMT4, 3);
+	EXPECT_ERR(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, &change), ENOSPC);
+	missing = change.out_missing;
+	EXPECT_EQ(missing, 2);
+	EXPECT_EQ(change.out_done_len, 0);
+	/* one less isn't enough */
+	ASSERT_OK(pool_grow(p.fd, p.pool, MAP_POOL + 8 * PAGE, (missing - 1) * PAGE));
+	EXPECT_ERR(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, &change), ENOSPC);
+	EXPECT_EQ(change.out_missing, 1);
+	ASSERT_OK(pool_grow(p.fd, p.pool, MAP_POOL + 16 * PAGE, PAGE));
+	p.pages = 5;
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, &change));
+	expect_pool(&p, 5, 0);
+	expect_leaves(&p, 1024);
+	/* all of it is the pool's: used, quarantined, used again, destroyed */
+	ASSERT_OK(unmap(p.fd, p.space, 0, 4 * MIB - 1, &change));
+	expect_pool(&p, 1, 4);
+	EXPECT_ERR(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, &change), EAGAIN);
+	ASSERT_OK(flushed(p.fd, change.out_generation));
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, 4 * MIB, R, 0, &change));
+	EXPECT_ERR(region_freeze(p.fd, p.g.region, true), EBUSY);
+	ASSERT_OK(destroy(p.fd, p.space));
+	EXPECT_ERR(destroy(p.fd, p.pool), EBUSY);
+	ASSERT_OK(flushed(p.fd, change.out_generation + 1));
+	ASSERT_OK(destroy(p.fd, p.pool));
+	/* and no range of it is left behind */
+	ASSERT_OK(pool_create(p.fd, MAP_POOL, 32 * PAGE));
+}
+
+/* Below, between and above what it has: the lowest page comes first. */
+void pool_grows_anywhere(void)
+{
+	static const u64 at[] = { 40, 24, 8, 48, 16, 32 };
+	struct vmem_ioc_item item;
+	struct pool_guest p;
+	u64 i, entry;
+
+	guest_init(&p.g, FMT4, MAP_LEN);
+	p.fd = p.g.fd;
+	p.pool = ASSERT_OK(pool_create(p.fd, MAP_POOL + at[0] * PAGE, PAGE));
+	p.space = ASSERT_OK(space_new(p.fd, FMT4, p.pool));
+	p.g.root = space_root(p.fd, p.space);
+	refused_watch(&p.g);
+	for (i = 1; i < ARRAY_SIZE(at); i++)
+		ASSERT_OK(pool_grow(p.fd, p.pool, MAP_POOL + at[i] * PAGE, PAGE));
+	p.pages = i;
+	EXPECT_EQ(list_items(p.fd, VMEM_IOC_LIST_POOLS, 0, &item, 1, NULL), 1);
+	EXPECT_EQ(item.gpa, MAP_POOL + 8 * PAGE);
+	EXPECT_EQ(item.len, p.pages);
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	entry = p.g.root;
+	for (i = 8; i <= 24; i += 8) {
+		entry = entry_get(&p.g, entry & ~(PAGE - 1), 0);
+		EXPECT_EQ(entry, (MAP_POOL + i * PAGE) | X86_TABLE);
+	}
+	/* with tables in use above it */
+	ASSERT_OK(pool_grow(p.fd, p.pool, MAP_POOL, PAGE));
+	p.pages++;
+	ASSERT_OK(map_one(p.fd, p.space, 2 * MIB, MAP_DATA, PAGE, R, 0, NULL));
+	EXPECT_EQ(entry_get(&p.g, MAP_POOL + 16 * PAGE, 1), MAP_POOL | X86_TABLE);
+	expect_pool(&p, 5, 0);
+	expect_leaves(&p, 2);
+}
+
 /* A table of a space with 5 levels is the root of one with 4. */
 void spaces_share_table(void)
 {
@@ -373,6 +444,28 @@ void table_above_in_a_pool(void)
 	expect_pool(&p, 1, 3);
 	ASSERT_OK(flushed(p.fd, get.out_generation + 1));
 	expect_pool(&p, 1, 0);
+}
+
+/* So it is when that pool is the one that has them, which then takes that page. */
+void pool_grows_over_a_table(void)
+{
+	struct vmem_ioc_space_get get;
+	struct pool_guest p;
+	u64 gpa = GUEST_GPA - PAGE;
+
+	pool_guest(&p, FMT4, 4);
+	tables_below_foreign(&p, gpa);
+	ASSERT_OK(space_get(p.fd, p.space, &get));
+	ASSERT_OK(pool_grow(p.fd, p.pool, gpa, PAGE));
+	p.pages++;
+	expect_pool(&p, 1, 3);
+	ASSERT_OK(flushed(p.fd, get.out_generation));
+	expect_pool(&p, 1, 3);
+	ASSERT_OK(flushed(p.fd, get.out_generation + 1));
+	expect_pool(&p, 1, 0);
+	ASSERT_OK(map_one(p.fd, p.space, 0, MAP_DATA, PAGE, R, 0, NULL));
+	EXPECT_EQ(entry_get(&p.g, MAP_POOL, 0), gpa | X86_TABLE);
+	expect_pool(&p, 4, 0);
 }
 
 /* All its tables go with a space, but only after a flush. */

@@ -15,6 +15,9 @@ void quarantine_waits(void);
 void quarantine_generations(void);
 void lost_is_counted(void);
 void ranges_of_pool(void);
+void pool_grows(void);
+void pool_grows_anywhere(void);
+void pool_grows_over_a_table(void);
 void space_destroyed(void);
 void table_above_destroyed(void);
 void table_above_in_a_pool(void);
@@ -32,6 +35,8 @@ void refusal_told(void);
 	CASE(list_refused_whole), CASE(list_refusal_placed),		\
 	CASE(quarantine_waits), CASE(quarantine_generations),		\
 	CASE(lost_is_counted), CASE(ranges_of_pool),			\
+	CASE(pool_grows), CASE(pool_grows_anywhere),			\
+	CASE(pool_grows_over_a_table),					\
 	CASE(space_destroyed), CASE(spaces_share_pool),			\
 	CASE(spaces_share_table), CASE(table_above_destroyed),		\
 	CASE(table_above_in_a_pool), CASE(budget_exact),		\

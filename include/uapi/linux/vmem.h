@@ -43,6 +43,8 @@
 #define VMEM_IOC_VIEW		_IO(VMEM_IOC_TYPE, 0x0f)
 #define VMEM_IOC_LIST		_IO(VMEM_IOC_TYPE, 0x10)
 #define VMEM_IOC_DESTROY	_IO(VMEM_IOC_TYPE, 0x11)
+#define VMEM_IOC_POOL_GROW	_IO(VMEM_IOC_TYPE, 0x12)
+#define VMEM_IOC_REGION_DIRTY	_IO(VMEM_IOC_TYPE, 0x13)
 
 /* The most levels of tables that a format has. Level 0 is the table of leaves. */
 #define VMEM_IOC_LEVELS_MAX	5
@@ -70,7 +72,7 @@
 #define VMEM_IOC_ATTR_KEY_SHIFT	12		/* protection key, 4 bits */
 #define VMEM_IOC_ATTR_KEY_MASK	(0xf << 12)
 #define VMEM_IOC_ATTR_SOFT_SHIFT 16		/* software bits, of MAP and PROTECT: */
-#define VMEM_IOC_ATTR_SOFT_MASK	(0x3ffU << 16)	/* x86: 9 to 11, then 52 to 58 */
+#define VMEM_IOC_ATTR_SOFT_MASK	(0xffffU << 16)	/* x86: 9 to 11, then 52 to 58 */
 
 /* `effective', beside R, W, X, U: the leaf is a page of a shadow stack. */
 #define VMEM_IOC_EFFECTIVE_SHADOW	(1 << 4)
@@ -84,7 +86,7 @@
 /* Rights of a descriptor. */
 #define VMEM_IOC_RIGHT_READ	(1 << 0)	/* translate, walk, list, stat */
 #define VMEM_IOC_RIGHT_CHANGE	(1 << 1)	/* map and its kin, flushed */
-#define VMEM_IOC_RIGHT_MANAGE	(1 << 2)	/* create, set, destroy */
+#define VMEM_IOC_RIGHT_MANAGE	(1 << 2)	/* create, set, grow, destroy */
 
 /* INFO */
 
@@ -98,6 +100,8 @@
 #define VMEM_IOC_FEATURE_FACTS	 (1 << 7)	/* of a vCPU: flags of a space, ENC */
 #define VMEM_IOC_FEATURE_NONPRESENT (1 << 8)	/* walks list such entries */
 #define VMEM_IOC_FEATURE_MISSING (1 << 9)	/* out_missing and its neighbours */
+#define VMEM_IOC_FEATURE_GROW	 (1 << 10)	/* POOL_GROW */
+#define VMEM_IOC_FEATURE_DIRTY	 (1 << 11)	/* REGION_DIRTY */
 #define VMEM_IOC_FEATURE_SIZES	 (1 << 12)	/* page_sizes, SPLIT */
 #define VMEM_IOC_FEATURE_PROMOTE (1 << 13)
 #define VMEM_IOC_FEATURE_ATTRS	 (1 << 14)	/* all attributes; WIDEN, KEEP, raw */
@@ -165,7 +169,24 @@ struct vmem_ioc_region_set {
 	__u32 __reserved;
 };
 
-/* POOL_CREATE, POOL_STAT */
+/* REGION_DIRTY */
+
+#define VMEM_IOC_DIRTY_CLEAR	(1 << 0)	/* the pages told of aren't any more */
+
+#define VMEM_IOC_DIRTY_PAGE	4096		/* bytes a bit */
+#define VMEM_IOC_DIRTY_LEN_MAX	(1 << 30)	/* bytes a call */
+
+struct vmem_ioc_region_dirty {
+	__u32 size;
+	__u32 flags;			/* VMEM_IOC_DIRTY_CLEAR */
+	__u32 id;
+	__u32 __reserved;
+	__u64 gpa;
+	__u64 len;
+	__aligned_u64 bitmap;		/* __u64[], bit n: page n from gpa on */
+};
+
+/* POOL_CREATE, POOL_GROW, POOL_STAT */
 
 struct vmem_ioc_range {
 	__u64 gpa;
@@ -179,6 +200,15 @@ struct vmem_ioc_pool_create {
 	__u32 nr_ranges;
 	__u32 out_id;
 	__u64 out_capacity;		/* tables */
+};
+
+struct vmem_ioc_pool_grow {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 nr_ranges;
+	__aligned_u64 ranges;		/* struct vmem_ioc_range[], that are added */
+	__u64 out_capacity;		/* tables, in all */
 };
 
 struct vmem_ioc_pool_stat {
@@ -530,7 +560,7 @@ struct vmem_ioc_item {
 	__u32 kind;		/* region: kind; space: format */
 	__u32 flags;		/* as given when it was created or set */
 	__u32 pool;		/* space */
-	__u64 gpa;		/* region: start; pool: of its first range; space: root */
+	__u64 gpa;		/* region: start; pool: of its lowest range; space: root */
 	__u64 len;		/* region: bytes; pool: capacity; space: tables made */
 	__u64 offset;		/* owned region: mmap offset */
 	__u64 uses;		/* region: mappings and ranges of pools;
@@ -568,8 +598,10 @@ VMEM_IOC_ASSERT_SIZE(vmem_ioc_format, 64);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_info, 120);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_create, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_set, 24);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_region_dirty, 40);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_range, 16);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_create, 32);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_grow, 32);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_pool_stat, 72);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_create, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_space_get, 56);

@@ -20,7 +20,8 @@ struct self {
 static struct vmem_pool pool;
 static struct vmem_link_store store;
 static struct vmem_pool_range ranges[TABLES];
-static u8 storage[TABLES * sizeof(struct vmem_pool_page) + 128] __aligned(8);
+static u8 storage[TABLES][sizeof(struct vmem_pool_page) + sizeof(u64)] __aligned(8);
+static struct vmem_link *buckets[8];
 static u8 spare[TABLES][4096] __aligned(4096);
 static u64 page[512] __aligned(4096);
 
@@ -116,23 +117,19 @@ static __always_inline bool self_pool(const struct vmem_format *fmt,
 				      struct self *self,
 				      const struct vmem_space *space)
 {
-	unsigned int i, at;
+	unsigned int i;
 	u64 gpa;
 
-	/* by ascending address, whatever that of the program is */
+	if (vmem_pool_bytes(1) > sizeof(storage[0]) ||
+	    vmem_pool_buckets(TABLES) != sizeof(buckets) / sizeof(buckets[0]))
+		return false;
+	vmem_pool_init(&pool, ranges, 12, &store, buckets, vmem_pool_buckets(TABLES), 1);
 	for (i = 0; i < TABLES; i++) {
 		gpa = self_phys(fmt, self, space, spare[i]);
 		if (gpa == U64_MAX)
 			return false;
-		for (at = i; at && ranges[at - 1].gpa > gpa; at--)
-			ranges[at] = ranges[at - 1];
-		ranges[at] = (struct vmem_pool_range){
-			.gpa = gpa, .len = sizeof(spare[i]),
-		};
+		vmem_pool_add(&pool, gpa, sizeof(spare[i]), storage[i]);
 	}
-	if (vmem_pool_bytes(TABLES) > sizeof(storage))
-		return false;
-	vmem_pool_init(&pool, ranges, TABLES, 12, &store, storage, 1);
 	self->pages.pool = &pool;
 	self->pages.res = (struct vmem_reservation){};
 	return true;
