@@ -6,7 +6,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,11 +17,7 @@
 #define PAGE		4096ULL	/* of a table, and what is compared at once */
 #define PHYS_BITS_MAX	52
 
-/* Of /proc/self/pagemap: an entry is a page of this process. */
-#define PAGEMAP_FILE	(1ULL << 61)
-#define PAGEMAP_SWAPPED	(1ULL << 62)
-#define PAGEMAP_PRESENT	(1ULL << 63)
-#define PAGEMAP_NR	4096	/* at a time */
+#define REGIONS_MAX	4096	/* that are listed at once: more than there can be */
 
 /* Bytes that stand twice would be changed once. */
 static void check_overlap(const struct memory *a, const struct memory *b)
@@ -266,50 +261,62 @@ static void draft_compare_page(struct change *change, size_t memory, __u64 at)
 	draft->blocks[draft->nr_blocks++] = (struct block){ memory, at };
 }
 
-/*
- * A page of the draft that is the file's still was not written to. @pagemap: tells
- * which are; without it, or for pages that were copied, all are compared.
- */
-static void draft_compare_memory(struct change *change, size_t memory,
-				 int pagemap)
+/* What was written in a region, all of which is of one memory, or of none. */
+static void draft_compare_region(struct change *change,
+				 const struct vmem_ioc_item *region)
 {
-	__u64 page = (__u64)sysconf(_SC_PAGESIZE), at, offset;
-	__u64 len = change->source.memories[memory].host_len;
-	const char *host = change->draft.hosts[memory];
-	static __u64 map[PAGEMAP_NR];
-	size_t i, nr;
+	static __u64 map[VMEM_IOC_DIRTY_LEN_MAX / VMEM_IOC_DIRTY_PAGE / 64];
+	const struct source *source = &change->source;
+	size_t memory = 0;
+	__u64 at, i;
+	int ret;
 
-	for (at = 0; at < len; at += nr * page) {
-		nr = (len - at) / page;
-		if (nr > PAGEMAP_NR)
-			nr = PAGEMAP_NR;
-		offset = ((uintptr_t)host + at) / page * sizeof(map[0]);
-		if (pread(pagemap, map, nr * sizeof(map[0]), (off_t)offset) !=
-		    (ssize_t)(nr * sizeof(map[0])))
-			memset(map, 0xff, sizeof(map));
-		else
-			for (i = 0; i < nr; i++)
-				if (map[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED))
-					map[i] = !(map[i] & PAGEMAP_FILE);
-				else
-					map[i] = 0;
-		for (i = 0; i < nr; i++)
-			for (offset = 0; map[i] && offset < page; offset += PAGE)
+	while (memory < source->nr_memories &&
+	       region->gpa - source->memories[memory].gpa >=
+	       source->memories[memory].host_len)
+		memory++;
+	if (memory == source->nr_memories)
+		return;
+	for (at = 0; at < region->len; at += VMEM_IOC_DIRTY_LEN_MAX) {
+		struct vmem_ioc_region_dirty dirty = {
+			.size	= sizeof(dirty),
+			.id	= region->id,
+			.gpa	= region->gpa + at,
+			.len	= region->len - at,
+			.bitmap	= (uintptr_t)map,
+		};
+
+		if (dirty.len > VMEM_IOC_DIRTY_LEN_MAX)
+			dirty.len = VMEM_IOC_DIRTY_LEN_MAX;
+		ret = vmem_region_dirty(change->draft.guest, &dirty);
+		if (ret)
+			fail("cannot tell what changed: %s", strerror(-ret));
+		for (i = 0; i < dirty.len / PAGE; i++)
+			if (le64toh(map[i / 64]) >> i % 64 & 1)
 				draft_compare_page(change, memory,
-						   at + i * page + offset);
+						   dirty.gpa + i * PAGE -
+						   source->memories[memory].gpa);
 	}
 }
 
 /* Which pages differ from the files. */
 void draft_compare(struct change *change)
 {
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	size_t i;
+	struct vmem_ioc_item *items = allocate(NULL, REGIONS_MAX, sizeof(*items));
+	struct vmem_ioc_list list = {
+		.size	= sizeof(list),
+		.kind	= VMEM_IOC_LIST_REGIONS,
+		.items	= (uintptr_t)items,
+		.nr	= REGIONS_MAX,
+	};
+	int ret = vmem_guest_list(change->draft.guest, &list);
+	__u32 i;
 
-	for (i = 0; i < change->source.nr_memories; i++)
-		draft_compare_memory(change, i, pagemap);
-	if (pagemap >= 0)
-		close(pagemap);
+	if (ret)
+		fail("cannot tell what changed: %s", strerror(-ret));
+	for (i = 0; i < list.out_nr; i++)
+		draft_compare_region(change, &items[i]);
+	free(items);
 }
 
 /* An entry of a block, in the file or in the draft. */
@@ -353,6 +360,19 @@ static int write_block(const struct change *change, const struct block *block,
 	return write_page(memory->fd, page, memory->offset + block->at);
 }
 
+/* Return: whether a page is as it was, which it may be without being written. */
+static bool write_back(const struct change *change, const struct block *block,
+		       const char *page)
+{
+	const struct memory *memory = &change->source.memories[block->memory];
+	char now[PAGE];
+
+	write_block(change, block, page);
+	return pread(memory->fd, now, PAGE,
+		     (off_t)(memory->offset + block->at)) == PAGE &&
+	       !memcmp(now, page, PAGE);
+}
+
 /* Tables that are new first: nothing names them until the others are written. */
 static size_t *write_order(const struct change *change)
 {
@@ -383,7 +403,7 @@ void draft_write(struct change *change)
 	char *before = allocate(NULL, draft->nr_blocks, PAGE);
 	size_t *order = write_order(change), i;
 	const struct block *block;
-	int error = 0, again;
+	int error = 0;
 
 	/* what is mapped is the file itself, and changes with it */
 	for (i = 0; i < draft->nr_blocks; i++) {
@@ -403,10 +423,9 @@ void draft_write(struct change *change)
 	     strerror(error));
 	while (i--) {
 		block = &draft->blocks[order[i]];
-		again = write_block(change, block, before + i * PAGE);
-		if (again)
-			fail("what lies at 0x%llx stays changed: %s",
-			     draft_gpa(change, block), strerror(again));
+		if (!write_back(change, block, before + i * PAGE))
+			fail("what lies at 0x%llx stays changed",
+			     draft_gpa(change, block));
 	}
 	fail("all is as it was");
 out:
