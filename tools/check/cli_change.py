@@ -375,6 +375,11 @@ def refusals(tests):
                    "--keep", "0x401000+4K", "0x8000", "r-x")
     expect_told(change, "overwritten", lambda end: end["overwritten"] == 1, "map",
                 "0x401000+4K", "0x8000", "r-x")
+    change = Change(tests, image((0x1000, 0x20e7)))
+    change.refused("ERANGE: malformed", ["level 3", "is malformed", "512G"],
+                   "unmap", "0x1000+4K")
+    change.refused("EEXIST: malformed", ["level 3", "malformed", "--replace"],
+                   "map", "0x1000+4K", "0x8000", "rw-u")
     change = Change(tests, image((0x1000, 0x2067), (0x2000, 0x10000067)))
     change.refused("ENXIO", ["entry 0000000010000067", "no memory given"], "map",
                    "0x1000+4K", "0x8000", "rw-u")
@@ -568,7 +573,7 @@ def hostile(tests, rounds):
         for _ in range(12 * 512):
             kind = chance.randrange(8)
             words.append(chance.getrandbits(64) if kind == 0 else
-                         chance.randrange(16) << 12 | chance.getrandbits(12)
+                         chance.randrange(12) << 12 | chance.getrandbits(12)
                          if kind == 1 else 0 if kind == 2 else
                          chance.randrange(12) << 12 | 0x67)
         change = Change(tests, image((0, *words)))

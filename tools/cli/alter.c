@@ -126,8 +126,8 @@ int command_unmap(int argc, char **argv)
 }
 
 /*
- * -w is what is cleared and no option: options with one letter are others. An empty
- * item before it says so.
+ * -w is what is to be cleared and no option: those of one letter are others. An
+ * empty item before it says so.
  */
 static void protect_arguments(int argc, char **argv)
 {

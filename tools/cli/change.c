@@ -17,6 +17,7 @@
 enum {
 	OPTION_MOVABLE = 0x300,
 	OPTION_ALONE,
+	OPTION_WRITE,
 	OPTION_FORCE,
 	OPTION_ENTRIES,
 	OPTION_JSON,
@@ -34,7 +35,7 @@ static const struct argp_option change_options[] = {
 	{ "alone", OPTION_ALONE, NULL, 0,
 	  "No other root and no other address reaches the tables that are changed: less has to be flushed",
 	  2 },
-	{ "write", 'w', NULL, 0,
+	{ "write", OPTION_WRITE, NULL, 0,
 	  "Write it to the files; without it is told what would change", 3 },
 	{ "entries", 'e', NULL, 0, "Show each entry that changes", 3 },
 	{ "json", OPTION_JSON, NULL, 0, "JSON Lines", 3 },
@@ -102,7 +103,7 @@ static error_t change_parse(int key, char *arg, struct argp_state *state)
 	case OPTION_ALONE:
 		change->alone = true;
 		return 0;
-	case 'w':
+	case OPTION_WRITE:
 		change->write = true;
 		return 0;
 	case 'e':

@@ -27,6 +27,7 @@ static const struct {
  * @answer:	what the call answered
  * @entry:	where it stopped, 0 where none was read
  * @placed:	it stopped at an entry
+ * @malformed:	the entry is
  * @text:	what stands in the way
  * @advice:	what would make it go, "": nothing is known
  */
@@ -35,6 +36,7 @@ struct why {
 	const struct vmem_ioc_change *answer;
 	__u64 entry;
 	bool placed;
+	bool malformed;
 	char text[256];
 	char advice[256];
 };
@@ -75,9 +77,12 @@ static void why_entry(struct why *why)
 	};
 	__u32 level = why->answer->out_at_level;
 
-	if (!vmem_space_translate(draft->guest, &call) &&
-	    level < VMEM_IOC_LEVELS_MAX)
-		why->entry = entries[level];
+	if (vmem_space_translate(draft->guest, &call) ||
+	    level >= VMEM_IOC_LEVELS_MAX)
+		return;
+	why->entry = entries[level];
+	why->malformed = result.status == VMEM_IOC_RESERVED &&
+			 result.level == level;
 }
 
 static __u32 entry_grants(__u64 entry)
@@ -137,17 +142,36 @@ static void why_exists(struct why *why)
 		advise(why, "without --keep it is overwritten");
 		return;
 	}
-	if (level && !(why->entry & ENTRY_PS)) {
+	if (level && !(why->entry & ENTRY_PS) && !why->malformed) {
 		why_exists_table(why);
 		return;
 	}
-	because(why, "mapped already, by a page of %s: entry %016llx",
-		level_size(level, size), why->entry);
+	if (why->malformed)
+		because(why, "entry %016llx is there, and malformed", why->entry);
+	else
+		because(why, "mapped already, by a page of %s: entry %016llx",
+			level_size(level, size), why->entry);
 	if (!why->change->replace)
 		advise(why, "--replace replaces what is mapped%s",
 		       level && !why->change->split ?
 		       ", where it is a part of a larger page only with --split" :
 		       "");
+}
+
+static void why_part(struct why *why)
+{
+	char size[24];
+
+	level_size(why->answer->out_at_level, size);
+	if (why->malformed) {
+		because(why, "entry %016llx is malformed, and its %s lie in the range in part",
+			why->entry, size);
+		return;
+	}
+	because(why, "a page of %s lies in the range in part: entry %016llx",
+		size, why->entry);
+	if (!why->change->split)
+		advise(why, "--split splits it");
 }
 
 static void why_lacks(struct why *why)
@@ -170,18 +194,13 @@ static void why_lacks(struct why *why)
 static void why_text(struct why *why, int error)
 {
 	const struct change *change = why->change;
-	char size[24];
 
 	switch (error) {
 	case EEXIST:
 		why_exists(why);
 		break;
 	case ERANGE:
-		because(why, "a page of %s lies in the range in part: entry %016llx",
-			level_size(why->answer->out_at_level, size), why->entry);
-		if (!change->split)
-			advise(why, "--split splits it%s",
-			       change->replace ? "" : " (map: with --replace)");
+		why_part(why);
 		break;
 	case EMLINK:
 		because(why, "the table that entry %016llx names is at other places too",
