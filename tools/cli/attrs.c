@@ -39,6 +39,11 @@ static const char *behind(const char *word, const char *begin)
 	return strncmp(word, begin, len) ? NULL : word + len;
 }
 
+static bool is_number(const char *text)
+{
+	return *text >= '0' && *text <= '9';
+}
+
 /* The number of a software bit, as it is in an entry. */
 static bool parse_soft(const char *text, __u32 *attrs, const char **why)
 {
@@ -158,6 +163,47 @@ static bool item_is_wrong(const char *item, const char **why)
 	return false;
 }
 
+/* An item of a list. @soft: one before it said that numbers are software bits. */
+static bool parse_item(const char *item, const struct cpu *cpu, bool soft,
+		       struct attrs *attrs, const char **why)
+{
+	const char *key = behind(item, "key="), *path = behind(item, "path=");
+
+	if (key)
+		return parse_key(key, &attrs->attrs, why);
+	if (path)
+		return parse_path(path, attrs, why);
+	if (soft && is_number(item))
+		return parse_soft(item, &attrs->attrs, why);
+	return parse_word(item, cpu, &attrs->attrs, why);
+}
+
+/* All items. @all: the first one has all letters. */
+static bool parse_items(const char *text, const struct cpu *cpu,
+			struct attrs *attrs, bool *all, const char **why)
+{
+	bool first = true, soft = false;
+
+	for (*all = false;; first = false) {
+		size_t len = strcspn(text, ","), nr = 0;
+		char item[64];
+
+		snprintf(item, sizeof(item), "%.*s", (int)len, text);
+		*why = "has an item that is empty, or too long";
+		if (!len || len >= sizeof(item))
+			return false;
+		if (first)
+			nr = parse_letters(item, &attrs->attrs);
+		*all |= nr == ATTRS_LEAF;
+		if (!nr && !parse_item(item, cpu, soft, attrs, why))
+			return item_is_wrong(item, why);
+		soft = behind(item, "soft=") || (soft && is_number(item));
+		if (!text[len])
+			return true;
+		text += len + 1;
+	}
+}
+
 /**
  * parse_attrs() - what leaves are to be
  * @text:	as a walk prints a leaf; or less of it
@@ -171,53 +217,22 @@ static bool item_is_wrong(const char *item, const char **why)
 bool parse_attrs(const char *text, const struct cpu *cpu, struct attrs *attrs,
 		 const char **why)
 {
-	bool first = true, soft = false, all = false;
-	__u32 got = 0;
+	bool all;
 
 	*attrs = (struct attrs){ 0 };
-	for (;; first = false) {
-		size_t len = strcspn(text, ","), nr = 0;
-		const char *more;
-		char item[64];
-		bool good;
-
-		snprintf(item, sizeof(item), "%.*s", (int)len, text);
-		*why = "has an item that is empty, or too long";
-		if (!len || len >= sizeof(item))
-			return false;
-		if (first)
-			nr = parse_letters(item, &got);
-		all |= nr == ATTRS_LEAF;
-		more = item[0] >= '0' && item[0] <= '9' ? item : NULL;
-		if (nr)
-			good = true;
-		else if (more && soft)
-			good = parse_soft(more, &got, why);
-		else if ((more = behind(item, "key=")))
-			good = parse_key(more, &got, why);
-		else if ((more = behind(item, "path=")))
-			good = parse_path(more, attrs, why);
-		else
-			good = parse_word(item, cpu, &got, why);
-		if (!good)
-			return item_is_wrong(item, why);
-		soft = behind(item, "soft=") || (soft && item[0] <= '9');
-		if (!text[len])
-			break;
-		text += len + 1;
-	}
-
+	if (!parse_items(text, cpu, attrs, &all, why))
+		return false;
 	*why = "lacks r: what is there can be read";
-	if (!(got & VMEM_IOC_ATTR_R))
+	if (!(attrs->attrs & VMEM_IOC_ATTR_R))
 		return false;
 	*why = "is cow and w: what is copied when it is written can't be writable";
-	attrs->cow = got & VMEM_IOC_ATTR_COW;
-	if (attrs->cow && got & VMEM_IOC_ATTR_W)
+	attrs->cow = attrs->attrs & VMEM_IOC_ATTR_COW;
+	if (attrs->cow && attrs->attrs & VMEM_IOC_ATTR_W)
 		return false;
-	attrs->ad = all || got & ATTRS_AD;
+	attrs->ad = all || attrs->attrs & ATTRS_AD;
 	if (!all && cpu->enc_bit && !(cpu->flags & VMEM_IOC_SPACE_ENC_SHARED))
-		got |= VMEM_IOC_ATTR_ENC;
-	attrs->attrs = got & ~(__u32)VMEM_IOC_ATTR_COW;
+		attrs->attrs |= VMEM_IOC_ATTR_ENC;
+	attrs->attrs &= ~(__u32)VMEM_IOC_ATTR_COW;
 	return true;
 }
 
@@ -250,7 +265,7 @@ bool parse_attr_change(const char *text, const struct cpu *cpu, __u32 *set,
 
 	*set = *clear = 0;
 	while (*text) {
-		bool more = soft && *text >= '0' && *text <= '9';
+		bool more = soft && is_number(text);
 		const char *key = behind(text, "key=");
 		char item[64];
 		size_t len;

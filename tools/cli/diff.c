@@ -5,7 +5,6 @@
  * other walk begin and end, so that only what differs is shown, and pieces of one
  * record that both differ are shown as one.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
