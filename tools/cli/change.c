@@ -4,7 +4,6 @@
  * of a change. Each makes one call, on a draft of the memory; what it did is read
  * off the draft, and goes to the files only when that was asked for.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
  * vmem link: one table at two places; or, with --unshare, a table of its own for
  * a place.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

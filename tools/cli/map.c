@@ -2,7 +2,6 @@
 /*
  * vmem map: new mappings.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
