@@ -371,6 +371,15 @@ def refusals(tests):
                    "protect", "0x400000+4K", "+w")
     expect_told(change, "--widen", lambda end: end["entries"] == 4, "protect",
                 "--widen", "0x400000+4K", "+w")
+    change = Change(tests, image(*path(0x8021, 0x9021, flags=0x21)))
+    expect_told(change, "--widen, of neighbours too", lambda end:
+                end["entries"] == 4, "protect", "--widen", "0x400000+4K", "+w")
+    change = Change(tests, image(*path(0x8021, 0x9021, flags=0x21)))
+    out = change.run("protect", "--widen", "0x400000+4K", "+w")[1]
+    tests.expect("whose paths are all that differs, and are shown", [
+        line.split("path=")[1] for line in out if "0000000000401000-" in line],
+        ["r-x-/r-x-/r-x-", "rwx-/rwx-/rwx-"])
+    change = Change(tests, image(*path(0x8025, 0x9020, flags=0x21)))
     change.refused("EEXIST: --keep", ["holds something", "--keep"], "map",
                    "--keep", "0x401000+4K", "0x8000", "r-x")
     expect_told(change, "overwritten", lambda end: end["overwritten"] == 1, "map",
