@@ -75,33 +75,89 @@ static bool is_alone(const struct call *call, __u64 start, __u64 last)
 	       world_alone(&survey, call->space, start, last);
 }
 
+/* Any that a vCPU can tell, and software bits. A and D are nothing to a TLB. */
+static __u32 some_attrs(void)
+{
+	const __u32 any = VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X | VMEM_IOC_ATTR_U |
+			  VMEM_IOC_ATTR_G | VMEM_IOC_ATTR_PCD |
+			  VMEM_IOC_ATTR_PWT | VMEM_IOC_ATTR_PAT |
+			  VMEM_IOC_ATTR_COW | VMEM_IOC_ATTR_KEY_MASK |
+			  3 << VMEM_IOC_ATTR_SOFT_SHIFT;
+	__u32 attrs = (__u32)chance(1 << 18);
+
+	/* few at a time */
+	attrs &= chance(2) ? (__u32)chance(1 << 18) : any;
+	return attrs & any;
+}
+
+/* Sizes of pages, mostly with addresses that fit. Return: the least level. */
+static unsigned int some_sizes(struct vmem_ioc_mapping *m)
+{
+	unsigned int most = chance(6) ? 1 : 2, level;
+
+	if (m->len != 1 << 21 && chance(4))
+		return 0;
+	for (level = 0; level < 3; level++)
+		m->page_sizes |= (__u64)!chance(2) << level_lg2(level);
+	if (!m->page_sizes)
+		return 0;
+	m->gpa = some_large(most) + (chance(3) ? 0 : PAGE * (__u64)chance(600));
+	if (chance(3))
+		m->va &= ~level_mask(most);
+	if (most == 2)
+		m->len = 1ULL << (chance(2) ? 30 : 21);
+	else if (chance(2))
+		m->len = (1 + (__u64)chance(3)) << 21;
+	level = (unsigned int)__builtin_ctzll(m->page_sizes) / 9 - 1;
+	if (!chance(8))
+		return level;
+	m->va &= ~level_mask(level);
+	m->gpa &= ~level_mask(level);
+	m->len = (m->len + level_mask(level)) & ~level_mask(level);
+	return level;
+}
+
 /* @before: the one before it in the list, behind which it may lie; or NULL */
 static void fill_mapping(struct vmem_ioc_mapping *m, int at,
 			 const struct vmem_ioc_mapping *before)
 {
+	unsigned int lowest;
+
 	memset(m, 0, sizeof(*m));
 	m->va = chance(3) ? their_va(at) : some_va();
 	if (before && chance(3))
 		m->va = before->va + before->len + PAGE * (__u64)chance(4);
 	m->len = some_len();
 	/* what a large page translates */
+	if (!chance(12))
+		m->len = 1 << 21;
 	if (m->len == 1 << 21)
 		m->va &= ~(m->len - 1);
 	m->va &= ~(PAGE - 1);
-	m->kind = chance(4) ? VMEM_IOC_KIND_BASIC : (__u32)chance(3);
+	m->kind = chance(4) ? VMEM_IOC_KIND_BASIC : (__u32)chance(4);
 	if (m->kind == VMEM_IOC_KIND_UNMAPPED)
 		return;
+	if (m->kind == VMEM_IOC_KIND_RAW) {
+		m->gpa = (1 + chance(1000)) << 1;
+		return;
+	}
 	if (m->len > 1 << 21)
 		m->len = PAGE * (1 + chance(600));
 	m->gpa = some_gpa() & ~(PAGE - 1);
+	/* the leaves of a table, or a larger one */
+	if (m->len == 1 << 21)
+		m->gpa = some_large(1);
 	m->attrs = VMEM_IOC_ATTR_R |
 		   (world.flags & VMEM_IOC_SPACE_NXE_OFF ? VMEM_IOC_ATTR_X : 0) |
 		   (__u32)chance(8);
+	if (!chance(6))
+		m->attrs |= some_attrs() & ~(__u32)VMEM_IOC_ATTR_COW;
+	lowest = some_sizes(m);
 	if (m->kind == VMEM_IOC_KIND_COW)
-		m->attrs &= ~(__u32)VMEM_IOC_ATTR_W;
+		m->attrs &= ~(__u32)(VMEM_IOC_ATTR_W | 7 << VMEM_IOC_ATTR_SOFT_SHIFT);
 	if (!chance(6)) {
 		m->flags = VMEM_IOC_MAPPING_PATH;
-		m->path = some_path(1, world.spaces[at].levels ?: 4);
+		m->path = some_path(lowest + 1, world.spaces[at].levels ?: 4);
 	}
 }
 
@@ -118,9 +174,9 @@ static void do_map(void)
 	arg.space = world.spaces[call.space].id;
 	arg.nr = chance(3) ? 1 : 1 + (__u32)chance(LIST_MAX);
 	arg.mappings = (__u64)(unsigned long)list;
-	arg.flags = (__u32)chance(16) & (VMEM_IOC_MAP_REPLACE |
-					 VMEM_IOC_MAP_ATOMIC |
-					 VMEM_IOC_MAP_SHARED_OK);
+	arg.flags = (__u32)chance(64) & ~(__u32)VMEM_IOC_MAP_KEEP;
+	arg.flags |= chance(8) ? 0 : VMEM_IOC_MAP_KEEP;
+	call.splits = arg.flags & VMEM_IOC_MAP_SPLIT;
 	arg.budget = some_budget();
 	call.start = ~0ULL;
 	tlb_begin();
@@ -134,9 +190,8 @@ static void do_map(void)
 		call.last = last > call.last ? last : call.last;
 		say("%s 0x%llx+0x%llx", i ? "," : ":", list[i].va, list[i].len);
 		if (list[i].kind != VMEM_IOC_KIND_UNMAPPED)
-			say(" to 0x%llx %s 0x%x", list[i].gpa,
-			    list[i].kind == VMEM_IOC_KIND_COW ? "cow" : "basic",
-			    list[i].attrs);
+			say(" to 0x%llx kind %u 0x%x sizes 0x%llx", list[i].gpa,
+			    list[i].kind, list[i].attrs, list[i].page_sizes);
 		if (list[i].flags)
 			say(" path 0x%x", list[i].path);
 	}
@@ -145,6 +200,7 @@ static void do_map(void)
 	say(", flags 0x%x", arg.flags);
 	ret = vmem_space_map(world.guest, &arg);
 	met.mapped += !ret;
+	met.sizes += !ret && list[0].page_sizes >> 13;
 	if (arg.change.out_done || arg.change.out_done_len)
 		world.spaces[call.space].mapped[chance(NR_MAPPED)] = list[0].va;
 	tlb_end(&call, ret, &arg.change);
@@ -175,7 +231,9 @@ static void do_unmap(void)
 	begin(&call, "UNMAP", some_space());
 	arg.space = world.spaces[call.space].id;
 	some_range(call.space, &arg.start, &arg.last);
-	arg.flags = chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0;
+	arg.flags = (__u32)chance(16) & (VMEM_IOC_RANGE_SPLIT |
+					 VMEM_IOC_RANGE_SHARED_OK);
+	call.splits = arg.flags & VMEM_IOC_RANGE_SPLIT;
 	arg.budget = some_budget();
 	call.start = arg.start;
 	call.last = arg.last;
@@ -190,8 +248,6 @@ static void do_unmap(void)
 
 static void do_protect(void)
 {
-	const __u32 usual = VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X |
-			    VMEM_IOC_ATTR_COW;
 	struct vmem_ioc_protect arg = { .size = sizeof(arg) };
 	struct call call;
 	int ret;
@@ -199,9 +255,17 @@ static void do_protect(void)
 	begin(&call, "PROTECT", some_space());
 	arg.space = world.spaces[call.space].id;
 	some_range(call.space, &arg.start, &arg.last);
-	arg.set = (__u32)chance(1 << 11) & usual;
-	arg.clear = (__u32)chance(1 << 11) & usual & ~arg.set;
-	arg.flags = chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0;
+	arg.set = some_attrs();
+	arg.clear = some_attrs() & ~arg.set;
+	/* Cow has some of the software bits */
+	if (chance(8) && (arg.set | arg.clear) & VMEM_IOC_ATTR_COW) {
+		arg.set &= ~VMEM_IOC_ATTR_SOFT_MASK;
+		arg.clear &= ~VMEM_IOC_ATTR_SOFT_MASK;
+	}
+	arg.flags = (__u32)chance(64) & (VMEM_IOC_RANGE_SPLIT |
+					 VMEM_IOC_RANGE_SHARED_OK |
+					 VMEM_IOC_RANGE_WIDEN);
+	call.splits = arg.flags & VMEM_IOC_RANGE_SPLIT;
 	arg.budget = some_budget();
 	call.start = arg.start;
 	call.last = arg.last;
@@ -212,6 +276,36 @@ static void do_protect(void)
 	    arg.last, arg.set, arg.clear, arg.flags);
 	ret = vmem_space_protect(world.guest, &arg);
 	met.protected += !ret && arg.change.out_pages;
+	met.widened += !ret && arg.change.out_pages &&
+		       arg.flags & VMEM_IOC_RANGE_WIDEN;
+	tlb_end(&call, ret, &arg.change);
+}
+
+static void do_promote(void)
+{
+	struct vmem_ioc_promote arg = { .size = sizeof(arg) };
+	struct call call;
+	int ret;
+
+	begin(&call, "PROMOTE", some_space());
+	arg.space = world.spaces[call.space].id;
+	some_range(call.space, &arg.start, &arg.last);
+	if (chance(3)) {
+		arg.start &= ~level_mask(1);
+		arg.last |= level_mask(chance(3) ? 1 : 2);
+	}
+	arg.leaf_levels = chance(2) ? 0 : (__u32)chance(4) << 1;
+	arg.flags = chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0;
+	arg.budget = some_budget();
+	call.start = arg.start;
+	call.last = arg.last;
+	tlb_begin();
+	call.alone = is_alone(&call, arg.start, arg.last);
+	arg.flags |= call.alone ? VMEM_IOC_RANGE_ALONE : 0;
+	say(": 0x%llx..0x%llx, levels 0x%x, flags 0x%x", arg.start, arg.last,
+	    arg.leaf_levels, arg.flags);
+	ret = vmem_space_promote(world.guest, &arg);
+	met.promoted += !ret && arg.change.out_pages;
 	tlb_end(&call, ret, &arg.change);
 }
 
@@ -239,6 +333,7 @@ static void do_link(void)
 		     ~level_mask(level);
 	arg.their_va = their_va(owner) & ~level_mask(level);
 	arg.flags = chance(3) ? 0 : VMEM_IOC_LINK_REPLACE;
+	arg.flags |= chance(3) ? 0 : VMEM_IOC_LINK_MAKE;
 	arg.budget = some_budget();
 	if (!chance(4)) {
 		arg.path_given = 1;
@@ -253,8 +348,38 @@ static void do_link(void)
 	    owner, arg.their_va, arg.depth, arg.flags);
 	ret = vmem_space_link(world.guest, &arg);
 	met.linked += !ret;
+	met.made += !ret && arg.flags & VMEM_IOC_LINK_MAKE;
 	if (!ret)
 		world.spaces[call.space].mapped[chance(NR_MAPPED)] = arg.our_va;
+	tlb_end(&call, ret, &arg.change);
+}
+
+static void do_unshare(void)
+{
+	struct vmem_ioc_link arg = {
+		.size	= sizeof(arg),
+		.flags	= VMEM_IOC_LINK_UNSHARE,
+	};
+	const struct space *space;
+	struct call call;
+	__u32 level;
+	int ret;
+
+	begin(&call, "LINK, UNSHARE", some_space());
+	space = &world.spaces[call.space];
+	level = 1 + (__u32)chance(chance(3) ? 1 : 4);
+	arg.space = space->id;
+	arg.depth = (space->levels ?: 4) - level;
+	arg.our_va = their_va(call.space) & ~level_mask(level);
+	arg.budget = some_budget();
+	call.start = arg.our_va;
+	call.last = arg.our_va | level_mask(level);
+	tlb_begin();
+	call.alone = is_alone(&call, call.start, call.last);
+	arg.flags |= call.alone ? VMEM_IOC_LINK_ALONE : 0;
+	say(": 0x%llx, depth %u, flags 0x%x", arg.our_va, arg.depth, arg.flags);
+	ret = vmem_space_link(world.guest, &arg);
+	met.copied += !ret && arg.change.out_changes & VMEM_IOC_CHANGE_UNSHARED;
 	tlb_end(&call, ret, &arg.change);
 }
 
@@ -386,8 +511,9 @@ void one_call(void)
 {
 	static void (*const calls[])(void) = {
 		do_map, do_map, do_map, do_map, do_map, do_map, do_unmap,
-		do_unmap, do_unmap, do_protect, do_protect, do_link, do_link,
-		do_link, do_space_create, do_space_create, do_destroy,
+		do_unmap, do_unmap, do_protect, do_protect, do_protect,
+		do_promote, do_promote, do_promote, do_link, do_link, do_link,
+		do_unshare, do_space_create, do_space_create, do_destroy,
 		do_flushed, do_freeze,
 	};
 

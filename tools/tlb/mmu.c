@@ -71,7 +71,8 @@ static unsigned short *hash_slot(struct cache *cache, const struct item *item)
 	const unsigned int mask = 2 * CACHE_MAX - 1;
 	__u64 key = item->va >> 12 ^ item->gpa << 11 ^
 		    ((__u64)item->attrs << 40) ^ (__u64)item->level << 59 ^
-		    (__u64)item->kind << 57 ^ (__u64)item->edge << 63;
+		    (__u64)item->kind << 57 ^ (__u64)item->edge << 63 ^
+		    (__u64)item->piece << 62;
 	unsigned int at;
 
 	key *= 0x9e3779b97f4a7c15ULL;
@@ -81,7 +82,8 @@ static unsigned short *hash_slot(struct cache *cache, const struct item *item)
 		if (there->va == item->va && there->gpa == item->gpa &&
 		    there->attrs == item->attrs &&
 		    there->level == item->level &&
-		    there->kind == item->kind && there->edge == item->edge)
+		    there->kind == item->kind &&
+		    there->edge == item->edge && there->piece == item->piece)
 			break;
 	}
 	return &cache->hash[at];
@@ -116,6 +118,24 @@ static void cache_filter(struct cache *cache,
 		*hash_slot(cache, &cache->items[i]) = (unsigned short)(i + 1);
 }
 
+/* The last address that an item translates. */
+static __u64 item_last(const struct item *item)
+{
+	return item->va | (item->piece ? PAGE - 1 : level_mask(item->level));
+}
+
+/* The first and the last page of a larger leaf, each by itself. */
+static void cache_add_pieces(struct cache *cache, const struct item *leaf)
+{
+	struct item item = *leaf;
+
+	item.piece = 1;
+	cache_add(cache, &item);
+	item.va |= level_mask(leaf->level) & ~(PAGE - 1);
+	item.gpa |= level_mask(leaf->level) & ~(PAGE - 1);
+	cache_add(cache, &item);
+}
+
 /* Each entry of a table, come to by @above. */
 static void cache_expand(struct cache *cache, const struct item *above,
 			 unsigned int level, unsigned int levels)
@@ -139,6 +159,8 @@ static void cache_expand(struct cache *cache, const struct item *above,
 		item.edge = above->edge || (item.kind == MMU_TABLE &&
 					    world_by_guest(&words[i]));
 		cache_add(cache, &item);
+		if (item.kind == MMU_LEAF && level)
+			cache_add_pieces(cache, &item);
 	}
 }
 
@@ -236,9 +258,10 @@ void mmu_leave(int space)
 static bool keep_outside(const struct item *item, __u64 start, __u64 last)
 {
 	if ((fault == FAULT_STRUCTURES && item->kind == MMU_TABLE) ||
-	    (fault == FAULT_RANGE_GLOBAL && item->attrs & MMU_G))
+	    (fault == FAULT_RANGE_GLOBAL && item->attrs & MMU_G) ||
+	    (fault == FAULT_LARGE && item->kind == MMU_LEAF && item->level))
 		return true;
-	return item->va > last || (item->va | level_mask(item->level)) < start;
+	return item->va > last || item_last(item) < start;
 }
 
 static bool keep_global(const struct item *item, __u64 start, __u64 last)
@@ -287,6 +310,9 @@ void mmu_forget(void)
 }
 
 /*
+ * That a larger leaf is now small ones which do the same doesn't matter: the one
+ * that is remembered is no longer there, and what is done to them doesn't reach it.
+ *
  * Rights over those that are remembered only make an access fault that needn't;
  * U is none of them, as with SMEP and SMAP it takes rights too.
  */
@@ -315,6 +341,10 @@ bool mmu_stale(const struct cache *cache, const struct item *item,
 		now->attrs = path_attrs(now->attrs, attrs);
 	} while (level > item->level && now->kind == MMU_TABLE);
 	now->va = item->va & ~level_mask(level);
+	if (item->piece) {
+		now->va = item->va;
+		now->gpa |= item->va & level_mask(level);
+	}
 	return now->kind != item->kind || level != item->level ||
 	       now->gpa != item->gpa ||
 	       (now->attrs ^ item->attrs) & ~(__u32)(MMU_W | MMU_X) ||

@@ -3,7 +3,8 @@
  * What the MMUs of several vCPUs remember, which is all that they may: Intel
  * SDM volume 3A, "Caching Translation Information". Under each PCID, leaves and
  * entries of paging-structure caches are kept until they are invalidated. Any
- * number for one address, since an MMU may have several places to keep them.
+ * number for one address, since an MMU may have several places to keep them. A
+ * larger leaf is kept whole, and as smaller pages, which are forgotten one by one.
  */
 #ifndef TLB_MMU_H
 #define TLB_MMU_H
@@ -13,7 +14,7 @@
 #define NR_VCPUS	3		/* the last one has 5 levels */
 #define NR_PCIDS	4
 #define NR_CACHES	(NR_VCPUS * NR_PCIDS)
-#define CACHE_MAX	8192
+#define CACHE_MAX	16384
 
 #define MMU_W		(1 << 0)	/* over the path */
 #define MMU_X		(1 << 1)
@@ -38,6 +39,7 @@ struct item {
 	__u32 stamp;		/* when it was remembered */
 	__u8 level;		/* of the table that holds the entry */
 	__u8 kind;
+	__u8 piece;		/* one page of a larger leaf */
 	__u8 edge;		/* the guest named a page of a pool on the way */
 };
 
@@ -62,6 +64,8 @@ enum fault {
 	FAULT_RANGE_GLOBAL,	/* and those of a range one of it, as by INVPCID */
 	FAULT_FLUSHED,		/* FLUSHED comes before the flush */
 	FAULT_ROOT,		/* a root that moved isn't loaded */
+	FAULT_LARGE,		/* larger leaves outlive the flush of a range */
+	FAULT_PIECES,		/* of a larger leaf, what the call was given is flushed */
 	NR_FAULTS,
 };
 

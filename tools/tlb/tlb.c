@@ -140,7 +140,8 @@ static const char *item_text(const struct item *item, char *text)
 		sprintf(text, "nothing at level %u", item->level);
 	else
 		sprintf(text, "%s 0x%llx at level %u, %c%c%c 0x%x",
-			item->kind == MMU_LEAF ? "page" : "table", item->gpa,
+			item->kind == MMU_TABLE ? "table" :
+			item->piece ? "piece" : "page", item->gpa,
 			item->level, item->attrs & MMU_W ? 'w' : '-',
 			item->attrs & MMU_X ? 'x' : '-',
 			item->attrs & MMU_U ? 'u' : '-',
@@ -302,6 +303,10 @@ static void flush(const struct call *call, const struct vmem_ioc_change *c,
 		vmem_guest_flushed(world.guest, &flushed);
 		later = nr_owed < OWED_MAX - 1 && !call->ends;
 	}
+	if (c->out_flush == VMEM_IOC_FLUSH_RANGE && fault == FAULT_PIECES) {
+		o->start = call->start > o->start ? call->start : o->start;
+		o->last = call->last < o->last ? call->last : o->last;
+	}
 	nr_owed += c->out_flush != VMEM_IOC_FLUSH_NONE;
 	owed_edges |= edges;
 	if (later && nr_owed)
@@ -310,6 +315,21 @@ static void flush(const struct call *call, const struct vmem_ioc_change *c,
 		tlb_settle();
 	else if (nr_changed || call->ends)
 		check_stale(edges);
+}
+
+/* Was a larger leaf taken apart? */
+static bool was_split(unsigned int nr)
+{
+	const __u64 *word;
+	unsigned int i;
+	__u64 was;
+
+	for (i = 0; i < nr; i++) {
+		word = world_changed(i, &was);
+		if ((was & 0x81) == 0x81 && (*word & 0x81) == 1)
+			return true;
+	}
+	return false;
 }
 
 void tlb_end(const struct call *call, int ret, const struct vmem_ioc_change *c)
@@ -338,6 +358,7 @@ void tlb_end(const struct call *call, int ret, const struct vmem_ioc_change *c)
 	nr = world_after();
 	nr_changed = nr;
 	foreign = below_foreign(call->space, nr);
+	met.split += call->splits && was_split(nr);
 	met.alone += call->alone && foreign &&
 		     c->out_flush == VMEM_IOC_FLUSH_RANGE;
 	if (nr || call->adopts || call->ends) {
@@ -384,6 +405,8 @@ static enum fault fault_named(const char *name)
 		[FAULT_RANGE_GLOBAL]	= "range-global",
 		[FAULT_FLUSHED]		= "flushed",
 		[FAULT_ROOT]		= "root",
+		[FAULT_LARGE]		= "large",
+		[FAULT_PIECES]		= "pieces",
 	};
 	int i;
 
@@ -407,6 +430,9 @@ static void tell(void)
 	       met.moved, met.freed, met.unshared, met.linked, met.mapped,
 	       met.unmapped, met.protected, met.destroyed, met.adopted,
 	       met.frozen);
+	printf("# sizes %lu, split %lu, promoted %lu, widened %lu, made %lu, copied %lu\n",
+	       met.sizes, met.split, met.promoted, met.widened, met.made,
+	       met.copied);
 	printf("# the guest's own changes: %lu; walks between stores: %lu; flushes after further calls: %lu\n",
 	       met.guest, met.stores, met.later);
 	printf("# remembered and compared: %lu; stale until ALL: %lu; stale by the guest's own naming: %lu; caches full: %lu\n",

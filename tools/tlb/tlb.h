@@ -12,6 +12,7 @@
 struct call {
 	int space;		/* its index */
 	bool alone;		/* said with the call */
+	bool splits;		/* and that it may split */
 	bool adopts;		/* tables may be reached that were in use before */
 	bool ends;		/* the space ends */
 	__u64 start;		/* what was asked for */
@@ -26,6 +27,7 @@ struct met {
 	unsigned long flush[3];		/* by VMEM_IOC_FLUSH_* */
 	unsigned long alone;		/* RANGE that is ALL without ALONE */
 	unsigned long moved, freed, unshared, linked, mapped, unmapped, protected;
+	unsigned long sizes, split, promoted, widened, made, copied;
 	unsigned long destroyed, adopted, frozen;
 	unsigned long guest;		/* changes of its own */
 	unsigned long later;		/* flushes that came after another call */

@@ -331,6 +331,11 @@ __u64 some_gpa(void)
 	}
 }
 
+__u64 some_large(unsigned int level)
+{
+	return (__u64)(1 + chance(level == 1 ? 64 : 4)) << level_lg2(level);
+}
+
 /* The guest's own tables, few, each meant for one level */
 
 __u64 hand_table(unsigned int level)
@@ -360,14 +365,26 @@ static __u64 hand_leaf(void)
 	return chance(8) ? leaf : leaf | chance(16) << 3;
 }
 
-static __u64 hand_large(void)
+static __u64 hand_large(unsigned int level)
 {
-	return (hand_leaf() & ~world.addr) | (__u64)chance(64) << 21 | 0x80;
+	__u64 leaf = (hand_leaf() & ~world.addr) | some_large(level) | 0x80;
+
+	return chance(4) ? leaf : leaf | 0x1000;	/* PAT */
 }
 
 static bool is_hand(__u64 gpa)
 {
 	return gpa / PAGE >= OPEN_TABLES && gpa / PAGE < FROZEN_END;
+}
+
+/* A table that is like a larger leaf. */
+static void guest_full(__u64 *words)
+{
+	__u64 leaf = (hand_leaf() & ~world.addr) | some_large(1);
+	unsigned int i;
+
+	for (i = 0; i < NR_ENTRIES; i++)
+		world_guest_write(&words[i], leaf + i * PAGE);
 }
 
 /* The path to an address, and some leaves. */
@@ -386,7 +403,7 @@ static const char *guest_tree(void)
 	for (; level; level--) {
 		words = world_table(table) + va_index(va, level);
 		if (level < 3 && !chance(16)) {
-			world_guest_write(words, hand_large());
+			world_guest_write(words, hand_large(level));
 			return "the guest has a large page";
 		}
 		if (mmu_look(*words, level, &gpa, &attrs) != MMU_TABLE ||
@@ -399,6 +416,10 @@ static const char *guest_tree(void)
 		table = gpa;
 	}
 	words = world_table(table);
+	if (!chance(6)) {
+		guest_full(words);
+		return "the guest fills a table";
+	}
 	at = va_index(va, 0);
 	for (i = 1 + chance(chance(4) ? 4 : 60); i; i--)
 		world_guest_write(&words[at++ % NR_ENTRIES], hand_leaf());
@@ -443,7 +464,7 @@ static const char *guest_poke(void)
 		world_guest_write(word, hand_leaf());
 		return "the guest writes a leaf";
 	case 4:
-		world_guest_write(word, hand_large());
+		world_guest_write(word, hand_large(1 + chance(2)));
 		return "the guest writes a large leaf";
 	case 5:
 		world_guest_write(word, hand_table((unsigned int)chance(4)) |

@@ -138,6 +138,7 @@ bool world_alone(const struct survey *survey, int space, __u64 start, __u64 last
 __u64 some_va(void);
 __u64 some_len(void);
 __u64 some_gpa(void);
+__u64 some_large(unsigned int level);	/* of a larger page, in no memory */
 __u64 hand_table(unsigned int level);
 const char *guest_change(void);
 
