@@ -193,8 +193,8 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	}
 	path->table[level] = copy;
 	path->host[level] = host;
-	vmem_flush_all(e->change, e->at->m->kind == VMEM_KIND_UNSHARE ?
-		       VMEM_CHANGED_UNSHARED : VMEM_CHANGED_MOVED);
+	vmem_flush_all(e->change, e->at->m->kind == VMEM_KIND_UNSHARE &&
+		       level < e->at->lowest ? VMEM_CHANGED_UNSHARED : VMEM_CHANGED_MOVED);
 	return 0;
 }
 
