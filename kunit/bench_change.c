@@ -433,7 +433,7 @@ static void expect(struct bench *b, const struct call *call)
 	ref = (struct model_reference){
 		.our_va		= link->our_va,
 		.owner		= vmem_table_gpa(bench_space_nr(b, link->owner)->root),
-		.same_space	= link->owner == b->guest.space,
+		.same_space	= bench_space_nr(b, link->owner)->root == b->space.root,
 		.their_va	= link->their_va,
 		.level		= link->level,
 		.path_given	= link->path_given,

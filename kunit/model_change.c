@@ -96,8 +96,12 @@ int model_check_path(const struct model *model, const struct vmem_mapping *m,
 	return 0;
 }
 
-/* Are its levels such that there are leaves, and its addresses multiples of them? */
-static int check_sizes(const struct model *model, const struct vmem_mapping *m)
+/*
+ * Are its levels such that there are leaves, and its addresses multiples of them?
+ * @lowest: of the tables that its path can have entries in.
+ */
+static int check_sizes(const struct model *model, const struct vmem_mapping *m,
+		       unsigned int *lowest)
 {
 	unsigned int level = 0;
 	u32 levels;
@@ -110,6 +114,7 @@ static int check_sizes(const struct model *model, const struct vmem_mapping *m)
 	while (!(levels & BIT(level)))
 		level++;
 	span = entry_span(model->rules, level);
+	*lowest = level + 1;
 	return m->virt_base % span || m->len % span ||
 	       (m->kind != VMEM_KIND_RAW && m->phys_base % span) ? -EINVAL : 0;
 }
@@ -120,28 +125,30 @@ static int check_raw(const struct model *model, const struct vmem_mapping *m)
 	struct decoded decoded;
 
 	model->rules->decode(&model->cpu, m->phys_base, 0, &decoded);
-	return !m->phys_base || decoded.kind != IS_HOLE ? -EINVAL :
-	       model_check_path(model, m, 1);
+	return !m->phys_base || decoded.kind != IS_HOLE ? -EINVAL : 0;
+}
+
+static int check_frames(const struct model *model, const struct vmem_mapping *m)
+{
+	u64 last = m->phys_base + m->len - 1;
+
+	return last < m->phys_base ||
+	       !model->rules->has(&model->cpu, m->phys_base, last) ? -EOVERFLOW : 0;
 }
 
 static int check_attrs(const struct model *model, const struct vmem_mapping *m)
 {
-	u64 last = m->phys_base + m->len - 1;
-
-	if (last < m->phys_base ||
-	    !model->rules->has(&model->cpu, m->phys_base, last))
-		return -EOVERFLOW;
 	if (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW)
 		return -EOPNOTSUPP;
-	if (!model->rules->expressible(&model->cpu, model_attrs(model, m)))
-		return -EOPNOTSUPP;
-	return model_check_path(model, m, 1);
+	return model->rules->expressible(&model->cpu, model_attrs(model, m)) ?
+	       0 : -EOPNOTSUPP;
 }
 
 /* Is what is asked for well-formed? */
 static int check_mapping(struct model *model, const struct vmem_mapping *m)
 {
 	u64 page = entry_span(model->rules, 0), last, half;
+	unsigned int lowest;
 	u32 targets;
 
 	if (m->virt_base % page || m->len % page ||
@@ -170,9 +177,12 @@ static int check_mapping(struct model *model, const struct vmem_mapping *m)
 		return model_targets(model, m, &targets);
 	case VMEM_KIND_BASIC:
 	case VMEM_KIND_COW:
-		return check_sizes(model, m) ?: check_attrs(model, m);
+		return check_frames(model, m) ?: check_sizes(model, m, &lowest) ?:
+		       check_attrs(model, m) ?:
+		       model_check_path(model, m, lowest);
 	case VMEM_KIND_RAW:
-		return check_sizes(model, m) ?: check_raw(model, m);
+		return check_raw(model, m) ?: check_sizes(model, m, &lowest) ?:
+		       model_check_path(model, m, lowest);
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -68,9 +68,6 @@ static int check_make(struct model *model, const struct model_reference *ref,
 	}
 	if (decoded.kind != IS_HOLE)
 		return model_stop(result, va, level, -EEXIST);
-	/* it would be where it is to be shown */
-	if (ref->same_space && ref->our_va == va)
-		return model_stop(result, va, level, -EINVAL);
 	if (!model_writable(model, &path, level))
 		return model_stop(result, va, level, -EROFS);
 	while (level-- > ref->level) {
@@ -144,7 +141,9 @@ static int check_link(struct model *model, const struct vmem_mapping *m,
 		return model_stop(result, va, level, -ERANGE);
 	ret = find(model, ref, &target);
 	makes = ret == -ENOENT && model->flags & VMEM_CHANGE_MAKE;
-	ret = makes ? 0 : ret;
+	/* it would be where it is to be shown */
+	if (makes)
+		ret = ref->same_space && ref->our_va == ref->their_va ? -EINVAL : 0;
 	ret = ret ?: model_want(model, &path, level, va);
 	if (ret)
 		return model_stop(result, va, level, ret);
@@ -255,6 +254,9 @@ void model_change_link(struct model *model, const struct model_reference *ref,
 {
 	memset(result, 0, sizeof(*result));
 	result->lacking_known = true;
+	/* what is made is for the two places that are named */
+	if (flags & VMEM_CHANGE_MAKE)
+		flags &= ~VMEM_CHANGE_SHARED_OK;
 	model->flags = flags;
 	result->ret = change(model, ref, flags, result);
 	model->checking = false;

@@ -24,9 +24,9 @@ static int find(struct model *model, const struct model_reference *ref,
 		if (decoded.kind != IS_TABLE)
 			return model_stop(result, va, level, -ENOENT);
 		*child = decoded.gpa;
-		/* what others have may be entered here: it is what is copied */
 		ret = model_enter(model, path, *child, level - 1, va, &links);
-		if (ret == -EMLINK && level == ref->level + 1)
+		/* what others have is what is copied; the copy's place comes first */
+		if (level == ref->level + 1 && (ret == -EMLINK || ret == -ENXIO))
 			ret = 0;
 		if (ret)
 			return model_stop(result, va, level, ret);
@@ -73,9 +73,11 @@ int model_unshare(struct model *model, const struct model_reference *ref,
 	result->done = 1;
 	if (mine && mine->links == 1)
 		return 0;
-	if (model_names_others(model, table, ref->level))
+	ret = model_want(model, &path, level, ref->our_va);
+	if (!ret && !guest_host(&model->guest, table))
+		ret = -ENXIO;
+	if (!ret && model_names_others(model, table, ref->level))
 		ret = -EINVAL;
-	ret = ret ?: model_want(model, &path, level, ref->our_va);
 	ret = ret ?: model_need(model, NULL, ref->level, ref->our_va);
 	if (ret)
 		model_stop(result, ref->our_va, level, ret);

@@ -245,9 +245,7 @@ static void link(struct bench *b)
 	u32 flags = some_flags(b) & (VMEM_CHANGE_REPLACE | VMEM_CHANGE_SHARED_OK |
 				     VMEM_CHANGE_ALONE);
 
-	/* a place is no other one */
-	if (below(b, 4) == 0 && (link.owner != b->guest.space ||
-				 link.our_va != link.their_va))
+	if (below(b, 4) == 0)
 		flags |= VMEM_CHANGE_MAKE;
 	if (below(b, 4) == 0)
 		flags = (flags & ~(VMEM_CHANGE_MAKE | VMEM_CHANGE_REPLACE)) |

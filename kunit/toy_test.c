@@ -440,6 +440,48 @@ static void change_ranges(struct toy *toy)
 	}
 }
 
+/*
+ * Leaves of both sizes, a part of one, and larger ones in the place of full tables:
+ * in each state, over each range that begins with an even page or has an odd number.
+ * The states are those of the small tree: what comes of a change is no further state.
+ */
+static void change_sizes(struct toy *toy)
+{
+	u32 first, nr, meant = toy->linked ? VMEM_CHANGE_SHARED_OK : 0;
+	struct bench *b = toy->b;
+	struct vmem_mapping m;
+	u64 va, len;
+
+	/* where it is done twice, of a half of the states each time */
+	if (toy->frozen && (toy->state & 1) == b->guest.movable)
+		return;
+	for (first = 0; first < NR_PAGES; first++) {
+		va = toy_va(b, first);
+		for (nr = 1; nr <= NR_PAGES / 2 - first % (NR_PAGES / 2); nr++) {
+			if (first & 1 && !(nr & 1))
+				continue;
+			len = nr * bench_page(b);
+			m = nr & 1 ? bench_unmapped(va, len) :
+				     bench_protected(va, len, VMEM_U, VMEM_W);
+			try_change(toy, &m, 1, VMEM_CHANGE_SPLIT | meant |
+				   (nr & 1 ? 0 : VMEM_CHANGE_WIDEN));
+			m = nr & 1 ? bench_protected(va, len, VMEM_COW, 0) :
+				     bench_promoted(va, len, 0);
+			try_change(toy, &m, 1, VMEM_CHANGE_SPLIT | meant);
+			m = bench_sized(b, bench_basic(va, bench_data(b, 20) + va %
+						       bench_span(b, 1), len,
+						       VMEM_R | VMEM_U), 3);
+			try_change(toy, &m, 1, meant | (first & 2 ? VMEM_CHANGE_WIDEN : 0));
+			try_change(toy, &m, 1, VMEM_CHANGE_REPLACE | meant |
+				   VMEM_CHANGE_SPLIT | VMEM_CHANGE_WIDEN |
+				   (nr & 2 ? VMEM_CHANGE_KEEP : 0));
+			m = bench_raw(va, bench_junk(b), len);
+			if (nr == 1)
+				try_change(toy, &m, 1, VMEM_CHANGE_REPLACE | meant);
+		}
+	}
+}
+
 /* Each table that there could be, at each place. */
 static void change_links(struct toy *toy)
 {
@@ -636,6 +678,11 @@ static void toy_change_each_state(struct kunit *test)
 	each_state(test, "map, unmap and protect", true, change_ranges);
 }
 
+static void toy_sizes_each_state(struct kunit *test)
+{
+	each_state(test, "split, promote and larger leaves", true, change_sizes);
+}
+
 static void toy_link_each_state(struct kunit *test)
 {
 	each_state(test, "link", true, change_links);
@@ -669,6 +716,7 @@ static struct kunit_case toy_cases[] = {
 	EACH_TOY(toy_translate_each_state),
 	EACH_TOY(toy_walk_each_state),
 	EACH_TOY(toy_change_each_state),
+	EACH_TOY(toy_sizes_each_state),
 	EACH_TOY(toy_link_each_state),
 	EACH_TOY(toy_change_lists_each_state),
 	EACH_TOY(toy_change_stopped_each_state),

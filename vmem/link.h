@@ -11,7 +11,7 @@
 #ifndef _VMEM_LINK_H
 #define _VMEM_LINK_H
 
-#include "place.h"
+#include "install.h"
 
 /*
  * The table that the mapping in hand links to, as its owner has it now. Return:

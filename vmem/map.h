@@ -10,7 +10,7 @@
 #ifndef _VMEM_MAP_H
 #define _VMEM_MAP_H
 
-#include "place.h"
+#include "install.h"
 
 /*
  * Pass 1: a shared table that is come to by two of its links. What is a hole now is

@@ -11,7 +11,7 @@
 #ifndef _VMEM_PROMOTE_H
 #define _VMEM_PROMOTE_H
 
-#include "place.h"
+#include "install.h"
 
 /*
  * The leaf that does what the table in hand does. Return: 0: there is none, and @why.

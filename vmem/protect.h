@@ -10,7 +10,7 @@
 #ifndef _VMEM_PROTECT_H
 #define _VMEM_PROTECT_H
 
-#include "place.h"
+#include "install.h"
 
 /* What is set and cleared of leaves of a level, and the bits of both. */
 struct vmem_protect_bits {

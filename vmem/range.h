@@ -21,7 +21,7 @@
 #ifndef _VMEM_RANGE_H
 #define _VMEM_RANGE_H
 
-#include "place.h"
+#include "install.h"
 #include "map.h"
 #include "unmap.h"
 #include "protect.h"

@@ -11,7 +11,7 @@
 #ifndef _VMEM_UNMAP_H
 #define _VMEM_UNMAP_H
 
-#include "place.h"
+#include "install.h"
 
 /*
  * Before a table is entered, below the entry in hand, and @ret is what speaks against

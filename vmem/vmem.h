@@ -667,6 +667,7 @@ vmem_space_aware_map(const struct vmem_format *fmt,
 #include "run.h"
 #include "walk.h"
 #include "place.h"
+#include "install.h"
 #include "map.h"
 #include "unmap.h"
 #include "protect.h"

@@ -3,6 +3,9 @@
  * vmem(1): what its files share.
  *
  *   vmem.c (commands) -> info.c, demo.c, walk.c, translate.c
+ *   -> map.c, alter.c, link.c (commands that change) -> change.c -> why.c (why a
+ *      change was refused), diff.c (two walks), draft.c (memory as it would be),
+ *      pool.c (pages for its tables), attrs.c
  *   -> hint.c (does an answer look like a wrong question?)
  *   -> source.c (which spaces) -> memory.c (which memory), cpu.c (which vCPU),
  *      parse.c
@@ -29,6 +32,9 @@
  * @offset:	of its first byte in the file
  * @len:	bytes, 0: to the end of the file
  * @placed:	the offset was given: the file is taken for bytes, whatever it is
+ * @keep:	keep the file open
+ * @write:	for writing, too
+ * @fd:		out: the file, if it is kept
  * @host:	out: where this process has it
  * @host_len:	out: bytes of it, whole pages
  */
@@ -38,7 +44,10 @@ struct memory {
 	__u64 offset;
 	__u64 len;
 	bool placed;
+	bool keep;
+	bool write;
 
+	int fd;
 	const char *host;
 	__u64 host_len;
 };
@@ -72,6 +81,8 @@ struct cpu {
  * @guest:	out
  * @spaces:	out: ids, one a root
  * @levels:	out: of the format
+ * @format_id:	out: number of the format
+ * @page_sizes:	out: of the pages that it maps
  * @info:	out: what the back end is
  */
 struct source {
@@ -87,6 +98,8 @@ struct source {
 	struct vmem_guest *guest;
 	__u32 *spaces;
 	unsigned int levels;
+	__u32 format_id;
+	__u64 page_sizes;
 	struct vmem_ioc_info info;
 };
 
@@ -105,6 +118,7 @@ bool parse_address(const char *text, __u64 *value, const char **why);
 bool parse_count(const char *text, __u64 *value);
 bool parse_range(const char *text, __u64 *start, __u64 *last,
 		 const char **why);
+bool parse_sizes(const char *text, __u64 *sizes, const char **why);
 bool parse_roots(const char *text, struct source *source, const char **why);
 bool parse_memory(const char *text, struct memory *memory, const char **why);
 
@@ -114,14 +128,25 @@ bool cpu_parse_phys_bits(struct cpu *cpu, const char *text, const char **why);
 bool cpu_parse_cow(struct cpu *cpu, const char *text);
 __u64 cpu_root(const struct cpu *cpu, __u64 cr3);
 
+/* Of an entry, in both formats. */
+#define ENTRY_P		1ULL
+#define ENTRY_W		(1ULL << 1)
+#define ENTRY_U		(1ULL << 2)
+#define ENTRY_PS	(1ULL << 7)
+#define ENTRY_ADDR	0x000ffffffffff000ULL
+#define ENTRY_NX	(1ULL << 63)
+
 /* memory.c */
 void memory_add(struct vmem_guest *guest, struct memory *memory);
+const char *memory_at(const struct source *source, __u64 gpa);
 bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry);
 __u64 memory_top(const struct source *source);
+__u64 entry_addr(const struct source *source, __u64 entry);
 
 /* source.c */
 extern const struct argp source_argp;
 void source_init(struct source *source);
+void source_check_memory(const struct source *source, struct argp_state *state);
 void source_check(const struct source *source, struct argp_state *state);
 void source_open(struct source *source);
 int source_space(const struct source *source, __u32 format, __u64 root,
@@ -154,6 +179,7 @@ struct marks {
 #define PATH_LEN	(VMEM_IOC_LEVELS_MAX * (ATTRS_PATH + 1))
 
 /* show.c */
+__u32 attr_of(char letter);
 const char *show_attrs(__u32 attrs, unsigned int nr, char *buf);
 const char *show_path(__u32 path, char *buf);
 const char *show_size(__u64 bytes, char *buf);
@@ -175,6 +201,7 @@ struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
  * @nr_held:	text: how often @held came, 0: it was printed
  * @held:	text: the last record, which waits for what comes behind it
  * @held_path:	text: its path is to be shown
+ * @mark:	of a change: '-' for what went, '+' for what came; else 0
  */
 struct view {
 	const __u64 *roots;
@@ -187,6 +214,7 @@ struct view {
 	__u64 nr_held;
 	struct vmem_ioc_record held;
 	bool held_path;
+	char mark;
 };
 
 /* json.c */
@@ -248,10 +276,152 @@ struct walk_how {
 
 int walk_show(struct source *source, struct walk_how *how);
 
+/**
+ * struct attrs - what leaves are to be, as it was told
+ * @attrs:	VMEM_IOC_ATTR_*, without COW
+ * @cow:	they are Cow
+ * @ad:		accessed and dirty are said, too
+ * @path:	nibbles of the entries above, that of the root first
+ * @nr_path:	how many, 0: it isn't told
+ */
+struct attrs {
+	__u32 attrs;
+	bool cow;
+	bool ad;
+	__u32 path[VMEM_IOC_LEVELS_MAX];
+	unsigned int nr_path;
+};
+
+/* attrs.c */
+bool parse_attrs(const char *text, const struct cpu *cpu, struct attrs *attrs,
+		 const char **why);
+bool parse_attr_change(const char *text, const struct cpu *cpu, __u32 *set,
+		       __u32 *clear, const char **why);
+bool parse_grants(const char *text, __u32 *grants);
+
+/**
+ * struct draft - a guest's memory as it would be: of this process, and no file's
+ * @guest:	whose memory it is
+ * @hosts:	where this process has it, one a memory of the source
+ * @ranges:	of the pool: those that new tables come from
+ * @nr_ranges:	how many, 0: no pool was given
+ * @pool:	id
+ * @free:	pages that the pool had in the beginning
+ * @spaces:	ids, in the order of the source's roots, and the new one behind
+ * @roots:	theirs
+ * @nr_spaces:	how many
+ * @blocks:	what differs from the files, in the order of the memories
+ * @nr_blocks:	how many
+ */
+struct draft {
+	struct vmem_guest *guest;
+	char **hosts;
+	struct vmem_ioc_range *ranges;
+	size_t nr_ranges;
+	__u32 pool;
+	__u64 free;
+	__u32 *spaces;
+	__u64 *roots;
+	size_t nr_spaces;
+	struct block {
+		size_t memory;
+		__u64 at;
+	} *blocks;
+	size_t nr_blocks;
+};
+
+/**
+ * struct change - what the commands that change have in common
+ * @source:	what is to be changed, as it is in the files
+ * @args:	of the command, as typed
+ * @nr_args:	how many
+ * @pools:	where new tables may come from
+ * @nr_pools:	how many
+ * @new_root:	a space is made
+ * @movable:	tables of the guest's own are copied before they are changed
+ * @alone:	no other root or address reaches the tables that are changed
+ * @write:	write it to the files
+ * @force:	take pages for tables that hold something
+ * @entries:	show each entry that changes
+ * @json:	JSON Lines
+ * @verb:	what happened to pages
+ * @replace:	it was asked for, and the following, which an error may advise
+ * @split:	see @replace
+ * @keep:	see @replace
+ * @widen:	see @replace
+ * @path:	what entries grant is given
+ * @linked:	tables are shown at other places
+ * @needs:	permissions that the entries above must grant
+ * @invalid:	what EINVAL means
+ * @draft:	out: where it is changed
+ * @space:	out: index of the space that is changed
+ */
+struct change {
+	struct source source;
+	char **args;
+	size_t nr_args;
+	struct vmem_ioc_range *pools;
+	size_t nr_pools;
+	bool new_root;
+	bool movable;
+	bool alone;
+	bool write;
+	bool force;
+	bool entries;
+	bool json;
+	const char *verb;
+	bool replace;
+	bool split;
+	bool keep;
+	bool widen;
+	bool path;
+	bool linked;
+	__u32 needs;
+	const char *invalid;
+
+	struct draft draft;
+	size_t space;
+};
+
+/* pool.c */
+void pool_choose(struct change *change);
+bool pool_has(const struct draft *draft, __u64 gpa);
+__u64 pool_taken(const struct draft *draft);
+
+/* draft.c */
+void draft_open(struct change *change);
+void draft_compare(struct change *change);
+__u64 draft_entry(const struct change *change, const struct block *block,
+		  unsigned int slot, bool draft);
+__u64 draft_gpa(const struct change *change, const struct block *block);
+void draft_write(struct change *change);
+
+/* diff.c */
+bool diff_show(const struct change *change);
+
+/* why.c */
+void why_show(const struct change *change, int ret,
+	      const struct vmem_ioc_change *answer);
+
+/* change.c */
+extern const struct argp change_argp;
+void change_init(struct change *change, const char *verb);
+void change_range(const struct change *change, const char *text, __u64 *start,
+		  __u64 *last);
+void change_sizes(const struct change *change, __u64 sizes);
+void change_open(struct change *change);
+int change_end(struct change *change, int ret,
+	       const struct vmem_ioc_change *answer);
+
 /* Commands: each is given its own arguments, and returns the exit status. */
 int command_info(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_walk(int argc, char **argv);
 int command_translate(int argc, char **argv);
+int command_map(int argc, char **argv);
+int command_unmap(int argc, char **argv);
+int command_protect(int argc, char **argv);
+int command_promote(int argc, char **argv);
+int command_link(int argc, char **argv);
 
 #endif /* _VMEM_CLI_H */

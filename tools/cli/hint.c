@@ -14,9 +14,6 @@
 #define NR_ENTRIES	512
 
 /* Of an entry, in both formats. */
-#define ENTRY_P		1ULL
-#define ENTRY_PS	(1ULL << 7)
-#define ENTRY_ADDR	0x000ffffffffff000ULL
 #define ENTRY_SOFT_HIGH	(0x7fULL << 52)
 
 #define FOUR_GIB	(1ULL << 32)
@@ -31,16 +28,6 @@ static bool in_memory(const struct source *source, __u64 gpa)
 	__u64 entry;
 
 	return memory_entry(source, gpa & ~7ULL, &entry);
-}
-
-/* The address in an entry, as the vCPU has it. */
-static __u64 entry_addr(const struct source *source, __u64 entry)
-{
-	__u64 addr = entry & ENTRY_ADDR;
-
-	if (source->cpu.enc_bit)
-		addr &= ~(1ULL << source->cpu.enc_bit);
-	return addr;
 }
 
 /* Far above all memory, while the width is what the format allows? */

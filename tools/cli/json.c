@@ -9,6 +9,14 @@
 
 #define JSON_VERSION	2
 
+/* The begin of a record. */
+static void json_begin(const struct view *view)
+{
+	putchar('{');
+	if (view->mark)
+		printf("\"change\":\"%c\",", view->mark);
+}
+
 static void json_space(const struct view *view, __u32 index)
 {
 	printf("\"space\":\"0x%llx\",", view->roots[index]);
@@ -62,7 +70,7 @@ static void json_leaf(const struct view *view, __u32 attrs, __u32 effective,
 static void json_mapping(const struct vmem_ioc_record *rec,
 			 const struct view *view)
 {
-	putchar('{');
+	json_begin(view);
 	json_space(view, rec->space);
 	printf("\"va\":\"0x%llx\",\"gpa\":\"0x%llx\",\"len\":%llu,\"page\":%llu",
 	       rec->va, rec->gpa, rec->len, 1ULL << rec->detail);
@@ -81,7 +89,7 @@ static void json_reference(const struct vmem_ioc_record *rec,
 {
 	char path[ATTRS_PATH + 1];
 
-	putchar('{');
+	json_begin(view);
 	json_space(view, rec->space);
 	printf("\"ref\":{\"depth\":%u,", rec->detail);
 	json_space(view, rec->owner);
@@ -96,7 +104,7 @@ static void json_bad(const struct vmem_ioc_record *rec, const struct view *view)
 			  rec->detail == VMEM_IOC_BAD_OUTSIDE ? "outside" :
 								"ps";
 
-	putchar('{');
+	json_begin(view);
 	json_space(view, rec->space);
 	printf("\"va\":\"0x%llx\",\"level\":%u,\"bad\":\"%s\",\"entry\":\"0x%llx\"}\n",
 	       rec->va, rec->level, why, rec->entry);
@@ -105,7 +113,7 @@ static void json_bad(const struct vmem_ioc_record *rec, const struct view *view)
 static void json_nonpresent(const struct vmem_ioc_record *rec,
 			    const struct view *view)
 {
-	putchar('{');
+	json_begin(view);
 	json_space(view, rec->space);
 	printf("\"va\":\"0x%llx\",\"len\":%llu,\"level\":%u,\"nonpresent\":true,\"entry\":\"0x%llx\"}\n",
 	       rec->va, rec->len, rec->level, rec->entry);

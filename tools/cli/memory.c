@@ -41,9 +41,12 @@ static void memory_recognize(const struct memory *memory, int fd)
 
 static int memory_open(const struct memory *memory)
 {
+	int flags = memory->write ? O_RDWR : O_RDONLY;
 	/* a pipe must not be waited for */
-	int fd = open(memory->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(memory->path, flags | O_CLOEXEC | O_NONBLOCK);
 
+	if (fd < 0 && memory->write && errno != ENOENT)
+		fail("%s: cannot be written: %s", memory->path, strerror(errno));
 	if (fd < 0)
 		fail("%s: %s%s", memory->path, strerror(errno),
 		     errno == ENOENT && strchr(memory->path, '@') ?
@@ -137,7 +140,10 @@ void memory_add(struct vmem_guest *guest, struct memory *memory)
 			    (off_t)memory->offset);
 	if (host == MAP_FAILED)
 		fail("%s: cannot be mapped: %s", memory->path, strerror(errno));
-	close(fd);
+	if (memory->keep)
+		memory->fd = fd;
+	else
+		close(fd);
 
 	memory->host = host;
 	region.user_addr = (uintptr_t)host;
@@ -154,8 +160,8 @@ void memory_add(struct vmem_guest *guest, struct memory *memory)
 		     memory->path, strerror(-ret));
 }
 
-/* The entry at @gpa, a multiple of 8. Return: whether there is memory. */
-bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry)
+/* Where this process has what is at @gpa. Return: NULL: there is no memory. */
+const char *memory_at(const struct source *source, __u64 gpa)
 {
 	size_t i;
 
@@ -163,12 +169,20 @@ bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry)
 		const struct memory *memory = &source->memories[i];
 		__u64 at = gpa - memory->gpa;
 
-		if (gpa < memory->gpa || at >= memory->host_len)
-			continue;
-		*entry = le64toh(*(const __u64 *)(memory->host + at));
-		return true;
+		if (gpa >= memory->gpa && at < memory->host_len)
+			return memory->host + at;
 	}
-	return false;
+	return NULL;
+}
+
+/* The entry at @gpa, a multiple of 8. Return: whether there is memory. */
+bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry)
+{
+	const char *at = memory_at(source, gpa);
+
+	if (at)
+		*entry = le64toh(*(const __u64 *)at);
+	return at;
 }
 
 /* Where the guest's memory ends. */
@@ -183,4 +197,14 @@ __u64 memory_top(const struct source *source)
 			top = end;
 	}
 	return top;
+}
+
+/* The address in an entry, as the vCPU has it. */
+__u64 entry_addr(const struct source *source, __u64 entry)
+{
+	__u64 addr = entry & ENTRY_ADDR;
+
+	if (source->cpu.enc_bit)
+		addr &= ~(1ULL << source->cpu.enc_bit);
+	return addr;
 }

@@ -186,6 +186,26 @@ bool parse_range(const char *text, __u64 *start, __u64 *last, const char **why)
 	return *last >= *start;
 }
 
+/* SIZE[,SIZE...], of pages. @sizes: bit n: 2^n bytes. */
+bool parse_sizes(const char *text, __u64 *sizes, const char **why)
+{
+	__u64 size;
+
+	*sizes = 0;
+	for (;;) {
+		*why = "is no list of sizes of pages, like 4K,2M";
+		if (!scan_len(text, &size, &text, why))
+			return false;
+		if (!size || size & (size - 1))
+			return false;
+		*sizes |= size;
+		if (!*text)
+			return true;
+		if (*text++ != ',')
+			return false;
+	}
+}
+
 /* GPA[,GPA...], added to those that are there. */
 bool parse_roots(const char *text, struct source *source, const char **why)
 {

@@ -23,6 +23,17 @@ static const struct {
 /* Bits that mean nothing to a processor: 58:52 and 11:9. */
 #define SOFT	(0x7fULL << 52 | 0x7ULL << 9)
 
+/* The attribute that a letter stands for, 0: none does. */
+__u32 attr_of(char letter)
+{
+	unsigned int i;
+
+	for (i = 0; i < ATTRS_LEAF; i++)
+		if (letters[i].letter == letter)
+			return letters[i].attr;
+	return 0;
+}
+
 /* The first @nr attributes, - for what is not there. */
 const char *show_attrs(__u32 attrs, unsigned int nr, char *buf)
 {

@@ -94,12 +94,18 @@ void source_init(struct source *source)
 	*source = (struct source){ .format = "x86_64-4level" };
 }
 
-/* After all options: what is missing. */
-void source_check(const struct source *source, struct argp_state *state)
+/* After all options: is there memory? */
+void source_check_memory(const struct source *source, struct argp_state *state)
 {
 	if (!source->nr_memories)
 		argp_error(state, "no --memory: a file with the guest's memory, raw. QEMU's monitor writes one:\n"
 			   "    pmemsave 0 0x20000000 guest.memory");
+}
+
+/* And what else is missing. */
+void source_check(const struct source *source, struct argp_state *state)
+{
+	source_check_memory(source, state);
 	if (source->nr_roots)
 		return;
 	argp_error(state, "no --root: the address of the root table, which is what CR3 holds. It is told by\n"
@@ -151,6 +157,7 @@ static __u32 source_format(struct source *source)
 		if (!strcmp(formats[i].name, source->format)) {
 			id = formats[i].id;
 			source->levels = formats[i].levels;
+			source->page_sizes = formats[i].map_page_sizes;
 		}
 	if (!id) {
 		note("--format %s: there is no such format, but", source->format);
@@ -159,6 +166,7 @@ static __u32 source_format(struct source *source)
 		exit(EXIT_USAGE);
 	}
 	free(formats);
+	source->format_id = id;
 	return id;
 }
 

@@ -9,10 +9,14 @@
  */
 #include "cli.h"
 
-static void text_where(const struct vmem_ioc_record *rec, __u64 nr)
+static void text_where(const struct vmem_ioc_record *rec,
+		       const struct view *view)
 {
+	__u64 nr = view->nr_held;
 	char size[24];
 
+	if (view->mark)
+		printf("%c ", view->mark);
 	printf("%016llx-%016llx %6s  ", rec->va, rec->va + (nr * rec->len - 1),
 	       show_size(nr * rec->len, size));
 }
@@ -123,7 +127,7 @@ void text_flush(struct view *view)
 
 	if (!view->nr_held)
 		return;
-	text_where(rec, view->nr_held);
+	text_where(rec, view);
 	switch (rec->type) {
 	case VMEM_IOC_REC_MAPPING:
 		text_mapping(rec, view);

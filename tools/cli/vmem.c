@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * vmem(1): looks at the address spaces of a guest, in a file with its memory.
+ * vmem(1): looks at the address spaces of a guest, in a file with its memory, and
+ * changes them.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -18,18 +19,28 @@ static const struct command {
 	{ "demo", command_demo },
 	{ "walk", command_walk },
 	{ "translate", command_translate },
+	{ "map", command_map },
+	{ "unmap", command_unmap },
+	{ "protect", command_protect },
+	{ "promote", command_promote },
+	{ "link", command_link },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static const char doc[] =
-	"Look at the address spaces of a guest: its page tables, read from a file with its memory."
+	"Look at the address spaces of a guest, and change them: its page tables, in a file with its memory."
 	"\v"
 	"Commands:\n"
 	"  info        what does the work: versions, formats, limits\n"
 	"  demo        a small guest, made on the spot, walked and explained\n"
 	"  walk        all mappings of one or more spaces\n"
 	"  translate   what addresses of a space translate to\n"
+	"  map         new mappings; as all below, told and not done without --write\n"
+	"  unmap       a range is not mapped any more\n"
+	"  protect     other attributes for what a range maps\n"
+	"  promote     larger pages, where small ones lie together\n"
+	"  link        one table at two places, or a table of its own for one\n"
 	"\n"
 	"`vmem COMMAND --help' tells a command's options, vmem(1) all of it.\n"
 	"Try `vmem demo' first.";

@@ -3,7 +3,7 @@
 # The examples, build/examples/, which are static so that they run in the VM too.
 # Included by the Makefile at the top.
 
-TOOLS += $(BUILD)/examples/raw $(BUILD)/examples/lib
+TOOLS += $(addprefix $(BUILD)/examples/,raw lib processes)
 
 $(BUILD)/examples/%: tools/examples/%.c tools/examples/build.mk $(BUILD)/libvmem.a
 	@mkdir -p $(@D)

@@ -21,37 +21,27 @@ static void must(int ret, const char *what)
 		err(1, "%s", what);
 }
 
-static __u64 pointer(const void *p)
-{
-	return (unsigned long)p;
-}
-
 /* Map 64 KiB of text, to be run by a vCPU with the root as its CR3. */
 static __u32 example_map(struct vmem_guest *guest, void *memory)
 {
-	struct vmem_ioc_region_create region = {
-		.size = sizeof(region), .kind = VMEM_IOC_REGION_USER,
-		.gpa = 0, .len = 16 * MIB, .user_addr = pointer(memory) };
+	struct vmem_ioc_region_create region = VMEM_INIT(region,
+		.kind = VMEM_IOC_REGION_USER, .gpa = 0, .len = 16 * MIB,
+		.user_addr = VMEM_PTR(memory));
 	struct vmem_ioc_range tables = { .gpa = 1 * MIB, .len = 1 * MIB };
-	struct vmem_ioc_pool_create pool = {
-		.size = sizeof(pool), .ranges = pointer(&tables), .nr_ranges = 1 };
-	struct vmem_ioc_space_create space = {
-		.size = sizeof(space), .flags = VMEM_IOC_SPACE_NEW,
-		.format = VMEM_IOC_FORMAT_X86_64_4LEVEL };
-	struct vmem_ioc_mapping text = {
-		.va = 0x400000, .gpa = 2 * MIB, .len = 64 << 10,
-		.kind = VMEM_IOC_KIND_BASIC,
-		.attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_X };
-	struct vmem_ioc_map map = {
-		.size = sizeof(map), .mappings = pointer(&text), .nr = 1 };
+	struct vmem_ioc_pool_create pool = VMEM_INIT(pool,
+		.ranges = VMEM_PTR(&tables), .nr_ranges = 1);
+	struct vmem_ioc_space_create space = VMEM_INIT(space,
+		.flags = VMEM_IOC_SPACE_NEW,
+		.format = VMEM_IOC_FORMAT_X86_64_4LEVEL);
+	struct vmem_ioc_change change;
 
 	must(vmem_region_create(guest, &region), "region");
 	must(vmem_pool_create(guest, &pool), "pool");
 	space.pool = pool.out_id;
 	must(vmem_space_create(guest, &space), "space");
-	map.space = space.out_id;
-	must(vmem_space_map(guest, &map), "map");
-	printf("CR3 = 0x%llx, flush: %u\n", space.out_root, map.change.out_flush);
+	must(vmem_space_map_one(guest, space.out_id, 0x400000, 2 * MIB, 64 << 10,
+				VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_X, &change), "map");
+	printf("CR3 = 0x%llx, flush: %u\n", space.out_root, change.out_flush);
 	return space.out_id;
 }
 
@@ -59,9 +49,8 @@ static __u32 example_map(struct vmem_guest *guest, void *memory)
 static void example_translate(struct vmem_guest *guest, __u32 space, __u64 va)
 {
 	struct vmem_ioc_result result = { 0 };
-	struct vmem_ioc_translate arg = {
-		.size = sizeof(arg), .space = space, .nr = 1,
-		.vas = pointer(&va), .results = pointer(&result) };
+	struct vmem_ioc_translate arg = VMEM_INIT(arg, .space = space, .nr = 1,
+		.vas = VMEM_PTR(&va), .results = VMEM_PTR(&result));
 
 	must(vmem_space_translate(guest, &arg), "translate");
 	if (result.status == VMEM_IOC_OK)
@@ -71,9 +60,8 @@ static void example_translate(struct vmem_guest *guest, __u32 space, __u64 va)
 /* All that is mapped. */
 static void example_walk(struct vmem_guest *guest, __u32 space)
 {
-	struct vmem_ioc_walk_create arg = {
-		.size = sizeof(arg), .spaces = pointer(&space), .nr = 1,
-		.start = 0, .last = ~0ULL };
+	struct vmem_ioc_walk_create arg = VMEM_INIT(arg,
+		.spaces = VMEM_PTR(&space), .nr = 1, .start = 0, .last = ~0ULL);
 	struct vmem_ioc_record records[16];
 	struct vmem_walker *walker;
 	int i, nr;

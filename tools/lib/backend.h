@@ -7,6 +7,7 @@
 #define _LIBVMEM_BACKEND_H
 
 #include <linux/vmem.h>
+#include <pthread.h>
 #include <stddef.h>
 
 struct vmem_guest;
@@ -35,9 +36,45 @@ struct backend {
 	void (*close)(struct vmem_guest *guest);
 };
 
+/**
+ * struct memory - where regions lie in this process, as far as it is known
+ * @lock:	of the rest; a leaf, nothing is called under it that waits
+ * @areas:	by guest-physical address
+ * @nr:		how many
+ * @room:	for so many
+ * @coming:	and for so many, which are under way, there is room
+ */
+struct memory {
+	pthread_mutex_t lock;
+	struct area *areas;
+	__u32 nr;
+	__u32 room;
+	__u32 coming;
+};
+
+/**
+ * struct vmem_guest - what the caller holds
+ * @backend:	that knows it
+ * @memory:	for those who read and write
+ * @sized:	id of a space
+ * @sizes:	bit n: it can have pages of 2^n bytes; both are guarded by
+ *		@memory's lock
+ */
 struct vmem_guest {
 	const struct backend *backend;
+	struct memory memory;
+	__u32 sized;
+	__u64 sizes;
 };
+
+static inline void guest_init(struct vmem_guest *guest,
+			      const struct backend *backend)
+{
+	*guest = (struct vmem_guest){
+		.backend	= backend,
+		.memory.lock	= PTHREAD_MUTEX_INITIALIZER,
+	};
+}
 
 struct vmem_walker {
 	const struct backend *backend;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The public calls of libvmem: each goes to the back end of its guest. A pointer
- * that a call hands out is NULL when it fails.
+ * that a call hands out is NULL when it fails. What is made of these calls, for
+ * people, is in mapping.c, copy.c and rebuild.c.
  */
 #include "libvmem.h"
-#include "backend.h"
+#include "memory.h"
 
 const char *vmem_version(void)
 {
@@ -13,8 +14,10 @@ const char *vmem_version(void)
 
 void vmem_close(struct vmem_guest *guest)
 {
-	if (guest)
-		guest->backend->close(guest);
+	if (!guest)
+		return;
+	memory_end(guest);
+	guest->backend->close(guest);
 }
 
 int vmem_guest_fd(const struct vmem_guest *guest)
@@ -44,13 +47,26 @@ int vmem_guest_flushed(struct vmem_guest *guest, struct vmem_ioc_flushed *arg)
 
 int vmem_guest_destroy(struct vmem_guest *guest, struct vmem_ioc_destroy *arg)
 {
-	return guest->backend->call(guest, VMEM_IOC_DESTROY, arg);
+	int ret;
+
+	memory_unmap(guest, arg->id);
+	ret = guest->backend->call(guest, VMEM_IOC_DESTROY, arg);
+	if (!ret)
+		memory_forget(guest, arg->id);
+	return ret;
 }
 
 int vmem_region_create(struct vmem_guest *guest,
 		       struct vmem_ioc_region_create *arg)
 {
-	return guest->backend->call(guest, VMEM_IOC_REGION_CREATE, arg);
+	int ret;
+
+	ret = memory_expect(guest);
+	if (ret)
+		return ret;
+	ret = guest->backend->call(guest, VMEM_IOC_REGION_CREATE, arg);
+	memory_came(guest, ret ? NULL : arg);
+	return ret;
 }
 
 int vmem_region_set(struct vmem_guest *guest, struct vmem_ioc_region_set *arg)

@@ -8,9 +8,9 @@
  * kernel. The calls, their structs (<linux/vmem.h>) and their errnos are the
  * same, and so are, byte for byte, the tables that both build.
  *
- * Every call takes its struct as the ioctl does: the caller zeroes it and sets
- * `size`, fields named out_* are written whatever the result. What a field
- * means is said in Documentation/uapi.rst.
+ * Every call takes its struct as the ioctl does: zeroed but for what it is to say
+ * and its `size`, which VMEM_INIT() does; fields named out_* are written whatever
+ * the result. What a field means is said in Documentation/uapi.rst.
  *
  * Errors are returned, as -errno; errno itself is not touched on purpose. A
  * pointer that a call hands out (a guest, a walker, a mapping) is NULL when the
@@ -24,6 +24,38 @@
 
 #include <linux/vmem.h>
 #include <stddef.h>
+
+#ifdef __cplusplus
+template <typename vmem_arg> inline vmem_arg vmem_sized(vmem_arg arg)
+{
+	arg.size = sizeof(arg);
+	return arg;
+}
+#define VMEM_INIT(arg, ...)	vmem_sized(decltype(arg){ __VA_ARGS__ })
+#else
+/**
+ * VMEM_INIT() - the struct of a call, to begin with
+ * @arg:	the variable
+ * @...:	what it is to say, as .field = value
+ *
+ * What isn't said is zero; the size is right. In C (from C99 on)
+ *
+ *	struct vmem_ioc_map map = VMEM_INIT(map, .space = id, .nr = 1);
+ *
+ * In C++ (from C++11 on), where `.field = value` needs C++20, the order of the fields,
+ * and of g++ that -Wextra leaves missing ones alone,
+ *
+ *	vmem_ioc_map map = VMEM_INIT(map);
+ *	map.space = id;
+ */
+#define VMEM_INIT(arg, ...)	{ .size = sizeof(arg), __VA_ARGS__ }
+#endif
+
+/**
+ * VMEM_PTR() - a pointer, as the structs have it
+ * @p:		the pointer
+ */
+#define VMEM_PTR(p)		((__u64)(unsigned long)(p))
 
 #ifdef __cplusplus
 extern "C" {
@@ -138,6 +170,9 @@ int vmem_guest_flushed(struct vmem_guest *guest, struct vmem_ioc_flushed *arg);
  * vmem_guest_destroy() - destroy a region, pool or space
  * @guest:	the guest
  * @arg:	its id
+ *
+ * Addresses that vmem_gpa_to_host() told of an owned region end with the call for
+ * that region, even if it is refused.
  *
  * Return: 0; -ENOENT; -EBUSY: it is in use; -EINVAL, -E2BIG, -EOPNOTSUPP,
  * -EFAULT, -EACCES.
@@ -354,6 +389,112 @@ int vmem_space_translate(struct vmem_guest *guest,
 			 struct vmem_ioc_translate *arg);
 
 /**
+ * vmem_space_map_one() - map one range by the largest pages
+ * @guest:	the guest
+ * @space:	its id
+ * @va:		virtual address
+ * @gpa:	what it is to translate to
+ * @len:	bytes
+ * @attrs:	VMEM_IOC_ATTR_*, R among them; with COW the mapping is of kind cow,
+ *		and without W
+ * @change:	out: what vCPUs must flush, the root, where a mapping that was refused
+ *		stopped; NULL: where nothing of a new space runs yet, it needn't be
+ *		known
+ *
+ * It is vmem_space_map() with one mapping and no flags, the page sizes those of
+ * INFO: each place gets the largest page for which both addresses are aligned, and
+ * which the vCPU has. To learn these the descriptor needs the right to read.
+ *
+ * Return: as vmem_space_map().
+ */
+int vmem_space_map_one(struct vmem_guest *guest, __u32 space, __u64 va, __u64 gpa,
+		 __u64 len, __u32 attrs, struct vmem_ioc_change *change);
+
+/**
+ * vmem_gpa_to_host() - where guest-physical memory lies in this process
+ * @guest:	the guest
+ * @gpa:	its address
+ * @len:	bytes, at least 1
+ * @addr:	out: the same bytes, all of them
+ *
+ * Of a user region that is what vmem_region_create() was given by this very @guest.
+ * Owned regions, whoever made them, are mapped when they are first asked for,
+ * for reading only where the descriptor hasn't the right to change; the address is
+ * good until vmem_guest_destroy() of the region or vmem_close(). Until then no one
+ * else destroys the region (EBUSY).
+ *
+ * What is done to @guest past the library, by its descriptor, isn't known here.
+ * vmem's own rules, of frozen memory say, are not those of the memory told.
+ *
+ * Return: 0; -ENXIO: in no region; -ERANGE: the region ends before @len bytes do;
+ * -EREMOTE: a user region that was made by another process, or by another
+ * descriptor's guest; -EINVAL: @len is 0; of an owned region what
+ * vmem_region_mmap() answers; -ENOMEM, -EACCES.
+ */
+int vmem_gpa_to_host(struct vmem_guest *guest, __u64 gpa, size_t len,
+		     void **addr);
+
+/**
+ * struct vmem_stop - how far vmem_space_read() or vmem_space_write() came
+ * @done:	bytes that were copied
+ * @va:		the address that couldn't be
+ * @result:	what vmem_space_translate() says of it, its status WRITE, USER or EXEC
+ *		where the tables don't grant what was needed; only with -EFAULT,
+ *		-ENXIO, -EREMOTE, -EROFS and what mapping the memory answered
+ */
+struct vmem_stop {
+	size_t done;
+	__u64 va;
+	struct vmem_ioc_result result;
+};
+
+/**
+ * vmem_space_read() - read guest memory through a space
+ * @guest:	the guest
+ * @space:	its id
+ * @va:		virtual address
+ * @buf:	where to
+ * @len:	bytes
+ * @need:	permissions that the tables have to grant, VMEM_IOC_ATTR_R, W, X, U;
+ *		0: any, as a debugger wants it
+ * @stop:	out: how far it came; NULL: it needn't be known
+ *
+ * Reads up to the first address that can't be. The tables are taken as they are
+ * found page by page, and no accessed bit is set. Memory that this process itself
+ * can't reach, as a region over nothing that is mapped, raises a signal.
+ *
+ * Return: 0: all of it; -EFAULT: an address doesn't translate, or isn't granted
+ * @need; -ENXIO: it translates to what is in no region, as a device is; -EREMOTE:
+ * to a region of another process (as vmem_gpa_to_host()); -EOVERFLOW: the range
+ * wraps; -EOPNOTSUPP: other permissions; what vmem_space_translate() and
+ * vmem_gpa_to_host() answer.
+ */
+int vmem_space_read(struct vmem_guest *guest, __u32 space, __u64 va, void *buf,
+	      size_t len, __u32 need, struct vmem_stop *stop);
+
+/**
+ * vmem_space_write() - write guest memory through a space
+ * @guest:	the guest
+ * @space:	its id
+ * @va:		virtual address
+ * @buf:	what
+ * @len:	bytes
+ * @need:	as vmem_space_read(). 0 writes to read-only pages too, as a debugger does
+ *		that sets a breakpoint, and to a Cow page for all who have it; with
+ *		VMEM_IOC_ATTR_W only where the tables grant it.
+ * @stop:	out: how far it came; NULL: it needn't be known
+ *
+ * The whole range is looked at first: what is refused is refused with nothing
+ * written, unless somebody changes the tables meanwhile. No dirty bit is set.
+ * Frozen memory isn't written: who means that writes by vmem_gpa_to_host().
+ *
+ * Return: as vmem_space_read(); -EROFS: frozen; -EACCES: the descriptor may not change
+ * owned memory.
+ */
+int vmem_space_write(struct vmem_guest *guest, __u32 space, __u64 va, const void *buf,
+	       size_t len, __u32 need, struct vmem_stop *stop);
+
+/**
  * vmem_walk_create() - begin a walk of one or more spaces
  * @guest:	the guest
  * @arg:	spaces, range and flags; out_fd is the walker's
@@ -395,6 +536,64 @@ int vmem_walk_fd(const struct vmem_walker *walker);
  * @walker:	the walk, or NULL
  */
 void vmem_walk_close(struct vmem_walker *walker);
+
+/**
+ * struct vmem_rebuild - what vmem_rebuild() makes
+ * @size:	of this struct
+ * @nr:		how many spaces the walk is of
+ * @spaces:	one for each, as for vmem_space_create() with VMEM_IOC_SPACE_NEW; out:
+ *		its id and its root
+ * @place:	asked for each run of pages, NULL: all stay where they are. @record is
+ *		that of the walk, @mapping what is about to be made of it, or of what
+ *		is left of it: any of it but its address may be changed, and its length
+ *		made less, after which the rest is asked for. NULL for @mapping:
+ *		nothing can be made of the record. 0: make it; 1: leave it out; -errno:
+ *		stop with that.
+ * @data:	for @place
+ * @out_record:	what couldn't be rebuilt; all zero: it was something else
+ * @out_change:	of the call that was refused
+ */
+struct vmem_rebuild {
+	__u32 size;
+	__u32 nr;
+	struct vmem_ioc_space_create *spaces;
+	int (*place)(void *data, const struct vmem_ioc_record *record,
+		     struct vmem_ioc_mapping *mapping);
+	void *data;
+	struct vmem_ioc_record out_record;
+	struct vmem_ioc_change out_change;
+};
+
+/**
+ * vmem_rebuild() - make spaces of what a walk tells of others
+ * @guest:	where: any guest, that of the walk too
+ * @walker:	a walk that nothing was read of yet
+ * @arg:	the spaces to be made
+ *
+ * Pages keep their size, attributes (software bits, A and D too) and the permissions
+ * of the path to them, tables that are shared are shared, entries that aren't present
+ * and hold bits are made if the walk gives them (VMEM_IOC_WALK_NONPRESENT). So a walk
+ * of the new spaces gives the same records, but for the entries of references.
+ * What the walk cut (it began or ended inside a large page) or @place made smaller is
+ * mapped by the largest pages that fit.
+ *
+ * A table that several places of the walk show, but in which there is nothing, or all was
+ * left out, is made empty. Nothing can be made of malformed entries, of tables that
+ * couldn't be read, of entries not present above the level of the smallest pages, and
+ * of a reference to an empty table where the tables above it are there and shared
+ * (EMLINK), or grant other than R, W and X (EEXIST): @place may leave these out.
+ *
+ * No vCPU knows the new spaces: there is nothing to be flushed. If anything fails they
+ * are destroyed; the tables that were theirs wait for vmem_guest_flushed().
+ *
+ * Return: 0; -EINVAL: no space, a record of a space more than there are, a walk that was
+ * read before, or what @place answered; -E2BIG: the walk ended early, by its budget or
+ * cap; -EOPNOTSUPP: a record of which nothing can be made; what @place,
+ * vmem_walk_read(), vmem_space_create(), vmem_space_map() and vmem_space_link()
+ * answer.
+ */
+int vmem_rebuild(struct vmem_guest *guest, struct vmem_walker *walker,
+		 struct vmem_rebuild *arg);
 
 #pragma GCC visibility pop
 

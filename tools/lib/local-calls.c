@@ -140,7 +140,7 @@ int vmem_open_local(struct vmem_guest **guest)
 	*guest = NULL;
 	if (!lg)
 		return -ENOMEM;
-	lg->guest.backend = &local_backend;
+	guest_init(&lg->guest, &local_backend);
 	lg->refs = 1;
 	lg->hint = &region_none;
 	/* Without a seed a hostile guest can make a walk slower, no more. */

@@ -104,7 +104,7 @@ static const struct backend module_backend = {
 
 int vmem_open_fd(int fd, struct vmem_guest **guest)
 {
-	struct vmem_ioc_info info = { .size = sizeof(info) };
+	struct vmem_ioc_info info = VMEM_INIT(info);
 	struct module_guest *mg;
 
 	*guest = NULL;
@@ -113,7 +113,7 @@ int vmem_open_fd(int fd, struct vmem_guest **guest)
 	mg = malloc(sizeof(*mg));
 	if (!mg)
 		return -ENOMEM;
-	mg->guest.backend = &module_backend;
+	guest_init(&mg->guest, &module_backend);
 	mg->fd = fd;
 	*guest = &mg->guest;
 	return 0;

@@ -88,6 +88,9 @@ program_built()
 {
 	as member sh -c 'cd && cp /usr/share/doc/libvmem-dev/examples/*.c . &&
 		cc -Wall -Wextra -Werror -o lib lib.c $(pkg-config --cflags --libs libvmem) &&
+		cc -Wall -Wextra -Werror -o processes processes.c \
+			$(pkg-config --cflags --libs libvmem) &&
+		./processes local | grep -qx "child: CR3 = 0x106000" &&
 		cc -Wall -Wextra -Werror -o raw raw.c $(pkg-config --cflags libvmem) &&
 		install lib raw /usr/local/bin/' 2>&1
 }

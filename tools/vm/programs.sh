@@ -15,7 +15,10 @@ examples()
 		/examples/lib > /tmp/lib &&
 		/examples/raw > /tmp/raw &&
 		[ "$(wc -l < /tmp/local)" = 3 ] &&
-		cmp /tmp/local /tmp/lib && cmp /tmp/local /tmp/raw
+		cmp /tmp/local /tmp/lib && cmp /tmp/local /tmp/raw &&
+		/examples/processes local > /tmp/local &&
+		/examples/processes > /tmp/module &&
+		[ "$(wc -l < /tmp/local)" = 2 ] && cmp /tmp/local /tmp/module
 }
 
 # the files that the demo names, once it has

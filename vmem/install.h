@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What is put in the place of the entry in hand of a change: a table that it lacks,
+ * one that does what a leaf did, a copy of a frozen one. And their inverse: a table
+ * that goes. The way down is made of it.
+ *
+ * Everything is __always_inline because the format and the ops are constants
+ * of the caller.
+ */
+#include "vmem.h"
+
+#ifndef _VMEM_INSTALL_H
+#define _VMEM_INSTALL_H
+
+#include "place.h"
+
+/* Installing tables, and removing them */
+
+/* Pass 2: the next table that was set aside, to be filled and then linked. */
+static __always_inline int vmem_install_begin(const struct vmem_env *e,
+					      vmem_table_t *table,
+					      vmem_pte_t **host)
+{
+	/* nothing of it is done: it may wait for the next piece */
+	if (e->at->begun && e->read->pause(e->ctx, 1))
+		return VMEM_PAUSE;
+	e->at->begun = true;
+	/* a vCPU took tables away: count again what is still to be made */
+	if (!e->pages->res.nr)
+		return vmem_recount(e);
+	*table = e->pages->res.first->table;
+	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(*table),
+				  vmem_table_gpa(*table)));
+	return vmem_reach(e, *table, VMEM_WRITE, host);
+}
+
+/* It is linked by the entry of @level. */
+static __always_inline void vmem_install_end(const struct vmem_env *e,
+					     unsigned int level)
+{
+	vmem_linked(e, vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
+				      e->at->path.table[level],
+				      vmem_index(e->fmt, e->at->va, level)));
+}
+
+/* Leaves of @level for what of the range lies up to @last, and zeroes. */
+static __always_inline void vmem_install_leaves(const struct vmem_env *e,
+						vmem_pte_t *host, unsigned int level,
+						vmem_virt_t last)
+{
+	unsigned int first = vmem_index(e->fmt, e->at->va, level);
+	unsigned int end = vmem_index(e->fmt, last, level) + 1;
+	unsigned int nr = vmem_nr_entries(e->fmt, level);
+
+	if (first)
+		memset(host, 0, first * sizeof(*host));
+	vmem_place_fill(e, host, level, first, end - 1);
+	if (end < nr)
+		memset(host + end, 0, (nr - end) * sizeof(*host));
+}
+
+/*
+ * Leaves that do all that the one in hand does. Those that may be written are dirty:
+ * a vCPU that remembers that one can make it so where nobody sees it.
+ */
+static __always_inline void vmem_install_split(const struct vmem_env *e,
+					       vmem_pte_t *host)
+{
+	unsigned int level = e->at->level;
+	u64 leaf = e->fmt->split(e->facts, e->at->entry, level);
+
+	if (leaf & e->fmt->writable)
+		leaf |= e->fmt->bits(e->facts, VMEM_D, level - 1);
+	vmem_fill_by(host, 0, vmem_nr_entries(e->fmt, level - 1) - 1, leaf,
+		     e->fmt->step(level - 1));
+}
+
+/*
+ * Pass 2: make the table that the entry in hand lacks. Where it is one of leaves, it
+ * is linked when it is filled, and then all below the entry is done. Else it is linked
+ * empty, so that at most one table is taken and not yet linked; or one that is to
+ * change in part does what the leaf did.
+ */
+static __always_inline int vmem_install(const struct vmem_env *e)
+{
+	unsigned int level = e->at->level, slot = vmem_place_slot(e);
+	u64 mask = vmem_entry_mask(e->fmt, level);
+	vmem_virt_t last = min(e->at->va | mask, e->at->last);
+	bool split = vmem_place_splits(e);
+	bool leaves = !split && vmem_place_fits(e, level - 1) &&
+		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
+	vmem_table_t table;
+	vmem_pte_t *host;
+	int ret;
+
+	ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
+	if (ret)
+		return ret;
+	if (leaves)
+		vmem_install_leaves(e, host, level - 1, last);
+	else if (split)
+		vmem_install_split(e, host);
+	else
+		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
+
+	/* a vCPU sees the table filled */
+	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry,
+			   e->fmt->make_table(e->facts, table, split ? VMEM_RWXU :
+					      vmem_place_perms(e, level))))
+		return VMEM_AGAIN;
+	vmem_install_end(e, level);
+	e->at->tries = 0;
+	if (e->at->class != VMEM_CLASS_NONE)
+		vmem_flush(e->change, e->at->shared, e->at->va & ~mask, e->at->va | mask);
+	if (unlikely(e->at->entry) && !split)
+		vmem_look_back(e, e->at->entry, e->at->class, e->at->leaf);
+	if (!leaves)
+		return VMEM_AGAIN;
+	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
+	return 0;
+}
+
+/* Pass 2: the link is gone by which the entry of @level named one of ours. */
+static __always_inline void vmem_remove(const struct vmem_env *e, unsigned int level)
+{
+	vmem_flush_all(e->change,
+		       vmem_pool_put(e->pages->pool, e->at->path.table[level],
+				     vmem_index(e->fmt, e->at->va, level)));
+}
+
+/* What hung below tables that were freed goes before anything else is done. */
+static __always_inline int vmem_settle(const struct vmem_env *e)
+{
+	struct vmem_pool *pool = e->pages->pool;
+
+	while (unlikely(vmem_pool_drops(pool)))
+		if (vmem_pool_drop_below(pool) && e->read->pause(e->ctx, 1))
+			return VMEM_PAUSE;
+	return 0;
+}
+
+/* Copying frozen tables */
+
+/* Make the entry above name the copy, if it still names the table. */
+static __always_inline int
+vmem_copy_link(const struct vmem_env *e, unsigned int level, vmem_table_t copy)
+{
+	if (level < vmem_top(e->facts)) {
+		if (vmem_rename(e, &e->at->path, level + 1, copy, 0, 0) <= 0)
+			return vmem_recount(e);
+		vmem_install_end(e, level + 1);
+		return 0;
+	}
+	/* no other table has none above it: only one that moves comes here */
+	if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
+		e->ops->update_root(e->ctx, level);
+	e->space->root = copy;
+	e->answer->dirty = true;
+	return 0;
+}
+
+/* Pass 2: the table in hand of @level moves; the one above can be written. */
+static __always_inline int
+vmem_copy_table(const struct vmem_env *e, unsigned int level)
+{
+	struct vmem_update_parent *path = &e->at->path;
+	unsigned int i, nr = vmem_nr_entries(e->fmt, level);
+	vmem_table_t old = path->table[level], copy, child;
+	struct vmem_pages *pages = e->pages;
+	vmem_pte_t *host;
+	u32 links, most;
+	int ret;
+
+	ret = vmem_install_begin(e, &copy, &host);
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++)
+		WRITE_ONCE(host[i], READ_ONCE(path->host[level][i]));
+	ret = vmem_need_links(e, host, level, old, &most);
+	if (ret > (s64)pages->res.links)
+		return vmem_recount(e);
+	ret = ret < 0 ? ret : vmem_copy_link(e, level, copy);
+	if (ret)
+		return ret;
+	/* what a vCPU made equal again since has no record to spare */
+	for (i = 0; level && i < nr && pages->res.links; i++) {
+		if (vmem_look_owner(e, host, level, old, i, &child,
+				    &links) != VMEM_MINE)
+			continue;
+		vmem_pool_share(pages->pool, &pages->res, child, copy, i);
+		vmem_link_mark(pages, child, copy, i, VMEM_MARK_COPIED,
+			       e->pass->number);
+	}
+	path->table[level] = copy;
+	path->host[level] = host;
+	vmem_flush_all(e->change, e->at->m->kind == VMEM_KIND_UNSHARE &&
+		       level < e->at->lowest ? VMEM_CHANGED_UNSHARED : VMEM_CHANGED_MOVED);
+	return 0;
+}
+
+/* Both passes: the table in hand of @level becomes a copy; the one above can be written. */
+static __always_inline int vmem_copy(const struct vmem_env *e, unsigned int level)
+{
+	return e->at->apply ? vmem_copy_table(e, level) :
+	       vmem_need_moves(e, level) ? 0 : vmem_need_copy(e, level);
+}
+
+/*
+ * Both passes: the frozen table in hand of @level moves, those above that have
+ * to before it. Without tables that move there is no path to be repaired.
+ */
+static __always_inline int
+vmem_copy_path(const struct vmem_env *e, unsigned int level)
+{
+	struct vmem_update_parent *path = e->ops->movability == VMEM_MAY_MOVE_TABLE ?
+					  &e->at->path : VMEM_UPDATE_PARENT_NONE;
+	int ret = VMEM_FROZEN;
+	unsigned int at;
+	vmem_pte_t *host;
+
+	/* where a sanitizer lets it be known */
+	if (__builtin_constant_p(path == VMEM_UPDATE_PARENT_NONE) &&
+	    path == VMEM_UPDATE_PARENT_NONE)
+		vmem_void();
+	for (at = level + 1; at <= vmem_top(e->facts) && ret == VMEM_FROZEN; at++)
+		ret = vmem_reach(e, path->table[at], VMEM_WRITE, &host);
+	if (!ret)
+		path->host[--at] = host;
+	else if (ret != VMEM_FROZEN)
+		return ret;
+	do {
+		ret = vmem_copy(e, --at);
+	} while (!ret && at > level);
+	return ret;
+}
+
+/* The way down */
+
+/*
+ * May a change go on in a table of @level, which @slot of @parent names? Not
+ * where one of ours is named by the guest, or is shared and that isn't meant,
+ * nor where it is of another pool, as no table hangs below one of another pool.
+ * @links: out: how many it has, with @more that it will have; 0: not ours.
+ */
+static __always_inline int
+vmem_owned(const struct vmem_env *e,
+	   vmem_table_t table, unsigned int level, vmem_table_t parent,
+	   unsigned int slot, u32 more, u32 *links)
+{
+	switch (e->ops->owner(e->ctx, table, level, parent, slot, links)) {
+	case VMEM_MISUSED:
+		return -EEXIST;
+	case VMEM_OTHERS:
+		return -EINVAL;
+	case VMEM_MINE:
+		*links += more;
+		return *links > 1 && !(e->asked->flags & VMEM_CHANGE_SHARED_OK) ?
+		       -EMLINK : 0;
+	default:
+		*links = 0;
+		return 0;
+	}
+}
+
+/*
+ * Both passes: an entry of @level grants less than leaves need. VMEM_WIDEN: it is to
+ * grant that, too; 0: it will; VMEM_WANT; -EEXIST.
+ */
+static __always_inline int vmem_path_denies(const struct vmem_env *e,
+					    unsigned int level)
+{
+	return e->at->m->path_given || !(e->asked->flags & VMEM_CHANGE_WIDEN) ? -EEXIST :
+	       vmem_want(e, level) ?: e->at->apply ? VMEM_WIDEN : 0;
+}
+
+/* Pass 2, VMEM_WIDEN: the table that holds the entry can be written. */
+static __always_inline int vmem_path_widen(const struct vmem_env *e)
+{
+	unsigned int level = e->at->want;
+	u64 mask = vmem_entry_mask(e->fmt, level);
+	vmem_table_t child = e->at->path.table[level - 1];
+	int ret = vmem_rename(e, &e->at->path, level, child, e->at->needs, 0);
+
+	if (ret <= 0)
+		return ret ?: vmem_recount(e);
+	vmem_flush(e->change, e->at->shared >> level, e->at->va & ~mask, e->at->va | mask);
+	e->at->denies &= ~BIT(level);
+	return VMEM_AGAIN;
+}
+
+/* Does something lie in the place of the entry in hand that isn't to be mapped over? */
+static __always_inline bool vmem_path_taken(const struct vmem_env *e)
+{
+	return e->at->class == VMEM_CLASS_NONE ?
+	       e->at->entry && e->asked->flags & VMEM_CHANGE_KEEP :
+	       !(e->asked->flags & VMEM_CHANGE_REPLACE);
+}
+
+/* Both passes, of what maps: VMEM_DOWN; 0: a table is missing below the entry in hand. */
+static __always_inline int vmem_path_look(const struct vmem_env *e)
+{
+	unsigned int level = e->at->level;
+
+	if (e->at->class == VMEM_CLASS_TABLE) {
+		u32 perms = vmem_table_perms(e, e->at->entry);
+
+		e->at->path.table[level - 1] = e->at->child;
+		return (e->at->m->path_given ? perms != vmem_place_perms(e, level) :
+			e->at->needs & ~perms) ?
+		       vmem_path_denies(e, level) ?: VMEM_DOWN : VMEM_DOWN;
+	}
+	if (vmem_path_taken(e))
+		return -EEXIST;
+	return e->at->class == VMEM_CLASS_NONE || vmem_place_covers(e, level) ||
+	       vmem_place_splits(e) ? 0 : -ERANGE;
+}
+
+/*
+ * Both passes: it is made, and those below it: down to one of leaves, or for a link
+ * to the one that is to hold its entry. Of a leaf, too, which is to change in part.
+ */
+static __always_inline int vmem_path_make(const struct vmem_env *e)
+{
+	unsigned int level = e->at->level;
+	int ret;
+
+	if (e->at->apply && e->at->tries++ >= VMEM_LINK_TRIES)
+		return -EBUSY;
+	ret = vmem_want(e, level);
+	if (ret)
+		return ret;
+	if (e->at->apply)
+		return vmem_install(e);
+	ret = vmem_need_tables(e);
+	if (!ret && e->at->m->kind == VMEM_KIND_LINK)
+		e->need->links++;
+	return ret;
+}
+
+#endif /* _VMEM_INSTALL_H */
