@@ -10,7 +10,7 @@
 #include "engine.h"
 #include "refused.h"
 
-#define RECORDS_MAX	16384
+#define RECORDS_MAX	65536
 #define TRANSLATE_MAX	64
 #define SEEN_LG2_MAX	12
 

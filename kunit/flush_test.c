@@ -24,7 +24,6 @@ static void expect_flush(struct bench *b, u64 va, u32 flags,
 {
 	u64 page = bench_page(b), at = va + 2 * page;
 	struct vmem_mapping unmapped = bench_unmapped(at, page);
-	struct vmem_mapping list[2];
 
 	KUNIT_EXPECT_EQ(b->test, flush,
 			flush_of(b, bench_basic(at, 0, page, RWX),
@@ -39,7 +38,15 @@ static void expect_flush(struct bench *b, u64 va, u32 flags,
 			flush_of(b, bench_basic(at, 0, page, RWX), flags));
 	KUNIT_EXPECT_EQ(b->test, VMEM_FLUSH_NONE,
 			flush_of(b, bench_protected(at, page, VMEM_R | VMEM_W, 0), flags));
-	/* and of a list the most */
+}
+
+/* And of a list the most. */
+static void expect_flush_of_list(struct bench *b, u64 va, u32 flags,
+				 enum vmem_flush flush)
+{
+	u64 page = bench_page(b), at = va + 2 * page;
+	struct vmem_mapping list[2];
+
 	list[0] = bench_basic(va + page, 0, page, RWX);
 	list[1] = bench_protected(at, page, VMEM_R, VMEM_X);
 	KUNIT_EXPECT_EQ(b->test, 0, bench_change(b, list, 2, flags));
@@ -74,6 +81,7 @@ static void flush_table_that_guest_shows_twice(struct kunit *test)
 			  bench_table_entry(b, table));
 		populate(b, 0);
 		expect_flush(b, 0, 0, VMEM_FLUSH_ALL);
+		expect_flush_of_list(b, 0, 0, VMEM_FLUSH_ALL);
 		/* a range would be that of one place */
 		KUNIT_EXPECT_EQ(test, VMEM_FLUSH_ALL,
 				flush_of(b, bench_protected(second, bench_page(b),
@@ -92,6 +100,7 @@ static void flush_beside_tables_of_the_guest(struct kunit *test)
 	populate(b, second);
 	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, 0));
 	expect_flush(b, second, 0, VMEM_FLUSH_RANGE);
+	expect_flush_of_list(b, second, 0, VMEM_FLUSH_RANGE);
 	/* after one, and after both */
 	list[0] = bench_protected(0, page, 0, VMEM_W);
 	list[1] = bench_protected(second, page, 0, VMEM_W);

@@ -148,8 +148,9 @@ static_assert(VMEM_SAME_PLACE(vmem_ioc_unmap, space, vmem_ioc_protect, space) &&
  * UNMAP, or what begins as it does. Return: 0; -EINVAL: the range; -EOPNOTSUPP: a flag
  * not among @known, or @reserved.
  */
-static noinline int vmem_ioc_change_range_read(const struct vmem_ioc_unmap *range, u32 known,
-					u32 reserved, struct vmem_change_ask *ask)
+static noinline int
+vmem_ioc_change_range_read(const struct vmem_ioc_unmap *range, u32 known,
+			   u32 reserved, struct vmem_change_ask *ask)
 {
 	ask->space = range->space;
 	ask->asked.flags = range->flags;

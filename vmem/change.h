@@ -231,8 +231,10 @@ static __always_inline void vmem_change_passed(const struct vmem_env *e)
 	pass->keeps = 0;
 	/* tables that were counted are those of another space */
 	if (e->at->m->kind == VMEM_KIND_MAKE &&
-	    e->at->m->link.owner->root != e->space->root)
-		e->need->counting = e->need->moving = 0;
+	    e->at->m->link.owner->root != e->space->root) {
+		e->need->counting = 0;
+		e->need->moving = 0;
+	}
 	if (pass->phase != VMEM_PHASE_APPLY) {
 		pass->item++;
 		pass->offset = 0;

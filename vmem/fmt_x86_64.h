@@ -240,8 +240,9 @@ static __always_inline u64 vmem_x86_64_move_table(const struct vmem_facts *facts
 	       (perms & VMEM_W ? X86_64_RW : 0) | (perms & VMEM_U ? X86_64_US : 0);
 }
 
-static noinline u64 vmem_x86_64_bits(const struct vmem_facts *facts,
-					    u32 attrs, unsigned int level)
+/* One copy of it. */
+static noinline u64 vmem_x86_64_bits(const struct vmem_facts *facts, u32 attrs,
+				     unsigned int level)
 {
 	return (attrs & VMEM_W ? X86_64_RW : 0) | (attrs & VMEM_U ? X86_64_US : 0) |
 	       (attrs & VMEM_G ? X86_64_G : 0) | (attrs & VMEM_A ? X86_64_A : 0) |

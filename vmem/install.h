@@ -191,6 +191,10 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 		vmem_link_mark(pages, child, copy, i, VMEM_MARK_COPIED,
 			       e->pass->number);
 	}
+	if (level < vmem_top(e->facts))
+		vmem_link_mark(pages, copy, path->table[level + 1],
+			       vmem_index(e->fmt, e->at->va, level + 1),
+			       VMEM_MARK_COPIED, e->pass->number);
 	path->table[level] = copy;
 	path->host[level] = host;
 	vmem_flush_all(e->change, e->at->m->kind == VMEM_KIND_UNSHARE &&

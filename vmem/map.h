@@ -93,7 +93,8 @@ static __always_inline int vmem_map_frees(const struct vmem_env *e, vmem_pte_t *
 
 	if (e->ops->owner(e->ctx, e->at->child, level - 1, table, vmem_place_slot(e),
 			  &links) != VMEM_MINE ||
-	    links + (!e->at->apply && vmem_need_moves(e, level)) > 1)
+	    links + (!e->at->apply && vmem_need_moves(e, level)) > 1 ||
+	    vmem_link_marked(e->pages, e->at->child, VMEM_MARK_COPIED, e->pass->number))
 		return VMEM_DOWN;
 	if (e->pass->low >= level && e->at->begun && e->read->pause(e->ctx, 1))
 		return VMEM_PAUSE;

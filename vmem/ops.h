@@ -318,7 +318,7 @@ enum vmem_owner {
 enum vmem_mark {
 	VMEM_MARK_LEAVES,	/* the second will have it go */
 	VMEM_MARK_ENTERED,	/* it maps by this one */
-	VMEM_MARK_COPIED,	/* the second made it: a copy of a table has it */
+	VMEM_MARK_COPIED,	/* the second made it: a copy of a table has it, or is it */
 	VMEM_NR_MARKS,
 };
 

@@ -66,7 +66,7 @@ static void why_entry(struct why *why)
 {
 	__u64 va = why->answer->out_at_va, entries[VMEM_IOC_LEVELS_MAX] = { 0 };
 	const struct draft *draft = &why->change->draft;
-	struct vmem_ioc_result result;
+	struct vmem_ioc_result result = { 0 };
 	struct vmem_ioc_translate call = {
 		.size		= sizeof(call),
 		.space		= draft->spaces[why->change->space],

@@ -163,7 +163,7 @@ static void fill_mapping(struct vmem_ioc_mapping *m, int at,
 
 static void do_map(void)
 {
-	struct vmem_ioc_mapping list[LIST_MAX];
+	struct vmem_ioc_mapping list[LIST_MAX] = { 0 };
 	struct vmem_ioc_map arg = { .size = sizeof(arg) };
 	struct call call;
 	bool alone = true;
