@@ -17,8 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "calls.h"
-#include "ktap.h"
+#include "failnth.h"
 
 #define DEBUG	"/sys/kernel/debug/"
 #define TIMES	1000000
@@ -98,25 +97,6 @@ static bool nth_used(void)
 	nth_set(0);
 	return used;
 }
-
-/**
- * struct trial - what is tried
- * @name:	for people
- * @call:	the call
- * @set:	prepares, with nothing failing; may be NULL
- * @run:	instead of the call: 0 or -errno; may be NULL
- * @check:	what must hold afterwards, beside that nothing was changed when
- *		it was refused; may be NULL
- * @changes:	the change stays when only its answer can't be given
- */
-struct trial {
-	const char *name;
-	enum call call;
-	void (*set)(struct fixture *fx, struct args *args);
-	int (*run)(struct fixture *fx, struct args *args);
-	void (*check)(struct fixture *fx, struct args *args, int ret);
-	bool changes;
-};
 
 static bool in_part(const struct trial *t);
 
@@ -311,7 +291,7 @@ static void space_new_root(struct fixture *fx, struct args *args)
 }
 
 /* The memory of the pool's next tables was never touched. */
-static void fresh_pool(struct fixture *fx)
+void fresh_pool(struct fixture *fx)
 {
 	ASSERT(!madvise(guest_host(&fx->g, FX_POOL + 16 * PAGE),
 			FX_POOL_LEN - 16 * PAGE, MADV_DONTNEED));
@@ -419,7 +399,7 @@ static void protect_move(struct fixture *fx, struct args *args)
 }
 
 /* The table of leaves of owner, at FX_VA_FREE in space. */
-static void share(struct fixture *fx)
+void share(struct fixture *fx)
 {
 	ASSERT_OK(link_table(fx->g.fd, fx->space, FX_VA_FREE, fx->owner, FX_VA,
 			     3, 0, NULL));
@@ -674,7 +654,6 @@ static const struct trial trials[] = {
 	{ "UNMAP_shared", UNMAP, unmap_shared, NULL, NULL, true },
 	{ "UNMAP_below_shared", UNMAP, unmap_below_shared, NULL, NULL, true },
 	{ "PROTECT", PROTECT, NULL, NULL, NULL, true },
-	{ "PROMOTE", PROMOTE, NULL, NULL, NULL, true },
 	{ "PROTECT_move", PROTECT, protect_move, NULL, NULL, true },
 	{ "PROTECT_shared", PROTECT, protect_shared, NULL, NULL, true },
 	{ "LINK", LINK, link_fresh, NULL, NULL, true },
@@ -702,6 +681,14 @@ static bool in_part(const struct trial *t)
 	return t->check == list_in_part || t->check == touched;
 }
 
+static const struct trial *trial_nth(size_t n)
+{
+	if (n < ARRAY_SIZE(trials))
+		return &trials[n];
+	n -= ARRAY_SIZE(trials);
+	return n < nr_size_trials ? &size_trials[n] : NULL;
+}
+
 static bool chosen(const struct trial *t, int argc, char **argv)
 {
 	return argc < 2 || !strcmp(argv[1], t->name);
@@ -709,18 +696,18 @@ static bool chosen(const struct trial *t, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	const struct trial *t;
 	size_t i, nr = 0;
 
 	met = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	for (i = 0; i < ARRAY_SIZE(trials); i++)
-		nr += chosen(&trials[i], argc, argv);
+	for (i = 0; (t = trial_nth(i)); i++)
+		nr += chosen(t, argc, argv);
 	ktap_begin(1 + nr + (argc < 2 ? NR_KINDS : 0));
 	ktap_result(ktap_in_child(kinds_setup, NULL), "setup");
-	for (i = 0; i < ARRAY_SIZE(trials); i++) {
-		if (chosen(&trials[i], argc, argv))
-			ktap_result(ktap_in_child(sweep, (void *)&trials[i]),
-				    "%s", trials[i].name);
+	for (i = 0; (t = trial_nth(i)); i++) {
+		if (chosen(t, argc, argv))
+			ktap_result(ktap_in_child(sweep, (void *)t), "%s", t->name);
 	}
 	for (i = 0; argc < 2 && i < NR_KINDS; i++) {
 		ktap_msg("%s: %llu", kinds[i], (unsigned long long)met[i]);

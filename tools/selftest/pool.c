@@ -54,6 +54,13 @@ void expect_leaves(struct pool_guest *p, u64 leaves)
 	free(m.seen);
 }
 
+void expect_flush(const struct vmem_ioc_change *change, u64 start, u64 last)
+{
+	EXPECT_EQ(change->out_flush, VMEM_IOC_FLUSH_RANGE);
+	EXPECT_EQ(change->out_flush_start, start);
+	EXPECT_EQ(change->out_flush_last, last);
+}
+
 void entries_of(struct pool_guest *p, u64 va, u64 *entries)
 {
 	struct vmem_ioc_result result;
@@ -61,4 +68,45 @@ void entries_of(struct pool_guest *p, u64 va, u64 *entries)
 
 	model_init(&m, &p->g);
 	model_translate(&m, p->g.root, va, &result, entries);
+}
+
+u64 entry_at(struct pool_guest *p, u64 va, unsigned int level)
+{
+	u64 entries[VMEM_IOC_LEVELS_MAX];
+
+	entries_of(p, va, entries);
+	return entries[level];
+}
+
+int map_sized(struct pool_guest *p, u64 va, u64 gpa, u64 len, u32 attrs, u64 sizes,
+	      u32 flags, struct vmem_ioc_change *change)
+{
+	struct vmem_ioc_mapping m = {
+		.va = va,
+		.gpa = gpa,
+		.len = len,
+		.kind = VMEM_IOC_KIND_BASIC,
+		.attrs = attrs,
+		.page_sizes = sizes,
+	};
+
+	return map_list(p->fd, p->space, &m, 1, flags, change);
+}
+
+int promote(int fd, u32 space, u64 start, u64 last, u32 leaf_levels, u32 flags,
+	    struct vmem_ioc_change *change)
+{
+	struct vmem_ioc_promote arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.space = space,
+		.leaf_levels = leaf_levels,
+		.start = start,
+		.last = last,
+	};
+	int ret = vcall(fd, VMEM_IOC_PROMOTE, &arg);
+
+	if (change)
+		*change = arg.change;
+	return ret;
 }

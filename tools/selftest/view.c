@@ -202,6 +202,32 @@ static void each_right(void)
 	}
 }
 
+/* Whatever a change is asked for with, who may only read changes nothing. */
+static void each_flag_needs_the_right(void)
+{
+	static const enum call changes[] = { MAP, UNMAP, PROTECT, PROMOTE, LINK };
+	struct picture before, after;
+	struct fixture fx;
+	struct args args;
+	u32 bit, i;
+	int view;
+
+	fixture_init(&fx);
+	view = ASSERT_OK(view_create(fx.g.fd, VMEM_IOC_RIGHT_READ |
+				     VMEM_IOC_RIGHT_MANAGE));
+	before = fixture_picture(&fx);
+	for (i = 0; i < ARRAY_SIZE(changes); i++) {
+		for (bit = 0; bit < 32; bit++) {
+			args_init(&fx, changes[i], &args);
+			args.flags |= 1U << bit;
+			args.mappings[0].page_sizes = BIT(12) | BIT(21);
+			EXPECT_ERR(call_by(view, changes[i], &args), EACCES);
+		}
+	}
+	after = fixture_picture(&fx);
+	EXPECT(picture_same(&before, &after));
+}
+
 /* What a view makes belongs to the guest. */
 static void made_by_view(void)
 {
@@ -239,6 +265,7 @@ static const struct ktap_case cases[] = {
 	CASE(read_only_confined),
 	CASE(walk_passed),
 	CASE(each_right),
+	CASE(each_flag_needs_the_right),
 	CASE(made_by_view),
 	CASE(view_outlives_file),
 };
