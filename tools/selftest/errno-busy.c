@@ -130,6 +130,42 @@ static void protect_held(struct fixture *fx, struct args *args)
 	busy(fx, PROTECT, args, pool, space_in(fx, pool));
 }
 
+static void promote_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 1 + 1 + 3);
+
+	full_tables(fx);
+	args->promote.space = movable(fx, pool);
+	args->promote.start = FX_VA;
+	args->promote.last = FX_VA + 2 * MIB - 1;
+	busy(fx, PROMOTE, args, pool, space_in(fx, pool));
+}
+
+/* The one that the other has not, and one that is in use: it is split, or not. */
+static void unmap_split_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 3 + 1 + 3);
+
+	args->unmap.space = large_in(fx, pool);
+	args->unmap.last = args->unmap.start + PAGE - 1;
+	args->flags = VMEM_IOC_RANGE_SPLIT;
+	busy(fx, UNMAP, args, pool, space_in(fx, pool));
+}
+
+static void link_unshare_held(struct fixture *fx, struct args *args)
+{
+	u32 pool = tiny_pool(fx, 4 + 1 + 3);
+
+	args->link.space = space_of(fx, pool);
+	ASSERT_OK(link_table(fx->g.fd, args->link.space, FX_VA + 2 * MIB, args->link.space,
+			     FX_VA, 3, 0, NULL));
+	args->link.owner = 0;
+	args->link.their_va = 0;
+	args->link.our_va = FX_VA;
+	args->flags = VMEM_IOC_LINK_UNSHARE;
+	busy(fx, LINK, args, pool, space_in(fx, pool));
+}
+
 static void link_held(struct fixture *fx, struct args *args)
 {
 	u32 pool = tiny_pool(fx, 4 + 3);
@@ -148,6 +184,9 @@ const struct cell busy_cells[] = {
 	C(UNMAP, unmap_held),
 	C(PROTECT, protect_held),
 	C(LINK, link_held),
+	C(PROMOTE, promote_held),
+	C(UNMAP, unmap_split_held),
+	C(LINK, link_unshare_held),
 };
 
 const size_t nr_busy_cells = ARRAY_SIZE(busy_cells);

@@ -87,7 +87,7 @@ SET(protect_misused, misuse(fx); args->protect.space = fx->by_hand;
     RANGE(MISUSED, MISUSED + PAGE - 1))
 
 /* The table of leaves of owner is also at FX_VA_FREE in space. */
-static void share(struct fixture *fx)
+void share(struct fixture *fx)
 {
 	ASSERT_OK(link_table(fx->g.fd, fx->space, FX_VA_FREE, fx->owner, FX_VA,
 			     3, 0, NULL));
@@ -259,7 +259,7 @@ SET(space_new_other, args->space_create.root = 0;
 
 /* Pools that are used up. */
 
-static u32 space_of(struct fixture *fx, u32 pool)
+u32 space_of(struct fixture *fx, u32 pool)
 {
 	u32 space = ASSERT_OK(space_new(fx->g.fd, FMT4, pool));
 
@@ -288,7 +288,7 @@ static void link_pool_other(struct fixture *fx, struct args *args)
 }
 
 /* The four tables of the frozen space, and not as many pages. */
-static u32 movable_of(struct fixture *fx, u32 pool)
+u32 movable_of(struct fixture *fx, u32 pool)
 {
 	return ASSERT_OK(space_movable(fx->g.fd, FMT4, pool, FX_MOVABLE));
 }
@@ -352,7 +352,7 @@ static u32 narrow(struct fixture *fx, u32 flags, u32 pool, u64 root)
 	return ASSERT_OK(space_create(fx->g.fd, &create));
 }
 
-static u32 only_narrow(struct fixture *fx, u32 flags, u64 root)
+u32 only_narrow(struct fixture *fx, u32 flags, u64 root)
 {
 	no_spaces(fx);
 	return narrow(fx, flags, high_pool(fx), root);

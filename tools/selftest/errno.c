@@ -33,7 +33,6 @@
  * k	only a fatal signal ends it, so that nobody sees the answer
  * t	does nothing that could wait
  * o	leaves what it can't change as it is, and answers why
- * v	needs full tables, which the suites of the core have
  */
 struct row {
 	enum call call;
@@ -64,7 +63,7 @@ static const struct row matrix[] = {
 	{ MAP,		"n x x x x x x x x x x x x x x f d d x x k" },
 	{ UNMAP,	"n x x x x x x x x x x x x x x f d d x x k" },
 	{ PROTECT,	"n x x x x x x x x x x x x x x f d d x x k" },
-	{ PROMOTE,	"n x x x v x x v v x o o x v v f d d v v k" },
+	{ PROMOTE,	"n x x x x x x x x x o o x x x f d d x x k" },
 	{ LINK,		"n x x x x x x x x x x x x x x f d d x x k" },
 	{ TRANSLATE,	"n x x x a x x s w x m m m p p f d d s u k" },
 	{ WALK_CREATE,	"n x x x a x x s w x m m m p p f x x s u k" },
@@ -97,6 +96,9 @@ static const struct cell *cell_nth(size_t n)
 	if (n < nr_change_cells)
 		return &change_cells[n];
 	n -= nr_change_cells;
+	if (n < nr_size_cells)
+		return &size_cells[n];
+	n -= nr_size_cells;
 	if (n < nr_odd_cells)
 		return &odd_cells[n];
 	n -= nr_odd_cells;

@@ -13,8 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest.h"
-#include "ktap.h"
+#include "hostile.h"
 
 #define MOST	64
 
@@ -382,103 +381,6 @@ static void others_served(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* Any change, to the page at @va or to a table there. */
-static int random_change(int fd, u32 space, u32 format, u64 va, u64 *seed,
-			 struct vmem_ioc_change *change)
-{
-	u32 depth = 1 + rnd(seed) % (levels_of(format) - 1);
-	u64 span = entry_span(levels_of(format) - depth);
-	u64 their_va = canonical(levels_of(format), rnd(seed)) & -span;
-	u32 shared_ok = rnd(seed) % 2 ? VMEM_IOC_MAP_SHARED_OK : 0;
-
-	switch (rnd(seed) % 6) {
-	case 0:
-	case 1:
-		return map_one(fd, space, va, GIB, PAGE, R | W,
-			       rnd(seed) % 2 | shared_ok, change);
-	case 2:
-	case 3:
-		return unmap_flags(fd, space, va, va | (PAGE - 1), shared_ok,
-				   change);
-	case 4:
-		return protect(fd, space, va, va | (PAGE - 1),
-			       rnd(seed) % 2 ? W : X, 0, shared_ok, change);
-	default:
-		return link_table(fd, space, va & -span, space,
-				  rnd(seed) % 2 ? va & -span : their_va, depth,
-				  rnd(seed) % 2, change);
-	}
-}
-
-/*
- * Changes in tables that lie about everything, those of the pool named among
- * them. Whatever they answer: memory that is no table stays as it is, and every
- * page of the pool is accounted for.
- */
-static void changes(u32 format)
-{
-	static const int errs[] = {
-		0, EEXIST, ERANGE, EMLINK, ENXIO, ENOSPC, EAGAIN, EBUSY, E2BIG,
-		EINVAL, ENOENT,
-	};
-	u64 seed = seed_pick(), sum, va, generation = 0;
-	struct vmem_ioc_pool_stat stat;
-	struct vmem_ioc_change change;
-	u32 pool, space, i, j, known;
-	struct guest g;
-	u8 *guard;
-	int ret;
-
-	guest_init(&g, format, 64 * PAGE);
-	guard = map_anon(64 * PAGE);
-	memset(guard, 0xa5, 64 * PAGE);
-	ASSERT_OK(region_user(g.fd, GIB, guard, 64 * PAGE, 0));
-	sum = checksum(guard, 64 * PAGE);
-	g.root = g.gpa;
-	pool = ASSERT_OK(pool_create(g.fd, g.gpa + 32 * PAGE, 32 * PAGE));
-	space = ASSERT_OK(space_adopt(g.fd, format, pool, g.root));
-	for (i = 0; i < 1500 && !ktap_failed(); i++) {
-		/* A few words change between the calls, anywhere. */
-		for (j = 0; j < 30; j++) {
-			u64 entry = rnd(&seed) & ~X86_ADDR;
-
-			entry |= g.gpa + rnd(&seed) % 66 * PAGE;
-			if (rnd(&seed) % 3)
-				entry &= ~X86_PS;
-			if (rnd(&seed) % 3 == 0)
-				entry = 0;
-			((u64 *)g.mem)[rnd(&seed) % (64 * 512)] = entry;
-		}
-		va = canonical(levels_of(format), rnd(&seed)) & ~(PAGE - 1);
-		ret = random_change(g.fd, space, format, va, &seed, &change);
-		for (known = 0; known < ARRAY_SIZE(errs); known++) {
-			if (errs[known] == -ret)
-				break;
-		}
-		if (!EXPECT(known < ARRAY_SIZE(errs)))
-			ktap_msg("%s", strerrorname_np(-ret));
-		generation = change.out_generation ?: generation;
-		if (rnd(&seed) % 8 == 0)
-			ASSERT_OK(flushed(g.fd, generation));
-		ASSERT_OK(pool_stat(g.fd, pool, &stat));
-		EXPECT_EQ(stat.out_free + stat.out_used + stat.out_quarantined,
-			  32);
-		EXPECT_EQ(stat.out_reserved, 0);
-	}
-	EXPECT_EQ(checksum(guard, 64 * PAGE), sum);
-	ASSERT_OK(destroy(g.fd, space));
-}
-
-static void changes_4level(void)
-{
-	changes(FMT4);
-}
-
-static void changes_5level(void)
-{
-	changes(FMT5);
-}
-
 /*
  * Tables that lie where the VMM has mapped nothing, each far from the others:
  * the kernel keeps nothing for any of them.
@@ -575,6 +477,9 @@ static const struct ktap_case cases[] = {
 	CASE(others_served),
 	CASE(changes_4level),
 	CASE(changes_5level),
+	CASE(changes_beside_4level),
+	CASE(changes_beside_5level),
+	CASE(garbage),
 	CASE(tables_nowhere),
 };
 

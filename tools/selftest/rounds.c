@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "calls.h"
-#include "ktap.h"
+#include "pool.h"
 
 static void *in_thread(void *arg)
 {
@@ -37,9 +37,41 @@ static void *in_thread(void *arg)
 	return NULL;
 }
 
+/* Leaves of 2 MiB are split and promoted, and tables shared and parted. */
+static void *sizes_in_thread(void *arg)
+{
+	struct vmem_ioc_mapping m = {
+		.va = GIB,
+		.gpa = 64 * GIB,
+		.len = 8 * MIB,
+		.kind = VMEM_IOC_KIND_BASIC,
+		.attrs = R | W,
+		.page_sizes = BIT(12) | BIT(21),
+	};
+	struct vmem_ioc_change change;
+	struct fixture *fx = arg;
+	int fd = fx->g.fd;
+	u64 n, va;
+
+	for (n = 0; n < 20; n++) {
+		map_list(fd, fx->space, &m, 1, VMEM_IOC_MAP_REPLACE, NULL);
+		va = GIB + n * 37 % 2048 * PAGE;
+		protect(fd, fx->space, va, va + PAGE - 1, 0, W, VMEM_IOC_RANGE_SPLIT, NULL);
+		link_table(fd, fx->owner, 2 * GIB, fx->space, va & -(2 * MIB), 3,
+			   VMEM_IOC_LINK_MAKE, NULL);
+		link_table(fd, fx->owner, 2 * GIB, 0, 0, 3, VMEM_IOC_LINK_UNSHARE, NULL);
+		protect(fd, fx->space, va, va + PAGE - 1, W, 0, VMEM_IOC_RANGE_SHARED_OK,
+			NULL);
+		promote(fd, fx->space, GIB, 2 * GIB - 1, 0, 0, NULL);
+		unmap(fd, fx->owner, 2 * GIB, 3 * GIB - 1, &change);
+		flushed(fd, change.out_generation);
+	}
+	return NULL;
+}
+
 static void work(void)
 {
-	pthread_t threads[2];
+	pthread_t threads[3];
 	struct fixture fx;
 	u8 *owned;
 	int i;
@@ -51,7 +83,8 @@ static void work(void)
 		memset(owned, 1, FX_OWNED_LEN);
 		for (i = 0; i < 2; i++)
 			pthread_create(&threads[i], NULL, in_thread, &fx);
-		for (i = 0; i < 2; i++)
+		pthread_create(&threads[2], NULL, sizes_in_thread, &fx);
+		for (i = 0; i < 3; i++)
 			pthread_join(threads[i], NULL);
 		munmap(owned, FX_OWNED_LEN);
 		close(fx.walk);
