@@ -20,16 +20,18 @@
 #define NR_VAS		64
 #define NR_RECORDS	4096
 
-static struct side sides[2];
+struct side sides[2];
 static __u32 levels[NR_SPACES];		/* of each space */
 static int pool_of[NR_SPACES];		/* its pool, -1: none */
 static __u64 mapped[NR_SPACES][8];	/* where it has something, perhaps */
 static char was_frozen[FROZEN_LEN];	/* what is there, while it is frozen */
 static int frozen = 1;
-static unsigned long step;
-static const char *doing = "setup";
+unsigned long step;
+unsigned long chances;
+const char *doing = "setup";
 static unsigned long calls, refusals, errnos[256];
 static unsigned long moved, freed, unshared, linked, protected, written;
+static unsigned long large, raw, widened, split, promoted, skipped, made, parted;
 
 static void differ(const char *what)
 {
@@ -71,8 +73,7 @@ static void same_memory(int all)
 		errx(1, "step %lu, %s: frozen memory was written", step, doing);
 }
 
-/* A guest writes into its memory. */
-static void by_hand(__u64 gpa, __u64 entry)
+void by_hand(__u64 gpa, __u64 entry)
 {
 	memcpy(sides[0].memory + gpa, &entry, sizeof(entry));
 	memcpy(sides[1].memory + gpa, &entry, sizeof(entry));
@@ -80,113 +81,56 @@ static void by_hand(__u64 gpa, __u64 entry)
 		memcpy(was_frozen + (gpa - FROZEN_GPA), &entry, sizeof(entry));
 }
 
-/* Setting up, and what goes wrong in it */
-
-static void region(int side, int index, __u32 kind, __u64 gpa, __u64 len,
-		   __u32 flags)
-{
-	struct side *s = &sides[side];
-	struct vmem_ioc_region_create arg = {
-		.size	= sizeof(arg),
-		.flags	= flags,
-		.kind	= kind,
-		.gpa	= gpa,
-		.len	= len,
-	};
-	void *addr;
-	int ret;
-
-	if (kind == VMEM_IOC_REGION_USER)
-		arg.user_addr = (__u64)(unsigned long)(s->memory + gpa);
-	ret = vmem_region_create(s->guest, &arg);
-	if (ret)
-		errx(1, "region: %d", ret);
-	s->regions[index] = arg.out_id;
-	if (kind == VMEM_IOC_REGION_USER)
-		return;
-	ret = vmem_region_mmap(s->guest, arg.out_mmap_offset, len,
-			       PROT_READ | PROT_WRITE, &addr);
-	if (ret)
-		errx(1, "mmap: %d", ret);
-	s->owned = addr;
-}
-
-static __u32 pool(int side, const struct vmem_ioc_range *ranges, __u32 nr,
-		  __u64 len)
-{
-	struct vmem_ioc_pool_create arg = {
-		.size		= sizeof(arg),
-		.ranges		= (__u64)(unsigned long)ranges,
-		.nr_ranges	= nr,
-	};
-	int ret = vmem_pool_create(sides[side].guest, &arg);
-
-	if (ret || arg.out_capacity != len >> 12)
-		errx(1, "pool: %d", ret);
-	return arg.out_id;
-}
-
-/* What hands out a pointer hands out none when it fails. */
-static void refuse(int side)
-{
-	struct vmem_walker *walker = (void *)sides;
-	struct vmem_guest *guest = (void *)sides;
-	struct vmem_ioc_walk_create walk = { 0 };
-	void *addr = sides;
-
-	if (vmem_walk_create(sides[side].guest, &walk, &walker) != -EINVAL ||
-	    walker)
-		errx(1, "a walk without a size");
-	vmem_walk_close(walker);
-	if (vmem_region_mmap(sides[side].guest, 0, 4096, PROT_READ,
-			     &addr) != -EINVAL || addr)
-		errx(1, "a mapping of a user region");
-	if (vmem_open("/nonexistent", &guest) != -ENOENT || guest)
-		errx(1, "no device");
-	guest = (void *)sides;
-	if (vmem_open("/dev/null", &guest) != -ENOTTY || guest)
-		errx(1, "another device");
-	guest = (void *)sides;
-	if (vmem_open_fd(-1, &guest) != -EBADF || guest)
-		errx(1, "no descriptor");
-	vmem_close(guest);
-}
-
-static void setup(int side, int local)
-{
-	static const struct vmem_ioc_range first[] = {
-		{ OWNED_GPA, POOL_OWNED_LEN }, { POOL_GPA, POOL_LEN },
-	};
-	static const struct vmem_ioc_range second[] = {
-		{ SECOND_GPA, SECOND_LEN },
-	};
-	struct side *s = &sides[side];
-	int ret;
-
-	ret = local ? vmem_open_local(&s->guest) : vmem_open(NULL, &s->guest);
-	if (ret)
-		errx(1, "open: %d", ret);
-	s->memory = mmap(NULL, MEMORY_LEN, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->memory == MAP_FAILED)
-		err(1, "mmap");
-	region(side, 0, VMEM_IOC_REGION_USER, 0, FROZEN_GPA, 0);
-	region(side, 1, VMEM_IOC_REGION_USER, FROZEN_GPA, FROZEN_LEN,
-	       VMEM_IOC_REGION_FROZEN);
-	region(side, 2, VMEM_IOC_REGION_OWNED, OWNED_GPA, OWNED_LEN, 0);
-	s->pools[0] = pool(side, first, 2, POOL_LEN + POOL_OWNED_LEN);
-	s->pools[1] = pool(side, second, 1, SECOND_LEN);
-	refuse(side);
-}
-
-/* One that is there, mostly. */
-static int some_space(void)
+int some_space(void)
 {
 	int at = (int)chance(NR_SPACES), tries;
 
 	for (tries = chance(20) ? 8 : 0; tries && !sides[0].spaces[at]; tries--)
 		at = (int)chance(NR_SPACES);
 	return at;
+}
+
+/* What is at an address of a space, in the first guest; malformed where nothing is known. */
+static struct vmem_ioc_result look(int at, __u64 va)
+{
+	struct vmem_ioc_result result = { .status = VMEM_IOC_RESERVED };
+	struct vmem_ioc_translate arg = {
+		.size		= sizeof(arg),
+		.space		= sides[0].spaces[at],
+		.nr		= 1,
+		.vas		= (__u64)(unsigned long)&va,
+		.results	= (__u64)(unsigned long)&result,
+	};
+
+	vmem_space_translate(sides[0].guest, &arg);
+	return result;
+}
+
+/* Before a change of a space from @va on: what is there, and the end of its leaf. */
+struct before {
+	struct vmem_ioc_result result;
+	__u64 end;
+};
+
+static struct before look_before(int at, __u64 va)
+{
+	struct before b = { .result = look(at, va), .end = va };
+
+	if (b.result.status == VMEM_IOC_OK)
+		b.end = va | ((1ULL << b.result.page_lg2) - 4096);
+	return b;
+}
+
+/* Behind it: was that leaf split, were entries above it widened? */
+static void look_behind(const struct before *b, int at, __u64 va)
+{
+	struct vmem_ioc_result start = look(at, va), end = look(at, b->end);
+
+	if (b->result.status != VMEM_IOC_OK)
+		return;
+	split += end.status == VMEM_IOC_OK && end.page_lg2 < b->result.page_lg2;
+	widened += start.status == VMEM_IOC_OK && start.page_lg2 == b->result.page_lg2 &&
+		   start.path & ~b->result.path;
 }
 
 /* Calls */
@@ -301,17 +245,18 @@ static void do_map(void)
 	struct vmem_ioc_mapping list[8];
 	struct vmem_ioc_map args[2] = { { .size = sizeof(args[0]) } };
 	int i, at = some_space(), ret[2];
+	struct before before;
 
 	doing = "MAP";
 	args[0].nr = chance(3) ? 1 : (__u32)chance(9);
 	for (i = 0; i < (int)args[0].nr; i++)
 		fill_mapping(&list[i], levels[at]);
 	args[0].mappings = (__u64)(unsigned long)list;
-	args[0].flags = (chance(2) ? VMEM_IOC_MAP_REPLACE : 0) |
-			(chance(2) ? VMEM_IOC_MAP_ATOMIC : 0) |
-			(chance(2) ? VMEM_IOC_MAP_SHARED_OK : 0) |
-			(chance(2) ? VMEM_IOC_MAP_ALONE : 0) |
-			(chance(40) ? 0 : 1u << chance(32));
+	args[0].flags = some_of(VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_ATOMIC |
+				VMEM_IOC_MAP_SPLIT | VMEM_IOC_MAP_SHARED_OK |
+				VMEM_IOC_MAP_WIDEN | VMEM_IOC_MAP_ALONE) |
+			(chance(4) ? 0 : VMEM_IOC_MAP_KEEP);
+	before = look_before(at, list[0].va);
 	args[0].budget = chance(10) ? 0 : chance(20);
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
@@ -320,24 +265,36 @@ static void do_map(void)
 		one_change(&args[i].change);
 		args[i].space = 0;
 	}
-	if (args[0].change.out_done)
+	if (args[0].change.out_done) {
 		mapped[at][chance(8)] = list[0].va;
+		raw += list[0].kind == VMEM_IOC_KIND_RAW;
+		large += list[0].page_sizes > 4096 &&
+			 look(at, list[0].va + list[0].len / 2).page_lg2 > 12;
+		look_behind(&before, at, list[0].va);
+	}
 	at_mapping(&args[0], list, ret[0]);
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+/* An address where something is, perhaps. */
+static __u64 mapped_va(int at)
+{
+	return chance(2) ? some_va() : mapped[at][chance(8)] + 4096 * chance(512);
 }
 
 static void do_unmap(void)
 {
 	struct vmem_ioc_unmap args[2] = { { .size = sizeof(args[0]) } };
 	int i, at = some_space(), ret[2];
+	struct before before;
 
 	doing = "UNMAP";
-	args[0].start = chance(10) ? some_va() : 0;
+	args[0].start = chance(10) ? mapped_va(at) : 0;
 	args[0].last = chance(10) ? args[0].start + some_len() - 1 : ~0ULL;
 	args[0].budget = chance(10) ? 0 : chance(20);
-	args[0].flags = (chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0) |
-			(chance(2) ? VMEM_IOC_RANGE_ALONE : 0) |
-			(chance(40) ? 0 : 1u << chance(32));
+	args[0].flags = some_of(VMEM_IOC_RANGE_SHARED_OK | VMEM_IOC_RANGE_ALONE |
+				VMEM_IOC_RANGE_SPLIT);
+	before = look_before(at, args[0].start);
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
@@ -345,27 +302,33 @@ static void do_unmap(void)
 		one_change(&args[i].change);
 		args[i].space = 0;
 	}
+	look_behind(&before, at, args[0].start);
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
 static void do_protect(void)
 {
 	const __u32 usual = VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X | VMEM_IOC_ATTR_COW;
+	const __u32 any = usual | VMEM_IOC_ATTR_U | VMEM_IOC_ATTR_G | VMEM_IOC_ATTR_A |
+			  VMEM_IOC_ATTR_D | VMEM_IOC_ATTR_PCD | VMEM_IOC_ATTR_PWT |
+			  VMEM_IOC_ATTR_PAT | VMEM_IOC_ATTR_KEY_MASK | 0x3f80000;
+	const __u32 of = chance(2) ? usual : any;
 	struct vmem_ioc_protect args[2] = { { .size = sizeof(args[0]) } };
 	int i, at = some_space(), ret[2];
+	struct before before;
 
 	doing = "PROTECT";
-	args[0].start = chance(10) ? some_va() & ~4095ULL : 0;
+	args[0].start = chance(10) ? mapped_va(at) & ~4095ULL : 0;
 	args[0].last = chance(10) ? args[0].start + some_len() - 1 : ~0ULL;
 	args[0].budget = chance(10) ? 0 : chance(20);
-	args[0].flags = (chance(2) ? VMEM_IOC_RANGE_SHARED_OK : 0) |
-			(chance(2) ? VMEM_IOC_RANGE_ALONE : 0) |
-			(chance(40) ? 0 : 1u << chance(32));
-	args[0].set = (__u32)chance(1 << 11) & (usual | VMEM_IOC_ATTR_R);
-	args[0].clear = (__u32)chance(1 << 11) & usual;
+	args[0].flags = some_of(VMEM_IOC_RANGE_SHARED_OK | VMEM_IOC_RANGE_ALONE |
+				VMEM_IOC_RANGE_SPLIT | VMEM_IOC_RANGE_WIDEN);
+	args[0].set = (__u32)chance(1UL << 32) & (of | VMEM_IOC_ATTR_R);
+	args[0].clear = (__u32)chance(1UL << 32) & of;
 	args[0].clear &= chance(20) ? ~args[0].set : ~0U;
 	args[0].set |= chance(60) ? 0 : 1u << chance(32);
 	args[0].clear |= chance(60) ? 0 : 1u << chance(32);
+	before = look_before(at, args[0].start);
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
@@ -374,13 +337,42 @@ static void do_protect(void)
 		args[i].space = 0;
 	}
 	protected += !ret[0] && args[0].change.out_pages;
+	look_behind(&before, at, args[0].start);
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+/* Of what may be full, or all. */
+static void do_promote(void)
+{
+	struct vmem_ioc_promote args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), ret[2];
+
+	doing = "PROMOTE";
+	args[0].start = chance(3) ? mapped_va(at) & ~0x1fffffULL : 0;
+	args[0].last = chance(3) ? args[0].start + (1ULL << (chance(3) ? 22 : 31)) - 1 :
+				   ~0ULL;
+	if (!chance(20))
+		args[0].start = some_va();
+	args[0].budget = chance(10) ? 0 : chance(20);
+	args[0].flags = some_of(VMEM_IOC_RANGE_SHARED_OK | VMEM_IOC_RANGE_ALONE);
+	args[0].leaf_levels = chance(3) ? 0 : chance(10) ? 2 * (__u32)chance(4) :
+			      1u << chance(32);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].space = sides[i].spaces[at];
+		ret[i] = vmem_space_promote(sides[i].guest, &args[i]);
+		one_change(&args[i].change);
+		args[i].space = 0;
+	}
+	promoted += args[0].change.out_pages / 512;
+	skipped += args[0].change.out_skipped;
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
 static void do_link(void)
 {
 	struct vmem_ioc_link args[2] = { { .size = sizeof(args[0]) } };
-	int i, at = some_space(), owner = some_space(), ret[2], tries;
+	int i, at = some_space(), owner = some_space(), ret[2], tries, missing;
 	__u32 level;
 	__u64 mask;
 
@@ -398,9 +390,9 @@ static void do_link(void)
 	args[0].our_va = some_va() & mask;
 	args[0].their_va = (chance(4) ? mapped[owner][chance(8)] : some_va()) &
 			   mask;
-	args[0].flags = (chance(3) ? 0 : VMEM_IOC_LINK_REPLACE) |
-			(chance(2) ? VMEM_IOC_LINK_ALONE : 0) |
-			(chance(40) ? 0 : 1u << chance(32));
+	args[0].flags = some_of(VMEM_IOC_LINK_ALONE) |
+			(chance(3) ? 0 : VMEM_IOC_LINK_REPLACE) |
+			(chance(3) ? 0 : VMEM_IOC_LINK_MAKE);
 	args[0].budget = chance(10) ? 0 : chance(20);
 	if (!chance(3)) {
 		args[0].path_given = 1;
@@ -420,6 +412,8 @@ static void do_link(void)
 		args[0].path_given = (__u32)chance(3);
 		break;
 	}
+	missing = args[0].flags & VMEM_IOC_LINK_MAKE &&
+		  look(owner, args[0].their_va).level >= level;
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
@@ -429,8 +423,34 @@ static void do_link(void)
 		args[i].space = args[i].owner = 0;
 	}
 	linked += !ret[0];
+	made += !ret[0] && missing;
 	if (!ret[0])
 		mapped[at][chance(8)] = args[0].our_va;
+	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
+}
+
+/* A table that others show as well, perhaps, becomes a copy. */
+static void do_unshare(void)
+{
+	struct vmem_ioc_link args[2] = { { .size = sizeof(args[0]) } };
+	int i, at = some_space(), ret[2];
+	__u32 level = 1 + (__u32)chance(levels[at] ? levels[at] - 1 : 3);
+
+	doing = "LINK, UNSHARE";
+	args[0].depth = levels[at] - level;
+	args[0].our_va = mapped_va(at) & ~0ULL << (12 + 9 * level);
+	args[0].flags = VMEM_IOC_LINK_UNSHARE | some_of(VMEM_IOC_LINK_ALONE);
+	args[0].budget = chance(10) ? 0 : chance(20);
+	args[0].their_va = chance(40) ? 0 : some_va();
+	args[0].path_given = !chance(40);
+	args[1] = args[0];
+	for (i = 0; i < 2; i++) {
+		args[i].space = sides[i].spaces[at];
+		ret[i] = vmem_space_link(sides[i].guest, &args[i]);
+		one_change(&args[i].change);
+		args[i].space = 0;
+	}
+	parted += !!(args[0].change.out_changes & VMEM_IOC_CHANGE_UNSHARED);
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
@@ -674,80 +694,12 @@ static void do_dirty(void)
 		written += bits[0][i / 64] >> i % 64 & 1;
 }
 
-/* What a guest may write into a table, or anywhere. */
-static void do_poke(void)
-{
-	__u64 gpa = chance(3) ? POOL_GPA + 8 * chance(POOL_LEN / 8) :
-				8 * chance(MEMORY_LEN / 8);
-	__u64 entry = some_entry();
-
-	doing = "a poke";
-	/* no table by hand at another level */
-	if (entry & 1 && (entry & 0xffffffffff000) - FROZEN_GPA < FROZEN_LEN)
-		entry -= FROZEN_LEN;
-	by_hand(gpa, entry);
-}
-
-/*
- * A guest has tables of its own where memory is frozen most of the time: the
- * path to an address, from one of few roots.
- */
-static void do_tree(void)
-{
-	__u32 format = 1 + (__u32)chance(2);
-	__u64 table = by_hand_root(format, chance(NR_ROOTS)), va = some_va(), next;
-	int level = format == VMEM_IOC_FORMAT_X86_64_5LEVEL ? 4 : 3, i;
-	unsigned long at;
-
-	doing = "tables by hand";
-	for (; level > 0; level--) {
-		at = table + 8 * (va >> (12 + 9 * level) & 511);
-		memcpy(&next, sides[0].memory + at, sizeof(next));
-		if ((next & 0x81) != 1 ||
-		    (next & 0xffffffffff000) - FROZEN_GPA >= FROZEN_LEN) {
-			next = by_hand_table(level - 1);
-			next |= chance(8) ? 0x23 : 1 | chance(8) << 1;
-			next |= chance(12) ? 0 : 1ULL << 63;
-			by_hand(at, next);
-		}
-		table = next & 0xffffffffff000;
-	}
-	at = va >> 12 & 511;
-	for (i = (int)chance(80); i >= 0; i--)
-		by_hand(table + 8 * ((at + (unsigned int)i) & 511),
-			(some_gpa() & ~4095ULL & ((1ULL << 36) - 1)) | 0x61 |
-			chance(2) << 1);
-}
-
-/* A guest has a large page where tables were, or where there is nothing. */
-static void do_large(void)
-{
-	__u64 words[VMEM_IOC_LEVELS_MAX], va = some_va(), entry, gpa;
-	struct vmem_ioc_result result;
-	struct vmem_ioc_translate arg = {
-		.size		= sizeof(arg),
-		.space		= sides[0].spaces[some_space()],
-		.nr		= 1,
-		.vas		= (__u64)(unsigned long)&va,
-		.results	= (__u64)(unsigned long)&result,
-		.entries	= (__u64)(unsigned long)words,
-	};
-
-	doing = "a large page";
-	if (vmem_space_translate(sides[0].guest, &arg))
-		return;
-	gpa = (words[2] & 0xffffffffff000) + 8 * (va >> 21 & 511);
-	if ((words[2] & 0x81) != 1 || gpa >= MEMORY_LEN)
-		return;
-	entry = (__u64)chance(64) << 21 | 0xe3;
-	by_hand(gpa, entry);
-}
-
 int main(int argc, char **argv)
 {
 	static void (*const actions[])(void) = {
 		do_map, do_map, do_map, do_map, do_unmap, do_unmap, do_protect,
-		do_protect, do_link, do_link, do_link, do_walk, do_translate,
+		do_protect, do_promote, do_promote, do_link, do_link, do_link,
+		do_unshare, do_walk, do_translate,
 		do_space_create, do_space_create, do_destroy, do_ask,
 		do_flushed, do_flushed, do_grow, do_freeze, do_dirty, do_poke, do_large, do_tree,
 		do_tree,
@@ -786,7 +738,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < 256; i++)
 		if (errnos[i])
 			printf(" %s %lu", strerrorname_np(i), errnos[i]);
-	printf("; moved %lu, freed %lu, unshared %lu, linked %lu, protected %lu, written %lu\n",
-	       moved / 2, freed / 2, unshared / 2, linked, protected, written);
+	printf("; moved %lu, freed %lu, unshared %lu, linked %lu, protected %lu, written %lu, large %lu, split %lu, promoted %lu, skipped %lu, raw %lu, widened %lu, made %lu, parted %lu\n",
+	       moved / 2, freed / 2, unshared / 2, linked, protected, written, large,
+	       split, promoted, skipped, raw, widened, made, parted);
 	return calls - refusals > most / 4 && refusals > most / 20 ? 0 : 1;
 }

@@ -32,7 +32,21 @@ struct side {
 	__u32 spaces[NR_SPACES];	/* 0: none */
 };
 
-static unsigned long chances;		/* the state, from the seed */
+extern struct side sides[2];
+extern unsigned long step;
+extern const char *doing;		/* for people */
+extern unsigned long chances;		/* the state, from the seed */
+
+void setup(int side, int local);
+/* A space that is there, mostly. */
+int some_space(void);
+/* A guest writes into its memory. */
+void by_hand(__u64 gpa, __u64 entry);
+
+/* What a guest does to its tables, by hand, as a vCPU or a hostile one does. */
+void do_poke(void);
+void do_tree(void);
+void do_large(void);
 
 static inline unsigned long chance(unsigned long below)
 {
@@ -128,24 +142,73 @@ static inline __u32 some_path(__u32 level, __u32 nr_levels)
 	return path;
 }
 
+/* Some of the bits, seldom one that nothing means. */
+static inline __u32 some_of(__u32 bits)
+{
+	return ((__u32)chance(1UL << 32) & bits) | (chance(40) ? 0 : 1u << chance(32));
+}
+
+/* An address where leaves of 2 MiB can be, and one of memory for it. */
+static inline __u64 some_large_va(void)
+{
+	return some_va() & ~0x1fffffULL;
+}
+
+/* Attributes of a leaf: few, so that neighbours are alike, or any. */
+static inline __u32 some_attrs(void)
+{
+	if (chance(3))
+		return VMEM_IOC_ATTR_R | (__u32)chance(8);
+	return VMEM_IOC_ATTR_R | ((__u32)chance(1UL << 26) & ~(VMEM_IOC_ATTR_A |
+	       VMEM_IOC_ATTR_D | VMEM_IOC_ATTR_COW | VMEM_IOC_ATTR_ENC));
+}
+
+/* One of leaves, or of what isn't present. */
+static inline void fill_leaves(struct vmem_ioc_mapping *m, __u32 nr_levels)
+{
+	__u32 lowest = 0;
+
+	m->gpa = some_gpa() & ~4095ULL;
+	m->attrs = some_attrs();
+	m->page_sizes = chance(10) ? 0 : 4096;
+	if (!chance(3)) {
+		/* as large as can be, or full tables */
+		m->va = some_large_va() + (chance(3) ? 0 : 4096 * chance(512));
+		m->gpa = ((__u64)chance(64) << 21) + (m->va & 0x1fffff);
+		m->len = (1 + chance(3)) << 21;
+		m->attrs &= VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W;
+		m->page_sizes = chance(2) ? 4096 | 1u << 21 : chance(3) ? 0 : 1u << 21;
+		if (!chance(8)) {
+			m->va &= ~0x3fffffffULL;
+			m->gpa &= ~0x3fffffffULL;
+			m->len = 1u << 30;
+			m->page_sizes |= chance(4) ? 1u << 30 : 0;
+		}
+		lowest = m->page_sizes == 1u << 21;
+	}
+	if (m->kind == VMEM_IOC_KIND_COW && chance(20))
+		m->attrs &= ~(VMEM_IOC_ATTR_W | 7u << VMEM_IOC_ATTR_SOFT_SHIFT);
+	if (!chance(6)) {
+		m->flags |= VMEM_IOC_MAPPING_AD;
+		m->attrs |= (__u32)chance(4) << 5;
+	}
+	if (!chance(4)) {
+		m->flags |= VMEM_IOC_MAPPING_PATH;
+		m->path = some_path(1 + lowest, nr_levels);
+	}
+}
+
 /* One that may be right. */
 static inline void fill_mapping(struct vmem_ioc_mapping *m, __u32 nr_levels)
 {
 	memset(m, 0, sizeof(*m));
 	m->va = some_va();
 	m->len = some_len();
-	m->kind = (__u32)chance(3);
-	if (m->kind != VMEM_IOC_KIND_UNMAPPED) {
-		m->gpa = some_gpa() & ~4095ULL;
-		m->attrs = VMEM_IOC_ATTR_R | (__u32)chance(8);
-		if (m->kind == VMEM_IOC_KIND_COW && chance(20))
-			m->attrs &= ~VMEM_IOC_ATTR_W;
-		if (!chance(4)) {
-			m->flags = VMEM_IOC_MAPPING_PATH;
-			m->path = some_path(1, nr_levels);
-		}
-	}
-	m->page_sizes = chance(10) ? 0 : 4096;
+	m->kind = chance(8) ? (__u32)chance(3) : VMEM_IOC_KIND_RAW;
+	if (m->kind == VMEM_IOC_KIND_RAW)
+		m->gpa = chance(10) ? chance(1UL << 50) << 1 | 2 : chance(1UL << 32);
+	else if (m->kind != VMEM_IOC_KIND_UNMAPPED)
+		fill_leaves(m, nr_levels);
 	switch (chance(60)) {
 	case 0:
 		m->kind = (__u32)chance(5);

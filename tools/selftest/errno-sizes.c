@@ -430,17 +430,14 @@ static void unshare_misused(struct fixture *fx, struct args *args)
 	unshares(fx, args, fx->by_hand, GIB);
 }
 
-/* A table of the guest's own names one of another pool. */
+/* What a table of the guest's own names by a link is of another pool. */
 static void unshare_names_another_pool(struct fixture *fx, struct args *args)
 {
-	u64 theirs = space_root(fx->g.fd, space_of(fx, tiny_pool(fx, 4)));
-	u64 pdpt = entry_get(&fx->g, theirs, 0) & X86_ADDR;
-	u64 pd = entry_get(&fx->g, pdpt, 0) & X86_ADDR;
-
-	guest_map(&fx->g, fx->g.root, FX_VA_FREE, 1,
-		  (entry_get(&fx->g, pd, index_of(FX_VA, 1)) & X86_ADDR) | X86_TABLE,
-		  X86_TABLE);
-	unshares(fx, args, fx->by_hand, FX_VA_FREE & -GIB);
+	ASSERT_OK(map_one(fx->g.fd, fx->by_hand, FX_VA_SMALL + 2 * MIB, FX_DATA, PAGE, R, 0,
+			  NULL));
+	ASSERT_OK(destroy(fx->g.fd, fx->by_hand));
+	unshares(fx, args, ASSERT_OK(space_adopt(fx->g.fd, FMT4, tiny_pool(fx, 8),
+						 fx->g.root)), 0);
 	args->link.depth = 2;
 }
 
@@ -448,7 +445,7 @@ static void unshare_names_another_pool(struct fixture *fx, struct args *args)
 static void unshare_another_pool(struct fixture *fx, struct args *args)
 {
 	unshare_names_another_pool(fx, args);
-	args->link.our_va = FX_VA_FREE;
+	args->link.our_va = FX_VA_SMALL + 2 * MIB;
 	args->link.depth = 3;
 }
 

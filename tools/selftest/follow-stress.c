@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "follow.h"
+#include "pool.h"
 
 #define REHEARSED	20
 #define ROUNDS	60
@@ -95,6 +96,15 @@ static void *beside_map(void *arg)
 		0, ENXIO, EROFS, EEXIST, ERANGE, ENOSPC, EAGAIN, EBUSY,
 		EMLINK,
 	};
+	/* a leaf for each page that is protected, of which many stay split */
+	struct vmem_ioc_mapping large = {
+		.va = GIB,
+		.gpa = 2 * GIB,
+		.len = 26 * MIB,
+		.kind = VMEM_IOC_KIND_BASIC,
+		.attrs = R | W,
+		.page_sizes = BIT(12) | BIT(21),
+	};
 	struct vmem_ioc_change change;
 	struct beside *b = arg;
 	int fd = b->s->g.fd, ret;
@@ -105,7 +115,15 @@ static void *beside_map(void *arg)
 		ret = map_one(fd, b->space, va, GUEST_GPA, 20 * PAGE, R, 0,
 			      &change);
 		EXPECT(err_known(ret, errs, ARRAY_SIZE(errs)));
-		ret = unmap(fd, b->space, va, va + 20 * PAGE - 1, &change);
+		ret = map_list(fd, b->space, &large, 1, VMEM_IOC_MAP_REPLACE, NULL);
+		EXPECT(err_known(ret, errs, ARRAY_SIZE(errs)));
+		ret = protect(fd, b->space, GIB + va / 2, GIB + va / 2 + PAGE - 1, 0,
+			      n & 1 ? X : W, VMEM_IOC_RANGE_SPLIT, NULL);
+		EXPECT(err_known(ret, errs, ARRAY_SIZE(errs)));
+		ret = promote(fd, b->space, GIB, 2 * GIB - 1, 0, 0, NULL);
+		EXPECT(err_known(ret, errs, ARRAY_SIZE(errs)));
+		ret = unmap_flags(fd, b->space, va, va + 20 * PAGE - 1,
+				  VMEM_IOC_RANGE_SPLIT, &change);
 		EXPECT(err_known(ret, errs, ARRAY_SIZE(errs)));
 		if (change.out_generation)
 			EXPECT_ERR(flushed(fd, change.out_generation), 0);
