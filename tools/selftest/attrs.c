@@ -85,7 +85,6 @@ void space_of_facts(struct pool_guest *p, u32 format, u32 flags, u32 enc_bit)
 
 	pool_guest(p, format, 32);
 	ASSERT_OK(destroy(p->fd, p->space));
-	ASSERT_OK(flushed(p->fd, 0));
 	create.pool = p->pool;
 	p->space = ASSERT_OK(space_create(p->fd, &create));
 	p->g.root = create.out_root;

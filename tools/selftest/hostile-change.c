@@ -296,6 +296,15 @@ void changes_beside_5level(void)
 	changes_beside(FMT5);
 }
 
+/* Up to now. */
+static void all_flushed(int fd, u32 space)
+{
+	struct vmem_ioc_space_get get;
+
+	ASSERT_OK(space_get(fd, space, &get));
+	ASSERT_OK(flushed(fd, get.out_generation));
+}
+
 /* Structs of random bytes that are the right size: whatever they say, nothing breaks. */
 void garbage(void)
 {
@@ -362,7 +371,7 @@ void garbage(void)
 		}
 		done[which] += !vcall(g.fd, calls[which].cmd, words);
 		if (rnd(&seed) % 4 == 0)
-			ASSERT_OK(flushed(g.fd, 0));
+			all_flushed(g.fd, space);
 		ASSERT_OK(pool_stat(g.fd, pool, &stat));
 		EXPECT_EQ(stat.out_free + stat.out_used + stat.out_quarantined, 32);
 		EXPECT_EQ(stat.out_reserved, 0);

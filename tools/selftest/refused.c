@@ -305,6 +305,26 @@ static void tell(const struct refused_difference *d, const char *call, int ret)
 			  (unsigned long long)d->wanted);
 }
 
+/* What is counted is of what was done; how many tables lack, is of the pool's errnos. */
+static void expect_nothing_counted(const struct vmem_ioc_change *change, const char *call,
+				   int ret)
+{
+	bool of_pool = ret == -ENOSPC || ret == -EAGAIN || ret == -EBUSY;
+
+	if (change->out_overwritten || change->out_dirty || change->out_skipped ||
+	    change->out_skip_reason || (change->out_missing && !of_pool))
+		ktap_fail(__FILE__, __LINE__,
+			  "%s refused with %s: overwritten %llu, dirty %llu, skipped %llu for %llu, missing %llu",
+			  call, strerrorname_np(-ret),
+			  (unsigned long long)change->out_overwritten,
+			  (unsigned long long)change->out_dirty,
+			  (unsigned long long)change->out_skipped,
+			  (unsigned long long)change->out_skip_reason,
+			  (unsigned long long)change->out_missing);
+	if (ret == -ENOSPC && !change->out_missing)
+		ktap_fail(__FILE__, __LINE__, "%s: ENOSPC, and none are missing", call);
+}
+
 static const struct layout *layout_of(unsigned long cmd)
 {
 	size_t i;
@@ -381,5 +401,6 @@ void refused_behind(int fd, unsigned long cmd, const void *arg, int ret)
 	answer = answer_of(&change);
 	refused_whole(&d, &watch.before, &watch.behind, &answer);
 	tell(&d, layout->name, ret);
+	expect_nothing_counted(&change, layout->name, ret);
 	watch.seen++;
 }

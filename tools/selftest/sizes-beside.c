@@ -243,7 +243,6 @@ static void one_splits_one_promotes(void)
 	ASSERT_OK(protect(b.p.fd, b.p.space, VA, VA + LEN - 1, 0, X, 0, NULL));
 	ASSERT_OK(promote(b.p.fd, b.p.space, VA, VA + LEN - 1, 0, 0, NULL));
 	expect_leaves(&b.p, 2);
-	ASSERT_OK(flushed(b.p.fd, 0));
 }
 
 /* Signals that don't kill end none of them. */

@@ -11,8 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest.h"
-#include "ktap.h"
+#include "pool.h"
 
 #define POOL		GUEST_GPA
 #define POOL_PAGES	16
@@ -82,6 +81,58 @@ static void pool_capacity_is_kept(void)
 
 	/* What needs no table can be done. */
 	ASSERT_OK(map_page(view, space, PAGE, DATA));
+}
+
+/*
+ * Nor does it get more by cutting large leaves, or by tables that are made for others
+ * or copied. What gives tables back can be done.
+ */
+static void pool_capacity_is_kept_by_all_calls(void)
+{
+	struct vmem_ioc_mapping large = {
+		.va = 14 * SPAN,
+		.gpa = GIB,
+		.len = SPAN,
+		.kind = VMEM_IOC_KIND_BASIC,
+		.attrs = R,
+		.page_sizes = SPAN,
+	};
+	struct vmem_ioc_change change;
+	struct picture before, after;
+	u32 pool, space, i;
+	struct guest g;
+	int view;
+
+	guest_init(&g, FMT4, LEN);
+	pool = ASSERT_OK(pool_create(g.fd, POOL, POOL_PAGES * PAGE));
+	space = ASSERT_OK(space_new(g.fd, FMT4, pool));
+	view = ASSERT_OK(view_create(g.fd, MAY_MAP));
+	ASSERT_OK(map_one(view, space, 0, GIB, SPAN, R, 0, NULL));
+	for (i = 1; i < POOL_PAGES - 3; i++)
+		ASSERT_OK(map_page(view, space, i * SPAN, DATA));
+	/* a large leaf takes no table */
+	ASSERT_OK(map_list(view, space, &large, 1, 0, NULL));
+	ASSERT_OK(link_table(view, space, 20 * SPAN, space, SPAN, 3, 0, NULL));
+
+	before = picture_take(g.fd, g.mem, g.len);
+	EXPECT_ERR(unmap_flags(view, space, large.va, large.va + PAGE - 1,
+			       VMEM_IOC_RANGE_SPLIT, NULL), ENOSPC);
+	EXPECT_ERR(protect(view, space, large.va, large.va + PAGE - 1, X, 0,
+			   VMEM_IOC_RANGE_SPLIT, NULL), ENOSPC);
+	EXPECT_ERR(map_one(view, space, large.va, DATA, PAGE, R, VMEM_IOC_MAP_REPLACE |
+			   VMEM_IOC_MAP_SPLIT, NULL), ENOSPC);
+	EXPECT_ERR(link_table(view, space, 30 * SPAN, space, 31 * SPAN, 3,
+			      VMEM_IOC_LINK_MAKE, NULL), ENOSPC);
+	EXPECT_ERR(link_table(view, space, SPAN, 0, 0, 3, VMEM_IOC_LINK_UNSHARE, NULL),
+		   ENOSPC);
+	after = picture_take(g.fd, g.mem, g.len);
+	EXPECT(picture_same(&before, &after));
+	picture_free(&before);
+	picture_free(&after);
+
+	ASSERT_OK(promote(view, space, 0, SPAN - 1, 0, 0, &change));
+	ASSERT_OK(flushed(view, change.out_generation));
+	EXPECT_ERR(link_table(view, space, SPAN, 0, 0, 3, VMEM_IOC_LINK_UNSHARE, NULL), 0);
 }
 
 static void in_step(int sock)
@@ -216,6 +267,7 @@ static void tables_outlive_process(void)
 
 static const struct ktap_case cases[] = {
 	CASE(pool_capacity_is_kept),
+	CASE(pool_capacity_is_kept_by_all_calls),
 	CASE(processes_share_spaces),
 	CASE(tables_outlive_process),
 };
