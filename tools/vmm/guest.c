@@ -134,8 +134,7 @@ static int add_space(struct guest *g, __u32 index)
 {
 	struct vmem_ioc_space_create create = {
 		.size	= sizeof(create),
-		.flags	= VMEM_IOC_SPACE_NEW |
-			  (g->machine.has_1g ? 0 : VMEM_IOC_SPACE_NO_1G),
+		.flags	= VMEM_IOC_SPACE_NEW,
 		.format	= g->options.levels == 5 ? VMEM_IOC_FORMAT_X86_64_5LEVEL :
 						   VMEM_IOC_FORMAT_X86_64_4LEVEL,
 		.pool	= g->pool,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Writes here and there to 6 MiB that begin on no border of 2 MiB, and reads that
- * back: two large pages, with small ones around them.
+ * Writes here and there to 6 MiB that begin on no border of 2 MiB, calls the VMM, and
+ * reads that back: two large pages, with small ones around them.
  */
 #include "runtime.h"
 
@@ -19,6 +19,7 @@ int program(const struct program_info *info)
 			return 1;
 		poke(at, at);
 	}
+	vmm_call(0);
 	for (at = first; at < end; at += STEP)
 		if (peek(at) != at || peek(at + 8))
 			return 2;
