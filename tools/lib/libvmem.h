@@ -356,7 +356,11 @@ int vmem_space_protect(struct vmem_guest *guest, struct vmem_ioc_protect *arg);
  *
  * A table that can't be replaced is no error.
  *
- * Return: as vmem_space_map().
+ * Return: 0; -ENOENT: the space; -EINVAL: alignment, a range that is not canonical,
+ * no pool; -EOPNOTSUPP: levels that have no larger leaves; -EMLINK: others have the
+ * root; for a table that moves -EOVERFLOW, -ENOSPC, -EAGAIN and -EBUSY, as
+ * vmem_space_map(); -EROFS: one that may not; -ENXIO: the host can't give a table;
+ * -E2BIG: over the budget; -ENOMEM; -EIO, -EINTR, -EFAULT, -EACCES.
  */
 int vmem_space_promote(struct vmem_guest *guest, struct vmem_ioc_promote *arg);
 

@@ -65,17 +65,12 @@ static void each_call(void (*fn)(struct fixture *, enum call))
 	}
 }
 
-static int success(enum call call)
-{
-	return call_info[call].later ? EOPNOTSUPP : 0;
-}
-
 static void valid(struct fixture *fx, enum call call)
 {
 	struct args args;
 
 	args_init(fx, call, &args);
-	EXPECT_ERR(call_by(fx->g.fd, call, &args), success(call));
+	EXPECT_ERR(call_by(fx->g.fd, call, &args), 0);
 }
 
 static void struct_exact(void)
@@ -115,7 +110,7 @@ static void first_version(struct fixture *fx, enum call call)
 	args_init(fx, call, &args);
 	args.size = first;
 	memset(args.bytes + first, 0xa5, sizeof(args.bytes) - first);
-	EXPECT_ERR(call_by(fx->g.fd, call, &args), success(call));
+	EXPECT_ERR(call_by(fx->g.fd, call, &args), 0);
 	for (i = first; i < sizeof(args.bytes); i++)
 		EXPECT_EQ(args.bytes[i], 0xa5);
 }
@@ -131,7 +126,7 @@ static void long_zero(struct fixture *fx, enum call call)
 
 	args_init(fx, call, &args);
 	args.size = sizeof(args.bytes);
-	EXPECT_ERR(call_by(fx->g.fd, call, &args), success(call));
+	EXPECT_ERR(call_by(fx->g.fd, call, &args), 0);
 }
 
 static void struct_long_zero_tail(void)
@@ -188,7 +183,7 @@ static void beyond(struct fixture *fx, enum call call)
 
 	args_init(fx, call, &args);
 	memset(args.bytes + args.size, 0x5a, sizeof(args.bytes) - args.size);
-	EXPECT_ERR(call_by(fx->g.fd, call, &args), success(call));
+	EXPECT_ERR(call_by(fx->g.fd, call, &args), 0);
 	for (i = args.size; i < sizeof(args.bytes); i++)
 		EXPECT_EQ(args.bytes[i], 0x5a);
 }
@@ -348,7 +343,7 @@ static void info_limits(void)
 	EXPECT_EQ(formats[0].phys_bits, 52);
 	EXPECT_EQ(formats[0].page_sizes, BIT(12) | BIT(21) | BIT(30));
 	EXPECT_EQ(formats[1].page_sizes, BIT(12) | BIT(21) | BIT(30));
-	EXPECT_EQ(formats[0].map_page_sizes, BIT(12));
+	EXPECT_EQ(formats[0].map_page_sizes, formats[0].page_sizes);
 	EXPECT(!strcmp(formats[0].name, "x86_64-4level"));
 	EXPECT(!strcmp(formats[1].name, "x86_64-5level"));
 }
@@ -473,7 +468,7 @@ static void compat_calls(void)
 		fixture_init(&fx);
 		args_init(&fx, call, args);
 		EXPECT_ERR(compat_ioctl(fx.g.fd, call_info[call].cmd, args),
-			   success(call));
+			   0);
 		switch (call) {
 		case INFO:
 			EXPECT_EQ(args->formats[1].id, FMT5);

@@ -10,51 +10,51 @@
 #include "calls.h"
 #include "ktap.h"
 
-#define INFO_OF(call, type, need, is_later, res)			\
-	GROWN(call, type, sizeof(struct type), need, is_later, res)
-#define GROWN(call, type, first, need, is_later, res)			\
+#define INFO_OF(call, type, need, res)			\
+	GROWN(call, type, sizeof(struct type), need, res)
+#define GROWN(call, type, first, need, res)			\
 	[call] = { #call, VMEM_IOC_##call, sizeof(struct type), first,	\
-		   need, is_later, res }
+		   need, res }
 #define RES(type)	offsetof(struct type, __reserved)
 #define READ_RIGHT	VMEM_IOC_RIGHT_READ
 #define CHANGE_RIGHT	VMEM_IOC_RIGHT_CHANGE
 #define MANAGE_RIGHT	VMEM_IOC_RIGHT_MANAGE
 
 const struct call_info call_info[NR_CALLS] = {
-	INFO_OF(INFO, vmem_ioc_info, 0, false, RES(vmem_ioc_info)),
-	INFO_OF(REGION_CREATE, vmem_ioc_region_create, MANAGE_RIGHT, false, 0),
-	INFO_OF(REGION_SET, vmem_ioc_region_set, MANAGE_RIGHT, false,
+	INFO_OF(INFO, vmem_ioc_info, 0, RES(vmem_ioc_info)),
+	INFO_OF(REGION_CREATE, vmem_ioc_region_create, MANAGE_RIGHT, 0),
+	INFO_OF(REGION_SET, vmem_ioc_region_set, MANAGE_RIGHT,
 		RES(vmem_ioc_region_set)),
-	INFO_OF(REGION_DIRTY, vmem_ioc_region_dirty, MANAGE_RIGHT, false,
+	INFO_OF(REGION_DIRTY, vmem_ioc_region_dirty, MANAGE_RIGHT,
 		RES(vmem_ioc_region_dirty)),
-	INFO_OF(POOL_CREATE, vmem_ioc_pool_create, MANAGE_RIGHT, false, 0),
-	INFO_OF(POOL_STAT, vmem_ioc_pool_stat, READ_RIGHT, false,
+	INFO_OF(POOL_CREATE, vmem_ioc_pool_create, MANAGE_RIGHT, 0),
+	INFO_OF(POOL_STAT, vmem_ioc_pool_stat, READ_RIGHT,
 		RES(vmem_ioc_pool_stat)),
-	INFO_OF(SPACE_CREATE, vmem_ioc_space_create, MANAGE_RIGHT, false, 0),
-	GROWN(SPACE_GET, vmem_ioc_space_get, 40, READ_RIGHT, false, 0),
-	GROWN(MAP, vmem_ioc_map, 104, CHANGE_RIGHT, false, 0),
-	GROWN(UNMAP, vmem_ioc_unmap, 112, CHANGE_RIGHT, false,
+	INFO_OF(SPACE_CREATE, vmem_ioc_space_create, MANAGE_RIGHT, 0),
+	GROWN(SPACE_GET, vmem_ioc_space_get, 40, READ_RIGHT, 0),
+	GROWN(MAP, vmem_ioc_map, 104, CHANGE_RIGHT, 0),
+	GROWN(UNMAP, vmem_ioc_unmap, 112, CHANGE_RIGHT,
 	      RES(vmem_ioc_unmap)),
-	GROWN(PROTECT, vmem_ioc_protect, 120, CHANGE_RIGHT, false,
+	GROWN(PROTECT, vmem_ioc_protect, 120, CHANGE_RIGHT,
 	      RES(vmem_ioc_protect)),
-	GROWN(PROMOTE, vmem_ioc_promote, 112, CHANGE_RIGHT, true,
-	      RES(vmem_ioc_promote)),
-	GROWN(LINK, vmem_ioc_link, 128, CHANGE_RIGHT, false,
+	GROWN(PROMOTE, vmem_ioc_promote, 112, CHANGE_RIGHT, 0),
+	GROWN(LINK, vmem_ioc_link, 128, CHANGE_RIGHT,
 	      RES(vmem_ioc_link)),
-	INFO_OF(TRANSLATE, vmem_ioc_translate, READ_RIGHT, false, 0),
-	INFO_OF(WALK_CREATE, vmem_ioc_walk_create, READ_RIGHT, false, 0),
-	INFO_OF(FLUSHED, vmem_ioc_flushed, CHANGE_RIGHT, false, 0),
-	INFO_OF(VIEW, vmem_ioc_view, 0, false, 0),
-	INFO_OF(LIST, vmem_ioc_list, READ_RIGHT, false, RES(vmem_ioc_list)),
-	INFO_OF(DESTROY, vmem_ioc_destroy, MANAGE_RIGHT, false, 0),
-	INFO_OF(POOL_GROW, vmem_ioc_pool_grow, MANAGE_RIGHT, false, 0),
-	[MMAP] = { "mmap", 0, 0, 0, READ_RIGHT, false, 0 },
-	[READ] = { "read", 0, 0, 0, 0, false, 0 },
+	INFO_OF(TRANSLATE, vmem_ioc_translate, READ_RIGHT, 0),
+	INFO_OF(WALK_CREATE, vmem_ioc_walk_create, READ_RIGHT, 0),
+	INFO_OF(FLUSHED, vmem_ioc_flushed, CHANGE_RIGHT, 0),
+	INFO_OF(VIEW, vmem_ioc_view, 0, 0),
+	INFO_OF(LIST, vmem_ioc_list, READ_RIGHT, RES(vmem_ioc_list)),
+	INFO_OF(DESTROY, vmem_ioc_destroy, MANAGE_RIGHT, 0),
+	INFO_OF(POOL_GROW, vmem_ioc_pool_grow, MANAGE_RIGHT, 0),
+	[MMAP] = { "mmap", 0, 0, 0, READ_RIGHT, 0 },
+	[READ] = { "read", 0, 0, 0, 0, 0 },
 };
 
 bool call_changes(enum call call)
 {
-	return call == MAP || call == UNMAP || call == PROTECT || call == LINK;
+	return call == MAP || call == UNMAP || call == PROTECT || call == PROMOTE ||
+	       call == LINK;
 }
 
 /* Four tables at the begin of @mem, which map FX_VA to FX_DATA. */

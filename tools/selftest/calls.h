@@ -24,7 +24,6 @@ enum call {
  * @size:	of its struct
  * @first:	and in the first version
  * @right:	that a descriptor needs, 0: none
- * @later:	its place is kept: EOPNOTSUPP
  * @reserved:	offset of a reserved word, 0: none
  */
 struct call_info {
@@ -33,7 +32,6 @@ struct call_info {
 	u32 size;
 	u32 first;
 	u32 right;
-	bool later;
 	u32 reserved;
 };
 

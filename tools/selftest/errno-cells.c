@@ -182,8 +182,8 @@ SET(map_unreadable, args->mappings[0].attrs = W)
 SET(map_attrs_none, args->mappings[0].attrs = 0)
 SET(map_flags, args->mappings[0].flags = BIT(5))
 SET(map_sizes, args->mappings[0].page_sizes = BIT(13))
+SET(map_sizes_high, args->mappings[0].page_sizes = BIT(12) | BIT(39))
 SET(map_large_only, args->mappings[0].page_sizes = BIT(21))
-SET(map_split, args->flags = VMEM_IOC_MAP_SPLIT)
 SET(map_budget, args->map.budget = 1)
 SET(map_wrap, args->mappings[0].va = -4 * PAGE)
 SET(map_gpa_wrap, args->mappings[0].gpa = -4 * PAGE)
@@ -222,8 +222,13 @@ SET(unmap_odd, args->unmap.start += 8)
 SET(unmap_last_odd, args->unmap.last -= 8)
 SET(unmap_high, RANGE(NON_CANONICAL, NON_CANONICAL + PAGE - 1))
 SET(unmap_end_high, RANGE(0, NON_CANONICAL + PAGE - 1))
-SET(unmap_split, args->flags = VMEM_IOC_RANGE_SPLIT)
+SET(unmap_widen, args->flags = VMEM_IOC_RANGE_WIDEN)
 SET(unmap_budget, args->unmap.budget = 1)
+SET(promote_split, args->flags = VMEM_IOC_RANGE_SPLIT)
+SET(promote_smallest, args->promote.leaf_levels = BIT(0) | BIT(1))
+SET(promote_no_leaves, args->promote.leaf_levels = BIT(3))
+SET(promote_no_level, args->promote.leaf_levels = BIT(31))
+SET(promote_twin, args->promote.space = fx->twin[0])
 SET(unmap_outside, args->unmap.space = fx->by_hand;
     RANGE(FX_VA_OUTSIDE, FX_VA_OUTSIDE + PAGE - 1))
 SET(unmap_frozen, args->unmap.space = fx->in_frozen)
@@ -425,8 +430,8 @@ const struct cell cells[] = {
 	C(MAP, EOPNOTSUPP, map_attrs_none),
 	C(MAP, EOPNOTSUPP, map_flags),
 	C(MAP, EOPNOTSUPP, map_sizes),
-	C(MAP, EOPNOTSUPP, map_large_only),
-	C(MAP, EOPNOTSUPP, map_split),
+	C(MAP, EOPNOTSUPP, map_sizes_high),
+	C(MAP, EINVAL, map_large_only),
 	C(MAP, EOPNOTSUPP, map_unmapped_attrs),
 	C(MAP, EOPNOTSUPP, map_unmapped_gpa),
 	C(MAP, E2BIG, map_budget),
@@ -454,13 +459,30 @@ const struct cell cells[] = {
 	C(UNMAP, EINVAL, unmap_last_odd),
 	C(UNMAP, EINVAL, unmap_high),
 	C(UNMAP, EINVAL, unmap_end_high),
-	C(UNMAP, EOPNOTSUPP, unmap_split),
+	C(UNMAP, EOPNOTSUPP, unmap_widen),
 	C(UNMAP, E2BIG, unmap_budget),
 	C(UNMAP, ENXIO, unmap_outside),
 	C(UNMAP, EROFS, unmap_frozen),
 	C(UNMAP, EROFS, unmap_unwritable),
 	C(UNMAP, EEXIST, unmap_misused),
 	C(UNMAP, ERANGE, unmap_in_large),
+
+	/* it begins as UNMAP does */
+	C(PROMOTE, ENOENT, unmap_unknown),
+	C(PROMOTE, EINVAL, unmap_kind_of_id),
+	C(PROMOTE, EINVAL, unmap_no_pool),
+	C(PROMOTE, EINVAL, unmap_reversed),
+	C(PROMOTE, EINVAL, unmap_odd),
+	C(PROMOTE, EINVAL, unmap_last_odd),
+	C(PROMOTE, EINVAL, unmap_high),
+	C(PROMOTE, EINVAL, unmap_end_high),
+	C(PROMOTE, EOPNOTSUPP, unmap_widen),
+	C(PROMOTE, EOPNOTSUPP, promote_split),
+	C(PROMOTE, EOPNOTSUPP, promote_smallest),
+	C(PROMOTE, EOPNOTSUPP, promote_no_leaves),
+	C(PROMOTE, EOPNOTSUPP, promote_no_level),
+	C(PROMOTE, E2BIG, unmap_budget),
+	C(PROMOTE, EMLINK, promote_twin),
 
 	C(TRANSLATE, ENOENT, tr_unknown),
 	C(TRANSLATE, EINVAL, tr_kind),

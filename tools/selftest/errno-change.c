@@ -26,15 +26,13 @@ SET(protect_end_high, RANGE(0, NON_CANONICAL + PAGE - 1))
 SET(protect_both, args->protect.set = X; args->protect.clear = X | W)
 SET(protect_cow_both, args->protect.set = args->protect.clear =
     VMEM_IOC_ATTR_COW)
-SET(protect_split, args->flags = VMEM_IOC_RANGE_SPLIT)
 SET(protect_flag, args->flags = BIT(0))
-SET(protect_set_user, args->protect.set = U)
-SET(protect_clear_user, args->protect.clear = U)
-SET(protect_set_global, args->protect.set = VMEM_IOC_ATTR_G)
-SET(protect_clear_accessed, args->protect.clear = VMEM_IOC_ATTR_A)
-SET(protect_set_key, args->protect.set = 1 << VMEM_IOC_ATTR_KEY_SHIFT)
+SET(protect_cow_soft, args->protect.set = VMEM_IOC_ATTR_COW;
+    args->protect.clear = 1 << VMEM_IOC_ATTR_SOFT_SHIFT)
+SET(protect_set_enc, args->protect.set = VMEM_IOC_ATTR_ENC)
 SET(protect_set_high, args->protect.set = BIT(31))
 SET(protect_clear_high, args->protect.clear = BIT(31))
+SET(protect_denied_user, args->protect.set = U; args->protect.clear = 0)
 SET(protect_unreadable, args->protect.clear = R)
 SET(protect_budget, args->protect.budget = 1)
 SET(protect_outside, args->protect.space = fx->by_hand;
@@ -500,13 +498,9 @@ const struct cell change_cells[] = {
 	C(PROTECT, EINVAL, protect_end_high),
 	C(PROTECT, EINVAL, protect_both),
 	C(PROTECT, EINVAL, protect_cow_both),
-	C(PROTECT, EOPNOTSUPP, protect_split),
 	C(PROTECT, EOPNOTSUPP, protect_flag),
-	C(PROTECT, EOPNOTSUPP, protect_set_user),
-	C(PROTECT, EOPNOTSUPP, protect_clear_user),
-	C(PROTECT, EOPNOTSUPP, protect_set_global),
-	C(PROTECT, EOPNOTSUPP, protect_clear_accessed),
-	C(PROTECT, EOPNOTSUPP, protect_set_key),
+	C(PROTECT, EOPNOTSUPP, protect_cow_soft),
+	C(PROTECT, EOPNOTSUPP, protect_set_enc),
 	C(PROTECT, EOPNOTSUPP, protect_set_high),
 	C(PROTECT, EOPNOTSUPP, protect_clear_high),
 	C(PROTECT, EOPNOTSUPP, protect_unreadable),
@@ -518,6 +512,7 @@ const struct cell change_cells[] = {
 	S(PROTECT, ENXIO, protect_move_gone),
 	C(PROTECT, EROFS, protect_frozen),
 	C(PROTECT, EROFS, protect_unwritable),
+	C(PROTECT, EEXIST, protect_denied_user),
 	C(PROTECT, EEXIST, protect_misused),
 	C(PROTECT, ERANGE, protect_in_large),
 	C(PROTECT, EMLINK, protect_shared),

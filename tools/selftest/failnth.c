@@ -674,6 +674,7 @@ static const struct trial trials[] = {
 	{ "UNMAP_shared", UNMAP, unmap_shared, NULL, NULL, true },
 	{ "UNMAP_below_shared", UNMAP, unmap_below_shared, NULL, NULL, true },
 	{ "PROTECT", PROTECT, NULL, NULL, NULL, true },
+	{ "PROMOTE", PROMOTE, NULL, NULL, NULL, true },
 	{ "PROTECT_move", PROTECT, protect_move, NULL, NULL, true },
 	{ "PROTECT_shared", PROTECT, protect_shared, NULL, NULL, true },
 	{ "LINK", LINK, link_fresh, NULL, NULL, true },

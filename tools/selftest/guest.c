@@ -85,11 +85,8 @@ int region_freeze(int fd, u32 id, bool frozen)
 int region_dirty(int fd, u32 id, u64 gpa, u64 len, u32 flags, void *bitmap)
 {
 	struct vmem_ioc_region_dirty dirty = {
-		.size = sizeof(dirty),
-		.flags = flags,
-		.id = id,
-		.gpa = gpa,
-		.len = len,
+		.size = sizeof(dirty), .flags = flags, .id = id,
+		.gpa = gpa, .len = len,
 		.bitmap = (uintptr_t)bitmap,
 	};
 
