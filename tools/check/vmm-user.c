@@ -64,6 +64,8 @@ static void expect_page(struct guest *g, __u32 space, __u64 va, __u32 attrs,
 	EXPECT(result.status == VMEM_IOC_OK && result.effective == attrs);
 	EXPECT((result.leaf & (R | W | X | U)) == attrs);
 	EXPECT(result.page_lg2 == lg2);
+	/* nor is the way to it a user's, where it isn't */
+	EXPECT(attrs & U || !(result.path & 0x88888));
 }
 
 /* In each space: what each page grants, and how large it is. */
