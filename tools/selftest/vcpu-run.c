@@ -231,8 +231,8 @@ static void protect(const char *levels, const char *ring)
 
 	snprintf(option, sizeof(option), "--protect=0x%llx-0x%llx=r", segment.va,
 		 segment.va + segment.len - 1);
-	snprintf(fault, sizeof(fault), "#PF error 0x%d address 0x%llx ",
-		 strcmp(ring, "--ring=0") ? 7 : 3, segment.va);
+	snprintf(fault, sizeof(fault), "#PF error %s address 0x%llx ",
+		 strcmp(ring, "--ring=0") ? "0x7" : "0x3", segment.va);
 	expect_use(&use);
 	option[strlen(option) - 1] = 'w';
 	use.status = 125;

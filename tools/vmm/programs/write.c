@@ -67,8 +67,8 @@ int program(const struct program_info *info)
 	copy(pages[1] - 7, across, nr);
 	if (write(1, pages[1] - 7, nr) != (long)nr)
 		return 4;
-	copy(pages[2] - nr_last, last, nr_last);
-	if (write(2, pages[2] - nr_last, 2 * PAGE) != (long)nr_last)
+	copy(pages[1] + PAGE - nr_last, last, nr_last);
+	if (write(2, pages[1] + PAGE - nr_last, 2 * PAGE) != (long)nr_last)
 		return 5;
 	return 77;
 }
