@@ -75,8 +75,7 @@ vmem_mapping_check(const struct vmem_format *fmt,
 			return -EINVAL;
 		return levels == BIT(0) ? vmem_path_check(fmt, facts, m, 1) : -EOPNOTSUPP;
 	default:
-		if (!vmem_mapping_maps(m) ||
-		    (m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW))
+		if (!vmem_mapping_maps(m))
 			return -EOPNOTSUPP;
 	}
 	if (check_add_overflow(m->phys_base, m->len - 1, &phys_last) ||
@@ -88,6 +87,7 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	smallest = __builtin_ctz(levels);
 	low = vmem_entry_mask(fmt, smallest);
 	return (m->virt_base | m->phys_base | m->len) & low ? -EINVAL :
+	       m->kind == VMEM_KIND_BASIC && m->basic.attrs & VMEM_COW ? -EOPNOTSUPP :
 	       fmt->can_map(facts, vmem_mapping_attrs(facts, m), smallest) ?:
 	       vmem_path_check(fmt, facts, m, smallest + 1);
 }

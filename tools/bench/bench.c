@@ -24,6 +24,7 @@
 #define ADDS		65536
 #define PAGES		262144ULL	/* 1 GiB */
 #define BASE		0x7f0000000000ULL
+#define LARGE_CALLS	16ULL
 #define UPPER		0xffff800000000000ULL
 #define NR_VAS_MAX	1048576U
 #define COLD_TABLES	130560ULL	/* 510 MiB */
@@ -157,6 +158,21 @@ static void map_core(struct work *work)
 static void map_loop(struct work *work)
 {
 	loop_store(work->tables, work->nr_tables, 0x63);
+}
+
+/* 1 GiB a call, by pages of 2 MiB: a table each. */
+static void map_large_core(struct work *work)
+{
+	u64 i;
+
+	for (i = 0; i < LARGE_CALLS; i++)
+		if (core_map_large(&work->guest, BASE + (i << 30), i << 30, 1 << 30))
+			abort();
+}
+
+static void map_large_loop(struct work *work)
+{
+	loop_clear_store(work->tables, LARGE_CALLS, 0xe3);
 }
 
 static void unmap_prepare(struct work *work)
@@ -428,6 +444,8 @@ static void bench_change(void)
 		  PAGES, 8.6 },
 		{ "map 1 GiB, a page", map_prepare, map_core, map_loop,
 		  PAGES, 0.5 },
+		{ "map 1 GiB by pages of 2 MiB, a page", map_prepare, map_large_core,
+		  map_large_loop, LARGE_CALLS * ENTRIES, 0 },
 		{ "unmap 1 GiB, a page", unmap_prepare, unmap_core, unmap_loop,
 		  PAGES, 0.8 },
 		{ "map one page a call", map_one_prepare, map_one_core,

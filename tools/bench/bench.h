@@ -53,6 +53,7 @@ void guest_init(struct guest *guest, u64 tables, u64 kept);
 void guest_reset(struct guest *guest);
 void guest_free(struct guest *guest);
 int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
+int core_map_large(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
 int core_unmap(struct guest *guest, vmem_virt_t va, u64 len);
 int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable);
 u64 core_walk(struct guest *guest, const struct vmem_space *spaces, u32 nr,
@@ -64,6 +65,7 @@ u64 core_chain(struct guest *guest, const vmem_virt_t *vas, u32 nr);
 /* loops.c: the same, with nothing checked and nothing to be found out. */
 u64 loop_adds(u64 nr);
 void loop_store(vmem_pte_t **tables, u64 nr, u64 entry);
+void loop_clear_store(vmem_pte_t **tables, u64 nr, u64 entry);
 u64 loop_zero(vmem_pte_t **tables, u64 nr);
 u64 loop_flip(vmem_pte_t **tables, u64 nr, u64 bits);
 u64 loop_read(vmem_pte_t **tables, u64 nr);

@@ -126,17 +126,29 @@ static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
 	return ret;
 }
 
-int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+static int map_sized(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len,
+		     u64 sizes)
 {
 	const struct vmem_mapping mapping = {
 		.virt_base	= va,
 		.phys_base	= gpa,
 		.len		= len,
+		.page_sizes	= sizes,
 		.kind		= VMEM_KIND_BASIC,
 		.basic.attrs	= VMEM_R | VMEM_W,
 	};
 
 	return core_change(guest, &mapping);
+}
+
+int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+{
+	return map_sized(guest, va, gpa, len, 0);
+}
+
+int core_map_large(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+{
+	return map_sized(guest, va, gpa, len, PAGE | HUGE);
 }
 
 int core_unmap(struct guest *guest, vmem_virt_t va, u64 len)

@@ -4,6 +4,8 @@
  * read, write and store what the core has to for the same answer. Unrolled by
  * hand, as gcc -O2 doesn't.
  */
+#include <string.h>
+
 #include "bench.h"
 
 #define ADDR	GENMASK_ULL(51, 12)
@@ -75,6 +77,16 @@ void loop_store(vmem_pte_t **tables, u64 nr, u64 entry)
 			e[7] = entry + 7 * PAGE;
 		}
 	}
+}
+
+/* The same into tables that are cleared before. */
+void loop_clear_store(vmem_pte_t **tables, u64 nr, u64 entry)
+{
+	u64 t;
+
+	for (t = 0; t < nr; t++)
+		memset(tables[t], 0, PAGE);
+	loop_store(tables, nr, entry);
 }
 
 /* Return: what was there, so that it is read. */

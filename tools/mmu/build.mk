@@ -19,7 +19,7 @@ $(BUILD)/mmu/guest.elf: tools/mmu/guest/start.S tools/mmu/guest/guest.c \
 $(BUILD)/mmu/guest.bin: $(BUILD)/mmu/guest.elf
 	objcopy -O binary -R .bss $< $@
 
-$(BUILD)/mmu/mmu: tools/mmu/mmu.c tools/mmu/cases.c tools/mmu/judge.c \
+$(BUILD)/mmu/mmu: tools/mmu/mmu.c tools/mmu/cases.c tools/mmu/written.c tools/mmu/judge.c \
 		$(BUILD)/libvmem.a tools/mmu/mmu.h tools/mmu/rig.h \
 		tools/lib/libvmem.h include/uapi/linux/vmem.h tools/mmu/build.mk
 	@mkdir -p $(@D)

@@ -84,19 +84,23 @@ static struct path path_usual(unsigned int leaf)
 static void add(const struct path *path, __u32 access, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void add(const struct path *path, __u32 access, const char *fmt, ...)
+static struct mmu_case *new_case(void)
 {
-	struct mmu_case *c;
-	unsigned int level;
-	va_list ap;
-
 	if (!(list->nr & (list->nr - 1))) {
-		list->cases = realloc(list->cases, sizeof(*c) *
+		list->cases = realloc(list->cases, sizeof(*list->cases) *
 				      (list->nr ? 2 * list->nr : 1));
 		if (!list->cases)
 			err(1, "cases");
 	}
-	c = &list->cases[list->nr++];
+	return &list->cases[list->nr++];
+}
+
+static void add(const struct path *path, __u32 access, const char *fmt, ...)
+{
+	struct mmu_case *c = new_case();
+	unsigned int level;
+	va_list ap;
+
 	*c = (struct mmu_case){ .group = group, .access = access,
 				.va = path->va };
 	va_start(ap, fmt);
@@ -353,6 +357,38 @@ static void shadow_stack(struct path path, unsigned int level)
 	}
 }
 
+/* Leaves that vmem writes, by all ways to come to them. */
+static void written(unsigned int leaf)
+{
+	static const char *const ways[MMU_WAYS] = { "mapped", "split", "promoted" };
+	__u64 va = path_usual(leaf).va, low = BIT(12 + 9 * leaf) - 1;
+	__u64 frame = leaf == 2 ? OFFSET_2 :
+		      (leaf ? FRAME_1 : FRAME_0) + (va & low);
+	struct mmu_case made;
+	unsigned int n, way, i;
+	__u32 attrs;
+
+	for (n = 0; (attrs = mmu_attrs(cpu, n)); n++) {
+		for (way = 0; way < MMU_WAYS; way++) {
+			made = (struct mmu_case){ .group = group, .va = va };
+			/* as far into a larger one as it is into the frames */
+			if (way == 1)
+				made.va = (va & ~(low << 9 | 0x1ff)) |
+					  (frame & (low << 9 | 0x1ff));
+			if (!mmu_written(cpu, made.va, leaf, frame, attrs, way, &made))
+				continue;
+			for (i = 0; i < ARRAY_SIZE(all_accesses); i++) {
+				made.access = all_accesses[i];
+				*new_case() = made;
+				snprintf(list->cases[list->nr - 1].name,
+					 sizeof(made.name),
+					 "leaf %u, %s: attributes %x, access %x",
+					 leaf, ways[way], attrs, made.access);
+			}
+		}
+	}
+}
+
 /* Random cases */
 
 static __u64 state;
@@ -454,6 +490,9 @@ void mmu_list_make(struct mmu_list *to, const struct mmu_cpu *of,
 		group = "shadow stacks";
 		each_entry(shadow_stack);
 	}
+	group = "what vmem writes";
+	for (i = 0; i <= 1u + cpu->pages_1g; i++)
+		written(i);
 	group = "random entries";
 	state = seed * 0x9e3779b97f4a7c15 + 1;
 	for (i = 0; i < NR_RANDOM; i++)

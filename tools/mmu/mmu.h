@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <linux/types.h>
+#include <linux/vmem.h>
 
 #include "rig.h"
 
@@ -47,6 +48,8 @@ struct mmu_case {
 	char name[80];
 	__u32 access;			/* RIG_*, 0: only the writes, which stay */
 	__u64 va;
+	__u32 attrs;			/* that vmem was asked for, 0: it wasn't */
+	__u64 frame;			/* likewise, what the address leads to */
 	unsigned int nr_writes;
 	struct {
 		__u64 gpa;
@@ -62,6 +65,18 @@ struct mmu_list {
 /* cases.c: the same list for the same processor and seed */
 void mmu_list_make(struct mmu_list *list, const struct mmu_cpu *cpu,
 		   unsigned long seed);
+
+/*
+ * written.c: the n-th of what may be asked for, 0: no more; a case as vmem writes it,
+ * in one way of several, 0: there is no such way; is it as it was asked for?
+ */
+#define MMU_WAYS	3
+
+__u32 mmu_attrs(const struct mmu_cpu *cpu, unsigned int n);
+unsigned int mmu_written(const struct mmu_cpu *cpu, __u64 va, unsigned int leaf,
+			 __u64 frame, __u32 attrs, unsigned int way,
+			 struct mmu_case *c);
+bool mmu_as_asked(const struct mmu_case *c, const struct vmem_ioc_result *r);
 
 /* judge.c */
 bool mmu_judge(const struct mmu_list *list, const struct mmu_cpu *cpu,

@@ -11,6 +11,7 @@ static const struct ktap_case cases[] = {
 	BOTH(shared_tables_eight),
 	BOTH(frozen_tree_moves),
 	BOTH(change_around_a_running_vcpu),
+	BOTH(sizes_under_a_running_vcpu),
 	BOTH(quarantine_holds_under_a_vcpu),
 	BOTH(hostile_vcpu_writes_its_tables),
 };

@@ -220,6 +220,8 @@ void frozen_tree_moves_4level(void);
 void frozen_tree_moves_5level(void);
 void change_around_a_running_vcpu_4level(void);
 void change_around_a_running_vcpu_5level(void);
+void sizes_under_a_running_vcpu_4level(void);
+void sizes_under_a_running_vcpu_5level(void);
 void quarantine_holds_under_a_vcpu_4level(void);
 void quarantine_holds_under_a_vcpu_5level(void);
 void hostile_vcpu_writes_its_tables_4level(void);

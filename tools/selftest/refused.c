@@ -36,6 +36,7 @@ static const struct layout layouts[] = {
 	LAYOUT(MAP, vmem_ioc_map),
 	LAYOUT(UNMAP, vmem_ioc_unmap),
 	LAYOUT(PROTECT, vmem_ioc_protect),
+	LAYOUT(PROMOTE, vmem_ioc_promote),
 	LAYOUT(LINK, vmem_ioc_link),
 };
 
@@ -47,6 +48,7 @@ union change_args {
 	struct vmem_ioc_map map;
 	struct vmem_ioc_unmap unmap;
 	struct vmem_ioc_protect protect;
+	struct vmem_ioc_promote promote;
 	struct vmem_ioc_link link;
 };
 

@@ -12,8 +12,6 @@
 #include "ktap.h"
 #include "vcpu-probe.h"
 
-#define PROBE_VA	0x400000ULL
-#define BOX_VA		0x500000ULL	/* a page a vCPU: box and stack */
 #define PROBE_SYSTEM_VA	0x600000ULL
 #define STRIDE		0x10000ULL
 #define NR_LEAVES	4096

@@ -17,6 +17,10 @@
 #define W		VMEM_IOC_ATTR_W
 #define X		VMEM_IOC_ATTR_X
 
+/* Where the probe's code is, and the box of the first. */
+#define PROBE_VA	0x400000ULL
+#define BOX_VA		0x500000ULL	/* a page a vCPU: box and stack */
+
 #define VECTOR_GP	13
 #define VECTOR_PF	14
 #define NO_FAULT	(~0ULL)
@@ -86,6 +90,12 @@ void programs_4level(void);
 void programs_5level(void);
 void walk_while_running_4level(void);
 void walk_while_running_5level(void);
+
+/* vcpu-sizes.c */
+void sizes_4level(void);
+void sizes_5level(void);
+void keys_4level(void);
+void keys_5level(void);
 
 /* vcpu-memfd.c */
 void guest_memfd_holes_4level(void);

@@ -681,6 +681,8 @@ static const struct ktap_case cases[] = {
 	BOTH(flush_asked),
 	BOTH(programs),
 	BOTH(walk_while_running),
+	BOTH(sizes),
+	BOTH(keys),
 	BOTH(guest_memfd_access),
 	BOTH(guest_memfd_agreement),
 	BOTH(guest_memfd_cow),

@@ -92,6 +92,14 @@ static void write_page(volatile struct live_box *box,
 	box->dirty[n] = 1;
 }
 
+static void answer(volatile struct live_box *box)
+{
+	if (box->ask == box->answered)
+		return;
+	probe(box, 0);
+	box->answered = box->ask;
+}
+
 static void loop(volatile struct live_box *box)
 {
 	const struct program_info info = {
@@ -103,11 +111,33 @@ static void loop(volatile struct live_box *box)
 		box->rounds++;
 		for (n = 0; n < box->nr_pages; n++) {
 			write_page(box, &info, n, box->rounds << 8 | n);
-			if (box->ask != box->answered) {
-				probe(box, 0);
-				box->answered = box->ask;
-			}
+			answer(box);
 		}
+	}
+}
+
+/* Each page is written once a pass, so that a dirty bit that is lost stays so. */
+static void passes(volatile struct live_box *box)
+{
+	unsigned long va, n, turns, value, have;
+
+	while (!box->stop && !box->wrong) {
+		answer(box);
+		if (box->rounds == box->passes)
+			continue;
+		box->rounds++;
+		for (n = 0; n < box->nr_pages; n++) {
+			for (turns = box->delay; turns; turns--)
+				__asm__ volatile("");
+			answer(box);
+			va = box->pages[n];
+			value = box->rounds << 8 | n;
+			poke(va + LIVE_WRITE_AT, value);
+			have = peek(va + LIVE_WRITE_AT);
+			if (have != value)
+				wrong(box, LIVE_WRONG_VALUE, va, value, have);
+		}
+		box->done = box->rounds;
 	}
 }
 
@@ -187,6 +217,8 @@ int program(const struct program_info *info)
 				probe(box, n);
 		if (box->op == LIVE_LOOP)
 			loop(box);
+		if (box->op == LIVE_WRITES)
+			passes(box);
 		if (box->op == LIVE_SCRIBBLE)
 			scribble(box);
 	}

@@ -29,6 +29,7 @@ enum live_access { LIVE_READ, LIVE_WRITE, LIVE_EXEC };
 enum live_op {
 	LIVE_PROBE,	/* probes[0 to nr - 1] */
 	LIVE_LOOP,	/* write pages until it is told to stop */
+	LIVE_WRITES,	/* the same, a pass when it is told, and no look at leaves */
 	LIVE_SCRIBBLE,	/* write tables until it is told to stop */
 };
 
@@ -66,6 +67,9 @@ struct live_probe {
  * @wrong_have:	what it saw
  * @levels:	of the tables
  * @nr_pages:	that a loop writes
+ * @passes:	that LIVE_WRITES may make
+ * @done:	passes that it has made
+ * @delay:	turns that it waits before each write
  * @ask:	number of the question that probes[0] is, of a loop
  * @answered:	number of the last question that was answered
  * @seed:	of what is written to tables
@@ -91,6 +95,9 @@ struct live_box {
 	__u64 wrong_have;
 	__u64 levels;
 	__u64 nr_pages;
+	__u64 passes;
+	__u64 done;
+	__u64 delay;
 	__u64 ask;
 	__u64 answered;
 	__u64 seed;
