@@ -122,6 +122,7 @@ static const struct use uses[] = {
 	{ { "hole" }, 126, " rsp 0x7fffffe1fff8 ring 3\n" },
 	{ { "supervisor" }, 126, "fault: vector 14 #PF error 0x5 address 0xffffffffffe00000 rip 0x401" },
 	{ { "port" }, 126, "fault: vector 13 #GP error 0x0 rip 0x401" },
+	{ { "forge" }, 126, "fault: vector 13 #GP error 0x0 rip 0x401" },
 	{ { "spaces" }, 126, "fault: vector 13 #GP error 0x0 rip 0x401" },
 	{ { "--ring=0", "readonly" }, 126, "fault: vector 14 #PF error 0x3 address 0x40" },
 	{ { "--ring=0", "text" }, 126, "fault: vector 14 #PF error 0x3 address 0x401" },

@@ -43,6 +43,7 @@
 #define RFLAGS_DF	(1ULL << 10)
 #define RFLAGS_NT	(1ULL << 14)
 #define RFLAGS_AC	(1ULL << 18)
+#define RFLAGS_USER	0x244dd5ULL	/* what POPF changes in user mode */
 
 #define CR0_PE		(1ULL << 0)
 #define CR0_MP		(1ULL << 1)
@@ -548,10 +549,10 @@ int vcpu_answer(struct vcpu *vcpu, __s64 answer)
 	if (ret)
 		return ret;
 	if (vcpu->call_faulted) {
-		/* its IRET does what SYSRET would */
+		/* IRET does what SYSRET would; who only jumped there made up r11 */
 		vcpu->frame->rax = answer;
 		vcpu->frame->rip = regs.rcx;
-		vcpu->frame->rflags = regs.r11;
+		vcpu->frame->rflags = (regs.r11 & RFLAGS_USER) | RFLAGS_ONE;
 		return 0;
 	}
 	regs.rax = answer;
