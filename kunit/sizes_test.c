@@ -26,6 +26,12 @@ static int map(struct bench *b, struct vmem_mapping m, u32 flags)
 	return bench_change(b, &m, 1, flags);
 }
 
+static noinline int map_sized(struct bench *b, u64 va, u64 gpa, u64 len, u32 levels,
+			      u32 flags)
+{
+	return map(b, sized(b, va, gpa, len, levels), flags);
+}
+
 /* The leaves of a range into b->out, each once, whatever part of it is memory. */
 static void leaves(struct bench *b, u64 va, u64 len)
 {
@@ -140,7 +146,7 @@ static void sizes_of_a_long_run(struct kunit *test)
 	u64 va = 0x3fe400ULL << 12, last = 0x4c0600ULL << 12;
 	u32 nr[VMEM_LEVELS_MAX];
 
-	KUNIT_EXPECT_EQ(test, 0, map(b, sized(b, va, va, last - va, 7), 0));
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, va, va, last - va, 7, 0));
 	count(b, va, last - va, nr);
 	KUNIT_EXPECT_EQ(test, nr[0], 0);
 	KUNIT_EXPECT_EQ(test, nr[1], 14 + 3);
@@ -159,7 +165,7 @@ static void sizes_not_congruent(struct kunit *test)
 	struct vmem_translation t;
 	u32 nr[VMEM_LEVELS_MAX];
 
-	KUNIT_EXPECT_EQ(test, 0, map(b, sized(b, va, gpa, len, 7), 0));
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, va, gpa, len, 7, 0));
 	count(b, va, len, nr);
 	KUNIT_EXPECT_EQ(test, nr[0], len >> 12);
 	for (at = 0; at < len; at += 0x1000) {
@@ -177,7 +183,7 @@ static void sizes_small_large_small(struct kunit *test)
 	struct vmem_mapping m = sized(b, 0, span, span, 3);
 	u32 used;
 
-	KUNIT_EXPECT_EQ(test, 0, map(b, sized(b, 0, page, span, 3), 0));
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, 0, page, span, 3, 0));
 	used = b->guest.pool.nr_used;
 	KUNIT_EXPECT_EQ(test, -EEXIST, map(b, m, 0));
 	KUNIT_EXPECT_EQ(test, b->change.answer.at_level, 0);
@@ -195,7 +201,7 @@ static void sizes_small_large_small(struct kunit *test)
 	m = bench_unmapped(0, half);
 	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_SPLIT));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, used);
-	KUNIT_EXPECT_EQ(test, 0, map(b, sized(b, 0, page, half, 3), 0));
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, 0, page, half, 3, 0));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, used);
 	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, 1);
@@ -220,12 +226,12 @@ static void sizes_replace_a_table(struct kunit *test)
 			flags = both ? VMEM_CHANGE_REPLACE | VMEM_CHANGE_KEEP :
 				       VMEM_CHANGE_REPLACE;
 			KUNIT_EXPECT_EQ(test, -EEXIST,
-					map(b, sized(b, 0, 0, span, levels), 0));
+					map_sized(b, 0, 0, span, levels, 0));
 			/* small ones in the place of small ones: too many here */
 			if (both && level > 1)
 				continue;
 			KUNIT_EXPECT_EQ(test, level > 1 ? -ERANGE : 0,
-					map(b, sized(b, 0, 0, span, levels), flags));
+					map_sized(b, 0, 0, span, levels, flags));
 			if (level > 1)
 				continue;
 			KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, used - 1);
@@ -236,12 +242,12 @@ static void sizes_replace_a_table(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
 			bench_put(b, bench_root(b), page, 0, bench_junk(b));
 			KUNIT_EXPECT_EQ(test, -EEXIST,
-					map(b, sized(b, 0, 0, span, 2), VMEM_CHANGE_KEEP));
+					map_sized(b, 0, 0, span, 2, VMEM_CHANGE_KEEP));
 			KUNIT_EXPECT_EQ(test, -ERANGE,
-					map(b, sized(b, 0, 0, span, 2),
+					map_sized(b, 0, 0, span, 2,
 					    VMEM_CHANGE_KEEP | VMEM_CHANGE_REPLACE));
 			KUNIT_EXPECT_EQ(test, 0,
-					map(b, sized(b, 0, 0, span, 2),
+					map_sized(b, 0, 0, span, 2,
 					    VMEM_CHANGE_REPLACE));
 			KUNIT_EXPECT_EQ(test, b->change.answer.overwritten, 1);
 		}
@@ -257,11 +263,11 @@ static void sizes_tables_that_stay(struct kunit *test)
 
 	/* of the guest's */
 	bench_path(b, bench_root(b), 0, 0);
-	KUNIT_EXPECT_EQ(test, -EEXIST, map(b, sized(b, 0, 0, span, 2), 0));
+	KUNIT_EXPECT_EQ(test, -EEXIST, map_sized(b, 0, 0, span, 2, 0));
 	KUNIT_EXPECT_EQ(test, b->change.answer.at_level, 1);
 	KUNIT_EXPECT_EQ(test, -ERANGE,
-			map(b, sized(b, 0, 0, span, 2), VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_EQ(test, 0, map(b, sized(b, 0, 0, span, 3), 0));
+			map_sized(b, 0, 0, span, 2, VMEM_CHANGE_REPLACE));
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, 0, 0, span, 3, 0));
 	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
 	KUNIT_EXPECT_EQ(test, bench_read(b, bench_path(b, bench_root(b), 0, 0), 0),
 			bench_leaf(b, 0));
@@ -271,10 +277,10 @@ static void sizes_tables_that_stay(struct kunit *test)
 	bench_take(b, 0, table, 0);
 	bench_add_link(b, 0, table, 0, table, 1);
 	KUNIT_EXPECT_EQ(test, -ERANGE,
-			map(b, sized(b, 0, 0, span, 2), VMEM_CHANGE_REPLACE));
+			map_sized(b, 0, 0, span, 2, VMEM_CHANGE_REPLACE));
 	KUNIT_EXPECT_EQ(test, -EMLINK,
-			map(b, sized(b, 0, 0, span, 3), VMEM_CHANGE_REPLACE));
-	KUNIT_EXPECT_EQ(test, 0, map(b, sized(b, 0, 0, span, 3),
+			map_sized(b, 0, 0, span, 3, VMEM_CHANGE_REPLACE));
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, 0, 0, span, 3,
 				     VMEM_CHANGE_REPLACE | VMEM_CHANGE_SHARED_OK));
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_shared, 1);
 }
@@ -352,8 +358,8 @@ static void sizes_without_1g(struct kunit *test)
 	u64 span = bench_span(b, 2);
 	u32 nr[VMEM_LEVELS_MAX];
 
-	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, map(b, sized(b, 0, 0, span, 4), 0));
-	KUNIT_EXPECT_EQ(test, 0, map(b, sized(b, 0, 0, span, 6), 0));
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, map_sized(b, 0, 0, span, 4, 0));
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, 0, 0, span, 6, 0));
 	count(b, 0, span, nr);
 	KUNIT_EXPECT_EQ(test, nr[1], 512);
 	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_used, bench_top(b));
