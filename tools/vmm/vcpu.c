@@ -297,8 +297,10 @@ static void set_gate(void *idt, unsigned int n, __u64 to)
 	memcpy((char *)idt + n * sizeof(gate), gate, sizeof(gate));
 }
 
-static void set_system(char *page, __u64 va)
+static void set_system(const struct vcpu_start *start)
 {
+	__u64 va = start->system_va;
+	char *page = start->system;
 	__u64 tss = va + SYSTEM_TSS, ist = va + VCPU_SYSTEM_LEN;
 	/* the accessed bits are set, so that no vCPU writes them */
 	const __u64 gdt[] = {
@@ -310,8 +312,8 @@ static void set_system(char *page, __u64 va)
 		[SELECTOR_USER_DATA / 8] = 0x00cff3000000ffffULL,
 		[SELECTOR_USER_CODE / 8] = 0x0020fb0000000000ULL,
 	};
-	/* behind its end: users have no ports */
-	const __u16 io_map = TSS_LEN;
+	/* behind its end: a program in user mode has no ports */
+	const __u16 io_map = start->user ? TSS_LEN : 0;
 	unsigned int n;
 
 	memset(page, 0, VCPU_CODE_LEN);
@@ -425,7 +427,7 @@ static int vcpu_init(struct machine *m, struct vcpu *vcpu,
 	ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
 	if (ret)
 		return ret;
-	set_system(start->system, start->system_va);
+	set_system(start);
 	set_sregs(m, &sregs, start);
 	vcpu->smap = sregs.cr4 & CR4_SMAP;
 	ret = call(vcpu->fd, KVM_SET_SREGS, &sregs);
