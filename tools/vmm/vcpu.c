@@ -299,9 +299,8 @@ static void set_gate(void *idt, unsigned int n, __u64 to)
 
 static void set_system(const struct vcpu_start *start)
 {
-	__u64 va = start->system_va;
+	__u64 va = start->system_va, tss = va + SYSTEM_TSS, ist = va + VCPU_SYSTEM_LEN;
 	char *page = start->system;
-	__u64 tss = va + SYSTEM_TSS, ist = va + VCPU_SYSTEM_LEN;
 	/* the accessed bits are set, so that no vCPU writes them */
 	const __u64 gdt[] = {
 		[SELECTOR_CODE / 8] = 0x00209b0000000000ULL,
