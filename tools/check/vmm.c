@@ -14,24 +14,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../vmm/guest.h"
-#include "../vmm/program.h"
+#include "vmm.h"
 
-#define PAGE	4096ULL
-#define MIB	(1ULL << 20)
 #define SPAN	(1ULL << 39)	/* of a table that spaces share */
 
 static unsigned int number, cases_failed;
-static bool case_failed;
+bool case_failed;
 
-#define EXPECT(cond) do {						\
-	if (!(cond)) {							\
-		printf("# line %d: %s\n", __LINE__, #cond);		\
-		case_failed = true;					\
-	}								\
-} while (0)
-
-static void result(const char *name)
+void result(const char *name)
 {
 	printf("%sok %u %s\n", case_failed ? "not " : "", ++number, name);
 	cases_failed += case_failed;
@@ -40,7 +30,11 @@ static void result(const char *name)
 
 /* The machine */
 
-static unsigned int flushes, replaced, slots, file_slots;
+unsigned int flushes;
+bool has_1g = true, has_la57 = true;
+__u64 cr3_now;
+
+static unsigned int replaced, slots, file_slots;
 static unsigned int replaced_before;	/* the last flush */
 static __u64 replaced_by;
 static int flush_answer, memfd_answer, slot_answer;
@@ -49,6 +43,8 @@ int machine_open(struct machine *m)
 {
 	memset(m, 0, sizeof(*m));
 	m->nr_vcpus = 2;
+	m->has_1g = has_1g;
+	m->has_la57 = has_la57;
 	return 0;
 }
 
@@ -98,7 +94,7 @@ int machine_vcpu(struct machine *m, const struct vcpu_start *start,
 
 int vcpu_cr3(struct vcpu *vcpu, __u64 *cr3)
 {
-	*cr3 = 0;
+	*cr3 = cr3_now;
 	return 0;
 }
 
@@ -211,7 +207,7 @@ static int open_guest(struct guest *g, unsigned int levels, __u32 nr_spaces)
 }
 
 /* What failed last, as guest.h tells it. */
-static bool failed_call(const struct guest *g, const char *call)
+bool failed_call(const struct guest *g, const char *call)
 {
 	return g->call && !strcmp(g->call, call);
 }
@@ -227,7 +223,7 @@ static struct vmem_ioc_mapping mapping_at(struct guest *g, __u64 va, __u64 len)
 	return mapping;
 }
 
-static void expect_translates(struct guest *g, __u32 space, __u64 va, __u64 gpa)
+void expect_translates(struct guest *g, __u32 space, __u64 va, __u64 gpa)
 {
 	struct vmem_ioc_result result;
 
@@ -256,8 +252,8 @@ static void links(unsigned int levels, unsigned int nr)
 		EXPECT(!guest_map(&g, 0, &mapping, 0));
 	}
 	EXPECT(!guest_start(&g, 0));
-	/* and the one with what the vCPU needs, twice each */
-	EXPECT(script.tables == 2 * (nr + 2));
+	/* and two with what the vCPU and the program need, twice each */
+	EXPECT(script.tables == 2 * (nr + 3));
 	for (i = 0; i < script.tables && i < 32; i++)
 		for (k = 0; k < i; k++)
 			EXPECT(script.bases[i] != script.bases[k] ||
@@ -379,7 +375,7 @@ static void retry_links(int answer)
 	script.change.out_done_len = 0;
 	script.change.out_root = 0x789000;
 	EXPECT(!guest_start(&g, 0));
-	EXPECT(script.tables == 2 && replaced_by == 0x789000);
+	EXPECT(script.tables == 3 && replaced_by == 0x789000);
 	EXPECT(g.roots[1] == 0x789000);
 	expect_translates(&g, 1, 0x400000, mapping.gpa);
 	guest_close(&g);
@@ -422,6 +418,7 @@ static void flush_fails(void)
 		/* nobody is told of a flush that wasn't */
 		EXPECT(!script.generation);
 	}
+	flush_answer = 0;
 	guest_close(&g);
 }
 
@@ -479,6 +476,17 @@ static void sizes(void)
 		0, PAGE, GUEST_MEMORY_MIN - PAGE, GUEST_MEMORY_MIN + 1,
 		GUEST_MEMORY_MAX + PAGE, ~0ULL, ~0ULL - PAGE + 1, 1ULL << 63,
 	};
+	static const struct guest_options five = {
+		.local = true, .levels = 5, .nr_spaces = 1, .memory_len = 16 * MIB,
+	};
+	static const struct guest_options wrong[] = {
+		{ .local = true, .levels = 4, .nr_spaces = 1, .memory_len = 16 * MIB,
+		  .user = true, .window = true },
+		{ .local = true, .levels = 4, .nr_spaces = 1, .memory_len = 16 * MIB,
+		  .page_sizes = 2 * MIB },
+		{ .local = true, .levels = 4, .nr_spaces = 1, .memory_len = 16 * MIB,
+		  .page_sizes = PAGE | 8192 },
+	};
 	struct guest g;
 	__u64 gpa, left;
 	size_t i;
@@ -489,6 +497,18 @@ static void sizes(void)
 	refused(16 * MIB, PROGRAM_SPACES_MAX + 1, 4);
 	refused(16 * MIB, 1, 3);
 	refused(16 * MIB, 1, 0);
+	has_la57 = false;
+	EXPECT(!open_guest(&g, 4, 1));
+	guest_close(&g);
+	EXPECT(guest_open(&g, &five) == -EOPNOTSUPP);
+	EXPECT(failed_call(&g, "5 levels of tables: CPU or KVM has no LA57"));
+	guest_close(&g);
+	has_la57 = true;
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		EXPECT(guest_open(&g, &wrong[i]) == -EINVAL);
+		EXPECT(g.call && !g.vmem);
+		guest_close(&g);
+	}
 
 	if (open_guest(&g, 4, 1))
 		return;
@@ -538,6 +558,7 @@ int main(void)
 	result("memory of a guest_memfd");
 	sizes();
 	result("sizes that can't be are refused");
+	user_cases();
 	printf("1..%u\n", number);
 	return cases_failed ? 1 : 0;
 }

@@ -21,7 +21,7 @@ static void must(int ret, const char *what)
 		err(1, "%s", what);
 }
 
-/* Map 64 KiB of text, to be run by a vCPU with the root as its CR3. */
+/* Map 64 KiB of text for user mode, of a vCPU with the root as its CR3. */
 static __u32 example_map(struct vmem_guest *guest, void *memory)
 {
 	struct vmem_ioc_region_create region = VMEM_INIT(region,
@@ -40,7 +40,8 @@ static __u32 example_map(struct vmem_guest *guest, void *memory)
 	space.pool = pool.out_id;
 	must(vmem_space_create(guest, &space), "space");
 	must(vmem_space_map_one(guest, space.out_id, 0x400000, 2 * MIB, 64 << 10,
-				VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_X, &change), "map");
+				VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_X | VMEM_IOC_ATTR_U,
+				&change), "map");
 	printf("CR3 = 0x%llx, flush: %u\n", space.out_root, change.out_flush);
 	return space.out_id;
 }

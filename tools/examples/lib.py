@@ -73,7 +73,7 @@ def main(path, *flags):
     text = ffi.new("struct vmem_ioc_mapping *", {
         "va": 0x400000, "gpa": 2 * MIB, "len": 64 << 10,
         "kind": lib.IOC_KIND_BASIC,
-        "attrs": lib.IOC_ATTR_R | lib.IOC_ATTR_X})
+        "attrs": lib.IOC_ATTR_R | lib.IOC_ATTR_X | lib.IOC_ATTR_U})
     change = arg("map", space=space.out_id, mappings=pointer(text), nr=1)
     must(lib.vmem_space_map(guest, change))
     print(f"CR3 = {space.out_root:#x}, flush: {change.change.out_flush}")

@@ -30,7 +30,8 @@ int main(void)
 	struct vmem_ioc_space_create space = { .size = sizeof(space),
 		.flags = VMEM_IOC_SPACE_NEW, .format = VMEM_IOC_FORMAT_X86_64_4LEVEL };
 	struct vmem_ioc_mapping text = { .va = 0x400000, .gpa = 2 * MIB, .len = 64 << 10,
-		.kind = VMEM_IOC_KIND_BASIC, .attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_X };
+		.kind = VMEM_IOC_KIND_BASIC,
+		.attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_X | VMEM_IOC_ATTR_U };
 	struct vmem_ioc_map map = { .size = sizeof(map), .mappings = PTR(&text), .nr = 1 };
 	struct vmem_ioc_translate translate = { .size = sizeof(translate),
 		.nr = 1, .vas = PTR(&va), .results = PTR(&result) };

@@ -67,7 +67,8 @@ static int run(char **argv, char *printed, size_t len)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void expect_use(const struct use *use)
+/* With @absent in nothing that it prints, unless that is NULL. */
+static void expect_without(const struct use *use, const char *absent)
 {
 	char *argv[NR_WORDS + 3] = { "vmem-run" }, printed[8192], **next = argv + 1;
 	size_t i;
@@ -82,12 +83,19 @@ static void expect_use(const struct use *use)
 		*next++ = (char *)(name ? program_path(word) : word);
 	}
 	status = run(argv, printed, sizeof(printed));
-	if (status == use->status && strstr(printed, use->printed))
+	if (status == use->status && strstr(printed, use->printed) &&
+	    !(absent && strstr(printed, absent)))
 		return;
-	ktap_fail(__FILE__, __LINE__, "%s %s ...: status %d, not %d; or not \"%s\"",
+	ktap_fail(__FILE__, __LINE__,
+		  "%s %s ...: status %d, not %d; or not \"%s\", or \"%s\"",
 		  use->words[0], use->words[1] ? use->words[1] : "", status,
-		  use->status, use->printed);
+		  use->status, use->printed, absent ? absent : "");
 	ktap_msg("%.400s", printed);
+}
+
+static void expect_use(const struct use *use)
+{
+	expect_without(use, NULL);
 }
 
 static const struct use uses[] = {
@@ -95,26 +103,68 @@ static const struct use uses[] = {
 	{ { "--owned", "hello" }, 0, "hello through 4 levels\n" },
 	{ { "--memory=4M", "hello" }, 0, "hello through 4 levels\n" },
 	{ { "--memory=2G", "hello" }, 0, "hello through 4 levels\n" },
-	{ { "-v", "hello" }, 0, "0x401000: 0x1000 bytes r-x\n" },
-	{ { "--dump", "hello" }, 0,
-	  "\nffffffffffe01000-ffffffffffe01fff  000000002000  rw-\n" },
+	{ { "--ring=3", "hello" }, 0, "hello through 4 levels\n" },
+	{ { "--ring=0", "hello" }, 0, "hello through 4 levels\n" },
+	{ { "-v", "hello" }, 0, "0x401000: 0x1000 bytes r-xu\n" },
+	{ { "-v", "--ring=0", "hello" }, 0, "0x401000: 0x1000 bytes r-x-\n" },
+	{ { "--dump", "hello" }, 0, "\n00007fffffe10000-00007fffffe1ffff  000000010000  4K  rw-u\n"
+	  "ffffffffffe00000-ffffffffffe00fff  000000001000  4K  r-x-\n"
+	  "ffffffffffe01000-ffffffffffe01fff  000000002000  4K  rw--\n" },
 	{ { "--translate=0xffffffffffe01234", "--translate", "0x8000", "hello" }, 0,
 	  "0xffffffffffe01234: vmem 0x2234, KVM 0x2234\n0x8000: vmem not present, level 1, KVM none\n" },
+	{ { "--translate=0x7fffffe10008", "hello" }, 0,
+	  "0x7fffffe10008: vmem 0x10008, KVM 0x10008\n" },
 	{ { "--translate=0x800000000000", "hello" }, 0, "non-canonical, level " },
-	{ { "readonly" }, 126, "fault: vector 14 #PF error 0x3 address 0x40" },
-	{ { "noexec" }, 126, "fault: vector 14 #PF error 0x11 address 0x40" },
-	{ { "hole" }, 126, "fault: vector 14 #PF error 0x0 address 0x123456789008 rip 0x401" },
+	{ { "readonly" }, 126, "fault: vector 14 #PF error 0x7 address 0x40" },
+	{ { "text" }, 126, "fault: vector 14 #PF error 0x7 address 0x401" },
+	{ { "noexec" }, 126, "fault: vector 14 #PF error 0x15 address 0x40" },
+	{ { "hole" }, 126, "fault: vector 14 #PF error 0x4 address 0x123456789008 rip 0x401" },
+	{ { "hole" }, 126, " rsp 0x7fffffe1fff8 ring 3\n" },
+	{ { "supervisor" }, 126, "fault: vector 14 #PF error 0x5 address 0xffffffffffe00000 rip 0x401" },
+	{ { "port" }, 126, "fault: vector 13 #GP error 0x0 rip 0x401" },
+	{ { "forge" }, 126, "fault: vector 13 #GP error 0x0 rip 0x401" },
+	{ { "spaces" }, 126, "fault: vector 13 #GP error 0x0 rip 0x401" },
+	{ { "--ring=0", "readonly" }, 126, "fault: vector 14 #PF error 0x3 address 0x40" },
+	{ { "--ring=0", "text" }, 126, "fault: vector 14 #PF error 0x3 address 0x401" },
+	{ { "--ring=0", "noexec" }, 126, "fault: vector 14 #PF error 0x11 address 0x40" },
+	{ { "--ring=0", "hole" }, 126, "error 0x0 address 0x123456789008 rip 0x401" },
+	{ { "--ring=0", "hole" }, 126, " rsp 0x7fffffe1fff8 ring 0\n" },
+	{ { "--ring=0", "supervisor" }, 0, "" },
+	{ { "--ring=0", "port" }, 0, "" },
+	{ { "write" }, 77, "across two pages\nto the end\n" },
+	{ { "--owned", "write" }, 77, "across two pages\nto the end\n" },
+	{ { "--pages=2m", "--spaces=2", "write" }, 77, "across two pages\nto the end\n" },
+	{ { "--pages=4k", "hello" }, 0, "hello through 4 levels\n" },
+	{ { "--pages=2M", "--dump", "large" }, 0, "\n0000000000600000-00000000009fffff  " },
+	{ { "--pages=2m", "--dump", "large" }, 0, "  2M  rw-u\n0000000000a00000-0000000000a" },
+	{ { "--dump", "large" }, 0, "  2M  rw-u\n0000000000a00000-0000000000a" },
+	{ { "--dump", "--ring=0", "large" }, 0, "  2M  rw--\n0000000000a00000-0000000000a" },
+	{ { "--ring=0", "--window", "--dump", "hello" }, 0,
+	  "\nffff800000000000-ffff800000ffffff  000000000000  2M  rw--\n" },
+	{ { "--ring=0", "--window", "--dump", "--pages=4k", "hello" }, 0,
+	  "\nffff800000000000-ffff800000ffffff  000000000000  4K  rw--\n" },
+	/* of large pages, what is written to is copied, what is protected is split */
+	{ { "--cow", "-v", "large" }, 0, "32 pages copied, 32 flushes\n" },
+	{ { "--cow", "-v", "--pages=4k", "large" }, 0, "32 pages copied, 32 flushes\n" },
+	{ { "--cow", "-v", "--spaces=2", "--ring=0", "large" }, 0, "32 pages copied" },
+	{ { "--protect=0x700000-0x700fff=r", "--dump", "large" }, 0,
+	  "\n0000000000700000-0000000000700fff  " },
+	{ { "--protect=0x700000-0x700fff=r", "--dump", "--spaces=2", "large" }, 0,
+	  "  4K  r--u\n0000000000701000-00000000007fffff  " },
 	{ { "-v", "cow" }, 0, "read back\nvmem-run: 0 pages copied, 0 flushes\n" },
 	{ { "-v", "--cow", "cow" }, 0, "read back\nvmem-run: 4 pages copied, 4 flushes\n" },
 	{ { "-v", "--cow", "--owned", "cow" }, 0, "4 pages copied, 4 flushes\n" },
 	{ { "-v", "--cow", "--spaces=3", "cow" }, 0, "4 pages copied, 4 flushes\n" },
-	{ { "--cow", "readonly" }, 126, "error 0x3" },
+	{ { "-v", "--cow", "--ring=0", "cow" }, 0, "4 pages copied, 4 flushes\n" },
+	{ { "--cow", "readonly" }, 126, "error 0x7" },
 	{ { "protect" }, 0, "written twice\n" },
-	{ { "--spaces=4", "spaces" }, 0, "each space has its own\n" },
-	{ { "--spaces=4", "--owned", "spaces" }, 0, "each space has its own\n" },
-	{ { "--window", "ad" }, 0, "accessed and dirty bits come and go\n" },
-	{ { "ad" }, 1, "" },
-	{ { "--window", "--dump", "self" }, 0, "\n0000500000000000-0000500000000fff  " },
+	{ { "--ring=0", "protect" }, 0, "written twice\n" },
+	{ { "--ring=0", "--spaces=4", "spaces" }, 0, "each space has its own\n" },
+	{ { "--ring=0", "--spaces=4", "--owned", "spaces" }, 0, "each space has its own\n" },
+	{ { "--ring=0", "--window", "ad" }, 0, "accessed and dirty bits come and go\n" },
+	{ { "--ring=0", "ad" }, 1, "" },
+	{ { "--ring=0", "--window", "--dump", "self" }, 0,
+	  "\n0000500000000000-0000500000000fff  " },
 	/* what can't be */
 	{ { "/" }, 125, "vmem-run: /: " },
 	{ { "/dev/null" }, 125, "vmem-run: /dev/null: " },
@@ -123,6 +173,11 @@ static const struct use uses[] = {
 	{ { "hello", "hello" }, 125, "one argument too many" },
 	{ { "--guest-memfd", "--owned", "hello" }, 125, "either vmem's own or a guest_memfd" },
 	{ { "--levels=3", "hello" }, 125, "4 or 5 levels" },
+	{ { "--pages=8k", "hello" }, 125, "8k is none of the sizes 4k, 2m, 1g" },
+	{ { "--ring=1", "hello" }, 125, "programs run in ring 0 or 3" },
+	{ { "--window", "hello" }, 125, "a window is for programs of supervisor mode: --ring=0" },
+	{ { "--memory=1G", "huge" }, 125, "guest memory: Cannot allocate memory" },
+	{ { "--memory=2G", "--pages=4k", "huge" }, 125, "MAP: No space left on device" },
 	{ { "--spaces=0", "hello" }, 125, "1 to 4 spaces" },
 	{ { "--spaces=5", "hello" }, 125, "1 to 4 spaces" },
 	{ { "--memory=3M", "hello" }, 125, "less than 4M" },
@@ -137,25 +192,48 @@ static const struct use uses[] = {
 	{ { "--protect=0x1-0x2=r", "protect" }, 125, "PROTECT: Invalid argument" },
 };
 
-/* The page that the program writes to, made read-only before it does again. */
-static void protect(const char *levels)
+/* Of users are all pages but the VMM's own, or none; and none is larger than allowed. */
+static void without(const char *levels)
 {
-	char option[80], fault[80];
-	struct program program;
-	struct use use = {
-		{ option, "--spaces=2", levels, "protect" }, 126, fault,
+	const struct use user = { { "--dump", levels, "hello" }, 0, "u\n0" };
+	const struct use ring_0 = { { "--dump", levels, "--ring=0", "hello" }, 0, "-\n0" };
+	const struct use small = {
+		{ "--dump", levels, "--pages=4k", "large" }, 0, "small ones\n",
 	};
+
+	expect_without(&user, "-\n0");
+	expect_without(&ring_0, "u\n");
+	expect_without(&small, "  2M  ");
+}
+
+/* The segment of a program that it can write to. */
+static struct segment writable(const char *name)
+{
+	struct program program;
+	struct segment segment;
 	size_t i;
 
-	ASSERT(!program_open(&program, program_path("protect")));
+	ASSERT(!program_open(&program, program_path(name)));
 	for (i = 0; !(program.segments[i].attrs & W); i++)
 		ASSERT(i + 1 < program.nr);
-	snprintf(option, sizeof(option), "--protect=0x%llx-0x%llx=r",
-		 program.segments[i].va,
-		 program.segments[i].va + program.segments[i].len - 1);
-	snprintf(fault, sizeof(fault), "#PF error 0x3 address 0x%llx ",
-		 program.segments[i].va);
+	segment = program.segments[i];
 	program_close(&program);
+	return segment;
+}
+
+/* The page that the program writes to, made read-only before it does again. */
+static void protect(const char *levels, const char *ring)
+{
+	const struct segment segment = writable("protect");
+	char option[80], fault[80];
+	struct use use = {
+		{ option, "--spaces=2", levels, ring, "protect" }, 126, fault,
+	};
+
+	snprintf(option, sizeof(option), "--protect=0x%llx-0x%llx=r", segment.va,
+		 segment.va + segment.len - 1);
+	snprintf(fault, sizeof(fault), "#PF error %s address 0x%llx ",
+		 strcmp(ring, "--ring=0") ? "0x7" : "0x3", segment.va);
 	expect_use(&use);
 	option[strlen(option) - 1] = 'w';
 	use.status = 125;
@@ -163,10 +241,51 @@ static void protect(const char *levels)
 	expect_use(&use);
 }
 
+/* What is written by one system call lies in two pages, not one behind the other. */
+static void write_apart(const char *levels)
+{
+	const __u64 va = writable("write").va;
+	char first[80], second[80];
+	struct use use = { { "--cow", "--dump", levels, "write" }, 77, first };
+
+	snprintf(first, sizeof(first), "\n%016llx-%016llx  ", va, va + PAGE - 1);
+	expect_use(&use);
+	snprintf(second, sizeof(second), "\n%016llx-%016llx  ", va + PAGE,
+		 va + 2 * PAGE - 1);
+	use.printed = second;
+	expect_use(&use);
+	use.printed = "across two pages\nto the end\n";
+	expect_use(&use);
+}
+
+/* Where KVM has no pages of 1 GiB, those of 2 MiB do. */
+static void huge(const char *levels)
+{
+	struct use use = { { "--memory=2G", "--dump", levels, "huge" }, 0, "a GiB\n" };
+	struct machine m;
+	bool has;
+
+	ASSERT_OK(machine_open(&m));
+	has = m.has_1g;
+	machine_close(&m);
+	/* so that it doesn't vanish unseen */
+	ASSERT(has || !nested());
+	expect_use(&use);
+	use.printed = "\n0000000040000000-000000007fffffff  ";
+	expect_use(&use);
+	use.printed = has ? "  1G  rw-u\n" : "  2M  rw-u\n";
+	expect_without(&use, has ? "  2M  " : "  1G  ");
+	use.words[3] = "--pages=2m";
+	use.words[4] = "huge";
+	use.printed = "  2M  rw-u\n";
+	expect_without(&use, "  1G  ");
+}
+
 void vmem_run(void)
 {
 	static const struct use five = {
-		{ "--levels=5", "hello" }, 125, "a vCPU with 5 levels: Operation not supported",
+		{ "--levels=5", "hello" }, 125,
+		"5 levels of tables: CPU or KVM has no LA57: Operation not supported",
 	};
 	size_t i;
 
@@ -174,25 +293,41 @@ void vmem_run(void)
 		expect_use(&uses[i]);
 	if (!five_levels())
 		expect_use(&five);
-	protect("--levels=4");
+	protect("--levels=4", "--ring=3");
+	protect("--levels=4", "--ring=0");
+	without("--levels=4");
+	write_apart("--levels=4");
+	huge("--levels=4");
 }
 
 void vmem_run_5level(void)
 {
 	static const struct use five[] = {
 		{ { "--levels=5", "hello" }, 0, "hello through 5 levels\n" },
-		{ { "--levels=5", "hole" }, 126, "error 0x0 address 0x123456789008" },
+		{ { "--levels=5", "--ring=0", "hello" }, 0, "hello through 5 levels\n" },
+		{ { "--levels=5", "hole" }, 126, "error 0x4 address 0x123456789008" },
+		{ { "--levels=5", "--ring=0", "hole" }, 126, "error 0x0 address 0x123456789008" },
+		{ { "--levels=5", "supervisor" }, 126, "error 0x5 address 0xffffffffffe00000" },
+		{ { "--levels=5", "text" }, 126, "#PF error 0x7 address 0x401" },
+		{ { "--levels=5", "write" }, 77, "across two pages\nto the end\n" },
+		{ { "--levels=5", "--spaces=3", "--cow", "-v", "cow" }, 0, "4 pages copied" },
 		{ { "--levels=5", "--owned", "--cow", "-v", "cow" }, 0, "4 pages copied" },
-		{ { "--levels=5", "--spaces=4", "spaces" }, 0, "its own\n" },
-		{ { "--levels=5", "--window", "ad" }, 0, "come and go\n" },
-		{ { "--levels=5", "--window", "--dump", "self" }, 0,
+		{ { "--levels=5", "--cow", "-v", "large" }, 0, "32 pages copied" },
+		{ { "--levels=5", "--dump", "large" }, 0, "  2M  rw-u\n0000000000a00000-" },
+		{ { "--levels=5", "--ring=0", "--spaces=4", "spaces" }, 0, "its own\n" },
+		{ { "--levels=5", "--ring=0", "--window", "ad" }, 0, "come and go\n" },
+		{ { "--levels=5", "--ring=0", "--window", "--dump", "self" }, 0,
 		  "\n0000500000000000-0000500000000fff  " },
 	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(five); i++)
 		expect_use(&five[i]);
-	protect("--levels=5");
+	protect("--levels=5", "--ring=3");
+	protect("--levels=5", "--ring=0");
+	without("--levels=5");
+	write_apart("--levels=5");
+	huge("--levels=5");
 }
 
 /* Where KVM has none, it says so. */
@@ -202,8 +337,10 @@ void guest_memfd_run(void)
 		{ { "--guest-memfd", "hello" }, 0, "hello through 4 levels\n" },
 		{ { "--guest-memfd", "--memory=2G", "hello" }, 0, "hello through 4 levels\n" },
 		{ { "--guest-memfd", "-v", "--cow", "cow" }, 0, "4 pages copied, 4 flushes\n" },
-		{ { "--guest-memfd", "--spaces=4", "spaces" }, 0, "each space has its own\n" },
-		{ { "--guest-memfd", "--window", "ad" }, 0, "come and go\n" },
+		{ { "--guest-memfd", "--ring=0", "--spaces=4", "spaces" }, 0,
+		  "each space has its own\n" },
+		{ { "--guest-memfd", "--ring=0", "--window", "ad" }, 0, "come and go\n" },
+		{ { "--guest-memfd", "--cow", "write" }, 77, "across two pages\nto the end\n" },
 	};
 	static const struct use lacks = {
 		{ "--guest-memfd", "hello" }, 125,

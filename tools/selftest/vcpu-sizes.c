@@ -321,6 +321,15 @@ static void some_pages(struct sizes *s, size_t *first, size_t *nr)
 	}
 }
 
+static void put_all(struct sizes *s, __u32 attrs, __u64 sizes)
+{
+	size_t n;
+
+	put(s, s->base, 0, GIB, attrs, sizes);
+	for (n = 0; n < NR_PAGES; n++)
+		s->pages[n] = (struct page){ .attrs = attrs, .gpa = FRAMES + n * PAGE };
+}
+
 static void change(struct sizes *s)
 {
 	static const __u32 levels[] = { 1 << 1, 1 << 2, 1 << 1 | 1 << 2, 0 };
@@ -364,11 +373,8 @@ static void change(struct sizes *s)
 		if (!all) {
 			put(s, page_va(s, first), to.gpa, nr * PAGE, to.attrs, sizes);
 		} else {
-			first = 0;
-			nr = NR_PAGES;
-			to.gpa = FRAMES;
-			put(s, s->base, 0, GIB, to.attrs,
-			    LARGE | (s->gib && some(s, 3) ? GIB : 0));
+			put_all(s, to.attrs, LARGE | (s->gib && some(s, 3) ? GIB : 0));
+			nr = 0;
 		}
 		for (n = first; n < first + nr; n++, to.gpa += PAGE)
 			s->pages[n] = to;
@@ -474,6 +480,11 @@ static void sizes_levels(unsigned int levels)
 	for (i = 0; i < ARRAY_SIZE(bases); i++) {
 		sizes_open(s, levels, bases[i] & ~(GIB - 1));
 		s->seed = seed + 2 * i;
+		/* by chance there may be none */
+		enter_ring(s, 0);
+		if (s->gib)
+			put_all(s, R | W | X, GIB);
+		access_some(s);
 		for (round = 0; round < ROUNDS && !ktap_failed(); round++) {
 			change(s);
 			enter_ring(s, some(s, 2) ? 3 : 0);

@@ -32,5 +32,5 @@ echo "# vmem-run: a program on a vCPU of KVM, its pages Cow, in tables of the mo
 )
 printed "0x404000: vmem (0x[0-9a-f]+), KVM \\1"
 printed "vmem-run: 4 pages copied, 4 flushes"
-printed "0000000000404000-0000000000407fff  [0-9a-f]{12}  rw-"
+printed "0000000000404000-0000000000407fff  [0-9a-f]{12}  4K  rw-u"
 module_remove

@@ -17,7 +17,8 @@ vmm_headers := $(wildcard tools/vmm/*.h tools/vmm/programs/*.h) tools/lib/libvme
 
 # Static, to run where there are no libraries: in a VM's initramfs.
 STATIC := -static
-$(BUILD)/vmem-run: tools/vmm/vmem-run.c tools/vmm/show.c $(vmm_sources) \
+$(BUILD)/vmem-run: tools/vmm/vmem-run.c tools/vmm/calls.c tools/vmm/show.c \
+		$(vmm_sources) \
 		$(LIBVMEM) $(vmm_headers)
 	$(CC) $(vmm_cflags) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ \
 		$(filter-out %.h %.mk,$^)
@@ -33,6 +34,7 @@ program_ldflags := -nostdlib -static -Wl,-z,separate-code \
 	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,-z,norelro \
 	-Wl,--build-id=none
 
+$(BUILD)/programs/huge.elf: program_ldflags += -Wl,-Tbss=0x40000000
 $(BUILD)/programs/%.elf: tools/vmm/programs/%.c tools/vmm/programs/start.S \
 		$(wildcard vmem/*.h) $(vmm_headers)
 	@mkdir -p $(@D)

@@ -31,6 +31,7 @@
 #define VECTOR_PF	14
 #define PF_PRESENT	(1U << 0)
 #define PF_WRITE	(1U << 1)
+#define PF_USER		(1U << 2)
 
 /* A write, in supervisor or user mode, to a page that is there. */
 #define PF_WRITE_REFUSED (PF_PRESENT | PF_WRITE)
@@ -147,9 +148,15 @@ static int add_space(struct guest *g, __u32 index)
 	return 0;
 }
 
-/* What the vCPU needs: its own pages, the stack, the page of facts. */
+__u32 guest_attrs(const struct guest *g, __u32 attrs)
+{
+	return attrs | (g->options.user ? VMEM_IOC_ATTR_U : 0);
+}
+
+/* What the vCPU and the program need: its own pages, the stack, the page of facts. */
 static int map_common(struct guest *g)
 {
+	const __u32 read = guest_attrs(g, VMEM_IOC_ATTR_R);
 	const struct vmem_ioc_mapping mappings[] = {
 		{ .va = GUEST_SYSTEM_VA, .gpa = SYSTEM_GPA, .len = VCPU_CODE_LEN,
 		  .attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_X },
@@ -158,9 +165,9 @@ static int map_common(struct guest *g)
 		  .len = VCPU_SYSTEM_LEN - VCPU_CODE_LEN,
 		  .attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W },
 		{ .va = GUEST_INFO_VA, .gpa = INFO_GPA, .len = PAGE_SIZE,
-		  .attrs = VMEM_IOC_ATTR_R },
+		  .attrs = read },
 		{ .va = GUEST_STACK_VA, .gpa = STACK_GPA, .len = GUEST_STACK_LEN,
-		  .attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W },
+		  .attrs = read | VMEM_IOC_ATTR_W },
 		{ .va = GUEST_WINDOW_VA, .gpa = 0, .len = g->memory.len,
 		  .attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W },
 	};
@@ -172,6 +179,7 @@ static int map_common(struct guest *g)
 		struct vmem_ioc_mapping mapping = mappings[i];
 
 		mapping.kind = VMEM_IOC_KIND_BASIC;
+		mapping.page_sizes = g->options.page_sizes;
 		ret = guest_map(g, 0, &mapping, 0);
 	}
 	return ret;
@@ -184,7 +192,7 @@ static int map_private(struct guest *g, __u32 space)
 		.va	= GUEST_PRIVATE_VA,
 		.len	= PAGE_SIZE,
 		.kind	= VMEM_IOC_KIND_BASIC,
-		.attrs	= VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W,
+		.attrs	= guest_attrs(g, VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W),
 	};
 	__u64 index = space;
 	int ret;
@@ -208,6 +216,13 @@ static int check_options(struct guest *g)
 		return failed(g, "tables of 4 or 5 levels", -EINVAL);
 	if (options->owned && options->guest_memfd)
 		return failed(g, "memory of vmem's own and of a guest_memfd", -EINVAL);
+	if (options->user && options->window)
+		return failed(g, "a window for user mode", -EINVAL);
+	if (options->page_sizes & ~GUEST_PAGE_SIZES ||
+	    (options->page_sizes && !(options->page_sizes & PAGE_SIZE)))
+		return failed(g, "sizes of pages", -EINVAL);
+	if (options->levels == 5 && !g->machine.has_la57)
+		return failed(g, "5 levels of tables: CPU or KVM has no LA57", -EOPNOTSUPP);
 	return 0;
 }
 
@@ -234,6 +249,8 @@ int guest_open(struct guest *g, const struct guest_options *options)
 	ret = check_options(g);
 	if (ret)
 		return ret;
+	if (!g->machine.has_1g)
+		g->options.page_sizes &= ~(1ULL << 30);
 	ret = options->local ? vmem_open_local(&g->vmem) : vmem_open(NULL, &g->vmem);
 	if (ret)
 		return failed(g, options->local ? "libvmem" : "/dev/vmem", ret);
@@ -288,9 +305,24 @@ int guest_take(struct guest *g, __u64 len, __u64 *gpa)
 		return failed(g, "guest memory", -ENOMEM);
 	*gpa = g->next;
 	g->next += len;
-	/* a program with a window may have written there */
-	memset(guest_host(g, *gpa, len), 0, len);
+	/* a program may have written there, by its window only */
+	if (g->options.window)
+		memset(guest_host(g, *gpa, len), 0, len);
 	return 0;
+}
+
+__u64 guest_fit(const struct guest *g, __u64 va, __u64 len, __u64 next, __u64 end)
+{
+	__u64 size, first, start;
+
+	for (size = 1ULL << 30; size > PAGE_SIZE; size >>= 9) {
+		first = (va + (size - 1)) & ~(size - 1);
+		start = next + ((va - next) & (size - 1));
+		if (g->options.page_sizes & size && first - va <= len &&
+		    len - (first - va) >= size && start <= end && len <= end - start)
+			return start;
+	}
+	return next;
 }
 
 void *guest_host(const struct guest *g, __u64 gpa, __u64 len)
@@ -304,6 +336,12 @@ void *guest_host(const struct guest *g, __u64 gpa, __u64 len)
 								NULL;
 }
 
+int guest_take_for(struct guest *g, __u64 va, __u64 len, __u64 *gpa)
+{
+	g->next = guest_fit(g, va, len, g->next, g->memory.len);
+	return guest_take(g, len, gpa);
+}
+
 /* The page of facts tells the roots. */
 static void set_info(struct guest *g)
 {
@@ -313,6 +351,7 @@ static void set_info(struct guest *g)
 		.private_va	= GUEST_PRIVATE_VA,
 		.window_va	= g->options.window ? GUEST_WINDOW_VA : 0,
 		.memory_len	= g->memory.len,
+		.system_va	= GUEST_SYSTEM_VA,
 	};
 
 	memcpy(info.cr3, g->roots, sizeof(info.cr3));
@@ -416,7 +455,7 @@ int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs)
 	const __u32 all = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X;
 	struct vmem_ioc_protect protect = {
 		.size	= sizeof(protect),
-		.flags	= VMEM_IOC_RANGE_SHARED_OK,
+		.flags	= VMEM_IOC_RANGE_SHARED_OK | VMEM_IOC_RANGE_SPLIT,
 		.space	= g->spaces[0],
 		.start	= start,
 		.last	= last,
@@ -434,13 +473,21 @@ int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs)
 	return ret;
 }
 
-/* The table at @base of the first space, for all others too. */
+/*
+ * The table at @base of the first space, for all others too, by entries that grant
+ * what those of the first do: users' pages lie in the lower half alone.
+ */
 static int link_table(struct guest *g, __u64 base)
 {
+	__u32 grants = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X, path = 0;
 	unsigned int tries = 0;
 	int ret = 0;
 	__u32 i;
 
+	if (base < GUEST_WINDOW_VA)
+		grants = guest_attrs(g, grants);
+	for (i = LINK_LEVEL + 1; i < g->options.levels; i++)
+		path |= grants << VMEM_IOC_PATH_SHIFT(i);
 	for (i = 1; ret >= 0 && i < g->options.nr_spaces; i += !ret) {
 		struct vmem_ioc_link link = {
 			.size		= sizeof(link),
@@ -449,6 +496,8 @@ static int link_table(struct guest *g, __u64 base)
 			.our_va		= base,
 			.their_va	= base,
 			.depth		= g->options.levels - 1 - LINK_LEVEL,
+			.path		= path,
+			.path_given	= 1,
 		};
 
 		ret = vmem_space_link(g->vmem, &link);
@@ -510,6 +559,7 @@ int guest_start(struct guest *g, __u64 entry)
 {
 	struct vcpu_start start = {
 		.levels		= g->options.levels,
+		.user		= g->options.user,
 		.cr3		= g->roots[0],
 		.rip		= entry,
 		.rsp		= GUEST_STACK_VA + GUEST_STACK_LEN,
@@ -524,8 +574,7 @@ int guest_start(struct guest *g, __u64 entry)
 	if (ret)
 		return ret;
 	set_info(g);
-	return failed(g, g->options.levels == 5 ? "a vCPU with 5 levels" : "a vCPU",
-		      machine_vcpu(&g->machine, &start, &g->vcpu));
+	return failed(g, "a vCPU", machine_vcpu(&g->machine, &start, &g->vcpu));
 }
 
 int guest_translate(struct guest *g, __u32 space, __u64 va,
@@ -579,6 +628,8 @@ int guest_serve(struct guest *g, struct vcpu *vcpu)
 		return ret;
 	if (result.status != VMEM_IOC_OK)
 		return -EFAULT;
+	if (frame->error & PF_USER && !(result.effective & VMEM_IOC_ATTR_U))
+		return -EFAULT;
 	/* copied for another vCPU since this one's fault */
 	if (result.effective & VMEM_IOC_ATTR_W)
 		return 0;
@@ -592,10 +643,10 @@ int guest_serve(struct guest *g, struct vcpu *vcpu)
 		return ret;
 	memcpy(guest_host(g, copy.gpa, PAGE_SIZE), from, PAGE_SIZE);
 	copy.attrs = VMEM_IOC_ATTR_R | VMEM_IOC_ATTR_W |
-		     (result.leaf & VMEM_IOC_ATTR_X);
+		     (result.leaf & (VMEM_IOC_ATTR_X | VMEM_IOC_ATTR_U));
 	/* the tables are those of all spaces, and so is the copy */
-	ret = guest_map(g, space, &copy,
-			VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_SHARED_OK);
+	ret = guest_map(g, space, &copy, VMEM_IOC_MAP_REPLACE | VMEM_IOC_MAP_SPLIT |
+					 VMEM_IOC_MAP_SHARED_OK);
 	if (!ret)
 		g->copied++;
 	return ret;

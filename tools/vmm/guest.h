@@ -12,13 +12,18 @@
 #include "ports.h"
 #include "vcpu.h"
 
-/* Where things are. Programs have the lower half below GUEST_PRIVATE_VA. */
+/*
+ * Where things are. The lower half is the program's, with segments below
+ * GUEST_PRIVATE_VA; nothing in the upper half is a user's.
+ */
 #define GUEST_PRIVATE_VA	0x00007f0000000000ULL
+#define GUEST_INFO_VA		0x00007fffffe08000ULL
+#define GUEST_STACK_VA		0x00007fffffe10000ULL
+#define GUEST_STACK_LEN		0x10000ULL
 #define GUEST_WINDOW_VA		0xffff800000000000ULL
 #define GUEST_SYSTEM_VA		0xffffffffffe00000ULL
-#define GUEST_INFO_VA		0xffffffffffe08000ULL
-#define GUEST_STACK_VA		0xffffffffffe10000ULL
-#define GUEST_STACK_LEN		0x10000ULL
+
+#define GUEST_PAGE_SIZES	(1ULL << 12 | 1ULL << 21 | 1ULL << 30)
 
 #define GUEST_POOL_GPA		0x100000ULL
 #define GUEST_POOL_LEN		0x100000ULL
@@ -32,8 +37,12 @@
  * @owned:	memory of vmem's own, not a memfd of ours
  * @guest_memfd: memory of a guest_memfd of KVM's; frozen memory isn't, since its
  *		slot is read-only
- * @window:	the program sees all of its memory at GUEST_WINDOW_VA
+ * @user:	the program runs in user mode, in pages with U
+ * @window:	the program, in supervisor mode, sees all of its memory at
+ *		GUEST_WINDOW_VA
  * @levels:	of tables, 4 or 5
+ * @page_sizes:	that may be mapped, of GUEST_PAGE_SIZES: those that KVM has are;
+ *		0: 4 KiB
  * @nr_spaces:	address spaces
  * @memory_len: bytes of memory
  */
@@ -41,9 +50,11 @@ struct guest_options {
 	bool local;
 	bool owned;
 	bool guest_memfd;
+	bool user;
 	bool window;
 	unsigned int levels;
 	__u32 nr_spaces;
+	__u64 page_sizes;
 	__u64 memory_len;
 };
 
@@ -80,7 +91,7 @@ struct guest {
  * @g:		filled in; to be closed in any case
  * @options:	what kind
  *
- * Return: 0; -EINVAL: a size or number that can't be; -errno.
+ * Return: 0; -EINVAL: what can't be; -EOPNOTSUPP: KVM lacks it; -errno.
  */
 int guest_open(struct guest *g, const struct guest_options *options);
 void guest_close(struct guest *g);
@@ -107,6 +118,30 @@ int guest_freeze(struct guest *g, __u64 len);
  */
 int guest_take(struct guest *g, __u64 len, __u64 *gpa);
 
+/**
+ * guest_take_for() - the same, where the largest pages can be mapped to
+ * @g:		the guest
+ * @va:		where they will be mapped
+ * @len:	bytes, whole pages
+ * @gpa:	out: where they are
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int guest_take_for(struct guest *g, __u64 va, __u64 len, __u64 *gpa);
+
+/**
+ * guest_fit() - where in memory the largest pages can be mapped to
+ * @g:		the guest
+ * @va:		the first address that is mapped
+ * @len:	bytes
+ * @next:	first guest-physical address that may be used
+ * @end:	and the one behind the last
+ *
+ * Return: where @len bytes begin that are to be mapped at @va; @next if they don't
+ * fit there, whatever the size of pages.
+ */
+__u64 guest_fit(const struct guest *g, __u64 va, __u64 len, __u64 next, __u64 end);
+
 /* Where memory is in this process; NULL: no memory. */
 void *guest_host(const struct guest *g, __u64 gpa, __u64 len);
 
@@ -124,11 +159,22 @@ int guest_map(struct guest *g, __u32 space,
 	      const struct vmem_ioc_mapping *mapping, __u32 flags);
 
 /**
+ * guest_attrs() - what the program's pages have
+ * @g:		the guest
+ * @attrs:	VMEM_IOC_ATTR_R, W, X
+ *
+ * Return: @attrs, and U for a program in user mode.
+ */
+__u32 guest_attrs(const struct guest *g, __u32 attrs);
+
+/**
  * guest_protect() - change the permissions of a range, for all spaces
  * @g:		the guest
  * @start:	first address
  * @last:	last address, included
  * @attrs:	VMEM_IOC_ATTR_R, W, X that it shall have
+ *
+ * Larger pages that lie in it in part are split.
  */
 int guest_protect(struct guest *g, __u64 start, __u64 last, __u32 attrs);
 
@@ -171,7 +217,8 @@ int guest_current_space(struct guest *g, struct vcpu *vcpu, __u32 *space);
  * @vcpu:	that has it
  *
  * A write to a Cow page is given a copy of it to write to, if another vCPU was
- * not given one meanwhile.
+ * not given one meanwhile: of the 4 KiB that are written to, whatever the size of
+ * the page, which is split.
  *
  * Return: 0: go on; -EFAULT: not a fault to be served; -errno.
  */

@@ -70,6 +70,8 @@ static const char *read_segments(struct program *program)
 	if (ehdr.e_phoff > program->file_len ||
 	    ehdr.e_phnum > (program->file_len - ehdr.e_phoff) / sizeof(phdr))
 		return "its program headers go beyond the end of the file";
+	if (ehdr.e_entry > VA_LAST)
+		return "it begins beyond the addresses of programs";
 	program->entry = ehdr.e_entry;
 	for (i = 0; !why && i < ehdr.e_phnum; i++) {
 		memcpy(&phdr, file + ehdr.e_phoff + i * sizeof(phdr), sizeof(phdr));
@@ -119,6 +121,13 @@ const char *program_open(struct program *program, const char *path)
 	return why;
 }
 
+static __u64 fit_frozen(const struct guest *g, const struct segment *segment,
+			__u64 next)
+{
+	return guest_fit(g, segment->va, segment->len, next,
+			 g->memory.len + GUEST_MEMORY_MAX);
+}
+
 /* The content of a segment, in memory or in what is frozen, and its mapping. */
 static int load_segment(const struct segment *segment, struct guest *g, bool cow,
 			__u64 *frozen)
@@ -127,7 +136,8 @@ static int load_segment(const struct segment *segment, struct guest *g, bool cow
 		.va	= segment->va,
 		.len	= segment->len,
 		.kind	= VMEM_IOC_KIND_BASIC,
-		.attrs	= segment->attrs,
+		.attrs	= guest_attrs(g, segment->attrs),
+		.page_sizes = g->options.page_sizes,
 	};
 	char *host;
 	int ret;
@@ -135,10 +145,10 @@ static int load_segment(const struct segment *segment, struct guest *g, bool cow
 	if (cow && segment->attrs & VMEM_IOC_ATTR_W) {
 		mapping.kind = VMEM_IOC_KIND_COW;
 		mapping.attrs &= ~VMEM_IOC_ATTR_W;
-		mapping.gpa = *frozen;
-		*frozen += segment->len;
+		mapping.gpa = fit_frozen(g, segment, *frozen);
+		*frozen = mapping.gpa + segment->len;
 	} else {
-		ret = guest_take(g, segment->len, &mapping.gpa);
+		ret = guest_take_for(g, segment->va, segment->len, &mapping.gpa);
 		if (ret)
 			return ret;
 	}
@@ -149,15 +159,18 @@ static int load_segment(const struct segment *segment, struct guest *g, bool cow
 
 int program_load(const struct program *program, struct guest *g, bool cow)
 {
-	__u64 frozen = g->memory.len, len = 0;
+	__u64 frozen = g->memory.len, end = frozen;
 	size_t i;
 	int ret = 0;
 
-	for (i = 0; cow && i < program->nr; i++)
-		if (program->segments[i].attrs & VMEM_IOC_ATTR_W)
-			len += program->segments[i].len;
-	if (len)
-		ret = guest_freeze(g, len);
+	for (i = 0; cow && i < program->nr; i++) {
+		const struct segment *segment = &program->segments[i];
+
+		if (segment->attrs & VMEM_IOC_ATTR_W)
+			end = fit_frozen(g, segment, end) + segment->len;
+	}
+	if (end > frozen)
+		ret = guest_freeze(g, end - frozen);
 	for (i = 0; !ret && i < program->nr; i++)
 		ret = load_segment(&program->segments[i], g, cow, &frozen);
 	return ret;

@@ -64,7 +64,7 @@ void program_close(struct program *program);
  * @g:		the guest, not started
  * @cow:	segments that can be written lie in frozen memory, mapped Cow
  *
- * Each segment is mapped with its own permissions.
+ * Each segment is mapped with its own permissions, by the largest pages that fit.
  *
  * Return: 0; what guest_map() answers.
  */

@@ -24,7 +24,8 @@ void show_fault(const struct vcpu_frame *frame)
 	printf(" error 0x%llx", frame->error);
 	if (frame->vector == 14)
 		printf(" address 0x%llx", frame->cr2);
-	printf(" rip 0x%llx\n", frame->rip);
+	printf(" rip 0x%llx rsp 0x%llx ring %llu\n", frame->rip, frame->rsp,
+	       frame->cs & 3);
 }
 
 int show_translation(struct guest *g, __u64 va)
@@ -66,14 +67,21 @@ int show_translation(struct guest *g, __u64 va)
 	return -EIO;
 }
 
+/* The pages of a mapping: these are all that x86-64 has. */
+static const char *page_size(const struct vmem_ioc_record *rec)
+{
+	return rec->detail == 30 ? "1G" : rec->detail == 21 ? "2M" : "4K";
+}
+
 static void show_record(const struct vmem_ioc_record *rec)
 {
 	__u32 e = rec->effective;
 
 	if (rec->type == VMEM_IOC_REC_MAPPING)
-		printf("%016llx-%016llx  %012llx  r%c%c%s\n", rec->va,
-		       rec->va + (rec->len - 1), rec->gpa,
+		printf("%016llx-%016llx  %012llx  %s  r%c%c%c%s\n", rec->va,
+		       rec->va + (rec->len - 1), rec->gpa, page_size(rec),
 		       e & VMEM_IOC_ATTR_W ? 'w' : '-', e & VMEM_IOC_ATTR_X ? 'x' : '-',
+		       e & VMEM_IOC_ATTR_U ? 'u' : '-',
 		       rec->leaf & VMEM_IOC_ATTR_COW ? " Cow" : "");
 	else if (rec->type == VMEM_IOC_REC_REFERENCE)
 		printf("%016llx  the table at %016llx again\n", rec->va, rec->their_va);

@@ -23,10 +23,27 @@
 #define SYSTEM_VECTORS	0x300
 #define TSS_LEN		0x68
 #define TSS_IST1	0x24
+#define TSS_IO_MAP	0x66
 
+/* SYSRET wants a user's code right behind a user's data. */
 #define SELECTOR_CODE	0x08
 #define SELECTOR_DATA	0x10
 #define SELECTOR_TSS	0x18
+#define SELECTOR_USER_DATA 0x2b
+#define SELECTOR_USER_CODE 0x33
+
+#define VECTOR_BP	3
+#define VECTOR_PF	14
+/* a user executes what is a supervisor's */
+#define PF_USER_EXEC	0x15
+
+#define RFLAGS_ONE	(1ULL << 1)
+#define RFLAGS_TF	(1ULL << 8)
+#define RFLAGS_IF	(1ULL << 9)
+#define RFLAGS_DF	(1ULL << 10)
+#define RFLAGS_NT	(1ULL << 14)
+#define RFLAGS_AC	(1ULL << 18)
+#define RFLAGS_USER	0x244dd5ULL	/* what POPF changes in user mode */
 
 #define CR0_PE		(1ULL << 0)
 #define CR0_MP		(1ULL << 1)
@@ -40,9 +57,16 @@
 #define CR4_OSFXSR	(1ULL << 9)
 #define CR4_OSXMMEXCPT	(1ULL << 10)
 #define CR4_LA57	(1ULL << 12)
+#define CR4_SMEP	(1ULL << 20)
+#define CR4_SMAP	(1ULL << 21)
+#define EFER_SCE	(1ULL << 0)
 #define EFER_LME	(1ULL << 8)
 #define EFER_LMA	(1ULL << 10)
 #define EFER_NX		(1ULL << 11)
+
+#define MSR_STAR	0xc0000081
+#define MSR_LSTAR	0xc0000082
+#define MSR_SFMASK	0xc0000084
 
 /* Below 4 GiB and beyond all memory: KVM on Intel may want it. */
 #define TSS_ADDR	0xfffbd000UL
@@ -51,6 +75,8 @@
 
 extern const char vcpu_vectors[];
 extern const __u32 vcpu_vectors_len;
+/* from vcpu_vectors on */
+extern const __u32 vcpu_syscall, vcpu_sysret;
 
 static int call(int fd, unsigned long request, void *arg)
 {
@@ -86,6 +112,31 @@ static bool two_dimensional(void)
 	return false;
 }
 
+static int read_cpuid(struct machine *m)
+{
+	const __u32 nr = 256;
+	__u32 i;
+	int ret;
+
+	m->cpuid = calloc(1, sizeof(*m->cpuid) + nr * sizeof(m->cpuid->entries[0]));
+	if (!m->cpuid)
+		return -ENOMEM;
+	m->cpuid->nent = nr;
+	ret = call(m->kvm, KVM_GET_SUPPORTED_CPUID, m->cpuid);
+	for (i = 0; !ret && i < m->cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *entry = &m->cpuid->entries[i];
+
+		if (entry->function == 7 && !entry->index) {
+			m->has_smep = entry->ebx >> 7 & 1;
+			m->has_smap = entry->ebx >> 20 & 1;
+			m->has_la57 = entry->ecx >> 16 & 1;
+		}
+		if (entry->function == 0x80000001)
+			m->has_1g = entry->edx >> 26 & 1;
+	}
+	return ret;
+}
+
 int machine_open(struct machine *m)
 {
 	int ret;
@@ -103,6 +154,9 @@ int machine_open(struct machine *m)
 	if (ret < 0)
 		return ret;
 	m->run_len = ret;
+	ret = read_cpuid(m);
+	if (ret)
+		return ret;
 	m->spare = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
 			-1, 0);
 	if (m->spare == MAP_FAILED)
@@ -127,6 +181,7 @@ void machine_close(struct machine *m)
 		close(m->vm);
 	if (m->kvm >= 0)
 		close(m->kvm);
+	free(m->cpuid);
 }
 
 static int slot(struct machine *m, __u32 number, __u64 gpa, void *host,
@@ -230,21 +285,22 @@ int machine_flush(struct machine *m)
 	return ret ? ret : slot(m, m->nr_slots, SPARE_GPA, m->spare, 0, 0);
 }
 
-/* A gate to the n-th vector's code, on the stack of IST 1. */
+/* A gate to the n-th vector's code, on the stack of IST 1. INT3 is for users too. */
 static void set_gate(void *idt, unsigned int n, __u64 to)
 {
 	__u64 gate[2] = {
-		(to & 0xffff) | SELECTOR_CODE << 16 | 1ULL << 32 | 0x8eULL << 40 |
-		(to >> 16 & 0xffff) << 48,
+		(to & 0xffff) | SELECTOR_CODE << 16 | 1ULL << 32 |
+		(n == VECTOR_BP ? 0xeeULL : 0x8eULL) << 40 | (to >> 16 & 0xffff) << 48,
 		to >> 32,
 	};
 
 	memcpy((char *)idt + n * sizeof(gate), gate, sizeof(gate));
 }
 
-static void set_system(char *page, __u64 va)
+static void set_system(const struct vcpu_start *start)
 {
-	__u64 tss = va + SYSTEM_TSS, ist = va + VCPU_SYSTEM_LEN;
+	__u64 va = start->system_va, tss = va + SYSTEM_TSS, ist = va + VCPU_SYSTEM_LEN;
+	char *page = start->system;
 	/* the accessed bits are set, so that no vCPU writes them */
 	const __u64 gdt[] = {
 		[SELECTOR_CODE / 8] = 0x00209b0000000000ULL,
@@ -252,18 +308,24 @@ static void set_system(char *page, __u64 va)
 		[SELECTOR_TSS / 8] = (TSS_LEN - 1) | (tss & 0xffffff) << 16 |
 				     0x8bULL << 40 | (tss >> 24 & 0xff) << 56,
 		[SELECTOR_TSS / 8 + 1] = tss >> 32,
+		[SELECTOR_USER_DATA / 8] = 0x00cff3000000ffffULL,
+		[SELECTOR_USER_CODE / 8] = 0x0020fb0000000000ULL,
 	};
+	/* behind its end: a program in user mode has no ports */
+	const __u16 io_map = start->user ? TSS_LEN : 0;
 	unsigned int n;
 
 	memset(page, 0, VCPU_CODE_LEN);
 	memcpy(page + SYSTEM_GDT, gdt, sizeof(gdt));
 	memcpy(page + SYSTEM_TSS + TSS_IST1, &ist, sizeof(ist));
+	memcpy(page + SYSTEM_TSS + TSS_IO_MAP, &io_map, sizeof(io_map));
 	memcpy(page + SYSTEM_VECTORS, vcpu_vectors, vcpu_vectors_len);
 	for (n = 0; n < NR_VECTORS; n++)
 		set_gate(page + SYSTEM_IDT, n, va + SYSTEM_VECTORS + n * 16);
 }
 
-static void set_sregs(struct kvm_sregs *sregs, const struct vcpu_start *start)
+static void set_sregs(const struct machine *m, struct kvm_sregs *sregs,
+		      const struct vcpu_start *start)
 {
 	const struct kvm_segment code = {
 		.selector = SELECTOR_CODE, .limit = 0xffffffff, .type = 11,
@@ -293,58 +355,87 @@ static void set_sregs(struct kvm_sregs *sregs, const struct vcpu_start *start)
 	sregs->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
 		     (start->levels == 5 ? CR4_LA57 : 0);
 	sregs->efer = EFER_LME | EFER_LMA | EFER_NX;
+	if (!start->user)
+		return;
+	sregs->cr4 |= (m->has_smep ? CR4_SMEP : 0) | (m->has_smap ? CR4_SMAP : 0);
+	sregs->efer |= EFER_SCE;
 }
 
-/* All that KVM offers. Return: 0, or -EOPNOTSUPP when @levels isn't offered. */
-static int set_cpuid(struct machine *m, int fd, unsigned int levels)
+/*
+ * What SYSCALL and SYSRET do. No single step comes along into supervisor mode, and
+ * no leave to touch users' pages.
+ */
+static int set_calls(struct vcpu *vcpu, __u64 entry)
 {
-	const __u32 nr = 256;
-	struct kvm_cpuid2 *cpuid;
-	bool la57 = false;
-	__u32 i;
-	int ret;
+	const __u64 values[][2] = {
+		{ MSR_STAR, (__u64)SELECTOR_CODE << 32 |
+			    (__u64)(SELECTOR_USER_DATA - 8) << 48 },
+		{ MSR_LSTAR, entry },
+		{ MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC },
+	};
+	size_t i, nr = sizeof(values) / sizeof(values[0]);
+	int ret = 0;
 
-	cpuid = calloc(1, sizeof(*cpuid) + nr * sizeof(cpuid->entries[0]));
-	if (!cpuid)
-		return -ENOMEM;
-	cpuid->nent = nr;
-	ret = call(m->kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
-	for (i = 0; !ret && i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == 7 && !cpuid->entries[i].index)
-			la57 = cpuid->entries[i].ecx >> 16 & 1;
-	if (!ret && levels == 5 && !la57)
-		ret = -EOPNOTSUPP;
-	if (!ret)
-		ret = call(fd, KVM_SET_CPUID2, cpuid);
-	free(cpuid);
+	vcpu->syscall = entry;
+	for (i = 0; !ret && i < nr; i++) {
+		union {
+			struct kvm_msrs msrs;
+			char room[sizeof(struct kvm_msrs) +
+				  sizeof(struct kvm_msr_entry)];
+		} arg = { .msrs = { .nmsrs = 1 } };
+
+		arg.msrs.entries[0].index = values[i][0];
+		arg.msrs.entries[0].data = values[i][1];
+		ret = call(vcpu->fd, KVM_SET_MSRS, &arg);
+		/* it answers how many were set */
+		if (ret >= 0)
+			ret = ret == 1 ? 0 : -EINVAL;
+	}
 	return ret;
 }
 
-static int vcpu_init(struct machine *m, struct vcpu *vcpu,
-		     const struct vcpu_start *start)
+/* A user begins as after a system call. */
+static int set_regs(struct vcpu *vcpu, const struct vcpu_start *start)
 {
 	struct kvm_regs regs = {
 		.rip	= start->rip,
 		.rsp	= start->rsp,
 		.rdi	= start->rdi,
-		.rflags	= 2,
+		.rflags	= RFLAGS_ONE,
 	};
+
+	if (start->user) {
+		regs.rcx = start->rip;
+		regs.r11 = RFLAGS_ONE;
+		regs.rip = start->system_va + SYSTEM_VECTORS + vcpu_sysret;
+	}
+	return call(vcpu->fd, KVM_SET_REGS, &regs);
+}
+
+static int vcpu_init(struct machine *m, struct vcpu *vcpu,
+		     const struct vcpu_start *start)
+{
 	struct kvm_sregs sregs;
 	int ret;
 
-	ret = set_cpuid(m, vcpu->fd, start->levels);
+	if (start->levels == 5 && !m->has_la57)
+		return -EOPNOTSUPP;
+	ret = call(vcpu->fd, KVM_SET_CPUID2, m->cpuid);
 	if (ret)
 		return ret;
 	ret = call(vcpu->fd, KVM_GET_SREGS, &sregs);
 	if (ret)
 		return ret;
-	set_system(start->system, start->system_va);
-	set_sregs(&sregs, start);
+	set_system(start);
+	set_sregs(m, &sregs, start);
+	vcpu->smap = sregs.cr4 & CR4_SMAP;
 	ret = call(vcpu->fd, KVM_SET_SREGS, &sregs);
+	if (!ret && start->user)
+		ret = set_calls(vcpu, start->system_va + SYSTEM_VECTORS + vcpu_syscall);
 	if (ret)
 		return ret;
 	vcpu->frame = (struct vcpu_frame *)((char *)start->system + VCPU_SYSTEM_LEN) - 1;
-	return call(vcpu->fd, KVM_SET_REGS, &regs);
+	return set_regs(vcpu, start);
 }
 
 int machine_vcpu(struct machine *m, const struct vcpu_start *start,
@@ -399,6 +490,18 @@ static void vcpu_stopped(struct vcpu *vcpu, struct vcpu_exit *exit)
 	}
 }
 
+/*
+ * KVM that has neither VMX nor SVM (PVM, in patches to Linux) lets SYSCALL set rcx,
+ * r11 and rip, but stays in user mode: there the first instruction is a fault.
+ */
+static bool call_faulted(const struct vcpu *vcpu)
+{
+	const struct vcpu_frame *frame = vcpu->frame;
+
+	return vcpu->syscall && frame->vector == VECTOR_PF &&
+	       frame->error == PF_USER_EXEC && frame->rip == vcpu->syscall;
+}
+
 int vcpu_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
 	const struct kvm_run *run = vcpu->run;
@@ -416,8 +519,45 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 	exit->port = run->io.port;
 	exit->bytes = run->io.size;
 	memcpy(&exit->value, (const char *)run + run->io.data_offset, run->io.size);
-	exit->event = exit->port == PORT_FAULT ? VCPU_FAULT : VCPU_OUT;
+	vcpu->call_faulted = exit->port == PORT_FAULT && call_faulted(vcpu);
+	exit->event = exit->port == PORT_SYSCALL || vcpu->call_faulted ? VCPU_CALL :
+		      exit->port == PORT_FAULT ? VCPU_FAULT : VCPU_OUT;
 	return 0;
+}
+
+int vcpu_call(struct vcpu *vcpu, struct vcpu_call *system_call)
+{
+	struct kvm_regs regs;
+	int ret = call(vcpu->fd, KVM_GET_REGS, &regs);
+
+	if (ret)
+		return ret;
+	*system_call = (struct vcpu_call){
+		.nr = regs.rax, .args = { regs.rdi, regs.rsi, regs.rdx },
+	};
+	if (vcpu->call_faulted) {
+		system_call->nr = vcpu->frame->rax;
+		system_call->args[2] = vcpu->frame->rdx;
+	}
+	return 0;
+}
+
+int vcpu_answer(struct vcpu *vcpu, __s64 answer)
+{
+	struct kvm_regs regs;
+	int ret = call(vcpu->fd, KVM_GET_REGS, &regs);
+
+	if (ret)
+		return ret;
+	if (vcpu->call_faulted) {
+		/* IRET does what SYSRET would; who only jumped there made up r11 */
+		vcpu->frame->rax = answer;
+		vcpu->frame->rip = regs.rcx;
+		vcpu->frame->rflags = (regs.r11 & RFLAGS_USER) | RFLAGS_ONE;
+		return 0;
+	}
+	regs.rax = answer;
+	return call(vcpu->fd, KVM_SET_REGS, &regs);
 }
 
 int vcpu_cr3(struct vcpu *vcpu, __u64 *cr3)
@@ -441,12 +581,32 @@ int vcpu_replace_cr3(struct vcpu *vcpu, __u64 old, __u64 cr3)
 	return call(vcpu->fd, KVM_SET_SREGS, &sregs);
 }
 
+/* With SMAP, supervisor mode reads users' pages only with RFLAGS.AC. */
+static int translate(struct vcpu *vcpu, struct kvm_translation *translation)
+{
+	struct kvm_regs regs, allowed;
+	int ret, back;
+
+	if (!vcpu->smap)
+		return call(vcpu->fd, KVM_TRANSLATE, translation);
+	ret = call(vcpu->fd, KVM_GET_REGS, &regs);
+	if (ret)
+		return ret;
+	allowed = regs;
+	allowed.rflags |= RFLAGS_AC;
+	ret = call(vcpu->fd, KVM_SET_REGS, &allowed);
+	if (!ret)
+		ret = call(vcpu->fd, KVM_TRANSLATE, translation);
+	back = call(vcpu->fd, KVM_SET_REGS, &regs);
+	return ret ? ret : back;
+}
+
 int vcpu_translate(struct vcpu *vcpu, __u64 va, __u64 *gpa)
 {
 	struct kvm_translation translation = { .linear_address = va };
 	int ret;
 
-	ret = call(vcpu->fd, KVM_TRANSLATE, &translation);
+	ret = translate(vcpu, &translation);
 	if (ret)
 		return ret;
 	if (!translation.valid)

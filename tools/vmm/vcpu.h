@@ -2,7 +2,8 @@
 /*
  * A machine of KVM that runs in long mode from its first instruction on: memory
  * slots, vCPUs with a GDT, a TSS and an IDT of their own, runs up to the next
- * output to a port or fault, and the flush that a change of live tables needs.
+ * output to a port, system call or fault, and the flush that a change of live tables
+ * needs.
  *
  * All functions answer 0 or -errno. One thread at a time uses a machine.
  */
@@ -19,8 +20,9 @@
 
 /*
  * What a vCPU needs in guest memory: a page that it reads and executes (IDT,
- * GDT, TSS, the code of the vectors), and one after it that it writes, the stack
- * of the vectors. Both are mapped for supervisor mode, one after the other.
+ * GDT, TSS, the code of the vectors and of system calls), and one after it that it
+ * writes, the stack of the vectors. Both are mapped for supervisor mode, one after
+ * the other.
  */
 #define VCPU_SYSTEM_LEN	0x2000
 #define VCPU_CODE_LEN	0x1000
@@ -44,12 +46,18 @@ struct vcpu_frame {
  * struct vcpu - a virtual processor
  * @fd:		of KVM
  * @run:	what KVM shares with us
+ * @smap:	CR4.SMAP is set
+ * @syscall:	where SYSCALL enters, 0: nowhere
+ * @call_faulted: it is in a system call that it made by the fault in @frame
  * @frame:	where the stack of its vectors holds the frame of a fault
  */
 struct vcpu {
 	int fd;
 	struct kvm_run *run;
-	const struct vcpu_frame *frame;
+	bool smap;
+	bool call_faulted;
+	__u64 syscall;
+	struct vcpu_frame *frame;
 };
 
 /**
@@ -57,6 +65,11 @@ struct vcpu {
  * @kvm:	/dev/kvm
  * @vm:		the machine
  * @run_len:	bytes of a vcpu's @run
+ * @cpuid:	what KVM offers to vCPUs; of this
+ * @has_la57:	5 levels of tables
+ * @has_1g:	pages of 1 GiB
+ * @has_smep:	supervisor mode can be kept from executing users' pages
+ * @has_smap:	and from reading and writing them
  * @shadowed:	KVM builds tables of its own from the guest's
  * @nr_slots:	memory slots in use
  * @spare:	a page of ours, for the slot that a flush adds and takes away
@@ -67,6 +80,11 @@ struct machine {
 	int kvm;
 	int vm;
 	size_t run_len;
+	struct kvm_cpuid2 *cpuid;
+	bool has_la57;
+	bool has_1g;
+	bool has_smep;
+	bool has_smap;
 	bool shadowed;
 	__u32 nr_slots;
 	void *spare;
@@ -77,6 +95,7 @@ struct machine {
 /**
  * struct vcpu_start - how a vCPU begins
  * @levels:	of its tables, 4 or 5
+ * @user:	in user mode, with SMEP and SMAP where KVM has them
  * @cr3:	guest-physical address of the root
  * @rip:	its first instruction
  * @rsp:	its stack
@@ -86,6 +105,7 @@ struct machine {
  */
 struct vcpu_start {
 	unsigned int levels;
+	bool user;
 	__u64 cr3;
 	__u64 rip;
 	__u64 rsp;
@@ -97,6 +117,7 @@ struct vcpu_start {
 enum vcpu_event {
 	VCPU_OUT,	/* output to a port: exit.port, exit.value, exit.bytes */
 	VCPU_FAULT,	/* an exception: vcpu.frame; to run on returns from it */
+	VCPU_CALL,	/* a system call: vcpu_call(), vcpu_answer() */
 	VCPU_STOPPED,	/* anything else: exit.why */
 };
 
@@ -106,6 +127,16 @@ struct vcpu_exit {
 	__u8 bytes;
 	__u32 value;
 	char why[96];
+};
+
+/**
+ * struct vcpu_call - a system call, see ports.h
+ * @nr:		its number
+ * @args:	rdi, rsi, rdx
+ */
+struct vcpu_call {
+	__u64 nr;
+	__u64 args[3];
 };
 
 /**
@@ -194,6 +225,24 @@ int machine_vcpu(struct machine *m, const struct vcpu_start *start,
 int vcpu_run(struct vcpu *vcpu, struct vcpu_exit *exit);
 
 /**
+ * vcpu_call() - the system call that a vCPU makes
+ * @vcpu:	the vCPU, after a VCPU_CALL
+ * @call:	out: the call
+ *
+ * Return: 0; what KVM answers.
+ */
+int vcpu_call(struct vcpu *vcpu, struct vcpu_call *call);
+
+/**
+ * vcpu_answer() - the answer to a system call, with which its vCPU goes on
+ * @vcpu:	the vCPU
+ * @answer:	the answer, or -errno
+ *
+ * Return: 0; what KVM answers.
+ */
+int vcpu_answer(struct vcpu *vcpu, __s64 answer);
+
+/**
  * vcpu_cr3() - the root that a vCPU uses
  * @vcpu:	the vCPU
  * @cr3:	out: its address, without the other bits of CR3 (PWT, PCD, PCID)
@@ -218,8 +267,9 @@ int vcpu_replace_cr3(struct vcpu *vcpu, __u64 old, __u64 cr3);
  * @va:		the address
  * @gpa:	out, when it translates
  *
- * KVM follows the tables of the vCPU as a read in supervisor mode does, and sets
- * accessed bits. It doesn't tell whether the address is canonical.
+ * KVM follows the tables of the vCPU as a read in supervisor mode does, users' pages
+ * included, and sets accessed bits. It doesn't tell whether the address is
+ * canonical.
  *
  * Return: 0; -ENOENT: it does not translate; what KVM answers.
  */

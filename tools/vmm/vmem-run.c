@@ -2,10 +2,10 @@
 /*
  * vmem-run PROGRAM.elf: a VMM that is no longer than it must be. It loads a
  * freestanding program, maps each segment with its own permissions by vmem, and
- * runs it on a vCPU of KVM with these tables.
+ * runs it in user mode on a vCPU of KVM with these tables.
  *
- *   vmem-run.c (the program's life) -> program.c (what it is), guest.c (memory and
- *   tables, by libvmem) -> vcpu.c (KVM)
+ *   vmem-run.c (the program's life) -> program.c (what it is), calls.c (its system
+ *   calls) -> guest.c (memory and tables, by libvmem) -> vcpu.c (KVM)
  */
 #include <argp.h>
 #include <ctype.h>
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "program.h"
 #include "guest.h"
 #include "show.h"
@@ -44,8 +45,9 @@ struct options {
 };
 
 enum {
-	KEY_LOCAL = 256, KEY_OWNED, KEY_GUEST_MEMFD, KEY_LEVELS, KEY_MEMORY,
-	KEY_SPACES, KEY_WINDOW, KEY_COW, KEY_PROTECT, KEY_TRANSLATE, KEY_DUMP,
+	KEY_LOCAL = 256, KEY_OWNED, KEY_GUEST_MEMFD, KEY_LEVELS, KEY_PAGES,
+	KEY_MEMORY, KEY_RING, KEY_SPACES, KEY_WINDOW, KEY_COW, KEY_PROTECT,
+	KEY_TRANSLATE, KEY_DUMP,
 };
 
 static const struct argp_option argp_options[] = {
@@ -54,8 +56,10 @@ static const struct argp_option argp_options[] = {
 	{ "guest-memfd", KEY_GUEST_MEMFD, NULL, 0, "Memory of a guest_memfd of KVM's (Linux 6.18)", 1 },
 	{ "memory", KEY_MEMORY, "SIZE", 0, "Guest memory, at least 4M (16M)", 1 },
 	{ "levels", KEY_LEVELS, "4|5", 0, "Levels of tables (4)", 1 },
+	{ "pages", KEY_PAGES, "4k|2m|1g", 0, "Map by pages up to this size (1g)", 1 },
+	{ "ring", KEY_RING, "0|3", 0, "Run the program in supervisor or user mode (3)", 1 },
 	{ "spaces", KEY_SPACES, "N", 0, "Address spaces that the program can switch between (1)", 1 },
-	{ "window", KEY_WINDOW, NULL, 0, "Show the program all of its memory, tables included", 1 },
+	{ "window", KEY_WINDOW, NULL, 0, "Show a program in ring 0 all of its memory, tables included", 1 },
 	{ "cow", KEY_COW, NULL, 0, "Map writable segments Cow, from memory that is frozen", 2 },
 	{ "protect", KEY_PROTECT, "START-LAST=PERMS", 0,
 	  "Change permissions to PERMS, of the letters rwx, when the program calls for it", 2 },
@@ -146,6 +150,18 @@ static __u64 parse_size(struct argp_state *state, const char *text)
 	return value;
 }
 
+static __u64 parse_pages(struct argp_state *state, const char *text)
+{
+	static const char *const names[] = { "4k", "2m", "1g" };
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		if (!strcasecmp(text, names[i]))
+			return GUEST_PAGE_SIZES & ((2ULL << (12 + 9 * i)) - 1);
+	argp_error(state, "%s is none of the sizes 4k, 2m, 1g", text);
+	return 0;
+}
+
 static struct range parse_protect(struct argp_state *state, const char *text)
 {
 	static const char letters[] = "rwx";
@@ -199,6 +215,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (value != 4 && value != 5)
 			argp_error(state, "there are 4 or 5 levels");
 		return 0;
+	case KEY_PAGES:
+		guest->page_sizes = parse_pages(state, arg);
+		return 0;
+	case KEY_RING:
+		if (strcmp(arg, "0") && strcmp(arg, "3"))
+			argp_error(state, "programs run in ring 0 or 3");
+		guest->user = *arg == '3';
+		return 0;
 	case KEY_SPACES:
 		guest->nr_spaces = value = parse_u64(state, arg);
 		if (!value || value > PROGRAM_SPACES_MAX)
@@ -227,6 +251,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "no program");
 		if (guest->owned && guest->guest_memfd)
 			argp_error(state, "memory is either vmem's own or a guest_memfd");
+		if (guest->window && guest->user)
+			argp_error(state, "a window is for programs of supervisor mode: --ring=0");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -249,17 +275,19 @@ static void say(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-static void tell_segments(const struct options *options,
+static void tell_segments(const struct options *options, const struct guest *g,
 			  const struct program *program)
 {
 	size_t i;
 
 	for (i = 0; i < program->nr; i++) {
 		const struct segment *segment = &program->segments[i];
-		bool write = segment->attrs & VMEM_IOC_ATTR_W;
+		__u32 attrs = guest_attrs(g, segment->attrs);
+		bool write = attrs & VMEM_IOC_ATTR_W;
 
-		say("0x%llx: 0x%llx bytes r%c%c%s", segment->va, segment->len,
-		    write ? 'w' : '-', segment->attrs & VMEM_IOC_ATTR_X ? 'x' : '-',
+		say("0x%llx: 0x%llx bytes r%c%c%c%s", segment->va, segment->len,
+		    write ? 'w' : '-', attrs & VMEM_IOC_ATTR_X ? 'x' : '-',
+		    attrs & VMEM_IOC_ATTR_U ? 'u' : '-',
 		    write && options->cow ? ", Cow" : "");
 	}
 }
@@ -295,6 +323,37 @@ static int serve(struct guest *g, const struct options *options, int *status)
 	return ret;
 }
 
+static int serve_call(struct guest *g, const struct options *options, int *status)
+{
+	struct vcpu_call call;
+	__s64 answer = 0;
+	int ret = vcpu_call(g->vcpu, &call);
+
+	if (ret) {
+		g->call = "KVM_GET_REGS";
+		return ret;
+	}
+	switch (call.nr) {
+	case CALL_EXIT:
+		*status = call.args[0] & 0xff;
+		return 0;
+	case CALL_WRITE:
+		ret = call_write(g, g->vcpu, &call, &answer);
+		break;
+	case CALL_VMM:
+		ret = protect(g, options);
+		break;
+	default:
+		answer = -ENOSYS;
+	}
+	if (ret)
+		return ret;
+	ret = vcpu_answer(g->vcpu, answer);
+	if (ret)
+		g->call = "KVM_SET_REGS";
+	return ret;
+}
+
 /* Run the program to its end. Return: 0, and its exit status; -errno. */
 static int run(struct guest *g, const struct options *options, int *status)
 {
@@ -310,6 +369,8 @@ static int run(struct guest *g, const struct options *options, int *status)
 		}
 		if (exit.event == VCPU_FAULT) {
 			ret = serve(g, options, status);
+		} else if (exit.event == VCPU_CALL) {
+			ret = serve_call(g, options, status);
 		} else if (exit.event == VCPU_STOPPED) {
 			say("the vCPU stopped: %s", exit.why);
 			*status = EXIT_FAULT;
@@ -346,7 +407,10 @@ int main(int argc, char **argv)
 	static const struct argp argp = { argp_options, parse, "PROGRAM.elf", doc,
 					  NULL, NULL, NULL };
 	struct options options = {
-		.guest = { .levels = 4, .nr_spaces = 1, .memory_len = 16 << 20 },
+		.guest = {
+			.user = true, .levels = 4, .nr_spaces = 1,
+			.page_sizes = GUEST_PAGE_SIZES, .memory_len = 16 << 20,
+		},
 	};
 	struct program program;
 	int ret, status = 0;
@@ -364,7 +428,7 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = program_load(&program, &guest, options.cow);
 	if (!ret && options.verbose)
-		tell_segments(&options, &program);
+		tell_segments(&options, &guest, &program);
 	if (!ret)
 		ret = guest_start(&guest, program.entry);
 	if (!ret)

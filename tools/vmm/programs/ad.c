@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Writes to its own live tables all the time, while others may walk them: takes
- * accessed and dirty bits away, and sees the vCPU set them. Wants --window.
+ * accessed and dirty bits away, and sees the vCPU set them. Wants --ring=0 --window.
  */
 #include "tables.h"
 

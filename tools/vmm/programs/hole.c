@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* Reads where nothing is mapped: #PF, error 0x0. */
+/* Reads where nothing is mapped: #PF, error 0x4, in ring 0 0x0. */
 #include "runtime.h"
 
 #define HOLE	0x123456789000UL

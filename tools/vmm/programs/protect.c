@@ -2,7 +2,7 @@
 /*
  * Reads and writes a page, calls the VMM, and writes again. Without --protect
  * nothing happens; where the VMM made the page read-only meanwhile, the second
- * write is a #PF, error 0x3, only if what the vCPU remembers of it was flushed.
+ * write is a #PF, error 0x7 (in ring 0 0x3), only if what the vCPU remembers of it was flushed.
  */
 #include "runtime.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* Writes to its own read-only data: #PF, error 0x3. */
+/* Writes to its own read-only data: #PF, error 0x7, in ring 0 0x3. */
 #include "runtime.h"
 
 /* read-only data only if it isn't volatile */

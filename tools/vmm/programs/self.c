@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The core of vmem on the other side: the program maps a page into its own live
- * tables, with the code that the host uses, and uses it at once. Wants --window.
+ * tables, with the code that the host uses, and uses it at once. Wants --ring=0
+ * --window.
  */
 #include "vmem/vmem.h"
 #include "vmem/records.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Switches between its spaces: the same address is another page in each, and
- * keeps what was written to it.
+ * keeps what was written to it. Wants --ring=0, since it loads CR3.
  */
 #include "runtime.h"
 

@@ -6,8 +6,15 @@
 	.globl	_start
 _start:
 	call	program
+	mov	%cs, %edx
+	test	$3, %dl
+	jnz	1f
 	mov	$PORT_EXIT, %edx
 	out	%eax, %dx
+	ud2
+1:	mov	%eax, %edi
+	mov	$CALL_EXIT, %eax
+	syscall
 	ud2
 
 	.section .note.GNU-stack, "", @progbits
