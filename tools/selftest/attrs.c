@@ -314,7 +314,7 @@ static void refused_attrs(void)
 		R | SOFT(10), R | SOFT(11), R | SOFT(12), R | SOFT(13), R | SOFT(14),
 		R | SOFT(15), R | VMEM_IOC_ATTR_ENC, R | COW, R | A, R | D, R | A | D, W, 0,
 	};
-	struct vmem_ioc_change change;
+	struct vmem_ioc_change change = {};
 	struct pool_guest p;
 	size_t i;
 
@@ -607,7 +607,7 @@ static void raw_refused(void)
 		.len = PAGE,
 		.kind = VMEM_IOC_KIND_RAW,
 	};
-	struct vmem_ioc_change change;
+	struct vmem_ioc_change change = {};
 	struct pool_guest p;
 	size_t i;
 

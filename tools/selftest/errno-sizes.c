@@ -108,17 +108,19 @@ SET(protect_widen_shared, share(fx); args->protect.set = U; args->protect.clear 
 
 /* Splitting: a part of a leaf of 2 MiB */
 
+static void full_of_leaves(u8 *mem, u64 gpa)
+{
+	u64 *table = (u64 *)mem;
+	unsigned int i;
+
+	for (i = 0; i < 512; i++)
+		table[i] = (gpa + i * PAGE) | X86_LEAF | X86_RW;
+}
+
 void full_tables(struct fixture *fx)
 {
-	u64 *tables[] = {
-		(u64 *)(fx->frozen_mem + 3 * PAGE),
-		(u64 *)(fx->frozen_mem + (FX_MOVABLE - FX_FROZEN) + 3 * PAGE),
-	};
-	unsigned int i, j;
-
-	for (i = 0; i < ARRAY_SIZE(tables); i++)
-		for (j = 0; j < 512; j++)
-			tables[i][j] = (64 * GIB + j * PAGE) | X86_LEAF | X86_RW;
+	full_of_leaves(fx->frozen_mem + 3 * PAGE, 64 * GIB);
+	full_of_leaves(fx->frozen_mem + (FX_MOVABLE - FX_FROZEN) + 3 * PAGE, 64 * GIB);
 }
 
 u32 large_in(struct fixture *fx, u32 pool)
@@ -263,10 +265,8 @@ SET(promote_level_root, args->promote.leaf_levels = BIT(4))
 SET(promote_level_five, args->promote.leaf_levels = BIT(5))
 SET(promote_frozen, full_tables(fx); AT_FX_VA; args->promote.space = fx->in_frozen)
 SET(promote_unwritable, AT_FX_VA; args->promote.space = fx->in_unwritable;
-    u64 *leaves = (u64 *)(fx->unwritable_mem + 3 * PAGE);
     ASSERT(!mprotect(fx->unwritable_mem, FX_SIDE_LEN, PROT_READ | PROT_WRITE));
-    for (int i = 0; i < 512; i++)
-	    leaves[i] = (64 * GIB + i * PAGE) | X86_LEAF;
+    full_of_leaves(fx->unwritable_mem + 3 * PAGE, 64 * GIB);
     ASSERT(!mprotect(fx->unwritable_mem, FX_SIDE_LEN, PROT_READ)))
 SET(promote_move_enospc, full_tables(fx); AT_FX_VA;
     args->promote.space = movable_of(fx, tiny_pool(fx, 2)))
@@ -281,10 +281,8 @@ static u32 quarantined(struct fixture *fx, u64 pages)
 
 SET(promote_move_eagain, full_tables(fx); AT_FX_VA;
     args->promote.space = quarantined(fx, 3))
-SET(promote_move_wide, full_tables(fx); AT_FX_VA;
-    for (int i = 0; i < 512; i++)
-	    ((u64 *)(fx->frozen_mem + (FX_MOVABLE - FX_FROZEN) + 3 * PAGE))[i] =
-		    (GIB + i * PAGE) | X86_LEAF;
+SET(promote_move_wide, AT_FX_VA;
+    full_of_leaves(fx->frozen_mem + (FX_MOVABLE - FX_FROZEN) + 3 * PAGE, GIB);
     args->promote.space = only_narrow(fx, VMEM_IOC_SPACE_MOVABLE, FX_MOVABLE))
 SET(promote_budget, full_tables(fx); AT_FX_VA; args->promote.space = fx->movable;
     args->promote.budget = 3)

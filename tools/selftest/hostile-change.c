@@ -305,73 +305,135 @@ static void all_flushed(int fd, u32 space)
 	ASSERT_OK(flushed(fd, get.out_generation));
 }
 
-/* Structs of random bytes that are the right size: whatever they say, nothing breaks. */
+/* The structs of the changes, whatever is in them. */
+union random_call {
+	struct {
+		u32 size, flags, space, nr;
+	};
+	struct vmem_ioc_map map;
+	struct vmem_ioc_unmap unmap;
+	struct vmem_ioc_protect protect;
+	struct vmem_ioc_promote promote;
+	struct vmem_ioc_link link;
+	u64 words[32];
+};
+
+/* Bits of any length. */
+static u64 random_word(u64 *seed)
+{
+	return rnd(seed) >> rnd(seed) % 64;
+}
+
+/* Mappings of random words, most of which are made such as can be. */
+static void random_list(struct vmem_ioc_mapping *list, u32 nr, u64 *seed)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		struct vmem_ioc_mapping *m = &list[i];
+		bool leaves;
+
+		*m = (struct vmem_ioc_mapping){
+			.va = random_word(seed),
+			.gpa = random_word(seed),
+			.len = random_word(seed),
+			.kind = rnd(seed) % 5,
+			.attrs = random_word(seed),
+			.page_sizes = random_word(seed),
+			.path = random_word(seed),
+			.flags = rnd(seed) % 8,
+		};
+		if (rnd(seed) % 4 == 0)
+			continue;
+		m->kind %= 4;
+		leaves = m->kind == VMEM_IOC_KIND_BASIC || m->kind == VMEM_IOC_KIND_COW;
+		m->va &= (BIT(47) - 1) & -PAGE;
+		m->len = (1 + m->len % 1024) * PAGE;
+		m->gpa = leaves ? m->gpa & (BIT(40) - 1) & -PAGE :
+			 m->kind == VMEM_IOC_KIND_RAW ? (m->gpa | 2) & ~1ULL : 0;
+		m->attrs = leaves ? (m->attrs & 0x3fff3ff) | R : 0;
+		if (m->kind == VMEM_IOC_KIND_COW)
+			m->attrs &= ~(W | 7U << VMEM_IOC_ATTR_SOFT_SHIFT);
+		m->page_sizes = leaves ? BIT(12) | (m->page_sizes & (BIT(21) | BIT(30))) : 0;
+		m->path = 0;
+		m->flags = leaves ? VMEM_IOC_MAPPING_AD : 0;
+	}
+}
+
+/* An end of a range that begins at @start. */
+static u64 random_last(u64 start, u64 *seed)
+{
+	return start | (BIT(12 + rnd(seed) % 20) - 1);
+}
+
+/*
+ * Calls of random bytes, of which some are made such as can be. Whatever they say,
+ * nothing breaks, and each page of the pool is accounted for.
+ */
 void garbage(void)
 {
 	static const struct {
 		unsigned long cmd;
 		u32 size, flags;
 	} calls[] = {
-		{ VMEM_IOC_MAP, sizeof(struct vmem_ioc_map), 0x7f },
-		{ VMEM_IOC_UNMAP, sizeof(struct vmem_ioc_unmap), 0x6a },
-		{ VMEM_IOC_PROTECT, sizeof(struct vmem_ioc_protect), 0x6a },
-		{ VMEM_IOC_PROMOTE, sizeof(struct vmem_ioc_promote), 0x48 },
-		{ VMEM_IOC_LINK, sizeof(struct vmem_ioc_link), 0x1c1 },
+		{ VMEM_IOC_MAP, sizeof(struct vmem_ioc_map), MAP_FLAGS },
+		{ VMEM_IOC_UNMAP, sizeof(struct vmem_ioc_unmap), RANGE_FLAGS },
+		{ VMEM_IOC_PROTECT, sizeof(struct vmem_ioc_protect),
+		  RANGE_FLAGS | VMEM_IOC_RANGE_WIDEN },
+		{ VMEM_IOC_PROMOTE, sizeof(struct vmem_ioc_promote),
+		  RANGE_FLAGS & ~VMEM_IOC_RANGE_SPLIT },
+		{ VMEM_IOC_LINK, sizeof(struct vmem_ioc_link),
+		  LINK_FLAGS | VMEM_IOC_LINK_UNSHARE },
 	};
 	static struct vmem_ioc_mapping list[4];
 	u64 seed = seed_pick(), done[ARRAY_SIZE(calls)] = {};
 	struct vmem_ioc_pool_stat stat;
-	u64 words[32];
-	struct guest g;
+	union random_call args;
 	u32 pool, space, i, j;
+	struct guest g;
 
 	guest_init(&g, FMT4, 64 * PAGE);
 	pool = ASSERT_OK(pool_create(g.fd, g.gpa, 32 * PAGE));
 	space = ASSERT_OK(space_new(g.fd, FMT4, pool));
 	for (i = 0; i < 20000 && !ktap_failed(); i++) {
-		u32 which = rnd(&seed) % ARRAY_SIZE(calls), *head = (u32 *)words;
-		u8 *bytes = (u8 *)list;
+		u32 which = rnd(&seed) % ARRAY_SIZE(calls);
+		bool right = rnd(&seed) % 4;
 
-		for (j = 0; j < ARRAY_SIZE(words); j++)
-			words[j] = rnd(&seed) >> rnd(&seed) % 64;
-		for (j = 0; j < sizeof(list); j += 8) {
-			u64 word = rnd(&seed) >> rnd(&seed) % 64;
-
-			if (rnd(&seed) % 2)
-				word &= -PAGE;
-			memcpy(bytes + j, &word, 8);
+		for (j = 0; j < ARRAY_SIZE(args.words); j++)
+			args.words[j] = random_word(&seed);
+		args.size = calls[which].size;
+		args.space = right ? space : args.space;
+		args.flags &= right ? calls[which].flags : ~0U;
+		/* the same place in each of them, but in LINK */
+		if (right && calls[which].cmd != VMEM_IOC_LINK) {
+			args.unmap.budget = rnd(&seed) % 64;
+			args.unmap.start &= (BIT(47) - 1) & -PAGE;
+			args.unmap.last = random_last(args.unmap.start, &seed);
+			args.nr = 0;
 		}
-		for (j = 0; j < ARRAY_SIZE(list); j++) {
-			list[j].kind = rnd(&seed) % 5;
-			list[j].attrs &= rnd(&seed) % 2 ? 0x3ff03ff : 0xf;
-			list[j].flags = rnd(&seed) % 4;
-			list[j].page_sizes &= BIT(12) | BIT(21) | BIT(30);
-			list[j].len = list[j].len % GIB & -PAGE;
-		}
-		head[0] = calls[which].size;
-		head[1] = rnd(&seed) % 8 ? head[1] & calls[which].flags : head[1];
-		head[2] = space;
+		random_list(list, ARRAY_SIZE(list), &seed);
 		if (calls[which].cmd == VMEM_IOC_MAP) {
-			head[3] = 1 + rnd(&seed) % 4;
-			words[2] = (uintptr_t)list;
-		} else if (calls[which].cmd == VMEM_IOC_LINK) {
-			head[3] = head[1] & VMEM_IOC_LINK_UNSHARE ? 0 : space;
-			head[8] = 1 + rnd(&seed) % 3;
-			words[2] &= -GIB;
-			words[3] = head[3] ? words[3] & -GIB : 0;
-			head[9] = head[10] = head[11] = 0;
-		} else {
-			head[3] = calls[which].cmd == VMEM_IOC_PROMOTE ? head[3] & 6 : 0;
-			words[2] &= -PAGE & (BIT(47) - 1);
-			words[3] = words[2] | (BIT(12 + rnd(&seed) % 20) - 1);
+			args.map.nr = 1 + rnd(&seed) % 4;
+			args.map.mappings = (uintptr_t)list;
+			args.map.budget = 0;
+		} else if (right && calls[which].cmd == VMEM_IOC_PROTECT) {
+			args.protect.set &= 0x3ff7bff;
+			args.protect.clear &= ~args.protect.set & 0x3ff7bfe;
+		} else if (right && calls[which].cmd == VMEM_IOC_LINK) {
+			bool alone = args.flags & VMEM_IOC_LINK_UNSHARE;
+
+			args.link.owner = alone ? 0 : space;
+			args.link.our_va &= (BIT(47) - 1) & -GIB;
+			args.link.their_va &= alone ? 0 : (BIT(47) - 1) & -GIB;
+			args.link.depth = 1 + rnd(&seed) % 3;
+			args.link.path = args.link.path_given = args.link.__reserved = 0;
 		}
-		if (calls[which].cmd == VMEM_IOC_PROTECT) {
-			head[10] &= 0x3ff7bff;
-			head[11] &= ~head[10] & 0x3ff7bfe;
-		}
-		done[which] += !vcall(g.fd, calls[which].cmd, words);
+		done[which] += !vcall(g.fd, calls[which].cmd, &args);
 		if (rnd(&seed) % 4 == 0)
 			all_flushed(g.fd, space);
+		/* so that the pool isn't full for the rest */
+		if (i % 64 == 0)
+			ASSERT_OK(unmap(g.fd, space, 0, ~0ULL, NULL));
 		ASSERT_OK(pool_stat(g.fd, pool, &stat));
 		EXPECT_EQ(stat.out_free + stat.out_used + stat.out_quarantined, 32);
 		EXPECT_EQ(stat.out_reserved, 0);

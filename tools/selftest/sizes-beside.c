@@ -304,12 +304,98 @@ static void killed_meanwhile(void)
 	}
 }
 
+/* Much to be merged, beside small calls and for whoever is killed meanwhile. */
+
+#define MUCH		(2 * GIB)	/* 1,024 tables of leaves */
+
+static void much_to_promote(struct pool_guest *p)
+{
+	memset(p, 0, sizeof(*p));
+	guest_init(&p->g, FMT4, MAP_LEN);
+	p->fd = p->g.fd;
+	p->pages = 1100;
+	p->pool = ASSERT_OK(pool_create(p->fd, MAP_POOL, p->pages * PAGE));
+	p->space = ASSERT_OK(space_new(p->fd, FMT4, p->pool));
+	p->g.root = space_root(p->fd, p->space);
+	ASSERT_OK(map_one(p->fd, p->space, VA, GPA, MUCH, R | W, 0, NULL));
+}
+
+static void *small_calls(void *arg)
+{
+	struct beside *b = arg;
+	u32 space = ASSERT_OK(space_new(b->p.fd, FMT4, b->p.pool));
+
+	while (!stopped(b) && !ktap_failed()) {
+		ASSERT_OK(map_one(b->p.fd, space, 0, GPA, PAGE, R, VMEM_IOC_MAP_REPLACE,
+				  NULL));
+		b->done[0]++;
+	}
+	return NULL;
+}
+
+static void much_beside_small_calls(void)
+{
+	struct vmem_ioc_change change;
+	struct beside b = {};
+	pthread_t thread;
+
+	much_to_promote(&b.p);
+	ASSERT(!pthread_create(&thread, NULL, small_calls, &b));
+	while (!__atomic_load_n(&b.done[0], __ATOMIC_RELAXED) && !ktap_failed())
+		sched_yield();
+	ASSERT_OK(promote(b.p.fd, b.p.space, VA, VA + MUCH - 1, 0, 0, &change));
+	__atomic_store_n(&b.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	ktap_msg("%llu small calls meanwhile", (unsigned long long)b.done[0]);
+	EXPECT_EQ(change.out_pages, 2 * MUCH / PAGE);
+	EXPECT_EQ(change.out_skipped, 0);
+	EXPECT_EQ(entry_at(&b.p, VA, 2), leaf(GPA, 2, X86_RW));
+	EXPECT_EQ(entry_at(&b.p, VA + GIB, 2), leaf(GPA + GIB, 2, X86_RW));
+}
+
+static void much_and_killed(void)
+{
+	u64 seed = seed_pick(), at, i;
+	struct vmem_ioc_pool_stat stat;
+	struct vmem_ioc_result result;
+	struct pool_guest p;
+	pid_t pid;
+
+	much_to_promote(&p);
+	for (i = 0; i < 10 && !ktap_failed(); i++) {
+		pid = fork();
+		ASSERT(pid >= 0);
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			promote(p.fd, p.space, VA, VA + MUCH - 1, 0, 0, NULL);
+			_exit(0);
+		}
+		usleep(rnd(&seed) % 10000);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(waitpid(pid, NULL, 0), pid);
+		for (at = rnd(&seed) % 64 * PAGE; at < MUCH; at += 61 * PAGE) {
+			ASSERT_OK(translate(p.fd, p.space, VA + at, &result));
+			EXPECT_EQ(result.gpa, GPA + at);
+			EXPECT_EQ(result.effective, R | W);
+		}
+		ASSERT_OK(pool_stat(p.fd, p.pool, &stat));
+		EXPECT_EQ(stat.out_free + stat.out_used + stat.out_quarantined, p.pages);
+		EXPECT_EQ(stat.out_reserved, 0);
+	}
+	ASSERT_OK(promote(p.fd, p.space, VA, VA + MUCH - 1, 0, 0, NULL));
+	EXPECT_EQ(entry_at(&p, VA, 2), leaf(GPA, 2, X86_RW));
+	ASSERT_OK(pool_stat(p.fd, p.pool, &stat));
+	EXPECT_EQ(stat.out_used, 2);
+}
+
 const struct ktap_case beside_cases[] = {
 	CASE(readers_see_all_of_it),
 	CASE(memory_comes_and_goes),
 	CASE(one_splits_one_promotes),
 	CASE(signals_end_nothing),
 	CASE(killed_meanwhile),
+	CASE(much_beside_small_calls),
+	CASE(much_and_killed),
 };
 
 const size_t nr_beside_cases = ARRAY_SIZE(beside_cases);

@@ -351,7 +351,7 @@ static void budget_of_split(void)
 		.start = VA + PAGE,
 		.last = VA + 2 * PAGE - 1,
 	};
-	struct pool_guest p;
+	struct pool_guest p = {};
 	u64 budget;
 	int ret = -E2BIG;
 

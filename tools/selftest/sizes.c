@@ -392,7 +392,7 @@ static void sizes_refused(void)
 		{ 0, 0, 2 * MIB, P1G, EINVAL },
 		{ 0, BIT(52) - 2 * MIB, 4 * MIB, P2M, EOVERFLOW },
 	};
-	struct vmem_ioc_change change;
+	struct vmem_ioc_change change = {};
 	struct pool_guest p;
 	size_t i;
 
