@@ -202,6 +202,19 @@ static void shadow_stack(u32 format)
 	EXPECT_EQ(entry_at(&p, VA + 3 * PAGE, 0), (GPA + 2 * PAGE) | X86_LEAF | X86_NX);
 	ASSERT_OK(map_as(&p, basic, VA + 4 * PAGE, GPA, PAGE, R, 0, REPLACE, &change));
 	EXPECT_EQ(change.out_dirty, 1);
+	/* a table of leaves, for a large one */
+	ASSERT_OK(map_as(&p, basic, VA + 2 * MIB, GPA, MIB, R | W, 0, 0, NULL));
+	ASSERT_OK(map_sized(&p, VA + 2 * MIB, GPA, 2 * MIB, R, P2M, REPLACE, &change));
+	EXPECT_EQ(change.out_dirty, 256);
+	EXPECT_EQ(entry_at(&p, VA + 2 * MIB, 1), GPA | X86_P | X86_NX | X86_A | X86_PS);
+	/* one that is split for a part of it: those that stay writable are dirty */
+	ASSERT_OK(map_sized(&p, VA + 4 * MIB, GPA, 2 * MIB, R | W, P2M, 0, NULL));
+	ASSERT_OK(protect(p.fd, p.space, VA + 4 * MIB, VA + 4 * MIB + PAGE - 1, 0, W,
+			  VMEM_IOC_RANGE_SPLIT, &change));
+	EXPECT_EQ(change.out_dirty, 1);
+	EXPECT_EQ(entry_at(&p, VA + 4 * MIB, 0), GPA | X86_P | X86_NX | X86_A);
+	EXPECT_EQ(entry_at(&p, VA + 4 * MIB + PAGE, 0),
+		  (GPA + PAGE) | X86_LEAF | X86_NX | X86_RW);
 	/* a page of a shadow stack that W is given to is one no more */
 	ASSERT_OK(protect(p.fd, p.space, VA + 5 * PAGE, VA + 6 * PAGE - 1, W, 0, 0, NULL));
 	ASSERT_OK(translate(p.fd, p.space, VA + 5 * PAGE, &result));
@@ -210,13 +223,13 @@ static void shadow_stack(u32 format)
 EACH_FORMAT(shadow_stack)
 
 /* The model doesn't know the bit. */
-static u64 raw_entry(struct pool_guest *p, u64 va)
+static u64 raw_entry(struct pool_guest *p, u64 va, unsigned int level)
 {
 	u64 entries[VMEM_IOC_LEVELS_MAX];
 	struct vmem_ioc_result result;
 
 	ASSERT_OK(translate_list(p->fd, p->space, &va, 1, &result, entries));
-	return entries[0];
+	return entries[level];
 }
 
 /* The encryption bit is in leaves where it's asked for. */
@@ -227,15 +240,31 @@ static void encrypted(void)
 
 	space_of_facts(&p, FMT4, 0, 47);
 	ASSERT_OK(map_one(p.fd, p.space, VA, GPA, 2 * PAGE, R | VMEM_IOC_ATTR_ENC, 0, NULL));
-	EXPECT_EQ(raw_entry(&p, VA), GPA | X86_LEAF | X86_NX | BIT(47));
+	EXPECT_EQ(raw_entry(&p, VA, 0), GPA | X86_LEAF | X86_NX | BIT(47));
 	ASSERT_OK(protect(p.fd, p.space, VA, VA + PAGE - 1, 0, VMEM_IOC_ATTR_ENC, 0,
 			  &change));
 	EXPECT_EQ(change.out_pages, 1);
-	EXPECT_EQ(raw_entry(&p, VA), GPA | X86_LEAF | X86_NX);
+	EXPECT_EQ(raw_entry(&p, VA, 0), GPA | X86_LEAF | X86_NX);
 	ASSERT_OK(protect(p.fd, p.space, VA, VA + 2 * PAGE - 1, VMEM_IOC_ATTR_ENC, 0, 0,
 			  &change));
 	EXPECT_EQ(change.out_pages, 1);
-	EXPECT_EQ(raw_entry(&p, VA), GPA | X86_LEAF | X86_NX | BIT(47));
+	EXPECT_EQ(raw_entry(&p, VA, 0), GPA | X86_LEAF | X86_NX | BIT(47));
+	/* larger leaves, split and promoted, and the tables that are made for it */
+	ASSERT_OK(map_sized(&p, VA + 2 * MIB, GPA, 2 * MIB, R | VMEM_IOC_ATTR_ENC, P2M, 0,
+			    NULL));
+	EXPECT_EQ(raw_entry(&p, VA + 2 * MIB, 1), GPA | X86_LEAF | X86_NX | X86_PS | BIT(47));
+	ASSERT_OK(protect(p.fd, p.space, VA + 2 * MIB, VA + 2 * MIB + PAGE - 1, X, 0,
+			  VMEM_IOC_RANGE_SPLIT, NULL));
+	EXPECT_EQ(raw_entry(&p, VA + 2 * MIB, 0), GPA | X86_LEAF | BIT(47));
+	EXPECT_EQ(raw_entry(&p, VA + 2 * MIB + PAGE, 0),
+		  (GPA + PAGE) | X86_LEAF | X86_NX | BIT(47));
+	EXPECT_EQ(raw_entry(&p, VA + 2 * MIB, 1) & ~X86_ADDR, X86_TABLE | X86_US);
+	EXPECT(raw_entry(&p, VA + 2 * MIB, 1) & BIT(47));
+	ASSERT_OK(protect(p.fd, p.space, VA + 2 * MIB, VA + 2 * MIB + PAGE - 1, 0, X, 0,
+			  NULL));
+	ASSERT_OK(promote(p.fd, p.space, VA + 2 * MIB, VA + 4 * MIB - 1, 0, 0, NULL));
+	EXPECT_EQ(raw_entry(&p, VA + 2 * MIB, 1), GPA | X86_LEAF | X86_NX | X86_PS | BIT(47));
+	EXPECT_ERR(map_sized(&p, VA + 4 * MIB, BIT(47), 2 * MIB, R, P2M, 0, NULL), EOVERFLOW);
 }
 
 /* PROTECT sets and clears each, and leaves the rest, of each size of leaf. */

@@ -49,6 +49,25 @@ SET(map_huge_va, LARGE(P1G); args->mappings[0].va += 2 * MIB)
 SET(map_large_end, LARGE(P2M); args->mappings[0].gpa = BIT(52))
 SET(map_large_budget, LARGE(P2M); args->map.budget = 2)
 
+/* A space where nothing says Cow */
+static u32 without_cow(struct fixture *fx)
+{
+	struct vmem_ioc_space_create create = {
+		.flags = VMEM_IOC_SPACE_NEW | VMEM_IOC_SPACE_COW_NONE,
+		.format = FMT4,
+		.pool = fx->pool,
+	};
+
+	return ASSERT_OK(space_create(fx->g.fd, &create));
+}
+
+SET(map_cow_none, args->map.space = without_cow(fx); args->mappings[0].attrs = R;
+    args->mappings[0].kind = VMEM_IOC_KIND_COW)
+SET(protect_set_cow_none, args->protect.space = without_cow(fx);
+    args->protect.set = ATTR(COW); args->protect.clear = 0)
+SET(protect_clear_cow_none, args->protect.space = without_cow(fx);
+    args->protect.clear = ATTR(COW))
+
 /* Kind raw */
 #define RAW(entry)	args->mappings[0] = (struct vmem_ioc_mapping){		\
 				.va = FX_VA_FREE, .len = PAGE, .gpa = (entry),	\
@@ -447,6 +466,23 @@ static void unshare_another_pool(struct fixture *fx, struct args *args)
 	args->link.depth = 3;
 }
 
+/* What it names has as many links as it may have. */
+static void unshare_many(struct fixture *fx, struct args *args)
+{
+	const u32 most = 4096;
+	u32 i;
+
+	/* of many calls, not each is looked at; and this one is to be */
+	refused_quiet(true);
+	ASSERT_OK(link_table(fx->g.fd, fx->owner, 2 * GIB, fx->owner, 0, 2, 0, NULL));
+	for (i = 1; i < most; i++)
+		ASSERT_OK(link_table(fx->g.fd, fx->space, FX_VA_FREE + GIB + i * 2 * MIB,
+				     fx->owner, FX_VA, 3, 0, NULL));
+	refused_quiet(false);
+	unshares(fx, args, fx->owner, 0);
+	args->link.depth = 2;
+}
+
 static u32 small_narrow(struct fixture *fx)
 {
 	struct guest *g = &fx->g;
@@ -483,6 +519,9 @@ const struct cell size_cells[] = {
 	C(MAP, EOPNOTSUPP, map_attr_d),
 	C(MAP, EOPNOTSUPP, map_attr_enc),
 	C(MAP, EOPNOTSUPP, map_cow_soft),
+	C(MAP, EOPNOTSUPP, map_cow_none),
+	C(PROTECT, EOPNOTSUPP, protect_set_cow_none),
+	C(PROTECT, EOPNOTSUPP, protect_clear_cow_none),
 	C(MAP, EOPNOTSUPP, map_size_small),
 	C(MAP, EOPNOTSUPP, map_size_top),
 	C(MAP, EOPNOTSUPP, map_unmapped_sizes),
@@ -603,6 +642,7 @@ const struct cell size_cells[] = {
 	C(LINK, EROFS, unshare_unwritable),
 	C(LINK, ENXIO, unshare_outside),
 	C(LINK, EMLINK, unshare_below_shared),
+	C(LINK, EMLINK, unshare_many),
 	C(LINK, ENOSPC, unshare_enospc),
 	C(LINK, EAGAIN, unshare_eagain),
 	C(LINK, EEXIST, unshare_misused),

@@ -308,7 +308,7 @@ static void shadow_stacks(void)
 	};
 	struct vmem_ioc_change change;
 	struct pool_guest p;
-	u64 table;
+	u64 table, pd;
 
 	pool_guest(&p, FMT4, 16);
 	ASSERT_OK(destroy(p.fd, p.space));
@@ -321,6 +321,12 @@ static void shadow_stacks(void)
 	ASSERT_OK(promote_at(&p, SPAN, 0, 0, &change));
 	expect_skipped(&change, 1, VMEM_IOC_SKIP_ATTRS);
 	entry_set(&p.g, table, 9, entry_get(&p.g, table, 9) | X86_D);
+	/* below an entry without W they aren't such, and would be */
+	pd = entry_at(&p, VA, 2) & X86_ADDR;
+	entry_set(&p.g, pd, 0, entry_get(&p.g, pd, 0) & ~X86_RW);
+	ASSERT_OK(promote_at(&p, SPAN, 0, 0, &change));
+	expect_skipped(&change, 1, VMEM_IOC_SKIP_ATTRS);
+	entry_set(&p.g, pd, 0, entry_get(&p.g, pd, 0) | X86_RW);
 	ASSERT_OK(promote_at(&p, SPAN, 0, 0, &change));
 	expect_skipped(&change, 0, 0);
 	EXPECT_EQ(entry_at(&p, VA, 1), leaf(GPA, 1, 0));
