@@ -395,7 +395,7 @@ void garbage(void)
 	guest_init(&g, FMT4, 64 * PAGE);
 	pool = ASSERT_OK(pool_create(g.fd, g.gpa, 32 * PAGE));
 	space = ASSERT_OK(space_new(g.fd, FMT4, pool));
-	for (i = 0; i < 20000 && !ktap_failed(); i++) {
+	for (i = 0; i < 8000 && !ktap_failed(); i++) {
 		u32 which = rnd(&seed) % ARRAY_SIZE(calls);
 		bool right = rnd(&seed) % 4;
 
