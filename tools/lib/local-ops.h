@@ -56,7 +56,7 @@ static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
 
 	/* a root that is no page of a pool has a link from each of its spaces */
 	if (table == lg->shared_root || table == lg->shared_owner) {
-		*links = lg->changing->root->spaces;
+		*links = 2;
 		return parent == VMEM_NO_TABLE ? VMEM_MINE : VMEM_MISUSED;
 	}
 	if (!pool)
