@@ -16,6 +16,32 @@
 
 /* Installing tables, and removing them */
 
+/* Pass 2: the link is gone by which the entry of @level named one of ours. */
+static __always_inline void vmem_remove(const struct vmem_env *e, unsigned int level)
+{
+	vmem_flush_all(e->change,
+		       vmem_pool_put(e->pages->pool, e->at->path.table[level],
+				     vmem_slot(e, level)));
+}
+
+/* Pass 2: @new in the place of the entry in hand. Return: 0; VMEM_AGAIN; -EBUSY. */
+static __always_inline int vmem_replace(const struct vmem_env *e, u64 new)
+{
+	unsigned int level = e->at->level;
+	u32 links;
+
+	if (!vmem_exchange(e, e->at->path.host[level], vmem_slot(e, level),
+			   e->at->entry, new))
+		return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
+	e->at->tries = 0;
+	if (e->at->class != VMEM_CLASS_NONE)
+		vmem_flush_entry(e, level);
+	if (e->at->class == VMEM_CLASS_TABLE &&
+	    vmem_look_mine(e, level, e->at->child, &links))
+		vmem_remove(e, level);
+	return 0;
+}
+
 /* Pass 2: the next table that was set aside, to be filled and then linked. */
 static __always_inline int vmem_install_begin(const struct vmem_env *e,
 					      vmem_table_t *table,
@@ -39,8 +65,7 @@ static __always_inline void vmem_install_end(const struct vmem_env *e,
 					     unsigned int level)
 {
 	vmem_linked(e, vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
-				      e->at->path.table[level],
-				      vmem_index(e->fmt, e->at->va, level)));
+				      e->at->path.table[level], vmem_slot(e, level)));
 }
 
 /* Leaves of @level for what of the range lies up to @last, and zeroes. */
@@ -48,7 +73,7 @@ static __always_inline void vmem_install_leaves(const struct vmem_env *e,
 						vmem_pte_t *host, unsigned int level,
 						vmem_virt_t last)
 {
-	unsigned int first = vmem_index(e->fmt, e->at->va, level);
+	unsigned int first = vmem_slot(e, level);
 	unsigned int end = vmem_index(e->fmt, last, level) + 1;
 	unsigned int nr = vmem_nr_entries(e->fmt, level);
 
@@ -83,9 +108,8 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
  */
 static __always_inline int vmem_install(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level, slot = vmem_place_slot(e);
-	u64 mask = vmem_entry_mask(e->fmt, level);
-	vmem_virt_t last = min(e->at->va | mask, e->at->last);
+	unsigned int level = e->at->level;
+	vmem_virt_t last = min(e->at->va | vmem_entry_mask(e->fmt, level), e->at->last);
 	bool split = vmem_place_splits(e);
 	bool leaves = !split && vmem_place_fits(e, level - 1) &&
 		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
@@ -104,28 +128,17 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
 
 	/* a vCPU sees the table filled */
-	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry,
-			   e->fmt->make_table(e->facts, table, split ? VMEM_RWXU :
-					      vmem_place_perms(e, level))))
-		return VMEM_AGAIN;
+	ret = vmem_replace(e, e->fmt->make_table(e->facts, table, split ? VMEM_RWXU :
+						 vmem_place_perms(e, level)));
+	if (ret)
+		return ret;
 	vmem_install_end(e, level);
-	e->at->tries = 0;
-	if (e->at->class != VMEM_CLASS_NONE)
-		vmem_flush(e->change, e->at->shared, e->at->va & ~mask, e->at->va | mask);
-	if (unlikely(e->at->entry) && !split)
-		vmem_look_back(e, e->at->entry, e->at->class, e->at->leaf);
+	if (!split)
+		vmem_look_back(e, e->at->entry, level, e->at->leaf);
 	if (!leaves)
 		return VMEM_AGAIN;
 	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
 	return 0;
-}
-
-/* Pass 2: the link is gone by which the entry of @level named one of ours. */
-static __always_inline void vmem_remove(const struct vmem_env *e, unsigned int level)
-{
-	vmem_flush_all(e->change,
-		       vmem_pool_put(e->pages->pool, e->at->path.table[level],
-				     vmem_index(e->fmt, e->at->va, level)));
 }
 
 /* What hung below tables that were freed goes before anything else is done. */
@@ -193,8 +206,8 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	}
 	if (level < vmem_top(e->facts))
 		vmem_link_mark(pages, copy, path->table[level + 1],
-			       vmem_index(e->fmt, e->at->va, level + 1),
-			       VMEM_MARK_COPIED, e->pass->number);
+			       vmem_slot(e, level + 1), VMEM_MARK_COPIED,
+			       e->pass->number);
 	path->table[level] = copy;
 	path->host[level] = host;
 	vmem_flush_all(e->change, e->at->m->kind == VMEM_KIND_UNSHARE &&
@@ -240,6 +253,12 @@ vmem_copy_path(const struct vmem_env *e, unsigned int level)
 
 /* The way down */
 
+/* What the entry of @level grants, which names a table of the path. */
+static __always_inline u32 vmem_path_perms(const struct vmem_env *e, unsigned int level)
+{
+	return vmem_table_perms(e, vmem_read(e->at->path.host[level], vmem_slot(e, level)));
+}
+
 /*
  * May a change go on in a table of @level, which @slot of @parent names? Not
  * where one of ours is named by the guest, or is shared and that isn't meant,
@@ -281,14 +300,12 @@ static __always_inline int vmem_path_denies(const struct vmem_env *e,
 static __always_inline int vmem_path_widen(const struct vmem_env *e)
 {
 	unsigned int level = e->at->want;
-	u64 mask = vmem_entry_mask(e->fmt, level);
 	vmem_table_t child = e->at->path.table[level - 1];
 	int ret = vmem_rename(e, &e->at->path, level, child, e->at->needs, 0);
 
 	if (ret <= 0)
 		return ret ?: vmem_recount(e);
-	vmem_flush(e->change, e->at->shared >> level, e->at->va & ~mask, e->at->va | mask);
-	e->at->denies &= ~BIT(level);
+	vmem_flush_entry(e, level);
 	return VMEM_AGAIN;
 }
 
@@ -325,12 +342,8 @@ static __always_inline int vmem_path_look(const struct vmem_env *e)
  */
 static __always_inline int vmem_path_make(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level;
-	int ret;
+	int ret = vmem_want(e, e->at->level);
 
-	if (e->at->apply && e->at->tries++ >= VMEM_LINK_TRIES)
-		return -EBUSY;
-	ret = vmem_want(e, level);
 	if (ret)
 		return ret;
 	if (e->at->apply)

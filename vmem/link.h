@@ -67,19 +67,16 @@ vmem_link_find(const struct vmem_env *e, vmem_table_t *table)
 static __always_inline int vmem_link_here(const struct vmem_env *e,
 					  vmem_table_t table)
 {
-	unsigned int level = e->at->level, slot = vmem_place_slot(e);
+	unsigned int level = e->at->level;
+	int ret = vmem_want(e, level);
 	vmem_pte_t *host;
-	bool mine = false;
-	u32 links = 0;
-	int ret;
+	bool mine;
+	u32 links;
 
-	ret = vmem_want(e, level);
 	if (ret)
 		return ret;
-	if (e->at->class == VMEM_CLASS_TABLE)
-		mine = e->ops->owner(e->ctx, e->at->child, level - 1,
-				     e->at->path.table[level], slot,
-				     &links) == VMEM_MINE;
+	mine = e->at->class == VMEM_CLASS_TABLE &&
+	       vmem_look_mine(e, level, e->at->child, &links);
 	/* what is there goes before it is looked for */
 	if (mine && e->at->child == table)
 		return -EINVAL;
@@ -97,18 +94,16 @@ static __always_inline int vmem_link_here(const struct vmem_env *e,
 	}
 	if (!e->pages->res.links)
 		return vmem_recount(e);
-	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry,
-			   e->fmt->make_table(e->facts, table,
-					      vmem_place_perms(e, level))))
-		return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
+	ret = vmem_replace(e, e->fmt->make_table(e->facts, table,
+						 vmem_place_perms(e, level)));
+	if (ret)
+		return ret;
 	if (e->at->class != VMEM_CLASS_NONE)
 		vmem_flush_all(e->change, 0);
 	else
 		e->answer->overwritten += !!e->at->entry;
-	if (mine)
-		vmem_remove(e, level);
 	vmem_linked(e, vmem_pool_share(e->pages->pool, &e->pages->res, table,
-				       e->at->path.table[level], slot));
+				       e->at->path.table[level], vmem_slot(e, level)));
 	return 0;
 }
 
@@ -150,7 +145,6 @@ static __always_inline int vmem_link_unshare(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level;
 	struct vmem_update_parent *path = &e->at->path;
-	enum vmem_owner whose;
 	u32 links;
 	int ret;
 
@@ -158,18 +152,16 @@ static __always_inline int vmem_link_unshare(const struct vmem_env *e)
 		return -ENOENT;
 	if (level > e->at->lowest)
 		return VMEM_DOWN;
-	whose = e->ops->owner(e->ctx, e->at->child, level - 1, path->table[level],
-			      vmem_place_slot(e), &links);
-	if (whose == VMEM_MISUSED || whose == VMEM_OTHERS)
-		return whose == VMEM_MISUSED ? -EEXIST : -EINVAL;
 	/* a copy of the table above would have it, too */
-	if (whose == VMEM_MINE && links + (!e->at->apply && vmem_need_moves(e, level)) == 1)
-		return 0;
+	ret = vmem_owned(e, e->at->child, level - 1, path->table[level],
+			 vmem_slot(e, level),
+			 !e->at->apply && vmem_need_moves(e, level), &links);
+	if ((ret && ret != -EMLINK) || links == 1)
+		return ret;
 	path->table[level - 1] = e->at->child;
-	ret = vmem_want(e, level) ?:
-	      vmem_reach(e, e->at->child, VMEM_READ, &path->host[level - 1]) ?:
-	      vmem_visit(e, level - 1);
-	return ret ?: vmem_copy(e, level - 1);
+	return vmem_want(e, level) ?:
+	       vmem_reach(e, e->at->child, VMEM_READ, &path->host[level - 1]) ?:
+	       vmem_visit(e, level - 1) ?: vmem_copy(e, level - 1);
 }
 
 #endif /* _VMEM_LINK_H */

@@ -25,7 +25,7 @@ static __always_inline int vmem_map_entered(const struct vmem_env *e)
 		return 0;
 	marked = vmem_link_mark(e->pages, e->at->child,
 				e->at->path.table[e->at->level],
-				vmem_place_slot(e), VMEM_MARK_ENTERED,
+				vmem_slot(e, e->at->level), VMEM_MARK_ENTERED,
 				e->pass->number);
 	return marked < 0 ? vmem_remark(e) : marked ? -EEXIST : 0;
 }
@@ -52,19 +52,18 @@ vmem_map_onto(const struct vmem_env *e, unsigned int i, unsigned int end)
 	if (vmem_any(host, i, end, e->fmt->present))
 		vmem_flush(e->change, e->at->shared, e->at->va,
 			   e->at->va + (end - i + 1) * page - 1);
-	vmem_look_back_run(e, host, 0, i, end, e->at->leaf);
+	for (n = i; n <= end; n++)
+		vmem_look_back(e, vmem_read(host, n), 0, e->at->leaf);
 	return 0;
 }
 
 /* Both passes: a run of leaves in a table of level 0. */
 static __always_inline int vmem_map_leaves(const struct vmem_env *e)
 {
-	unsigned int i = vmem_index(e->fmt, e->at->va, 0);
-	unsigned int end = vmem_place_end(e);
+	unsigned int i = vmem_slot(e, 0), end = vmem_place_end(e);
 	vmem_pte_t *host = e->at->path.host[0];
-	int ret;
+	int ret = vmem_want(e, 0);
 
-	ret = vmem_want(e, 0);
 	if (ret)
 		return ret;
 	ret = vmem_any(host, i, end, U64_MAX) ? vmem_map_onto(e, i, end) : 0;
@@ -91,8 +90,7 @@ static __always_inline int vmem_map_frees(const struct vmem_env *e, vmem_pte_t *
 	u64 entry;
 	int ret;
 
-	if (e->ops->owner(e->ctx, e->at->child, level - 1, table, vmem_place_slot(e),
-			  &links) != VMEM_MINE ||
+	if (!vmem_look_mine(e, level, e->at->child, &links) ||
 	    links + (!e->at->apply && vmem_need_moves(e, level)) > 1 ||
 	    vmem_link_marked(e->pages, e->at->child, VMEM_MARK_COPIED, e->pass->number))
 		return VMEM_DOWN;
@@ -122,42 +120,34 @@ static __always_inline int vmem_map_frees(const struct vmem_env *e, vmem_pte_t *
 static __always_inline int vmem_map_large(const struct vmem_env *e,
 					  const vmem_pte_t *table)
 {
-	unsigned int level = e->at->level, i = vmem_place_slot(e), end = i, stop;
+	unsigned int level = e->at->level, i = vmem_slot(e, level), end = i, stop = i, n;
 	u64 mask = vmem_entry_mask(e->fmt, level), leaf = vmem_place_leaf(e, level);
 	vmem_pte_t *host = e->at->path.host[level];
 	int ret = vmem_want(e, level);
 
 	if (ret)
 		return ret;
-	if (!e->at->entry) {
-		stop = vmem_place_end(e);
-		/* the one that the range ends in may be so in part */
-		if ((e->at->last + 1) & mask &&
-		    !((e->at->last ^ e->at->va) >> vmem_table_lg2(e->fmt, level)))
-			stop--;
-		if (!vmem_any(host, i + 1, stop, U64_MAX))
-			end = stop;
-		while (end < stop && !vmem_read(host, end + 1))
-			end++;
-		if (e->at->apply)
-			vmem_place_fill(e, host, level, i, end);
+	/* the entry that the range ends in may be so in part */
+	if (!e->at->entry)
+		stop = vmem_index(e->fmt, min(e->at->va | vmem_table_mask(e->fmt, level),
+					      e->at->last - mask), level);
+	if (end < stop && !vmem_any(host, end + 1, stop, U64_MAX))
+		end = stop;
+	while (end < stop && !vmem_read(host, end + 1))
+		end++;
+	if (e->at->apply && e->at->entry) {
+		ret = vmem_replace(e, leaf);
+		if (ret)
+			return ret;
+		vmem_look_back(e, e->at->entry, level, leaf);
+		for (n = 0; table && n < vmem_nr_entries(e->fmt, level - 1); n++)
+			vmem_look_back(e, vmem_read(table, n), level - 1, leaf);
 	} else if (e->at->apply) {
-		if (!vmem_exchange(e, host, i, e->at->entry, leaf))
-			return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
-		if (e->at->class != VMEM_CLASS_NONE)
-			vmem_flush(e->change, e->at->shared, e->at->va, e->at->va | mask);
-		if (!table)
-			vmem_look_back(e, e->at->entry, e->at->class, leaf);
-	}
-	if (e->at->apply && table) {
-		vmem_look_back_run(e, table, level - 1, 0,
-				   vmem_nr_entries(e->fmt, level - 1) - 1, leaf);
-		vmem_remove(e, level);
-	}
-	if (e->at->apply) {
-		e->answer->pages += (u64)(end - i + 1) * ((mask + 1) >> e->fmt->page_lg2);
+		vmem_place_fill(e, host, level, i, end);
 		e->answer->dirty = true;
 	}
+	if (e->at->apply)
+		e->answer->pages += (end - i + 1) * ((mask + 1) >> e->fmt->page_lg2);
 	e->at->va += (end - i) * (mask + 1);
 	return 0;
 }

@@ -75,7 +75,6 @@ struct vmem_place {
 	u8 want;		/* the level of a table that is to be written */
 	u8 writable;		/* bit n: it can be written, at path.host[n] */
 	u8 shared;		/* bit n: others may show the table of level n by then */
-	u8 denies;		/* protect, bit n: the entry of level n denies it */
 	/* of unmapping */
 	vmem_virt_t first;	/* where the pass begins */
 	unsigned int keep;	/* tables of this level and above stay, if empty */
@@ -86,10 +85,11 @@ struct vmem_place {
 	u8 skips[VMEM_LEVELS_MAX]; /* enum vmem_skip, of tables that are left */
 };
 
-/* The index of the entry in hand. */
-static __always_inline unsigned int vmem_place_slot(const struct vmem_env *e)
+/* The index of the entry of @level. */
+static __always_inline unsigned int vmem_slot(const struct vmem_env *e,
+					      unsigned int level)
 {
-	return vmem_index(e->fmt, e->at->va, e->at->level);
+	return vmem_index(e->fmt, e->at->va, level);
 }
 
 /* The last index that the range has in the table in hand. */
@@ -140,19 +140,18 @@ static inline u32 vmem_mapping_attrs(const struct vmem_facts *facts,
 static __always_inline u8 vmem_mapping_levels(const struct vmem_format *fmt,
 					      const struct vmem_mapping *m)
 {
-	u64 sizes = m->page_sizes, size;
+	u64 sizes = m->page_sizes, all = 0;
 	u8 level, levels = 0;
 
 	if (likely(!sizes))
 		return BIT(0);
 	for (level = 0; level < fmt->nr_levels; level++) {
-		size = sizes & BIT_ULL(fmt->entry_lg2(level));
-		if (size && fmt->leaf_levels & BIT(level)) {
-			levels |= BIT(level);
-			sizes -= size;
-		}
+		if (!(fmt->leaf_levels & BIT(level)))
+			continue;
+		all |= BIT_ULL(fmt->entry_lg2(level));
+		levels |= sizes & BIT_ULL(fmt->entry_lg2(level)) ? BIT(level) : 0;
 	}
-	return sizes ? 0 : levels;
+	return sizes & ~all ? 0 : levels;
 }
 
 /* Can a leaf of @level map all that the entry translates? */
@@ -181,10 +180,9 @@ static __always_inline u64 vmem_place_leaf(const struct vmem_env *e,
 	u64 pages = (e->at->va - e->at->m->virt_base) >> e->fmt->page_lg2;
 
 	VMEM_ASSERT(e->at->va >= e->at->m->virt_base && vmem_mapping_maps(e->at->m));
-	if (unlikely(level))
-		return e->fmt->make_leaf(e->facts, e->at->attrs, level,
-					 e->at->va + e->at->away);
-	return e->at->leaf + pages * e->fmt->step(0);
+	return unlikely(level) ? e->fmt->make_leaf(e->facts, e->at->attrs, level,
+						   e->at->va + e->at->away) :
+	       e->at->leaf + (e->at->m->kind == VMEM_KIND_RAW ? 0 : pages * e->fmt->step(0));
 }
 
 /* The same for the entries from @i on up to @end. */
@@ -192,13 +190,13 @@ static __always_inline void vmem_place_fill(const struct vmem_env *e,
 					    vmem_pte_t *host, unsigned int level,
 					    unsigned int i, unsigned int end)
 {
-	if (unlikely(e->at->m->kind == VMEM_KIND_RAW))
-		vmem_fill_by(host, i, end, e->at->leaf, 0);
-	else if (unlikely(level))
-		vmem_fill_by(host, i, end, vmem_place_leaf(e, level),
-			     e->fmt->step(level));
-	else
+	bool raw = e->at->m->kind == VMEM_KIND_RAW;
+
+	if (likely(!level && !raw))
 		vmem_fill(host, i, end, vmem_place_leaf(e, 0), e->fmt->step(0));
+	else
+		vmem_fill_by(host, i, end, vmem_place_leaf(e, level),
+			     raw ? 0 : e->fmt->step(level));
 }
 
 /* What a table entry of @level that is made grants. */
@@ -236,6 +234,22 @@ static inline void vmem_flush(struct vmem_change *change, bool shared,
 		answer->flush_first = first;
 	answer->flush = VMEM_FLUSH_RANGE;
 	answer->flush_last = max(answer->flush_last, last);
+}
+
+/* What the entry of @level translates. */
+static __always_inline void vmem_flush_entry(const struct vmem_env *e,
+					     unsigned int level)
+{
+	u64 mask = vmem_entry_mask(e->fmt, level);
+
+	vmem_flush(e->change, e->at->shared >> level, e->at->va & ~mask, e->at->va | mask);
+}
+
+/* And that many pages were changed. */
+static __always_inline void vmem_count_entry(const struct vmem_env *e,
+					     unsigned int level)
+{
+	e->answer->pages += BIT_ULL(e->fmt->entry_lg2(level) - e->fmt->page_lg2);
 }
 
 /* A link was recorded, and @changes is what became of one that was hidden. */
@@ -285,7 +299,7 @@ static __always_inline int
 vmem_rename(const struct vmem_env *e, const struct vmem_update_parent *path,
 	    unsigned int level, vmem_table_t to, u32 perms, u64 leaf)
 {
-	unsigned int slot = vmem_index(e->fmt, e->at->va, level), tries;
+	unsigned int slot = vmem_slot(e, level), tries;
 	u64 entry, new = leaf;
 
 	for (tries = 0; tries < VMEM_LINK_TRIES; tries++) {
@@ -308,38 +322,33 @@ static __always_inline void vmem_look(const struct vmem_env *e)
 	unsigned int level = e->at->level;
 
 	VMEM_ASSERT(level && level <= vmem_top(e->facts));
-	e->at->entry = vmem_read(e->at->path.host[level], vmem_place_slot(e));
+	e->at->entry = vmem_read(e->at->path.host[level], vmem_slot(e, level));
 	e->at->class = vmem_classify(e, e->at->entry, level);
 	if (e->at->class == VMEM_CLASS_TABLE)
 		e->at->child = vmem_entry_table(e, e->at->entry, level);
 }
 
 /*
- * What the entry was that something else is in place of: not present, but bits; a
- * leaf that loses W, and so D, as none of a shadow stack is made.
+ * What the entry was that a leaf is in place of: not present, but bits; a leaf that
+ * loses W, and so D, as none of a shadow stack is made.
  */
 static __always_inline void vmem_look_back(const struct vmem_env *e, u64 entry,
-					   enum vmem_class class, u64 leaf)
+					   unsigned int level, u64 leaf)
 {
-	if (class == VMEM_CLASS_NONE)
+	if (!(entry & e->fmt->present))
 		e->answer->overwritten += !!entry;
-	else if (class == VMEM_CLASS_LEAF && entry & e->facts->shadow &&
-		 entry & ~leaf & e->fmt->writable && e->at->m->kind != VMEM_KIND_RAW)
+	else if (entry & e->facts->shadow && entry & ~leaf & e->fmt->writable &&
+		 e->at->m->kind != VMEM_KIND_RAW &&
+		 vmem_classify(e, entry, level) == VMEM_CLASS_LEAF)
 		e->answer->lost_dirty++;
 }
 
-/* The same of the entries of a table of @level from @i on up to @end. */
-static __always_inline void
-vmem_look_back_run(const struct vmem_env *e, const vmem_pte_t *host,
-		   unsigned int level, unsigned int i, unsigned int end, u64 leaf)
+/* Is the table one of ours that the entry of @level names, which is @child? */
+static __always_inline bool vmem_look_mine(const struct vmem_env *e, unsigned int level,
+					   vmem_table_t child, u32 *links)
 {
-	u64 entry;
-
-	for (; i <= end; i++) {
-		entry = vmem_read(host, i);
-		if (!(entry & e->fmt->present) || e->facts->shadow)
-			vmem_look_back(e, entry, vmem_classify(e, entry, level), leaf);
-	}
+	return e->ops->owner(e->ctx, child, level - 1, e->at->path.table[level],
+			     vmem_slot(e, level), links) == VMEM_MINE;
 }
 
 /* Whose table does this entry of the table at @host name, if it names one? */

@@ -14,17 +14,19 @@
 #include "install.h"
 
 /*
- * The leaf that does what the table in hand does. Return: 0: there is none, and @why.
- * In pass 1 tables below it are leaves by then, if none is known to stay.
+ * The leaf that does what the table in hand does, which an entry names that grants
+ * @granted. Return: 0: there is none, and @why. In pass 1 tables below it are leaves
+ * by then, if none is known to stay.
  */
-static __always_inline u64 vmem_promote_leaf(const struct vmem_env *e,
+static __always_inline u64 vmem_promote_leaf(const struct vmem_env *e, u32 granted,
 					     enum vmem_skip *why)
 {
 	unsigned int level = e->at->level, i, nr = vmem_nr_entries(e->fmt, level);
 	const vmem_pte_t *host = e->at->path.host[level];
-	u64 first = vmem_read(host, 0), any = 0, ad = e->fmt->ad, leaf, entry;
+	u64 first = vmem_read(host, 0), any = 0, ad = e->fmt->ad, leaf, entry, differs;
 	bool will = !e->at->apply && !(e->pass->keeps & BIT(level));
 	enum vmem_class class;
+	u16 needs;
 
 	if (will && e->pass->leaf[level])
 		first = e->pass->leaf[level];
@@ -36,12 +38,12 @@ static __always_inline u64 vmem_promote_leaf(const struct vmem_env *e,
 		class = vmem_classify(e, entry, level);
 		if (class == VMEM_CLASS_TABLE && will)
 			continue;
+		differs = (entry ^ leaf) & ~ad;
 		*why = class == VMEM_CLASS_TABLE ? VMEM_SKIP_TABLES :
 		       class != VMEM_CLASS_LEAF ? VMEM_SKIP_HOLES :
-		       (entry ^ leaf) & ~ad & ~e->fmt->leaf_addr(e->facts, level) ?
-		       VMEM_SKIP_ATTRS : VMEM_SKIP_APART;
-		if (*why < VMEM_SKIP_APART || *why == VMEM_SKIP_TABLES ||
-		    (entry ^ leaf) & ~ad)
+		       differs & ~e->fmt->leaf_addr(e->facts, level) ? VMEM_SKIP_ATTRS :
+		       differs ? VMEM_SKIP_APART : 0;
+		if (*why)
 			return 0;
 		any |= entry;
 	}
@@ -49,6 +51,11 @@ static __always_inline u64 vmem_promote_leaf(const struct vmem_env *e,
 	if (vmem_leaf_phys(e, first, level) & vmem_table_mask(e->fmt, level))
 		return 0;
 	leaf = e->fmt->join(e->facts, first | (any & e->fmt->ad), level);
+	/* the entry that goes may be what denied something */
+	*why = VMEM_SKIP_ATTRS;
+	vmem_leaf_attrs(e, leaf, level + 1, VMEM_RWXU, &needs);
+	if ((needs | (needs & VMEM_SHADOW ? VMEM_W : 0)) & VMEM_RWXU & ~granted)
+		return 0;
 	/* a vCPU that remembers an entry of the table can make it dirty unseen */
 	return leaf | e->fmt->bits(e->facts, leaf & e->fmt->writable ?
 				   VMEM_A | VMEM_D : VMEM_A, level + 1);
@@ -81,23 +88,16 @@ static __always_inline int vmem_promote_refused(const struct vmem_env *e, int er
 /* Both passes: the table in hand is done, and may become a leaf. */
 static __always_inline int vmem_promote_left(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level + 1, slot = vmem_index(e->fmt, e->at->va, level);
-	u64 mask = vmem_entry_mask(e->fmt, level), leaf, first;
-	bool asked = e->at->levels & BIT(level) && vmem_place_covers(e, level);
+	unsigned int level = e->at->level + 1, slot = vmem_slot(e, level);
+	vmem_table_t table = e->at->path.table[e->at->level];
+	u64 mask = vmem_entry_mask(e->fmt, level);
 	enum vmem_skip why = 0;
-	u32 links, granted;
-	u16 needs;
+	u64 leaf = 0, *first = &e->pass->leaf[level], other;
+	u32 links;
 	int ret;
 
-	leaf = asked ? vmem_promote_leaf(e, &why) : 0;
-	/* the entry that goes may be what denied something */
-	granted = vmem_table_perms(e, vmem_read(e->at->path.host[level], slot));
-	vmem_leaf_attrs(e, leaf, level, VMEM_RWXU, &needs);
-	needs |= needs & VMEM_SHADOW ? VMEM_W : 0;
-	if (leaf && needs & VMEM_RWXU & ~granted) {
-		why = VMEM_SKIP_ATTRS;
-		leaf = 0;
-	}
+	if (e->at->levels & BIT(level) && vmem_place_covers(e, level))
+		leaf = vmem_promote_leaf(e, vmem_path_perms(e, level), &why);
 	if (!leaf) {
 		e->at->skips[level - 1] = why;
 		e->pass->keeps |= BIT(level);
@@ -107,19 +107,18 @@ static __always_inline int vmem_promote_left(const struct vmem_env *e)
 	if (ret)
 		return ret;
 	if (!e->at->apply) {
-		first = leaf - slot * e->fmt->step(level);
-		if (e->pass->leaf[level] && (e->pass->leaf[level] ^ first) & ~e->fmt->ad)
+		other = *first;
+		*first = leaf - slot * e->fmt->step(level);
+		if (other && (other ^ *first) & ~e->fmt->ad)
 			e->pass->keeps |= BIT(level);
-		e->pass->leaf[level] = first;
 		return 0;
 	}
 	ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE, 0, leaf);
 	if (ret <= 0)
 		return ret;
-	e->answer->pages += (mask + 1) >> e->fmt->page_lg2;
+	vmem_count_entry(e, level);
 	vmem_flush(e->change, e->at->shared, e->at->va & ~mask, e->at->va | mask);
-	if (e->ops->owner(e->ctx, e->at->path.table[level - 1], level - 1,
-			  e->at->path.table[level], slot, &links) == VMEM_MINE)
+	if (vmem_look_mine(e, level, table, &links))
 		vmem_remove(e, level);
 	return 0;
 }

@@ -57,10 +57,10 @@ vmem_protect_leaf(const struct vmem_env *e, vmem_pte_t *host,
 		new = vmem_protect_make(e, entry, e->at->level, bits);
 		if (new == entry)
 			return 0;
-		if (!vmem_exchange(e, host, i, entry, new))
-			continue;
-		e->answer->lost_dirty += !!(entry & ~new & e->facts->shadow);
-		return 1;
+		if (vmem_exchange(e, host, i, entry, new)) {
+			e->answer->lost_dirty += !!(entry & ~new & e->facts->shadow);
+			return 1;
+		}
 	}
 	return -EBUSY;
 }
@@ -111,11 +111,12 @@ vmem_protect_run(const struct vmem_env *e, vmem_pte_t *host,
  */
 static __always_inline int vmem_protect_denied(const struct vmem_env *e)
 {
-	unsigned int level;
+	unsigned int level = e->at->needs ? vmem_top(e->facts) : e->at->level;
 	int ret;
 
-	while (e->at->denies >> (e->at->level + 1)) {
-		level = 31 - __builtin_clz(e->at->denies);
+	for (; level > e->at->level; level--) {
+		if (!(e->at->needs & ~vmem_path_perms(e, level)))
+			continue;
 		ret = vmem_path_denies(e, level);
 		if (ret == -EEXIST) {
 			e->at->level = level;
@@ -124,7 +125,6 @@ static __always_inline int vmem_protect_denied(const struct vmem_env *e)
 		}
 		if (ret)
 			return ret;
-		e->at->denies &= ~BIT(level);
 	}
 	return 0;
 }
@@ -132,25 +132,29 @@ static __always_inline int vmem_protect_denied(const struct vmem_env *e)
 /* Both passes: a run of entries of a table of level 0. */
 static __always_inline int vmem_protect_leaves(const struct vmem_env *e)
 {
-	unsigned int i = vmem_index(e->fmt, e->at->va, 0);
-	unsigned int end = vmem_place_end(e);
-	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
-	vmem_virt_t va = e->at->va;
+	unsigned int first = vmem_slot(e, 0), i = first, n, end = vmem_place_end(e);
 	vmem_pte_t *host = e->at->path.host[0];
 	struct vmem_protect_bits bits = vmem_protect_bits(e);
-	bool denied = e->at->denies >> 1;
+	vmem_virt_t va;
+	u64 entry;
 	int ret;
 
-	for (;; i++, va += page) {
+	for (n = i; e->at->needs && n <= end; n++) {
+		if (vmem_classify(e, vmem_read(host, n), 0) != VMEM_CLASS_LEAF)
+			continue;
+		ret = vmem_protect_denied(e);
+		if (ret)
+			return ret;
+		break;
+	}
+	for (;; i++) {
 		entry = vmem_read(host, i);
-		if (denied ? vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF :
-			     vmem_protect_make(e, entry, 0, bits) != entry)
+		if (vmem_protect_make(e, entry, 0, bits) != entry)
 			break;
 		if (i == end)
 			return 0;
 	}
-	if (denied)
-		return vmem_protect_denied(e) ?: VMEM_AGAIN;
+	va = e->at->va + ((u64)(i - first) << e->fmt->page_lg2);
 	ret = vmem_want(e, 0);
 	if (ret || !e->at->apply)
 		return ret;
@@ -164,16 +168,10 @@ static __always_inline int vmem_protect_entry(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level;
 	struct vmem_protect_bits bits = vmem_protect_bits(e);
-	u64 mask = vmem_entry_mask(e->fmt, level);
 	int ret;
 
-	/* of the entries above, as those below aren't looked at yet */
-	e->at->denies &= ~(BIT(level + 1) - 1);
-	if (e->at->class == VMEM_CLASS_TABLE) {
-		if (e->at->needs & ~vmem_table_perms(e, e->at->entry))
-			e->at->denies |= BIT(level);
+	if (e->at->class == VMEM_CLASS_TABLE)
 		return VMEM_DOWN;
-	}
 	ret = e->at->class == VMEM_CLASS_LEAF ? vmem_protect_denied(e) : 0;
 	if (ret)
 		return ret;
@@ -184,12 +182,12 @@ static __always_inline int vmem_protect_entry(const struct vmem_env *e)
 	ret = vmem_want(e, level);
 	if (ret || !e->at->apply)
 		return ret;
-	ret = vmem_protect_leaf(e, e->at->path.host[level],
-				vmem_place_slot(e), e->at->entry, bits);
+	ret = vmem_protect_leaf(e, e->at->path.host[level], vmem_slot(e, level),
+				e->at->entry, bits);
 	if (ret <= 0)
 		return ret;
-	e->answer->pages += (mask + 1) >> e->fmt->page_lg2;
-	vmem_flush(e->change, e->at->shared, e->at->va, e->at->va | mask);
+	vmem_count_entry(e, level);
+	vmem_flush_entry(e, level);
 	return 0;
 }
 

@@ -68,7 +68,7 @@ static __always_inline int vmem_range_may_enter(const struct vmem_env *e)
 	/* the copy of the table above */
 	more = !e->at->apply && vmem_need_moves(e, level);
 	ret = vmem_owned(e, e->at->child, level - 1, e->at->path.table[level],
-			 vmem_place_slot(e), more, &e->at->links);
+			 vmem_slot(e, level), more, &e->at->links);
 	/* but for those of copies that were made since pass 1, it has one */
 	if (ret == -EMLINK && e->at->apply &&
 	    (int)e->at->links <= 1 + vmem_link_marked(e->pages, e->at->child,

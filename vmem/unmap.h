@@ -41,12 +41,10 @@ static __always_inline int vmem_unmap_entered(const struct vmem_env *e, int ret)
 	if (e->at->links > 1 && !e->at->apply) {
 		marked = whole ? vmem_link_mark(e->pages, e->at->child,
 						e->at->path.table[level],
-						vmem_place_slot(e),
-						VMEM_MARK_LEAVES,
+						vmem_slot(e, level), VMEM_MARK_LEAVES,
 						e->pass->number) :
 				 vmem_link_marked(e->pages, e->at->child,
-						  VMEM_MARK_LEAVES,
-						  e->pass->number);
+						  VMEM_MARK_LEAVES, e->pass->number);
 		if (marked < 0)
 			return vmem_remark(e);
 		e->at->links -= marked;
@@ -104,8 +102,7 @@ static __always_inline void vmem_unmap_run(const struct vmem_env *e,
 /* Both passes: a run of entries of a table of level 0. */
 static __always_inline int vmem_unmap_leaves(const struct vmem_env *e)
 {
-	unsigned int i = vmem_index(e->fmt, e->at->va, 0);
-	unsigned int end = vmem_place_end(e);
+	unsigned int i = vmem_slot(e, 0), end = vmem_place_end(e);
 	int ret;
 
 	if (e->at->sweep || !vmem_any(e->at->path.host[0], i, end, U64_MAX))
@@ -158,25 +155,14 @@ static __always_inline int vmem_unmap_refused(const struct vmem_env *e, int err)
 /* Both passes, VMEM_CLEAR: zero the entry in hand, which isn't gone through. */
 static __always_inline int vmem_unmap_clear(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level, slot = vmem_place_slot(e);
-	u64 mask = vmem_entry_mask(e->fmt, level);
-	u32 links;
-	int ret;
+	int ret = vmem_want(e, e->at->level);
 
-	ret = vmem_want(e, level);
 	if (ret || !e->at->apply)
 		return ret;
-	if (!vmem_exchange(e, e->at->path.host[level], slot, e->at->entry, 0))
-		return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
-	if (e->at->class != VMEM_CLASS_NONE)
-		vmem_flush(e->change, e->at->shared, e->at->va & ~mask, e->at->va | mask);
-	if (e->at->class == VMEM_CLASS_LEAF)
-		e->answer->pages += (mask + 1) >> e->fmt->page_lg2;
-	if (e->at->class == VMEM_CLASS_TABLE &&
-	    e->ops->owner(e->ctx, e->at->child, level - 1,
-			  e->at->path.table[level], slot, &links) == VMEM_MINE)
-		vmem_remove(e, level);
-	return 0;
+	ret = vmem_replace(e, 0);
+	if (!ret && e->at->class == VMEM_CLASS_LEAF)
+		vmem_count_entry(e, e->at->level);
+	return ret;
 }
 
 /* Pass 2: the frozen table of leaves in hand is let go of. */
@@ -229,10 +215,7 @@ static __always_inline bool vmem_unmap_goes(const struct vmem_env *e)
 
 	if (!e->at->apply && vmem_need_moves(e, level))
 		return true;
-	return e->ops->owner(e->ctx, e->at->path.table[level], level,
-			     e->at->path.table[level + 1],
-			     vmem_index(e->fmt, e->at->va, level + 1),
-			     &links) == VMEM_MINE &&
+	return vmem_look_mine(e, level + 1, e->at->path.table[level], &links) &&
 	       (e->at->apply ? links == 1 : !(e->at->shared & BIT(level)));
 }
 
