@@ -105,9 +105,10 @@ static int begin(struct bench *b, const struct call *call, u64 budget)
 	const struct bench_link *link = call->link;
 	u32 i, j;
 
-	*change = (struct vmem_change){
-		.asked = { .flags = call->flags, .budget = budget },
-	};
+	/* what isn't given a value isn't looked at */
+	memset(change, 0xa5, sizeof(*change));
+	vmem_change_start(change);
+	change->asked = (struct vmem_asked){ .flags = call->flags, .budget = budget };
 	if (link && link->path_given)
 		return 0;
 	if (link)

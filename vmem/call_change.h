@@ -241,6 +241,7 @@ static inline int vmem_ioc_link_read(const struct vmem_ioc_link *link,
 static inline void vmem_change_init(struct vmem_change *change,
 				    const struct vmem_change_ask *ask)
 {
+	vmem_change_start(change);
 	change->asked = ask->asked;
 	if (!change->asked.budget)
 		change->asked.budget = VMEM_CHANGE_BUDGET;

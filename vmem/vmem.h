@@ -566,7 +566,7 @@ struct vmem_answer {
  * @answer:	what it did so far
  * @own:	a list that is made by one of them
  *
- * The caller zeroes it. The rest is the engine's.
+ * The rest is the engine's. A new one is zeroes, or begins by vmem_change_start().
  */
 struct vmem_change {
 	struct vmem_asked asked;
@@ -576,6 +576,37 @@ struct vmem_change {
 	struct vmem_pass pass;
 	struct vmem_need need;
 };
+
+/**
+ * vmem_change_start() - a change begins: all has a value that needs one, but @asked
+ * @change:	the change
+ */
+static __always_inline void vmem_change_start(struct vmem_change *change)
+{
+	struct vmem_answer *answer = &change->answer;
+	unsigned int i;
+
+	/* member by member: a string store takes a third of what mapping a page does */
+	answer->done = 0;
+	answer->flush = VMEM_FLUSH_NONE;
+	answer->done_len = 0;
+	answer->pages = 0;
+	answer->flush_first = 0;
+	answer->flush_last = 0;
+	answer->overwritten = 0;
+	answer->lacking = 0;
+	answer->lost_dirty = 0;
+	answer->at_va = 0;
+	answer->changes = 0;
+	answer->at_level = 0;
+	answer->dirty = false;
+#pragma GCC unroll 8
+	for (i = 0; i < VMEM_NR_SKIPS; i++)
+		answer->skipped[i] = 0;
+	change->pass.phase = VMEM_PHASE_BEGIN;
+	change->pass.number = 0;
+	change->pass.waits = 0;
+}
 
 /**
  * vmem_map() - map, unmap, protect, link

@@ -112,11 +112,11 @@ void guest_free(struct guest *guest)
 
 static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
 {
-	struct vmem_change change = {
-		.asked = { .list = mapping, .nr = 1, .budget = U64_MAX },
-	};
+	struct vmem_change change;
 	int ret;
 
+	vmem_change_start(&change);
+	change.asked = (struct vmem_asked){ .list = mapping, .nr = 1, .budget = U64_MAX };
 	do
 		ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest,
 			       &guest->space, &change);

@@ -53,7 +53,7 @@ static struct space *change_begin(struct local_guest *lg,
 static int change_run(struct local_guest *lg, const struct vmem_change_ask *ask,
 		      struct vmem_ioc_change *out)
 {
-	struct vmem_change change = {};
+	struct vmem_change change;
 	struct vmem_pool *pool;
 	struct space *space;
 	u32 used;
