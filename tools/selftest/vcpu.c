@@ -426,7 +426,7 @@ static void set_same(struct vcpu *vcpu)
 
 #define FLUSH_VA	0x7e0000000000ULL
 #define FLUSH_ROUNDS	32
-#define FLUSH_ROUNDS_MAX 1000
+#define FLUSH_ROUNDS_MAX 8000
 
 /* A probe that reads FLUSH_VA all the time, on a thread of its own. */
 struct reader {
