@@ -159,14 +159,14 @@ static __always_inline int vmem_map_entry(const struct vmem_env *e)
 	vmem_pte_t *host = NULL;
 	int ret;
 
-	if (!vmem_place_fits(e, e->at->level))
-		return vmem_path_look(e) ?: VMEM_MAKE;
-	ret = table ? vmem_map_frees(e, &host) : vmem_path_taken(e) ? -EEXIST : 0;
-	if (ret != VMEM_DOWN)
-		return ret ?: vmem_map_large(e, host);
-	if (!(e->at->levels & (BIT(e->at->level) - 1)))
-		return e->asked->flags & VMEM_CHANGE_REPLACE ? -ERANGE : -EEXIST;
-	return vmem_path_look(e);
+	if (vmem_place_fits(e, e->at->level)) {
+		ret = table ? vmem_map_frees(e, &host) : vmem_path_taken(e) ? -EEXIST : 0;
+		if (ret != VMEM_DOWN)
+			return ret ?: vmem_map_large(e, host);
+		if (!(e->at->levels & (BIT(e->at->level) - 1)))
+			return e->asked->flags & VMEM_CHANGE_REPLACE ? -ERANGE : -EEXIST;
+	}
+	return vmem_path_look(e) ?: VMEM_MAKE;
 }
 
 /*
