@@ -23,6 +23,7 @@
 #include "work.h"
 
 #define VMEM_CHANGE_RECHECKS	8	/* then it lets others wait, lest it starve */
+#define VMEM_CHANGE_FIRM_MOST	4	/* so often; it is EBUSY where that won't do */
 
 /**
  * struct vmem_change_work - a changing call
@@ -35,6 +36,7 @@
  * @begun:	the space was looked at
  * @generation:	that the call left when it last let the guest go
  * @rechecks:	how often others made it begin its first pass again
+ * @firm_spent:	holds that others had to wait for, and that didn't do for the first pass
  * @lent:	records of links and buckets, to be lent
  * @over:	all is done but what hung below tables that were freed; as @ret says
  * @ret:	what the engine answered last
@@ -49,6 +51,7 @@ struct vmem_change_work {
 	bool begun;
 	u64 generation;
 	unsigned int rechecks;
+	unsigned int firm_spent;
 	struct vmem_link_lent lent;
 	bool over;
 	int ret;
@@ -97,6 +100,9 @@ static int vmem_change_take(struct vmem_work *work)
 	if (ret)
 		return ret;
 	if (w->begun && guest->generation != w->generation) {
+		if (w->firm_spent >= VMEM_CHANGE_FIRM_MOST && !w->over &&
+		    w->change.pass.phase == VMEM_PHASE_CHECK)
+			return -EBUSY;
 		vmem_change_recheck(&w->change);
 		w->rechecks++;
 	}
@@ -141,8 +147,11 @@ static int vmem_change_leave(struct vmem_work *work, int ret)
 	struct vmem_guest *guest = work->piece.guest;
 	struct vmem_pool *pool = work->piece.supply.pool;
 
-	if (work->firm && work->nr_pieces == VMEM_WORK_FIRM)
+	if (work->firm && work->nr_pieces == VMEM_WORK_FIRM) {
 		w->rechecks = 0;
+		w->firm_spent = w->change.pass.phase == VMEM_PHASE_CHECK ?
+				w->firm_spent + 1 : 0;
+	}
 	if (fatal_signal_pending(current))
 		vmem_pool_settle(pool);
 	/* its root could have moved, and didn't: others show the same */

@@ -54,14 +54,25 @@ static __u32 pool(int side, const struct vmem_ioc_range *ranges, __u32 nr,
 	return arg.out_id;
 }
 
-/* What hands out a pointer hands out none when it fails. */
+/*
+ * What hands out a pointer hands out none when it fails. A space that is not there yet
+ * is not in the way of itself.
+ */
 static void refuse(int side)
 {
 	struct vmem_walker *walker = (void *)sides;
 	struct vmem_guest *guest = (void *)sides;
 	struct vmem_ioc_walk_create walk = { 0 };
+	struct vmem_ioc_space_create space = {
+		.size	= sizeof(space),
+		.flags	= VMEM_IOC_SPACE_NEW,
+		.format	= VMEM_IOC_FORMAT_X86_64_4LEVEL,
+		.pool	= sides[side].pools[1] + 1,	/* the id that it would get */
+	};
 	void *addr = sides;
 
+	if (vmem_space_create(sides[side].guest, &space) != -ENOENT)
+		errx(1, "a space whose pool would be itself");
 	if (vmem_walk_create(sides[side].guest, &walk, &walker) != -EINVAL ||
 	    walker)
 		errx(1, "a walk without a size");

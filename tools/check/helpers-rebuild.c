@@ -697,12 +697,17 @@ void rebuild_refused(void)
 	EXPECT(spaces[0].out_root == spaces[1].out_root);
 	EXPECT(spaces[1].flags == VMEM_IOC_SPACE_NEW && !spaces[1].root);
 	EXPECT(nr_spaces(&w) == 4);
+	/* though nothing is in it, and so no record is of the first */
+	same_twice[0] = same_twice[1] = world_space(&w, X86_4);
+	ANSWERS(0, rebuild(&w, same_twice, 2, &w, &arg, NULL));
+	EXPECT(spaces[0].out_root == spaces[1].out_root);
+	EXPECT(nr_spaces(&w) == 7);
 	arg.place = odd;
 	arg.data = &what;
 	for (what = 0; what < 6; what++)
 		ANSWERS(what < 5 ? -EINVAL : -EOPNOTSUPP,
 			rebuild(&w, ids, 2, &w, &arg, NULL));
-	EXPECT(nr_spaces(&w) == 4);
+	EXPECT(nr_spaces(&w) == 7);
 	world_close(&w);
 }
 

@@ -154,7 +154,7 @@ int command_protect(int argc, char **argv)
 {
 	static const struct argp argp = {
 		protect_options, alter_parse, "RANGE CHANGE",
-		"Set and clear attributes of what is mapped in a range. CHANGE is + or - and letters of rwxugadct, or a word: cow, pat, encrypted, shared, soft=N; again and again, as in +w-x or -rw,+pat; and key=N. What is not mapped stays so."
+		"Set and clear attributes of what is mapped in a range. CHANGE is + or - and letters of rwxugadct, or a word: cow, pat, encrypted, shared, soft=N; again and again, as in +w-x or -wx,+pat; and key=N. What is not mapped stays so."
 		ALTER_TEXT, alter_children, NULL, NULL
 	};
 	struct alter alter = { .usage = "RANGE CHANGE", .nr_args = 2 };

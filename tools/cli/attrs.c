@@ -275,7 +275,7 @@ bool parse_attr_change(const char *text, const struct cpu *cpu, __u32 *set,
 			text++;
 			continue;
 		}
-		*why = "is no list like +w-x, -rw or +pat,key=3";
+		*why = "is no list like +w-x, -wx or +pat,key=3";
 		if (!more && !key) {
 			sign = *text++;
 			if (sign != '+' && sign != '-')

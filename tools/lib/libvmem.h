@@ -577,7 +577,8 @@ struct vmem_rebuild {
  * Pages keep their size, attributes (software bits, A and D too) and the permissions
  * of the path to them, tables that are shared are shared, entries that aren't present
  * and hold bits are made if the walk gives them (VMEM_IOC_WALK_NONPRESENT). So a walk
- * of the new spaces gives the same records, but for the entries of references.
+ * of the new spaces gives the same records, but for the entries of references, and for
+ * how holes are cut by tables in which there is nothing, as these aren't made.
  * What the walk cut (it began or ended inside a large page) or @place made smaller is
  * mapped by the largest pages that fit.
  *

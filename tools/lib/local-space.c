@@ -105,10 +105,10 @@ static int space_adopt_root(struct local_guest *lg, struct space *space)
 int local_space_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_space_create *arg = p;
+	struct object *pool = NULL;
 	struct vmem_root *root;
-	struct object *object;
 	struct space *space;
-	int ret;
+	int ret, found = 0;
 
 	space = calloc(1, sizeof(*space));
 	if (!space)
@@ -117,14 +117,17 @@ int local_space_create(struct local_guest *lg, void *p)
 	ret = vmem_ioc_space_create_read(arg, &space->format, &space->space);
 	if (ret)
 		goto err_free;
+	/* before the space has an id, which may be the one that was said */
+	if (arg->pool)
+		pool = object_find(lg, arg->pool, &pool_ops, &found);
 	ret = object_add(lg, &space->object, &space_ops);
 	if (ret)
 		goto err_free;
 	if (arg->pool) {
-		object = object_find(lg, arg->pool, &pool_ops, &ret);
-		if (!object)
+		ret = found;
+		if (!pool)
 			goto err_object;
-		space->pool = to_pool(object);
+		space->pool = to_pool(pool);
 		if (!vmem_link_admit(&lg->links, &space->space.facts,
 				     pools_idle(lg))) {
 			ret = -EINVAL;

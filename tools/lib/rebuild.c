@@ -202,9 +202,14 @@ static int rebuild_reference(struct rebuild *r, const struct vmem_ioc_record *re
 
 	if (record->owner > record->space)
 		return -EINVAL;
-	if (!record->detail)
+	if (!record->detail) {
+		/* a root, which is the first of its space: those ahead may be empty */
+		ret = record->space ? rebuild_spaces(r, record->space - 1) : -EINVAL;
+		if (ret)
+			return ret;
 		return record->owner < r->built && record->space == r->built ?
 		       rebuild_space(r, spaces[record->owner].out_root) : -EINVAL;
+	}
 	ret = rebuild_spaces(r, record->space) ?: rebuild_flush(r);
 	if (ret)
 		return ret;

@@ -5,6 +5,8 @@
  * whoever waits for the rest can be killed.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,6 +355,59 @@ static void killed_unmap(void)
 	EXPECT_EQ(checksum(h.g.mem, h.g.len), sum);
 }
 
+/*
+ * It would come to its budget, of 4 million tables. But others change something all the
+ * time, and it begins again, and lets them wait: it ends all the same.
+ */
+struct beside {
+	struct hostile h;
+	u32 space;
+	bool stop;
+	u64 done;
+};
+
+static void *small_maps(void *arg)
+{
+	struct beside *b = arg;
+
+	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED) && !ktap_failed()) {
+		ASSERT_OK(map_one(b->h.g.fd, b->space, 0, GIB, PAGE, R,
+				  VMEM_IOC_MAP_REPLACE, NULL));
+		__atomic_add_fetch(&b->done, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void unmap_beside_small(void)
+{
+	struct vmem_ioc_unmap arg = { .size = sizeof(arg), .last = ~0ULL };
+	struct beside b = {};
+	pthread_t threads[2];
+	u32 pool, i;
+	u64 sum;
+
+	build(&b.h, &shapes[0], FMT5, 0);
+	pool = ASSERT_OK(pool_create(b.h.g.fd, b.h.g.gpa + MOST * PAGE, 32 * PAGE));
+	arg.space = ASSERT_OK(space_adopt(b.h.g.fd, FMT5, pool, b.h.g.root));
+	b.space = ASSERT_OK(space_new(b.h.g.fd, FMT5, pool));
+	sum = checksum(b.h.g.mem, PAGE);
+	for (i = 0; i < 2; i++)
+		ASSERT(!pthread_create(&threads[i], NULL, small_maps, &b));
+	while (!__atomic_load_n(&b.done, __ATOMIC_RELAXED) && !ktap_failed())
+		sched_yield();
+	EXPECT_ERR(vcall(b.h.g.fd, VMEM_IOC_UNMAP, &arg), EBUSY);
+	__atomic_store_n(&b.stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	ktap_msg("%llu small calls meanwhile", (unsigned long long)b.done);
+	EXPECT_EQ(arg.change.out_flush, VMEM_IOC_FLUSH_NONE);
+	EXPECT_EQ(arg.change.out_done_len, 0);
+	EXPECT_EQ(checksum(b.h.g.mem, PAGE), sum);
+	/* with nobody beside it */
+	arg.budget = 100000;
+	EXPECT_ERR(vcall(b.h.g.fd, VMEM_IOC_UNMAP, &arg), E2BIG);
+}
+
 /* While one is endless, others are served. */
 static void others_served(void)
 {
@@ -474,6 +529,7 @@ static const struct ktap_case cases[] = {
 	CASE(killed_follow),
 	CASE(killed_silent),
 	CASE(killed_unmap),
+	CASE(unmap_beside_small),
 	CASE(others_served),
 	CASE(changes_4level),
 	CASE(changes_5level),
