@@ -143,6 +143,7 @@ static void map_list(struct map_options *options, struct vmem_ioc_map *map)
 		mapping->len = last - mapping->va + 1;
 		if (nr >= 2 && !strncmp(args[1], "entry=", 6)) {
 			map_raw(mapping, args[1] + 6);
+			change->verb = "mapped, or given an entry that is not present";
 			i += 2;
 			continue;
 		}

@@ -424,8 +424,8 @@ int vmem_space_map_one(struct vmem_guest *guest, __u32 space, __u64 va, __u64 gp
  * Of a user region that is what vmem_region_create() was given by this very @guest.
  * Owned regions, whoever made them, are mapped when they are first asked for,
  * for reading only where the descriptor hasn't the right to change; the address is
- * good until vmem_guest_destroy() of the region or vmem_close(). Until then no one
- * else destroys the region (EBUSY).
+ * good until vmem_guest_destroy() is asked to destroy the region, even where that is
+ * refused, or vmem_close(). Until then no one else destroys the region (EBUSY).
  *
  * What is done to @guest past the library, by its descriptor, isn't known here.
  * vmem's own rules, of frozen memory say, are not those of the memory told.
