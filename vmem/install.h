@@ -34,8 +34,9 @@ static __always_inline int vmem_replace(const struct vmem_env *e, u64 new)
 			   e->at->entry, new))
 		return e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
 	e->at->tries = 0;
-	if (e->at->class != VMEM_CLASS_NONE)
-		vmem_flush_entry(e, level);
+	if (likely(e->at->class == VMEM_CLASS_NONE))
+		return 0;
+	vmem_flush_entry(e, level);
 	if (e->at->class == VMEM_CLASS_TABLE &&
 	    vmem_look_mine(e, level, e->at->child, &links))
 		vmem_remove(e, level);
@@ -133,7 +134,7 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 	if (ret)
 		return ret;
 	vmem_install_end(e, level);
-	if (!split)
+	if (unlikely(e->at->entry) && !split)
 		vmem_look_back(e, e->at->entry, level, e->at->leaf);
 	if (!leaves)
 		return VMEM_AGAIN;

@@ -142,7 +142,7 @@ static __always_inline int vmem_range_up(const struct vmem_env *e)
 		e->at->held = false;
 		e->at->level++;
 	}
-	for (i = 0; i < VMEM_LEVELS_MAX; i++) {
+	for (i = 0; e->at->m->kind == VMEM_KIND_PROMOTE && i < VMEM_LEVELS_MAX; i++) {
 		e->answer->skipped[e->at->skips[i]] += e->at->apply;
 		e->at->skips[i] = 0;
 	}

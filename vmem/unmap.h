@@ -68,6 +68,26 @@ static __always_inline bool vmem_unmap_remains(const struct vmem_env *e)
 	       (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX));
 }
 
+/* Zero the eight entries at @host, if all are present. Return: how many leaves; < 0: no. */
+static __always_inline int vmem_unmap_eight(const struct vmem_env *e, vmem_pte_t *host)
+{
+	u64 all = e->fmt->present, entry;
+	int n, leaves = 0;
+
+#pragma GCC unroll 8
+	for (n = 0; n < 8; n++) {
+		entry = vmem_read(host, n);
+		all &= entry;
+		leaves += vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF;
+	}
+	if (!all)
+		return -1;
+#pragma GCC unroll 8
+	for (n = 0; n < 8; n++)
+		WRITE_ONCE(host[n], 0);
+	return leaves;
+}
+
 /* Pass 2: zero the entries of a table of level 0 from @i on up to @end. */
 static __always_inline void vmem_unmap_run(const struct vmem_env *e,
 					   unsigned int i, unsigned int end)
@@ -76,8 +96,17 @@ static __always_inline void vmem_unmap_run(const struct vmem_env *e,
 	unsigned int page = e->fmt->page_lg2, first = end + 1, last = 0;
 	vmem_pte_t *host = e->at->path.host[0];
 	u64 entry, pages = 0;
+	int leaves;
 
 	for (; i <= end; i++) {
+		leaves = i + 7 <= end ? vmem_unmap_eight(e, host + i) : -1;
+		if (leaves >= 0) {
+			first = min(first, i);
+			i += 7;
+			last = i;
+			pages += leaves;
+			continue;
+		}
 		entry = vmem_read(host, i);
 		if (!entry)
 			continue;
