@@ -8,6 +8,7 @@
 #include "bench.h"
 
 DEFINE_ENGINE_PARAMS
+DEFINE_X86_64_PARAMS
 
 #define RWX	(VMEM_R | VMEM_W | VMEM_X)
 #define ALONE	VMEM_CHANGE_ALONE
@@ -253,6 +254,35 @@ static void promote_foreign_and_shared(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, VMEM_CHANGE_SHARED_OK));
 	KUNIT_EXPECT_EQ(test, large_at(b), bench_large(b, 0));
+}
+
+/*
+ * 58: two tables of ours below a frozen one, which moves for the first of them: the
+ * second has two links from then on, and what is below it stays
+ */
+static void promote_below_what_moves(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 span = bench_span(b, 2), small = bench_span(b, 1), top, table, first, second;
+	u32 level, i;
+
+	bench_adopt(b, bench_frozen_table(b));
+	bench_movable(b, true);
+	for (top = bench_root(b), level = bench_top(b); level > 2; level--) {
+		table = bench_frozen_table(b);
+		bench_write(b, top, 0, bench_table_entry(b, table));
+		top = table;
+	}
+	first = bench_take(b, 1, top, 0);
+	second = bench_take(b, 1, top, 1);
+	table = bench_take(b, 0, second, 0);
+	for (i = 0; i <= bench_last_index(b); i++) {
+		bench_write(b, first, i, bench_large(b, i * small));
+		bench_write(b, table, i, bench_leaf(b, i * bench_page(b)));
+	}
+	KUNIT_EXPECT_EQ(test, 0, promote(b, 0, 2 * span, 0, 0));
+	KUNIT_EXPECT_EQ(test, b->change.answer.skipped[VMEM_SKIP_SHARED], 1);
+	KUNIT_EXPECT_EQ(test, bench_read(b, second, 0), bench_table_entry(b, table));
 }
 
 static void promote_refused(struct kunit *test)
@@ -545,6 +575,7 @@ static struct kunit_case promote_cases[] = {
 	EACH_FORMAT(promote_makes_no_shadow_stack),
 	EACH_FORMAT(promote_dirty),
 	EACH_FORMAT(promote_foreign_and_shared),
+	EACH_X86_64(promote_below_what_moves),
 	EACH_FORMAT(promote_refused),
 	EACH_FORMAT(split_and_promote),
 	EACH_FORMAT(split_pool_just_enough),
