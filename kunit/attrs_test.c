@@ -11,7 +11,7 @@ DEFINE_ENGINE_PARAMS
 
 #define RWX	(VMEM_R | VMEM_W | VMEM_X)
 
-/* 8: all there are, at each level, to entries and back by a translation */
+/* 8: all that a translation tells, at each level, to entries and back */
 static void attrs_to_entry_and_back(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
@@ -20,9 +20,9 @@ static void attrs_to_entry_and_back(struct kunit *test)
 	unsigned int level;
 	u32 attrs, done = 0;
 
+	b->quick = true;
 	for (level = 0; b->rules->leaves(&b->model.cpu, level); level++) {
-		/* of a key some bits are enough */
-		for (attrs = 0; attrs < 0x4000 && !b->differs; attrs++) {
+		for (attrs = 0; attrs < 0x10000 && !b->differs; attrs++) {
 			if (attrs & VMEM_COW ||
 			    !b->rules->expressible(&b->model.cpu, attrs))
 				continue;
@@ -41,6 +41,8 @@ static void attrs_to_entry_and_back(struct kunit *test)
 			done++;
 		}
 	}
+	b->quick = false;
+	bench_check_same(b, "each attribute");
 	KUNIT_EXPECT_GE(test, done, 64);
 }
 
@@ -78,6 +80,69 @@ static void attrs_widen(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, t.effective & VMEM_U);
 }
 
+/*
+ * 10: three of a list that come by the same entries, of which each needs something
+ * else of them: where these are to be made, and where they are there and grant less.
+ */
+static void widen_three(struct bench *b, const u32 attrs[3], bool there, bool backwards,
+			bool stopped)
+{
+	u32 flags = VMEM_CHANGE_ATOMIC | VMEM_CHANGE_WIDEN;
+	u64 page = bench_page(b), va;
+	u32 i, all = 0, used, small = nr_entries(b->rules) < 3;
+	struct vmem_translation t;
+	struct vmem_mapping m[3];
+
+	bench_reset(b);
+	m[0] = bench_with_path(bench_basic(3 * page, 0, page, VMEM_R),
+			       bench_same_path(b, 1, VMEM_R | VMEM_X));
+	if (there)
+		KUNIT_EXPECT_EQ(b->test, 0, bench_change(b, m, 1, 0));
+	used = b->guest.pool.nr_used;
+	for (i = 0; i < 3; i++) {
+		va = (backwards ? 2 - i : i) * page;
+		m[i] = bench_basic(va, va, page, attrs[i]);
+		all |= attrs[i];
+	}
+	/* what the first needs is enough for none of the others */
+	KUNIT_EXPECT_EQ(b->test, -EEXIST, bench_change(b, m, 3, VMEM_CHANGE_ATOMIC));
+	KUNIT_EXPECT_EQ(b->test, 0, stopped ? bench_change_stopped(b, m, 3, flags) :
+					      bench_change(b, m, 3, flags));
+	for (i = 0; i < 3; i++) {
+		bench_translate(b, &b->space, m[i].virt_base, &t);
+		KUNIT_EXPECT_EQ(b->test, t.status, VMEM_OK);
+		KUNIT_EXPECT_EQ(b->test, t.leaf & VMEM_RWXU, attrs[i]);
+		/* each has what it asks for, of entries that grant it to all */
+		KUNIT_EXPECT_EQ(b->test, t.effective & VMEM_RWXU, attrs[i]);
+		KUNIT_EXPECT_EQ(b->test, all & ~(t.path >> (4 * bench_top(b))), 0);
+	}
+	/* one path, made once; of a toy the third page has a table of its own */
+	KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_used - used,
+			(there ? 0 : bench_top(b)) + small);
+}
+
+static void attrs_widen_three_in_one_list(struct kunit *test)
+{
+	static const u32 needs[] = { RWX | VMEM_U, RWX, VMEM_R | VMEM_U, VMEM_R | VMEM_W };
+	struct bench *b = bench_begin(test);
+	u32 i, done = 0;
+
+	bench_needs_deny(b);
+	for (i = 0; i < 4 * 4 * 4 * 4 && !b->differs; i++) {
+		const u32 attrs[3] = {
+			needs[i / 4 % 4], needs[i / 16 % 4], needs[i / 64],
+		};
+		u32 users = !!(attrs[0] & VMEM_U) + !!(attrs[1] & VMEM_U) +
+			    !!(attrs[2] & VMEM_U);
+
+		/* where nothing is, it is U in which they can differ */
+		if (!(i & 1) && users % 3 == 0)
+			continue;
+		widen_three(b, attrs, i & 1, i & 2, done++ % 16 == 0);
+	}
+	KUNIT_EXPECT_GE(test, done, 200);
+}
+
 /* 54: written, kept, and what no such entry is */
 static void attrs_raw_and_keep(struct kunit *test)
 {
@@ -108,6 +173,7 @@ static void attrs_raw_and_keep(struct kunit *test)
 static struct kunit_case attrs_cases[] = {
 	EACH_FORMAT(attrs_to_entry_and_back),
 	EACH_FORMAT(attrs_widen),
+	EACH_FORMAT(attrs_widen_three_in_one_list),
 	EACH_FORMAT(attrs_raw_and_keep),
 	{}
 };

@@ -13,6 +13,7 @@
 #define RECORDS_MAX	65536
 #define TRANSLATE_MAX	64
 #define SEEN_LG2_MAX	12
+#define GIVEN_UP_MAX	16
 
 /**
  * struct bench - what a case works on
@@ -31,6 +32,7 @@
  * @differs:	a check failed
  * @refused:	refusals that were looked at
  * @refused_after: those of them where a part of a list was done
+ * @given_up:	changes that were given up with something of them done
  */
 struct bench {
 	struct kunit *test;
@@ -51,6 +53,7 @@ struct bench {
 	bool differs;
 	u64 refused;
 	u64 refused_after;
+	u64 given_up;
 
 	struct vmem_space_aware_mapping *out;
 	u32 nr_out;
@@ -66,6 +69,7 @@ struct bench {
 	u8 *image;
 
 	u8 *kept[2];		/* images of the guest: before, and behind */
+	struct vmem_translation ends[2][GIVEN_UP_MAX];	/* of a change that is given up */
 	struct refused_state before;
 	struct refused_state after;
 	struct vmem_change again;
@@ -278,6 +282,14 @@ int bench_unmap(struct bench *b, u64 va, u64 len);
 /* The same, with a stop at each place where there can be one. */
 int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,
 			 u32 nr, u32 flags);
+/*
+ * Given up at each place where there can be a stop, if it isn't refused: what is done
+ * stays, so that each of @vas is as before or as behind it, nothing is set aside, and
+ * where nothing was changed yet nothing is. To do it again does the rest: all are as
+ * the model has them behind it, and as many tables are in use. It ends as done whole.
+ */
+int bench_change_given_up(struct bench *b, const struct vmem_mapping *list, u32 nr,
+			  u32 flags, const u64 *vas, u32 nr_vas);
 /* A range, which may have a part in each half, that is to be as @what. */
 int bench_range(struct bench *b, u64 start, u64 last,
 		const struct vmem_mapping *what, u32 flags);
@@ -297,6 +309,8 @@ struct bench_link {
 /* By vmem_link_list(), or with a path by vmem_space_aware_map(). */
 int bench_link(struct bench *b, const struct bench_link *link, u32 flags);
 int bench_link_stopped(struct bench *b, const struct bench_link *link, u32 flags);
+int bench_link_given_up(struct bench *b, const struct bench_link *link, u32 flags,
+			const u64 *vas, u32 nr_vas);
 /* Over the guest only. Return: what the call did. */
 int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
 		   u64 budget);

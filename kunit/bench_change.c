@@ -170,9 +170,15 @@ static void check_told(struct bench *b, bool vcpu, int ret)
 	}
 }
 
-/* Until it is done; @watched: it may be refused. Return: what the last call did. */
-static int run(struct bench *b, const struct call *call, u64 budget,
-	       bool watched)
+/* How far a call is gone on with. */
+enum run {
+	RUN_DONE,		/* until it is done, and never refused */
+	RUN_WATCHED,		/* it may be */
+	RUN_GIVEN_UP,		/* at the first stop */
+};
+
+/* Return: what the last call did. */
+static int run(struct bench *b, const struct call *call, u64 budget, enum run how)
 {
 	const struct bench_link *link = call->link;
 	struct vmem_space_aware_mapping rec = { .type = VMEM_REC_REFERENCE };
@@ -191,7 +197,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 	}
 	b->guest.pool.generation++;
 	remember(b);
-	if (watched)
+	if (how == RUN_WATCHED)
 		bench_watch(b, &b->space);
 	do {
 		if (tries && b->elsewhere)
@@ -207,7 +213,7 @@ static int run(struct bench *b, const struct call *call, u64 budget,
 			ret = guest_lend(&b->guest) ?: VMEM_LINKS;
 		if (++tries == 10000)
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
-	} while (ret > 0);
+	} while (ret > 0 && (how != RUN_GIVEN_UP || ret == VMEM_LINKS));
 	/* an image knows where they were */
 	if (b->elsewhere && tries % 2 == 0)
 		guest_elsewhere(&b->guest);
@@ -222,7 +228,7 @@ int bench_run(struct bench *b, const struct vmem_mapping *list, u32 nr,
 {
 	const struct call call = { .list = list, .nr = nr, .flags = flags };
 
-	return run(b, &call, budget, true);
+	return run(b, &call, budget, RUN_WATCHED);
 }
 
 int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
@@ -230,7 +236,7 @@ int bench_run_link(struct bench *b, const struct bench_link *link, u32 flags,
 {
 	const struct call call = { .link = link, .flags = flags };
 
-	return run(b, &call, budget, true);
+	return run(b, &call, budget, RUN_WATCHED);
 }
 
 static bool same_page(struct bench *b, u32 i)
@@ -466,7 +472,7 @@ static int change(struct bench *b, const struct call *call)
 	int ret;
 
 	expect(b, call);
-	ret = run(b, call, U64_MAX, b->result.ret);
+	ret = run(b, call, U64_MAX, b->result.ret ? RUN_WATCHED : RUN_DONE);
 	check_result(b, ret);
 	bench_check_same(b, "change");
 	if (b->differs)
@@ -547,7 +553,7 @@ static int change_stopped(struct bench *b, const struct call *call)
 		b->guest.pauses = 0;
 		b->guest.absent_at = at <= calls ? at : 0;
 		b->guest.pause_at = at <= calls ? 0 : at - calls;
-		again = run(b, call, U64_MAX, ret);
+		again = run(b, call, U64_MAX, ret ? RUN_WATCHED : RUN_DONE);
 		check_result(b, again);
 		bench_check_same(b, "stopped change");
 		KUNIT_EXPECT_EQ(b->test, again, ret);
@@ -558,6 +564,151 @@ static int change_stopped(struct bench *b, const struct call *call)
 	b->recheck = 0;
 	guest_calm(&b->guest);
 	return ret;
+}
+
+/* May it be that nothing is there, until the call is done? */
+static bool may_be_away(const struct bench *b, const struct call *call, u64 va)
+{
+	const struct bench_link *link = call->link;
+	u32 i;
+
+	for (i = 0; i < call->nr; i++)
+		if (call->list[i].kind != VMEM_KIND_PROTECT &&
+		    call->list[i].kind != VMEM_KIND_PROMOTE &&
+		    model_covers(&call->list[i], va, 1))
+			return true;
+	return link && va - link->our_va < bench_span(b, link->level + 1);
+}
+
+static bool same_leaf(const struct vmem_translation *a,
+		      const struct vmem_translation *b)
+{
+	return a->status == b->status &&
+	       (a->status != VMEM_OK || (a->gpa == b->gpa && a->leaf == b->leaf));
+}
+
+/* Is what is there what was there before, or will be? */
+static bool in_between(const struct bench *b, const struct call *call, u64 va,
+		       const struct vmem_translation *before,
+		       const struct vmem_translation *now,
+		       const struct vmem_translation *after)
+{
+	struct vmem_translation split = *before;
+
+	/* a part of a leaf that was split: what may be written is dirty */
+	if (split.leaf & VMEM_W)
+		split.leaf |= VMEM_D;
+	return same_leaf(now, before) || same_leaf(now, after) ||
+	       same_leaf(now, &split) ||
+	       (now->status == VMEM_NOT_PRESENT && may_be_away(b, call, va));
+}
+
+/* Something of it was done, or nothing, and then nobody goes on with it. */
+static void check_given_up(struct bench *b)
+{
+	const struct vmem_pool *pool = &b->guest.pool;
+	u32 i;
+
+	KUNIT_EXPECT_EQ(b->test, pool->nr_reserved, 0);
+	KUNIT_EXPECT_EQ(b->test, POOL_TABLES,
+			pool->nr_free + pool->nr_used + pool->nr_quarantined);
+	for (i = 0; i < PART_DATA; i++) {
+		const struct guest_range *part = &b->guest.parts[i];
+
+		if (b->change.answer.dirty && i != PART_FROZEN)
+			continue;
+		if (!memcmp(part->bytes, part->before, part->before_len))
+			continue;
+		b->differs = true;
+		KUNIT_FAIL(b->test, "given up: written, and nobody said so");
+	}
+}
+
+static void translate_each(struct bench *b, const u64 *vas, u32 nr,
+			   struct vmem_translation *out)
+{
+	for (; nr; nr--)
+		bench_translate(b, &b->space, *vas++, out++);
+}
+
+static int change_given_up(struct bench *b, const struct call *call, const u64 *vas,
+			   u32 nr)
+{
+	struct vmem_translation *before = b->ends[0], *after = b->ends[1], now;
+	u64 calls, places, at;
+	int ret, again;
+	u32 i, used;
+	bool moved;
+
+	KUNIT_ASSERT_LE(b->test, nr, GIVEN_UP_MAX);
+	guest_calm(&b->guest);
+	bench_save(b);
+	translate_each(b, vas, nr, before);
+	guest_calm(&b->guest);
+	ret = change(b, call);
+	calls = b->guest.calls;
+	places = ret || b->differs ? 0 : calls + b->guest.pauses;
+	used = b->guest.pool.nr_used;
+	moved = b->change.answer.changes & VMEM_CHANGED_MOVED;
+	translate_each(b, vas, nr, after);
+	for (at = 1; at <= places && !b->differs; at++) {
+		bench_restore_guest(b);
+		guest_calm(&b->guest);
+		b->guest.absent_at = at <= calls ? at : 0;
+		b->guest.pause_at = at <= calls ? 0 : at - calls;
+		run(b, call, U64_MAX, RUN_GIVEN_UP);
+		guest_calm(&b->guest);
+		b->given_up += b->change.answer.dirty;
+		bench_touched(b);
+		check_given_up(b);
+		for (i = 0; i < nr; i++) {
+			bench_translate(b, &b->space, vas[i], &now);
+			if (in_between(b, call, vas[i], &before[i], &now, &after[i]))
+				continue;
+			b->differs = true;
+			KUNIT_FAIL(b->test, "%llx: status %u gpa %llx leaf %x", vas[i],
+				   now.status, now.gpa, now.leaf);
+		}
+		/* a link that is there already can't take its own place */
+		again = run(b, call, U64_MAX, RUN_DONE);
+		if (again != -EINVAL || !call->link)
+			KUNIT_EXPECT_EQ(b->test, 0, again);
+		for (i = 0; i < nr; i++) {
+			bench_translate(b, &b->space, vas[i], &now);
+			b->differs |= !same_leaf(&now, &after[i]);
+		}
+		/* where a table moved, what is there now may make way for more */
+		b->differs |= moved ? b->guest.pool.nr_used > used :
+				      b->guest.pool.nr_used != used;
+		bench_touched(b);
+		if (!b->differs)
+			continue;
+		KUNIT_FAIL(b->test, "given up at %llu of %llu calls and %llu pauses: %u tables, expected %u",
+			   at, calls, places - calls, b->guest.pool.nr_used, used);
+		tell(b, call);
+	}
+	if (places && !b->differs) {
+		bench_restore_guest(b);
+		run(b, call, U64_MAX, RUN_DONE);
+		bench_check_same(b, "change at last");
+	}
+	return ret;
+}
+
+int bench_change_given_up(struct bench *b, const struct vmem_mapping *list, u32 nr,
+			  u32 flags, const u64 *vas, u32 nr_vas)
+{
+	const struct call call = { .list = list, .nr = nr, .flags = flags };
+
+	return change_given_up(b, &call, vas, nr_vas);
+}
+
+int bench_link_given_up(struct bench *b, const struct bench_link *link, u32 flags,
+			const u64 *vas, u32 nr_vas)
+{
+	const struct call call = { .link = link, .flags = flags };
+
+	return change_given_up(b, &call, vas, nr_vas);
 }
 
 int bench_change_stopped(struct bench *b, const struct vmem_mapping *list,

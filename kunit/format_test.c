@@ -13,6 +13,10 @@
 DEFINE_ENGINE_PARAMS
 DEFINE_X86_64_PARAMS
 
+static unsigned int attrs_stride = 10007;
+module_param(attrs_stride, uint, 0444);
+MODULE_PARM_DESC(attrs_stride, "try each so many-th combination of attributes");
+
 static const u32 widths[] = { 0, 36, 40, 48, 52 };
 
 static enum vmem_class class_of(enum decoded_kind kind)
@@ -340,6 +344,25 @@ static void make_leaf_each_attribute(struct kunit *test)
 	}
 }
 
+/* 8: and each combination of them, of a vCPU that can have all; small ones, and large */
+static void make_leaf_each_combination(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	struct cpu cpu = { .phys_bits = e->fmt->phys_bits, .cow = 1, .enc_bit = 51 };
+	struct vmem_facts facts;
+	unsigned int level;
+	u32 attrs;
+
+	if (!(e->rules->attrs & VMEM_ENC))
+		cpu.enc_bit = 0;
+	KUNIT_ASSERT_EQ(test, 0, engine_cpu_facts(e, &facts, &cpu));
+	for (level = 0; level < 2; level++) {
+		for (attrs = 0; attrs <= e->rules->attrs; attrs += attrs_stride)
+			check_make_leaf(test, e, &facts, &cpu, attrs, level);
+		cond_resched();
+	}
+}
+
 /* 8: bit by bit: what is asked of x86-64 */
 static void make_leaf_literal(struct kunit *test)
 {
@@ -617,6 +640,7 @@ static struct kunit_case format_cases[] = {
 	EACH_X86_64(leaf_attrs_cow_exactly),
 	EACH_FORMAT(facts_refused),
 	EACH_FORMAT(make_leaf_each_attribute),
+	EACH_FORMAT_SLOW(make_leaf_each_combination),
 	EACH_X86_64(make_leaf_literal),
 	EACH_FORMAT(make_table_default_bits),
 	EACH_FORMAT(make_table_grants_what_is_said),

@@ -8,6 +8,7 @@
 #include "bench.h"
 
 DEFINE_ENGINE_PARAMS
+DEFINE_X86_64_PARAMS
 
 #define RWX	(VMEM_R | VMEM_W | VMEM_X)
 #define ALONE	VMEM_CHANGE_ALONE
@@ -113,6 +114,112 @@ static void promote_below_what_denies(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
 }
 
+/* The same with CET: a bench of the format, if it can be. */
+static struct bench *begin_cet(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	const struct cpu cpu = {
+		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
+	};
+	struct vmem_facts facts;
+
+	if (engine_cpu_facts(e, &facts, &cpu))
+		kunit_skip(test, "no shadow stacks");
+	return bench_begin_facts(test, e, &cpu);
+}
+
+/* A full table: writable or not; each accessed and dirty, or just the odd ones. */
+static u64 full_of(struct bench *b, bool writable, bool dirty, bool odd)
+{
+	u64 table = full(b, 0), ad = b->rules->accessed_dirty, entry;
+	unsigned int i;
+
+	for (i = 0; i <= bench_last_index(b); i++) {
+		entry = bench_read(b, table, i) & ~ad;
+		if (dirty || (odd && i & 1))
+			entry |= ad;
+		bench_write(b, table, i, writable ? entry : bench_read_only(b, entry));
+	}
+	return table;
+}
+
+/*
+ * 52, 58: where RW=0, D says whether a page is one of a shadow stack, with CET: it is
+ * the same of all and of the larger leaf, or they stay, and are counted
+ */
+static void promote_shadow_stack(struct kunit *test)
+{
+	struct bench *b = begin_cet(test);
+	u64 span = bench_span(b, 1), dirty = b->rules->dirty, table;
+	struct vmem_translation t;
+	u32 all;
+
+	for (all = 0; all < 2; all++) {
+		full_of(b, false, all, false);
+		KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, 0));
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
+		KUNIT_EXPECT_EQ(test, large_at(b), (bench_read_only(b, bench_large(b, 0)) &
+						    ~dirty) | (all ? dirty : 0));
+		bench_translate(b, &b->space, 0, &t);
+		KUNIT_EXPECT_EQ(test, !!(t.effective & VMEM_SHADOW), all);
+	}
+	full_of(b, false, false, true);
+	skipped(b, VMEM_SKIP_ATTRS);
+	/* in the last one alone */
+	table = full_of(b, false, true, false);
+	bench_write(b, table, bench_last_index(b),
+		    bench_read(b, table, bench_last_index(b)) & ~dirty);
+	skipped(b, VMEM_SKIP_ATTRS);
+	/* A may differ */
+	table = full_of(b, false, true, false);
+	bench_write(b, table, 1, bench_read(b, table, 1) & (dirty | ~b->rules->accessed_dirty));
+	KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, 0));
+	KUNIT_EXPECT_EQ(test, large_at(b), bench_read_only(b, bench_large(b, 0)));
+	/* writable ones are none, and their D may differ */
+	full_of(b, true, false, true);
+	KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, 0));
+	KUNIT_EXPECT_EQ(test, large_at(b), bench_large(b, 0));
+}
+
+/* 52: the entry above denied W: a larger leaf without it would become one */
+static void promote_makes_no_shadow_stack(struct kunit *test)
+{
+	struct bench *b = begin_cet(test);
+	u64 span = bench_span(b, 1), table;
+	u32 dirty;
+
+	bench_needs_deny(b);
+	for (dirty = 0; dirty < 2; dirty++) {
+		full_of(b, false, dirty, false);
+		table = bench_path(b, bench_root(b), 0, 1);
+		bench_write(b, table, 0, bench_read_only(b, bench_read(b, table, 0)));
+		if (dirty) {
+			skipped(b, VMEM_SKIP_ATTRS);
+			continue;
+		}
+		KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, 0));
+		KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
+	}
+}
+
+/* 58: without CET what is dirty is no more than that: one is enough */
+static void promote_dirty(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 span = bench_span(b, 1), ad = b->rules->accessed_dirty, leaf;
+	u32 i;
+
+	for (i = 0; i < 6; i++) {
+		/* none, some, all */
+		full_of(b, i & 1, i / 2 == 2, i / 2 == 1);
+		KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, 0));
+		leaf = i & 1 ? bench_large(b, 0) : bench_read_only(b, bench_large(b, 0));
+		/* A in any case, D if one was, or where it can be written */
+		KUNIT_EXPECT_EQ(test, large_at(b), i ? leaf :
+				(leaf & ~ad) | (ad & ~b->rules->dirty));
+	}
+}
+
 /* A table of the guest's stays as it is; others of ours with two links, too. */
 static void promote_foreign_and_shared(struct kunit *test)
 {
@@ -147,6 +254,35 @@ static void promote_foreign_and_shared(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 	KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, VMEM_CHANGE_SHARED_OK));
 	KUNIT_EXPECT_EQ(test, large_at(b), bench_large(b, 0));
+}
+
+/*
+ * 58: two tables of ours below a frozen one, which moves for the first of them: the
+ * second has two links from then on, and what is below it stays
+ */
+static void promote_below_what_moves(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 span = bench_span(b, 2), small = bench_span(b, 1), top, table, first, second;
+	u32 level, i;
+
+	bench_adopt(b, bench_frozen_table(b));
+	bench_movable(b, true);
+	for (top = bench_root(b), level = bench_top(b); level > 2; level--) {
+		table = bench_frozen_table(b);
+		bench_write(b, top, 0, bench_table_entry(b, table));
+		top = table;
+	}
+	first = bench_take(b, 1, top, 0);
+	second = bench_take(b, 1, top, 1);
+	table = bench_take(b, 0, second, 0);
+	for (i = 0; i <= bench_last_index(b); i++) {
+		bench_write(b, first, i, bench_large(b, i * small));
+		bench_write(b, table, i, bench_leaf(b, i * bench_page(b)));
+	}
+	KUNIT_EXPECT_EQ(test, 0, promote(b, 0, 2 * span, 0, 0));
+	KUNIT_EXPECT_EQ(test, b->change.answer.skipped[VMEM_SKIP_SHARED], 1);
+	KUNIT_EXPECT_EQ(test, bench_read(b, second, 0), bench_table_entry(b, table));
 }
 
 static void promote_refused(struct kunit *test)
@@ -273,15 +409,180 @@ static void make_of_itself(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->change.answer.dirty);
 }
 
+/* What is shown at our place is the very table of theirs. */
+static void expect_linked(struct bench *b, const struct bench_link *link)
+{
+	u64 theirs = bench_path(b, vmem_table_gpa(bench_space_nr(b, link->owner)->root),
+				link->their_va, link->level);
+
+	KUNIT_EXPECT_EQ(b->test, bench_path(b, bench_root(b), link->our_va, link->level),
+			theirs);
+	KUNIT_EXPECT_EQ(b->test, vmem_pool_find(&b->guest.pool,
+						vmem_table(theirs))->nr_links, 2);
+	KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_shared, 1);
+}
+
+/* What is at our place: a table of ours above a page, a leaf where one can be, bits. */
+enum ours { OUR_TABLE, OUR_LEAF, OUR_BITS, NR_OURS };
+
+static void put_ours(struct bench *b, enum ours ours, unsigned int level)
+{
+	bench_reset(b);
+	bench_new_space(b, 1);
+	if (ours == OUR_TABLE)
+		KUNIT_EXPECT_EQ(b->test, 0, bench_map(b, 0, 0, bench_page(b), RWX, 0));
+	else if (ours == OUR_BITS)
+		bench_put(b, bench_root(b), 0, level, bench_junk(b));
+	else if (b->rules->leaves(&b->model.cpu, level))
+		bench_put(b, bench_root(b), 0, level, bench_large(b, 0));
+}
+
+static void check_make_and_replace(struct bench *b, struct bench_link link,
+				   enum ours ours)
+{
+	u32 both = VMEM_CHANGE_MAKE | VMEM_CHANGE_REPLACE, used;
+	u32 need = bench_top(b) - link.level;
+	u64 frame = bench_data(b, 0);
+	struct vmem_translation t;
+
+	put_ours(b, ours, link.level + 1);
+	used = b->guest.pool.nr_used;
+	if (ours == OUR_TABLE)
+		KUNIT_EXPECT_EQ(b->test, -EEXIST, bench_link(b, &link, VMEM_CHANGE_MAKE));
+	KUNIT_EXPECT_EQ(b->test, -ENOENT, bench_link(b, &link, VMEM_CHANGE_REPLACE));
+	/* one page less than it takes */
+	bench_save(b);
+	bench_use_up(b, b->guest.pool.nr_free - need + 1);
+	KUNIT_EXPECT_EQ(b->test, -ENOSPC, bench_link(b, &link, both));
+	bench_restore(b);
+	KUNIT_EXPECT_EQ(b->test, 0, bench_link_stopped(b, &link, both));
+	KUNIT_EXPECT_EQ(b->test, b->change.answer.overwritten, 0);
+	if (ours == OUR_TABLE) {
+		KUNIT_EXPECT_EQ(b->test, b->change.answer.changes, VMEM_CHANGED_FREED);
+		KUNIT_EXPECT_EQ(b->test, b->change.answer.flush, VMEM_FLUSH_ALL);
+		KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_quarantined, link.level + 1);
+		KUNIT_EXPECT_EQ(b->test, b->guest.pool.nr_used,
+				used + need - (link.level + 1));
+	}
+	expect_linked(b, &link);
+	bench_translate(b, &b->space, 0, &t);
+	KUNIT_EXPECT_EQ(b->test, t.status, VMEM_NOT_PRESENT);
+	/* what is mapped by the one is there by the other */
+	KUNIT_EXPECT_EQ(b->test, 0, bench_map(b, 0, frame, bench_page(b), RWX,
+					      VMEM_CHANGE_SHARED_OK));
+	bench_translate(b, bench_space_nr(b, link.owner), link.their_va, &t);
+	KUNIT_EXPECT_EQ(b->test, t.status, VMEM_OK);
+	KUNIT_EXPECT_EQ(b->test, t.gpa, frame);
+	/* there is one by now: that is linked, and nothing made */
+	link.our_va = sign_extend(b->rules, bench_span(b, link.level + 1));
+	if (link.our_va == link.their_va)
+		return;
+	KUNIT_EXPECT_EQ(b->test, 0, bench_link(b, &link, both));
+	bench_translate(b, &b->space, link.our_va, &t);
+	KUNIT_EXPECT_EQ(b->test, t.gpa, frame);
+}
+
+/*
+ * 41: what is at our place goes, and an empty table that is made at theirs is shown
+ * there: both, or neither
+ */
+static void make_and_replace(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	struct bench_link link = {};
+	enum ours ours;
+
+	for (; link.level < bench_top(b); link.level++) {
+		for (ours = 0; ours < NR_OURS; ours++) {
+			link.owner = 0;
+			link.their_va = bench_upper(b);
+			check_make_and_replace(b, link, ours);
+			link.owner = 1;
+			link.their_va = 0;
+			check_make_and_replace(b, link, ours);
+		}
+	}
+}
+
+/* 41: a place that is in the way of the table that is to be made stays */
+static void make_where_something_is(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u32 both = VMEM_CHANGE_MAKE | VMEM_CHANGE_REPLACE;
+	struct bench_link link = { .their_va = bench_upper(b) };
+	u64 page = bench_page(b);
+
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	bench_put(b, bench_root(b), link.their_va, 1, bench_large(b, 0));
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_link_stopped(b, &link, both));
+	KUNIT_EXPECT_EQ(test, b->change.answer.at_va, link.their_va);
+	bench_put(b, bench_root(b), link.their_va, 1, bench_reserved(b, bench_large(b, 0)));
+	KUNIT_EXPECT_EQ(test, -EEXIST, bench_link_stopped(b, &link, both));
+	/* bits are overwritten, and counted */
+	bench_put(b, bench_root(b), link.their_va, 1, bench_junk(b));
+	KUNIT_EXPECT_EQ(test, 0, bench_link_stopped(b, &link, both));
+	KUNIT_EXPECT_EQ(test, b->change.answer.overwritten, 1);
+	expect_linked(b, &link);
+	/* and of itself nothing is made, nor unmapped */
+	bench_reset(b);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, page, RWX, 0));
+	link.their_va = 0;
+	KUNIT_EXPECT_EQ(test, -EINVAL, bench_link_stopped(b, &link, both));
+}
+
+/* Given up anywhere: of each page what was there, or what is to be, or to be done. */
+static void split_and_promote_given_up(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 page = bench_page(b), span = bench_span(b, 1), upper = bench_upper(b);
+	const u64 vas[] = {
+		0, page, span - page, upper, upper + page, upper + span - page,
+	};
+	u32 flags = VMEM_CHANGE_ATOMIC | VMEM_CHANGE_SPLIT | VMEM_CHANGE_REPLACE |
+		    VMEM_CHANGE_WIDEN, i;
+	struct bench_link link = { .their_va = upper };
+
+	for (i = 0; i < 4 && !b->differs; i++) {
+		const struct vmem_mapping list[] = {
+			bench_unmapped(page, span - page),
+			bench_protected(0, page, VMEM_U, VMEM_W),
+			bench_basic(0, 0, page, VMEM_R),
+			bench_promoted(0, span, 0),
+		}, two[] = { list[i], bench_promoted(upper, span, 0) };
+
+		full(b, 0);
+		KUNIT_EXPECT_EQ(test, 0, bench_map(b, upper, span, span, RWX, 0));
+		/* the one is split, the other promoted */
+		if (i < 3)
+			KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, 0));
+		KUNIT_EXPECT_EQ(test, 0, bench_change_given_up(b, two, 2, flags, vas,
+							       ARRAY_SIZE(vas)));
+	}
+	full(b, 0);
+	KUNIT_EXPECT_EQ(test, 0, bench_link_given_up(b, &link, VMEM_CHANGE_MAKE |
+						     VMEM_CHANGE_REPLACE, vas,
+						     ARRAY_SIZE(vas)));
+	KUNIT_EXPECT_EQ(test, 0, bench_link_given_up(b, &link, VMEM_CHANGE_UNSHARE, vas,
+						     ARRAY_SIZE(vas)));
+	KUNIT_EXPECT_GE(test, b->given_up, 20);
+}
+
 static struct kunit_case promote_cases[] = {
 	EACH_FORMAT(promote_a_full_table),
 	EACH_FORMAT(promote_skipped),
 	EACH_FORMAT(promote_below_what_denies),
+	EACH_FORMAT(promote_shadow_stack),
+	EACH_FORMAT(promote_makes_no_shadow_stack),
+	EACH_FORMAT(promote_dirty),
 	EACH_FORMAT(promote_foreign_and_shared),
+	EACH_X86_64(promote_below_what_moves),
 	EACH_FORMAT(promote_refused),
 	EACH_FORMAT(split_and_promote),
 	EACH_FORMAT(split_pool_just_enough),
 	EACH_FORMAT(make_of_itself),
+	EACH_FORMAT(make_and_replace),
+	EACH_FORMAT(make_where_something_is),
+	EACH_FORMAT(split_and_promote_given_up),
 	{}
 };
 

@@ -248,6 +248,58 @@ static void protect_loses_dirty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 1);
 }
 
+/* 52: counted is what lost W and was dirty, whether the caller gives it D again or not */
+static void protect_loses_w_and_is_given_dirty(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	const struct cpu cpu = {
+		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
+	};
+	struct vmem_facts facts;
+	struct vmem_translation t;
+	struct vmem_mapping m;
+	struct bench *b;
+	u64 page, span;
+
+	if (engine_cpu_facts(e, &facts, &cpu))
+		kunit_skip(test, "no shadow stacks");
+	b = bench_begin_facts(test, e, &cpu);
+	page = bench_page(b);
+	span = bench_span(b, 1);
+	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * page, RWX, 0));
+	/* one that wasn't dirty before */
+	KUNIT_EXPECT_EQ(test, 0, protect(b, page, page, 0, VMEM_D));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 0);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, VMEM_D, VMEM_W));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 1);
+	bench_translate(b, &b->space, 0, &t);
+	KUNIT_EXPECT_TRUE(test, t.leaf & VMEM_D);
+	KUNIT_EXPECT_TRUE(test, t.effective & VMEM_SHADOW);
+	/* it is a page of a shadow stack by now, which has no W to lose */
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, 0, VMEM_D));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 0);
+	/* a larger one */
+	bench_put(b, bench_root(b), span, 1, bench_large(b, 0));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, span, span, VMEM_D, VMEM_W));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 1);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, span, span, VMEM_W, VMEM_X));
+	KUNIT_EXPECT_EQ(test, 0, protect(b, span, span, 0, VMEM_D));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 0);
+	/* and MAP with REPLACE, of each size */
+	KUNIT_EXPECT_EQ(test, 0, protect(b, span, span, VMEM_D, 0));
+	m = bench_sized(b, bench_basic(span, 0, span, VMEM_R | VMEM_A | VMEM_D), 2);
+	m.ad_given = true;
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_REPLACE));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 1);
+	bench_translate(b, &b->space, span, &t);
+	KUNIT_EXPECT_TRUE(test, t.effective & VMEM_SHADOW);
+	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, page, VMEM_W | VMEM_D, 0));
+	m = bench_basic(0, 0, 2 * page, VMEM_R | VMEM_D);
+	m.ad_given = true;
+	KUNIT_EXPECT_EQ(test, 0, bench_change(b, &m, 1, VMEM_CHANGE_REPLACE));
+	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 1);
+}
+
 /* Cow: it wouldn't be made writable, but is refused as the others */
 static void protect_denied_cow(struct kunit *test)
 {
@@ -567,6 +619,7 @@ static struct kunit_case protect_cases[] = {
 	EACH_FORMAT(protect_denied_twice),
 	EACH_FORMAT(protect_beside_what_denies),
 	EACH_FORMAT(protect_loses_dirty),
+	EACH_FORMAT(protect_loses_w_and_is_given_dirty),
 	EACH_FORMAT(protect_denied_cow),
 	EACH_FORMAT(protect_denied_meanwhile),
 	EACH_FORMAT(protect_refused_changes_nothing),

@@ -139,25 +139,35 @@ static void sizes_are_the_largest(struct kunit *test)
 	KUNIT_EXPECT_GE(test, large, 10);
 }
 
-/* Of the page-table tests of Linux: a run that begins and ends in the midst of all */
+/*
+ * Of the page-table tests of Linux: pages 0x3fe400 up to 0x4c0600, which begin and end
+ * in the midst of all: 14 leaves of 2 MiB, 3 of 1 GiB, 3 of 2 MiB, in this order
+ */
 static void sizes_of_a_long_run(struct kunit *test)
 {
+	static const u8 levels[] = {
+		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1,
+	};
 	struct bench *b = bench_begin(test);
-	u64 va = 0x3fe400ULL << 12, last = 0x4c0600ULL << 12;
-	u32 nr[VMEM_LEVELS_MAX];
+	u64 va = 0x3fe400ULL << 12, last = 0x4c0600ULL << 12, at = va;
+	u32 nr[VMEM_LEVELS_MAX], i;
 
 	KUNIT_EXPECT_EQ(test, 0, map_sized(b, va, va, last - va, 7, 0));
-	count(b, va, last - va, nr);
+	count(b, 0, 2 * last, nr);
 	KUNIT_EXPECT_EQ(test, nr[0], 0);
 	KUNIT_EXPECT_EQ(test, nr[1], 14 + 3);
 	KUNIT_EXPECT_EQ(test, nr[2], 3);
-	count(b, va, 0x400000ULL * 4096 - va, nr);
-	KUNIT_EXPECT_EQ(test, nr[1], 14);
-	count(b, 0x4c0000ULL << 12, last - (0x4c0000ULL << 12), nr);
-	KUNIT_EXPECT_EQ(test, nr[1], 3);
+	KUNIT_ASSERT_EQ(test, b->nr_out, ARRAY_SIZE(levels));
+	for (i = 0; i < ARRAY_SIZE(levels); i++) {
+		KUNIT_EXPECT_EQ(test, b->out[i].level, levels[i]);
+		KUNIT_EXPECT_EQ(test, b->out[i].va, at);
+		KUNIT_EXPECT_EQ(test, b->out[i].gpa, at);
+		at += levels[i] == 1 ? 0x200000 : 0x40000000;
+	}
+	KUNIT_EXPECT_EQ(test, at, last);
 }
 
-/* And one whose two addresses aren't congruent */
+/* And one whose two addresses aren't congruent, but as pages */
 static void sizes_not_congruent(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
@@ -166,13 +176,71 @@ static void sizes_not_congruent(struct kunit *test)
 	u32 nr[VMEM_LEVELS_MAX];
 
 	KUNIT_EXPECT_EQ(test, 0, map_sized(b, va, gpa, len, 7, 0));
-	count(b, va, len, nr);
-	KUNIT_EXPECT_EQ(test, nr[0], len >> 12);
+	count(b, 0, 2 * va, nr);
+	KUNIT_EXPECT_EQ(test, nr[0], 32);
+	KUNIT_EXPECT_EQ(test, b->nr_out, 32);
 	for (at = 0; at < len; at += 0x1000) {
 		bench_translate(b, &b->space, va + at, &t);
 		KUNIT_EXPECT_EQ(test, t.status, VMEM_OK);
 		KUNIT_EXPECT_EQ(test, t.gpa, gpa + at);
 	}
+	bench_translate(b, &b->space, va - 1, &t);
+	KUNIT_EXPECT_EQ(test, t.status, VMEM_NOT_PRESENT);
+	bench_translate(b, &b->space, va + len, &t);
+	KUNIT_EXPECT_EQ(test, t.status, VMEM_NOT_PRESENT);
+}
+
+/* So many leaves of each of the two lowest levels are in [0, @len). */
+static void expect_leaves(struct bench *b, u64 len, u32 small, u32 large)
+{
+	u32 nr[VMEM_LEVELS_MAX];
+
+	count(b, 0, len, nr);
+	KUNIT_EXPECT_EQ(b->test, nr[0], small);
+	KUNIT_EXPECT_EQ(b->test, nr[1], large);
+	KUNIT_EXPECT_EQ(b->test, b->nr_out, small + large);
+}
+
+/*
+ * And the third: small leaves are mapped and unmapped again, so that the table is empty
+ * and free; a large one comes in its place; half of that is unmapped, and mapped small
+ */
+static void sizes_small_then_large(struct kunit *test)
+{
+	struct bench *b = bench_begin(test);
+	u64 span = bench_span(b, 1), page = bench_page(b), half = span / 2;
+	u32 nr = span / page, top = bench_top(b);
+	const struct vmem_pool *pool = &b->guest.pool;
+	struct vmem_mapping m;
+
+	KUNIT_EXPECT_EQ(test, 0, map_sized(b, 0, span, span, 1, 0));
+	expect_leaves(b, span, nr, 0);
+	KUNIT_EXPECT_EQ(test, pool->nr_used, 1 + top);
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
+	expect_leaves(b, span, 0, 0);
+	KUNIT_EXPECT_EQ(test, pool->nr_used, 1);
+	KUNIT_EXPECT_EQ(test, pool->nr_quarantined, top);
+	m = sized(b, 0, span, span, 3);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+	expect_leaves(b, span, 0, 1);
+	KUNIT_EXPECT_EQ(test, pool->nr_used, top);
+	KUNIT_EXPECT_EQ(test, b->change.answer.flush, VMEM_FLUSH_NONE);
+	/* a half of it: the table comes again */
+	m = bench_unmapped(half, half);
+	KUNIT_EXPECT_EQ(test, -ERANGE, bench_change(b, &m, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, VMEM_CHANGE_SPLIT));
+	expect_leaves(b, span, nr / 2, 0);
+	KUNIT_EXPECT_EQ(test, b->change.answer.pages, nr / 2);
+	KUNIT_EXPECT_EQ(test, pool->nr_used, top + 1);
+	m = sized(b, half, span + half, half, 1);
+	KUNIT_EXPECT_EQ(test, 0, bench_change_stopped(b, &m, 1, 0));
+	expect_leaves(b, span, nr, 0);
+	KUNIT_EXPECT_EQ(test, pool->nr_used, top + 1);
+	KUNIT_EXPECT_EQ(test, pool->nr_free + pool->nr_quarantined + top + 1, POOL_TABLES);
+	KUNIT_EXPECT_EQ(test, 0, bench_unmap(b, 0, span));
+	KUNIT_EXPECT_EQ(test, pool->nr_used, 1);
+	bench_flushed(b);
+	KUNIT_EXPECT_EQ(test, pool->nr_free, POOL_TABLES - 1);
 }
 
 /* A table that was emptied makes way, and comes again. */
@@ -440,6 +508,17 @@ static void plain_check(struct bench *b, const struct plain *plain, u64 va)
 		KUNIT_ASSERT_EQ_MSG(b->test, t.gpa, gpa, "%llx", va);
 }
 
+/* All goes again, and with it each table but the root. */
+static void plain_clear(struct bench *b, struct plain *plain, u64 room)
+{
+	u32 i;
+
+	for (i = 0; i < 2; i++)
+		KUNIT_ASSERT_EQ(b->test, 0, bench_unmap(b, i * bench_upper(b), room));
+	KUNIT_ASSERT_EQ(b->test, b->guest.pool.nr_used, 1);
+	plain->nr = 0;
+}
+
 /* 1,000 random maps and unmaps in both halves, against a list of ranges */
 static void sizes_against_a_list_of_ranges(struct kunit *test)
 {
@@ -455,13 +534,8 @@ static void sizes_against_a_list_of_ranges(struct kunit *test)
 	for (i = 0; i < 1000 && !b->differs; i++) {
 		struct vt_random *random = &b->guest.random;
 
-		if (plain->nr == RANGES || i == 999) {
-			for (j = 0; j < 2; j++)
-				KUNIT_ASSERT_EQ(test, 0,
-					bench_unmap(b, j * bench_upper(b), room));
-			KUNIT_ASSERT_EQ(test, b->guest.pool.nr_used, 1);
-			plain->nr = 0;
-		}
+		if (plain->nr == RANGES)
+			plain_clear(b, plain, room);
 		nr = 1 + vt_random_below(random, vt_random_below(random, 2) ? 4 :
 					 room / page);
 		len = min(nr * page, room);
@@ -493,12 +567,20 @@ static void sizes_against_a_list_of_ranges(struct kunit *test)
 			plain_check(b, plain, (j & 1) * bench_upper(b) + page *
 				    vt_random_below(random, room / page));
 	}
+	KUNIT_EXPECT_EQ(test, i, 1000);
+	/* each page of both halves, once */
+	for (va = 0; va < 2 * room; va += page)
+		plain_check(b, plain, va < room ? va : bench_upper(b) + (va - room));
+	plain_clear(b, plain, room);
+	bench_flushed(b);
+	KUNIT_EXPECT_EQ(test, b->guest.pool.nr_free, POOL_TABLES - 1);
 }
 
 static struct kunit_case sizes_cases[] = {
 	EACH_FORMAT(sizes_are_the_largest),
 	EACH_X86_64(sizes_of_a_long_run),
 	EACH_X86_64(sizes_not_congruent),
+	EACH_FORMAT(sizes_small_then_large),
 	EACH_FORMAT(sizes_small_large_small),
 	EACH_FORMAT(sizes_replace_a_table),
 	EACH_FORMAT(sizes_tables_that_stay),

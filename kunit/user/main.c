@@ -48,6 +48,7 @@ static size_t nr_params;
 static const char *const whole[] = {
 	"cells_stride=5",
 	"toy_stride=1",
+	"attrs_stride=1",
 	"sequences=100000",
 };
 
