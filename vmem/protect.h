@@ -58,7 +58,8 @@ vmem_protect_leaf(const struct vmem_env *e, vmem_pte_t *host,
 		if (new == entry)
 			return 0;
 		if (vmem_exchange(e, host, i, entry, new)) {
-			e->answer->lost_dirty += !!(entry & ~new & e->facts->shadow);
+			e->answer->lost_dirty += entry & e->facts->shadow &&
+						 entry & ~new & e->fmt->writable;
 			return 1;
 		}
 	}

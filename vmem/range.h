@@ -70,7 +70,7 @@ static __always_inline int vmem_range_may_enter(const struct vmem_env *e)
 	ret = vmem_owned(e, e->at->child, level - 1, e->at->path.table[level],
 			 vmem_slot(e, level), more, &e->at->links);
 	/* but for those of copies that were made since pass 1, it has one */
-	if (ret == -EMLINK && e->at->apply &&
+	if (ret == -EMLINK && e->at->apply && e->at->m->kind != VMEM_KIND_PROMOTE &&
 	    (int)e->at->links <= 1 + vmem_link_marked(e->pages, e->at->child,
 						      VMEM_MARK_COPIED,
 						      e->pass->number))
