@@ -530,6 +530,30 @@ static void make_where_something_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, bench_link_stopped(b, &link, both));
 }
 
+/* One of two larger leaves is changed in part, or promoted again, and the other is, too. */
+static noinline void one_given_up(struct bench *b, u32 which, const u64 *vas, u32 nr_vas)
+{
+	u64 page = bench_page(b), span = bench_span(b, 1), upper = bench_upper(b);
+	u32 flags = VMEM_CHANGE_ATOMIC | VMEM_CHANGE_SPLIT | VMEM_CHANGE_REPLACE |
+		    VMEM_CHANGE_WIDEN;
+	struct vmem_mapping list[] = {
+		bench_promoted(0, span, 0), bench_promoted(upper, span, 0),
+	};
+
+	if (which == 0)
+		list[0] = bench_unmapped(page, span - page);
+	else if (which == 1)
+		list[0] = bench_protected(0, page, VMEM_U, VMEM_W);
+	else if (which == 2)
+		list[0] = bench_basic(0, 0, page, VMEM_R);
+	full(b, 0);
+	KUNIT_EXPECT_EQ(b->test, 0, bench_map(b, upper, span, span, RWX, 0));
+	/* the one is split, the other promoted */
+	if (which < 3)
+		KUNIT_EXPECT_EQ(b->test, 0, promote(b, 0, span, 0, 0));
+	KUNIT_EXPECT_EQ(b->test, 0, bench_change_given_up(b, list, 2, flags, vas, nr_vas));
+}
+
 /* Given up anywhere: of each page what was there, or what is to be, or to be done. */
 static void split_and_promote_given_up(struct kunit *test)
 {
@@ -538,30 +562,13 @@ static void split_and_promote_given_up(struct kunit *test)
 	const u64 vas[] = {
 		0, page, span - page, upper, upper + page, upper + span - page,
 	};
-	u32 flags = VMEM_CHANGE_ATOMIC | VMEM_CHANGE_SPLIT | VMEM_CHANGE_REPLACE |
-		    VMEM_CHANGE_WIDEN, i;
+	u32 both = VMEM_CHANGE_MAKE | VMEM_CHANGE_REPLACE, i;
 	struct bench_link link = { .their_va = upper };
 
-	for (i = 0; i < 4 && !b->differs; i++) {
-		const struct vmem_mapping list[] = {
-			bench_unmapped(page, span - page),
-			bench_protected(0, page, VMEM_U, VMEM_W),
-			bench_basic(0, 0, page, VMEM_R),
-			bench_promoted(0, span, 0),
-		}, two[] = { list[i], bench_promoted(upper, span, 0) };
-
-		full(b, 0);
-		KUNIT_EXPECT_EQ(test, 0, bench_map(b, upper, span, span, RWX, 0));
-		/* the one is split, the other promoted */
-		if (i < 3)
-			KUNIT_EXPECT_EQ(test, 0, promote(b, 0, span, 0, 0));
-		KUNIT_EXPECT_EQ(test, 0, bench_change_given_up(b, two, 2, flags, vas,
-							       ARRAY_SIZE(vas)));
-	}
+	for (i = 0; i < 4 && !b->differs; i++)
+		one_given_up(b, i, vas, ARRAY_SIZE(vas));
 	full(b, 0);
-	KUNIT_EXPECT_EQ(test, 0, bench_link_given_up(b, &link, VMEM_CHANGE_MAKE |
-						     VMEM_CHANGE_REPLACE, vas,
-						     ARRAY_SIZE(vas)));
+	KUNIT_EXPECT_EQ(test, 0, bench_link_given_up(b, &link, both, vas, ARRAY_SIZE(vas)));
 	KUNIT_EXPECT_EQ(test, 0, bench_link_given_up(b, &link, VMEM_CHANGE_UNSHARE, vas,
 						     ARRAY_SIZE(vas)));
 	KUNIT_EXPECT_GE(test, b->given_up, 20);
