@@ -15,6 +15,7 @@
 #include <linux/overflow.h>
 
 #include "range.h"
+#include "short.h"
 
 /* Can table entries be made that grant just what was given? */
 static __always_inline int
@@ -303,12 +304,12 @@ static __always_inline int vmem_change_next(const struct vmem_env *e)
 		e->pass->phase = VMEM_PHASE_DONE;
 		return 0;
 	}
+	if (!(e->asked->flags & VMEM_CHANGE_ATOMIC) && vmem_short(e))
+		return e->answer->done < e->asked->nr &&
+		       e->read->pause(e->ctx, e->facts->nr_levels) ? VMEM_PAUSE : 0;
 	ret = vmem_change_begin(e);
 	if (ret)
 		return ret;
-	if (!(e->asked->flags & VMEM_CHANGE_ATOMIC) && vmem_map_short(e))
-		return e->answer->done < e->asked->nr &&
-		       e->read->pause(e->ctx, e->facts->nr_levels) ? VMEM_PAUSE : 0;
 	e->pass->phase = VMEM_PHASE_CHECK;
 	vmem_change_recheck(e->change);
 	return 0;

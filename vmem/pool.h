@@ -76,6 +76,7 @@ struct vmem_root {
  * @roots:	of all spaces
  * @spare_roots: those that the caller lent, one a space, and that no space needs
  * @facts:	what all spaces that have a pool agree in, see vmem_link_admit()
+ * @epoch:	another one when it may have changed whose a table is
  */
 struct vmem_link_store {
 	struct vmem_link *spare;
@@ -83,6 +84,7 @@ struct vmem_link_store {
 	struct vmem_root *roots;
 	struct vmem_root *spare_roots;
 	struct vmem_facts facts;
+	u64 epoch;
 };
 
 /* A page of a pool. */
@@ -263,6 +265,7 @@ static inline void vmem_pool_add(struct vmem_pool *pool, vmem_phys_t gpa, u64 le
 	pool->nr_free += nr;
 	pool->hint = min(pool->hint, gpa);
 	pool->parent = VMEM_NO_TABLE;
+	pool->store->epoch++;
 }
 
 /* The last range that begins at or below @gpa; the first one when none does. */
@@ -364,6 +367,7 @@ static inline void vmem_pool_quarantine(struct vmem_pool *pool,
 static inline void vmem_pool_count(struct vmem_pool *pool, struct vmem_pool_page *page)
 {
 	VMEM_ASSERT(page->state == VMEM_POOL_USED);
+	pool->store->epoch++;
 	if (++page->nr_links == 2)
 		pool->nr_shared++;
 }
@@ -376,6 +380,7 @@ static noinline bool vmem_pool_uncount(struct vmem_pool *pool,
 				       struct vmem_pool_page *page)
 {
 	VMEM_ASSERT(page->state == VMEM_POOL_USED && page->nr_links);
+	pool->store->epoch++;
 	if (--page->nr_links == 1)
 		pool->nr_shared--;
 	if (page->nr_links)

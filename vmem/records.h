@@ -483,6 +483,7 @@ static noinline struct vmem_root *vmem_root_count(struct vmem_link_store *store,
 		store->roots = root;
 	}
 	root->spaces++;
+	store->epoch++;
 	if (pool)
 		vmem_pool_count(pool, vmem_pool_find(pool, table));
 	return root;
@@ -538,6 +539,7 @@ static noinline void vmem_root_uncount(struct vmem_link_store *store,
 	struct vmem_root **at;
 
 	VMEM_ASSERT(root->spaces);
+	store->epoch++;
 	if (--root->spaces)
 		return;
 	at = vmem_root_at(store, root->table);

@@ -115,10 +115,26 @@
 #include "ops.h"
 #include "state.h"
 
-/* A space, as the engine sees it. */
+/* The way to a table of leaves, as a change last found it. */
+struct vmem_way {
+	u64 epoch;		/* of the records of links, and one more; 0: none */
+	vmem_virt_t va;
+	vmem_table_t table[VMEM_LEVELS_MAX]; /* that no other place has */
+	u64 entry[VMEM_LEVELS_MAX]; /* for @va */
+	u32 perms;		/* that all of them grant */
+	bool foreign;		/* a table isn't ours */
+	bool ad_given;		/* of the last mapping there, likewise: */
+	u8 kind;
+	u32 attrs;
+	u32 needs;		/* what the path must grant */
+	u64 leaf;		/* the leaf of address 0; 0: there was no mapping */
+};
+
+/* A space, as the engine sees it: @way is its own, and zeroes at first. */
 struct vmem_space {
 	vmem_table_t root;
 	struct vmem_facts facts;
+	struct vmem_way way;
 };
 
 /* Translation */
