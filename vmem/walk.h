@@ -80,6 +80,58 @@ vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
 }
 
 /*
+ * Pages from @i on, before @end, that differ from what is gathered, which is one of
+ * them, in their addresses only, and of which none is by @skip more than the one
+ * before: a record each. Return: where they end; the last one is gathered.
+ */
+static __always_inline unsigned int
+vmem_walk_each(const struct vmem_env *e, struct vmem_run *run, const vmem_pte_t *host,
+	       unsigned int i, unsigned int end, u64 skip)
+{
+	const u64 addr = e->fmt->leaf_addr(e->facts, 0), like = run->entry & ~addr;
+	const u64 page = BIT_ULL(e->fmt->page_lg2), room = e->cur->known - page;
+	const vmem_phys_t first = e->cur->gpa;
+	struct vmem_leaf_words *out = (void *)&e->sink->out[e->sink->nr];
+	u64 entry = run->entry, old, gpa, head, tail;
+	const unsigned int from = i;
+	vmem_virt_t va = run->va;
+
+	BUILD_BUG_ON(sizeof(*out) != sizeof(*e->sink->out));
+	/* mostly one that goes on, or a hole */
+	old = i < end ? vmem_read(host, i) : 0;
+	if ((old & ~addr) != like || old == entry + skip || e->sink->nr == e->sink->max)
+		return i;
+	end = min(end, i + e->sink->max - e->sink->nr - 1);
+	/* it is gathered still: the last record is taken back */
+	vmem_run_give(e, run, VMEM_REC_MAPPING, 0, page, run->flags);
+	head = out->head;
+	tail = out->tail;
+	for (; i < end; i++) {
+		old = entry;
+		entry = vmem_read(host, i);
+		gpa = vmem_leaf_phys(e, entry, 0);
+		if ((entry & ~addr) != like || gpa - first > room || entry == old + skip) {
+			entry = old;
+			break;
+		}
+		out++;
+		va += page;
+		out->head = head;
+		out->va = va;
+		out->gpa = gpa;
+		out->len = page;
+		out->entry = entry;
+		out->tail = tail;
+	}
+	e->sink->nr += i - from - 1;
+	run->va = va;
+	run->gpa = vmem_leaf_phys(e, entry, 0);
+	run->len = page;
+	run->entry = entry;
+	return i;
+}
+
+/*
  * The entries of the table in hand, from walk->va on to its end, to that of the
  * range, or to one that names a table. walk->va is then in the last entry that was
  * dealt with, or in the one that something is to be done about.
@@ -99,7 +151,11 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 	/* a copy, so that it is in registers as far as there are some */
 	struct vmem_run run = e->walk->run;
 	const u32 flags = e->walk->flags;
-	bool plain = false;	/* what is gathered is leaves of this level */
+	const bool merges = !(flags & VMEM_WALK_LEAVES);
+	const u64 skip = merges ? next : e->fmt->present;
+	/* what is gathered is leaves of this level */
+	bool plain = run.len && run.type == VMEM_REC_MAPPING && run.level == level &&
+		     !run.part;
 	u64 cmp = vmem_run_cmp(e, run.entry), entry, expect = 0, held, len;
 	enum vmem_step step = VMEM_STEP_BEHIND;
 	enum vmem_class class;
@@ -117,7 +173,7 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 			/* looked at only after a match, and where none can wrap */
 			if ((entry & (leaf_end - 1)) + (end - from) * next < leaf_end) {
 				stop = min_t(u64, end, from +
-					     ((e->cur->room - run.len) >> lg2));
+					     (vmem_room(e, run.gpa + run.len, len) >> lg2));
 				i = max(i, vmem_walk_follow(host, from, stop, expect,
 							    next, cmp));
 			}
@@ -151,10 +207,12 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 			}
 			vmem_run_begin(e, &run, level, entry, va, len);
 			plain = !run.part;
-			expect = unlikely(flags & VMEM_WALK_LEAVES) ? 0 : run.expect;
 			if (unlikely(cmp != U64_MAX))
 				cmp = vmem_run_cmp(e, entry);
 			i++;
+			if (!level && plain)
+				i = vmem_walk_each(e, &run, host, i, end, skip);
+			expect = merges && plain ? run.entry + next : 0;
 			continue;
 		}
 		e->cur->rec.va = va;
@@ -174,39 +232,6 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 	e->walk->leaves += from - start - holes;
 	e->walk->va = step == VMEM_STEP_BEHIND ? base + (end - 1) * size : va;
 	return step;
-}
-
-/*
- * With VMEM_WALK_LEAVES, as vmem_walk_run() for a table of level 0 but for what is
- * odd: a record for each leaf, up to one that is malformed or memory in part, a hole
- * that is told, or the end of the room. Nothing was gathered, or is. Return: whether
- * all of the table is done.
- */
-static __always_inline bool vmem_walk_each(const struct vmem_env *e)
-{
-	struct vmem_run run = { .type = VMEM_REC_MAPPING, .path = e->cur->path };
-	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
-	vmem_virt_t va = e->walk->va & ~(page - 1);
-	u64 skips = e->walk->flags & (VMEM_WALK_HOLES | VMEM_WALK_NONPRESENT) ?
-		    0 : e->fmt->present;
-	unsigned int i = vmem_index(e->fmt, e->walk->va, 0);
-	unsigned int end = vmem_index(e->fmt, vmem_walk_last(e, 0), 0) + 1;
-
-	for (; i < end; i++, va += page) {
-		entry = vmem_read(e->cur->host[0], i);
-		if (~entry & skips)
-			continue;
-		if (vmem_classify(e, entry, 0) != VMEM_CLASS_LEAF ||
-		    e->sink->nr == e->sink->max)
-			break;
-		vmem_run_begin(e, &run, 0, entry, va, page);
-		if (run.part)
-			break;
-		vmem_run_give(e, &run, VMEM_REC_MAPPING, 0, page, run.flags);
-		e->walk->leaves++;
-	}
-	e->walk->va = i < end ? va : va - page;
-	return i == end;
 }
 
 /**
@@ -229,7 +254,6 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 {
 	struct vmem_space_aware_mapping *rec = &e->cur->rec;
 	unsigned int level = e->cur->level;
-	bool leaves = e->walk->flags & VMEM_WALK_LEAVES;
 	struct vmem_env env = *e;
 	struct vmem_facts facts;
 	enum vmem_step step;
@@ -251,11 +275,6 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 		/* quicker where it is a constant, and no record can lie over the facts */
 		facts = *e->facts;
 		env.facts = &facts;
-		if (leaves && !e->walk->run.len && vmem_walk_each(&env))
-			return VMEM_STEP_BEHIND;
-		/* a hole may go on in this table */
-		if (leaves && e->walk->run.len && e->walk->run.type == VMEM_REC_MAPPING)
-			return VMEM_STEP_FLUSH;
 		return vmem_walk_run(&env, 0);
 	}
 	/* mostly a table, which needs no run */
