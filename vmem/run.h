@@ -89,14 +89,12 @@ static __always_inline u64 vmem_room(const struct vmem_env *e, vmem_phys_t gpa, 
 	return cur->known - at;
 }
 
-/* Give @len bytes of what was gathered. */
+/* A record of @len bytes of what was gathered. */
 static __always_inline void
-vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
-	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
+vmem_run_fill(const struct vmem_env *e, const struct vmem_run *run,
+	      struct vmem_space_aware_mapping *rec, enum vmem_record_type type,
+	      unsigned int level, u64 len, u8 flags)
 {
-	struct vmem_space_aware_mapping *rec = &e->sink->out[e->sink->nr++];
-
-	VMEM_ASSERT(len && e->sink->nr <= e->sink->max);
 	rec->type = type;
 	rec->level = level;
 	rec->detail = type == VMEM_REC_MAPPING ? e->fmt->entry_lg2(level) : 0;
@@ -109,6 +107,15 @@ vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
 	rec->leaf = run->leaf;
 	rec->effective = run->effective;
 	rec->path = run->path;
+}
+
+/* Give it. */
+static __always_inline void
+vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
+	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
+{
+	VMEM_ASSERT(len && e->sink->nr < e->sink->max);
+	vmem_run_fill(e, run, &e->sink->out[e->sink->nr++], type, level, len, flags);
 	run->va += len;
 	run->len -= len;
 }

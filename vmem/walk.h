@@ -80,54 +80,89 @@ vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
 }
 
 /*
- * Pages from @i on, before @end, that differ from what is gathered, which is one of
- * them, in their addresses only, and of which none is by @skip more than the one
- * before: a record each. Return: where they end; the last one is gathered.
+ * Leaves from @i on, before @end, that make what is gathered longer, or differ from it
+ * in their addresses only: a record each of these, of which all but four words are the
+ * same. What is gathered is leaves of this table or of one like it, whole ones, in
+ * memory that is known. @base is the table's first address, @expect as in vmem_run.
+ * Return: where they end; the last of the records is what is gathered now.
  */
 static __always_inline unsigned int
-vmem_walk_each(const struct vmem_env *e, struct vmem_run *run, const vmem_pte_t *host,
-	       unsigned int i, unsigned int end, u64 skip)
+vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int level,
+		 vmem_virt_t base, unsigned int i, unsigned int end, u64 *expect, u64 cmp)
 {
-	const u64 addr = e->fmt->leaf_addr(e->facts, 0), like = run->entry & ~addr;
-	const u64 page = BIT_ULL(e->fmt->page_lg2), room = e->cur->known - page;
+	const unsigned int lg2 = e->fmt->entry_lg2(level);
+	const u64 size = BIT_ULL(lg2), next = e->fmt->step(level);
+	const u64 addr = e->fmt->leaf_addr(e->facts, level), like = run->entry & ~addr;
+	const u64 leaf_end = vmem_leaf_end(e, level), room = e->cur->known - size;
 	const vmem_phys_t first = e->cur->gpa;
-	struct vmem_leaf_words *out = (void *)&e->sink->out[e->sink->nr];
-	u64 entry = run->entry, old, gpa, head, tail;
-	const unsigned int from = i;
-	vmem_virt_t va = run->va;
+	const vmem_pte_t *host = e->cur->host[level];
+	const bool each = e->walk->flags & VMEM_WALK_LEAVES;
+	/* no leaf is as the one before but for the bit that says that it is one */
+	const u64 skip = each ? e->fmt->present : next;
+	struct vmem_leaf_words *out = NULL, *last = (void *)&e->sink->out[e->sink->max - 1];
+	u64 entry, want = *expect, own = run->len, *len = &own, head = 0, tail = 0, gpa;
+	unsigned int n, stop, from;
 
 	BUILD_BUG_ON(sizeof(*out) != sizeof(*e->sink->out));
-	/* mostly one that goes on, or a hole */
-	old = i < end ? vmem_read(host, i) : 0;
-	if ((old & ~addr) != like || old == entry + skip || e->sink->nr == e->sink->max)
-		return i;
-	end = min(end, i + e->sink->max - e->sink->nr - 1);
-	/* it is gathered still: the last record is taken back */
-	vmem_run_give(e, run, VMEM_REC_MAPPING, 0, page, run->flags);
-	head = out->head;
-	tail = out->tail;
-	for (; i < end; i++) {
-		old = entry;
+	while (i < end) {
 		entry = vmem_read(host, i);
-		gpa = vmem_leaf_phys(e, entry, 0);
-		if ((entry & ~addr) != like || gpa - first > room || entry == old + skip) {
-			entry = old;
-			break;
+		gpa = vmem_leaf_phys(e, want, level);
+		if (!((entry ^ want) & cmp) && (want & ~addr) == like && gpa - first <= room) {
+			n = 1;
+			/* where none of them can wrap */
+			if (!(i % 8) && (want & (leaf_end - 1)) + (end - i) * next < leaf_end) {
+				stop = min_t(u64, end, i + 1 + ((room - (gpa - first)) >> lg2));
+				n = max(vmem_walk_follow(host, i, stop, want, next, cmp) - i, n);
+			}
+			*len += n * size;
+			want += n * next;
+			i += n;
+			continue;
 		}
-		out++;
-		va += page;
-		out->head = head;
-		out->va = va;
-		out->gpa = gpa;
-		out->len = page;
-		out->entry = entry;
-		out->tail = tail;
+		if (!out) {
+			if ((entry & ~addr) != like || e->sink->nr == e->sink->max)
+				break;
+			out = (void *)&e->sink->out[e->sink->nr];
+			vmem_run_fill(e, run, (void *)out, VMEM_REC_MAPPING, level, own,
+				      run->flags);
+			head = out->head;
+			tail = out->tail;
+		}
+		from = i;
+		stop = min_t(u64, end, i + (last - out));
+		for (; i < stop; i++) {
+			entry = vmem_read(host, i);
+			gpa = vmem_leaf_phys(e, entry, level);
+			if ((entry & ~addr) != like || gpa - first > room)
+				break;
+			if (entry == want) {
+				if (!(i % 8))
+					break;
+				out->len += size;
+				want += next;
+				continue;
+			}
+			out++;
+			out->head = head;
+			out->va = base + i * size;
+			out->gpa = gpa;
+			out->len = size;
+			out->entry = entry;
+			out->tail = tail;
+			want = entry + skip;
+		}
+		len = &out->len;
+		if (i == from)
+			break;
 	}
-	e->sink->nr += i - from - 1;
-	run->va = va;
-	run->gpa = vmem_leaf_phys(e, entry, 0);
-	run->len = page;
-	run->entry = entry;
+	run->len = *len;
+	if (out) {
+		run->va = out->va;
+		run->gpa = out->gpa;
+		run->entry = out->entry;
+		e->sink->nr = e->sink->max - 1 - (last - out);
+	}
+	*expect = each ? 0 : want;
 	return i;
 }
 
@@ -139,61 +174,57 @@ vmem_walk_each(const struct vmem_env *e, struct vmem_run *run, const vmem_pte_t 
 static __always_inline enum vmem_step
 vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 {
-	const unsigned int lg2 = e->fmt->entry_lg2(level);
-	const u64 size = BIT_ULL(lg2), next = e->fmt->step(level);
-	const u64 leaf_end = vmem_leaf_end(e, level);
+	const u64 size = BIT_ULL(e->fmt->entry_lg2(level)), next = e->fmt->step(level);
 	vmem_virt_t va = e->walk->va, base = va & ~vmem_table_mask(e->fmt, level);
-	vmem_virt_t last = vmem_walk_last(e, level);
+	const vmem_virt_t last = vmem_walk_last(e, level);
 	const unsigned int start = vmem_index(e->fmt, va, level);
-	unsigned int i = start, from = i, holes = 0, stop;
 	const unsigned int end = vmem_index(e->fmt, last, level) + 1;
+	/* of the last one the range may have a part */
+	const unsigned int whole = end - (level && ~last & (size - 1));
 	const vmem_pte_t *host = e->cur->host[level];
+	unsigned int i = start, holes = 0, stop;
 	/* a copy, so that it is in registers as far as there are some */
 	struct vmem_run run = e->walk->run;
 	const u32 flags = e->walk->flags;
-	const bool merges = !(flags & VMEM_WALK_LEAVES);
-	const u64 skip = merges ? next : e->fmt->present;
-	/* what is gathered is leaves of this level */
-	bool plain = run.len && run.type == VMEM_REC_MAPPING && run.level == level &&
-		     !run.part;
+	bool plain = false;	/* what is gathered is as vmem_walk_leaves() has it */
 	u64 cmp = vmem_run_cmp(e, run.entry), entry, expect = 0, held, len;
 	enum vmem_step step = VMEM_STEP_BEHIND;
 	enum vmem_class class;
 
-	if (vmem_run_adjoins(e, &run, va, VMEM_REC_MAPPING))
+	if (vmem_run_adjoins(e, &run, va, VMEM_REC_MAPPING)) {
 		expect = run.expect;
-	for (; i < end; va = base + i * size, from = i) {
+		plain = !run.part && vmem_run_goes_on(e, &run, size);
+	}
+	for (;;) {
+		if (plain)
+			i = vmem_walk_leaves(e, &run, level, base, i, whole, &expect, cmp);
+		if (i == end)
+			break;
+		if (i > start)
+			va = base + i * size;
 		entry = vmem_read(host, i);
 		len = level ? min(va | (size - 1), last) - va + 1 : size;
 		/* where addresses wrap none is behind the last one */
-		if (likely(expect && !((entry ^ expect) & cmp) &&
-			   (entry & (leaf_end - 1)) >= next &&
-			   vmem_run_goes_on(e, &run, len))) {
+		if (expect && !((entry ^ expect) & cmp) &&
+		    (entry & (vmem_leaf_end(e, level) - 1)) >= next &&
+		    vmem_run_goes_on(e, &run, len)) {
+			plain = true;
+			expect += next;
+			run.len += len;
 			i++;
-			/* looked at only after a match, and where none can wrap */
-			if ((entry & (leaf_end - 1)) + (end - from) * next < leaf_end) {
-				stop = min_t(u64, end, from +
-					     (vmem_room(e, run.gpa + run.len, len) >> lg2));
-				i = max(i, vmem_walk_follow(host, from, stop, expect,
-							    next, cmp));
-			}
-			expect += (i - from) * next;
-			run.len += (u64)(i - from) * size;
-			/* of the last one the range may have a part */
-			if (i == end)
-				run.len -= ~last & (size - 1);
 			continue;
 		}
 		expect = 0;
 		if (!(entry & e->fmt->present)) {
 			plain = false;
 			held = flags & VMEM_WALK_NONPRESENT ? entry : 0;
-			i = vmem_hole_end(e, host, i + 1, end, held);
-			len = min(base + (i * size - 1), last) - va + 1;
+			stop = vmem_hole_end(e, host, i + 1, end, held);
+			len = min(base + (stop * size - 1), last) - va + 1;
 			step = vmem_run_hole(e, &run, va, len, held);
 			if (step != VMEM_STEP_BEHIND)
 				break;
-			holes += i - from;
+			holes += stop - i;
+			i = stop;
 			continue;
 		}
 		class = vmem_classify(e, entry, level);
@@ -207,12 +238,10 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 			}
 			vmem_run_begin(e, &run, level, entry, va, len);
 			plain = !run.part;
+			expect = plain && !(flags & VMEM_WALK_LEAVES) ? entry + next : 0;
 			if (unlikely(cmp != U64_MAX))
 				cmp = vmem_run_cmp(e, entry);
 			i++;
-			if (!level && plain)
-				i = vmem_walk_each(e, &run, host, i, end, skip);
-			expect = merges && plain ? run.entry + next : 0;
 			continue;
 		}
 		e->cur->rec.va = va;
@@ -229,7 +258,7 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 	if (run.level == level)
 		run.expect = expect;
 	e->walk->run = run;
-	e->walk->leaves += from - start - holes;
+	e->walk->leaves += i - start - holes;
 	e->walk->va = step == VMEM_STEP_BEHIND ? base + (end - 1) * size : va;
 	return step;
 }
