@@ -29,9 +29,21 @@ struct vmem_cursor {
 	u32 granted[VMEM_LEVELS_MAX]; /* R, W, X, U by the entries above */
 	u32 path;		/* the same, level by level */
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
-	u64 room;		/* of the run: bytes that are known to be alike */
+	vmem_phys_t gpa;	/* from here on */
+	u64 known;		/* so many bytes are known to be alike: */
+	bool inside;		/* in memory, or not */
 	bool moved;		/* something was done since the piece began */
 	struct vmem_space_aware_mapping rec; /* of the entry in hand, or the root */
+};
+
+/* A record of a leaf, in words: its members one by one are twice as many stores. */
+struct vmem_leaf_words {
+	u64 head;
+	u64 va;
+	u64 gpa;
+	u64 len;
+	u64 entry;
+	u64 tail;
 };
 
 /* What is to be done about the entries in hand. */
@@ -63,14 +75,26 @@ static __always_inline u64 vmem_known(const struct vmem_env *e, vmem_phys_t gpa,
 	return same;
 }
 
-/* Give @len bytes of what was gathered. */
-static __always_inline void
-vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
-	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
+/* As vmem_known(), and kept: leaves are mostly in one memory. */
+static __always_inline u64 vmem_room(const struct vmem_env *e, vmem_phys_t gpa, u64 len)
 {
-	struct vmem_space_aware_mapping *rec = &e->sink->out[e->sink->nr++];
+	struct vmem_cursor *cur = e->cur;
+	u64 at = gpa - cur->gpa;
 
-	VMEM_ASSERT(len && e->sink->nr <= e->sink->max);
+	if (unlikely(at >= cur->known || cur->known - at < len)) {
+		cur->known = vmem_known(e, gpa, len, &cur->inside);
+		cur->gpa = gpa;
+		at = 0;
+	}
+	return cur->known - at;
+}
+
+/* A record of @len bytes of what was gathered. */
+static __always_inline void
+vmem_run_fill(const struct vmem_env *e, const struct vmem_run *run,
+	      struct vmem_space_aware_mapping *rec, enum vmem_record_type type,
+	      unsigned int level, u64 len, u8 flags)
+{
 	rec->type = type;
 	rec->level = level;
 	rec->detail = type == VMEM_REC_MAPPING ? e->fmt->entry_lg2(level) : 0;
@@ -83,6 +107,15 @@ vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
 	rec->leaf = run->leaf;
 	rec->effective = run->effective;
 	rec->path = run->path;
+}
+
+/* Give it. */
+static __always_inline void
+vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
+	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
+{
+	VMEM_ASSERT(len && e->sink->nr < e->sink->max);
+	vmem_run_fill(e, run, &e->sink->out[e->sink->nr++], type, level, len, flags);
 	run->va += len;
 	run->len -= len;
 }
@@ -137,8 +170,6 @@ static __always_inline void
 vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 	       unsigned int level, u64 entry, vmem_virt_t va, u64 len)
 {
-	bool inside;
-
 	/*
 	 * Attributes are mostly those of the leaf before. What was gathered for
 	 * a hole isn't present.
@@ -156,29 +187,16 @@ vmem_run_begin(const struct vmem_env *e, struct vmem_run *run,
 	run->gpa = vmem_leaf_phys(e, entry, level) |
 		   (va & vmem_entry_mask(e->fmt, level));
 	run->entry = entry;
-	run->expect = entry + e->fmt->step(level);
-	e->cur->room = vmem_known(e, run->gpa, len, &inside);
-	run->flags = inside ? 0 : VMEM_FRAME_OUTSIDE;
-	if (unlikely(e->cur->room < len)) {
-		run->part = true;
-		run->expect = 0;
-	}
+	run->part = vmem_room(e, run->gpa, len) < len;
+	run->flags = e->cur->inside ? 0 : VMEM_FRAME_OUTSIDE;
 }
 
 /* Is there room for @len bytes more, which are as the rest is? */
 static __always_inline bool vmem_run_goes_on(const struct vmem_env *e,
 					     const struct vmem_run *run, u64 len)
 {
-	bool inside;
-	u64 same;
-
-	if (likely(e->cur->room >= run->len + len))
-		return true;
-	same = vmem_known(e, run->gpa + run->len, len, &inside);
-	if (same < len || inside == !!(run->flags & VMEM_FRAME_OUTSIDE))
-		return false;
-	e->cur->room = run->len + same;
-	return true;
+	return vmem_room(e, run->gpa + run->len, len) >= len &&
+	       e->cur->inside == !(run->flags & VMEM_FRAME_OUTSIDE);
 }
 
 /*

@@ -80,6 +80,93 @@ vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
 }
 
 /*
+ * Leaves from @i on, before @end, that make what is gathered longer, or differ from it
+ * in their addresses only: a record each of these, of which all but four words are the
+ * same. What is gathered is leaves of this table or of one like it, whole ones, in
+ * memory that is known. @base is the table's first address, @expect as in vmem_run.
+ * Return: where they end; the last of the records is what is gathered now.
+ */
+static __always_inline unsigned int
+vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int level,
+		 vmem_virt_t base, unsigned int i, unsigned int end, u64 *expect, u64 cmp)
+{
+	const unsigned int lg2 = e->fmt->entry_lg2(level);
+	const u64 size = BIT_ULL(lg2), next = e->fmt->step(level);
+	const u64 addr = e->fmt->leaf_addr(e->facts, level), like = run->entry & ~addr;
+	const u64 leaf_end = vmem_leaf_end(e, level), room = e->cur->known - size;
+	const vmem_phys_t first = e->cur->gpa;
+	const vmem_pte_t *host = e->cur->host[level];
+	const bool each = e->walk->flags & VMEM_WALK_LEAVES;
+	/* no leaf is as the one before but for the bit that says that it is one */
+	const u64 skip = each ? e->fmt->present : next;
+	struct vmem_leaf_words *out = NULL, *last = (void *)&e->sink->out[e->sink->max - 1];
+	u64 entry, want = *expect, own = run->len, *len = &own, head = 0, tail = 0, gpa;
+	unsigned int n, stop, from;
+
+	BUILD_BUG_ON(sizeof(*out) != sizeof(*e->sink->out));
+	while (i < end) {
+		entry = vmem_read(host, i);
+		gpa = vmem_leaf_phys(e, want, level);
+		if (!((entry ^ want) & cmp) && (want & ~addr) == like && gpa - first <= room) {
+			n = 1;
+			/* where none of them can wrap */
+			if (!(i % 8) && (want & (leaf_end - 1)) + (end - i) * next < leaf_end) {
+				stop = min_t(u64, end, i + 1 + ((room - (gpa - first)) >> lg2));
+				n = max(vmem_walk_follow(host, i, stop, want, next, cmp) - i, n);
+			}
+			*len += n * size;
+			want += n * next;
+			i += n;
+			continue;
+		}
+		if (!out) {
+			if ((entry & ~addr) != like || e->sink->nr == e->sink->max)
+				break;
+			out = (void *)&e->sink->out[e->sink->nr];
+			vmem_run_fill(e, run, (void *)out, VMEM_REC_MAPPING, level, own,
+				      run->flags);
+			head = out->head;
+			tail = out->tail;
+		}
+		from = i;
+		stop = min_t(u64, end, i + (last - out));
+		for (; i < stop; i++) {
+			entry = vmem_read(host, i);
+			gpa = vmem_leaf_phys(e, entry, level);
+			if ((entry & ~addr) != like || gpa - first > room)
+				break;
+			if (entry == want) {
+				if (!(i % 8))
+					break;
+				out->len += size;
+				want += next;
+				continue;
+			}
+			out++;
+			out->head = head;
+			out->va = base + i * size;
+			out->gpa = gpa;
+			out->len = size;
+			out->entry = entry;
+			out->tail = tail;
+			want = entry + skip;
+		}
+		len = &out->len;
+		if (i == from)
+			break;
+	}
+	run->len = *len;
+	if (out) {
+		run->va = out->va;
+		run->gpa = out->gpa;
+		run->entry = out->entry;
+		e->sink->nr = e->sink->max - 1 - (last - out);
+	}
+	*expect = each ? 0 : want;
+	return i;
+}
+
+/*
  * The entries of the table in hand, from walk->va on to its end, to that of the
  * range, or to one that names a table. walk->va is then in the last entry that was
  * dealt with, or in the one that something is to be done about.
@@ -87,57 +174,57 @@ vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
 static __always_inline enum vmem_step
 vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 {
-	const unsigned int lg2 = e->fmt->entry_lg2(level);
-	const u64 size = BIT_ULL(lg2), next = e->fmt->step(level);
-	const u64 leaf_end = vmem_leaf_end(e, level);
+	const u64 size = BIT_ULL(e->fmt->entry_lg2(level)), next = e->fmt->step(level);
 	vmem_virt_t va = e->walk->va, base = va & ~vmem_table_mask(e->fmt, level);
-	vmem_virt_t last = vmem_walk_last(e, level);
+	const vmem_virt_t last = vmem_walk_last(e, level);
 	const unsigned int start = vmem_index(e->fmt, va, level);
-	unsigned int i = start, from = i, holes = 0, stop;
 	const unsigned int end = vmem_index(e->fmt, last, level) + 1;
+	/* of the last one the range may have a part */
+	const unsigned int whole = end - (level && ~last & (size - 1));
 	const vmem_pte_t *host = e->cur->host[level];
+	unsigned int i = start, holes = 0, stop;
 	/* a copy, so that it is in registers as far as there are some */
 	struct vmem_run run = e->walk->run;
 	const u32 flags = e->walk->flags;
-	bool plain = false;	/* what is gathered is leaves of this level */
+	bool plain = false;	/* what is gathered is as vmem_walk_leaves() has it */
 	u64 cmp = vmem_run_cmp(e, run.entry), entry, expect = 0, held, len;
 	enum vmem_step step = VMEM_STEP_BEHIND;
 	enum vmem_class class;
 
-	if (vmem_run_adjoins(e, &run, va, VMEM_REC_MAPPING))
+	if (vmem_run_adjoins(e, &run, va, VMEM_REC_MAPPING)) {
 		expect = run.expect;
-	for (; i < end; va = base + i * size, from = i) {
+		plain = !run.part && vmem_run_goes_on(e, &run, size);
+	}
+	for (;;) {
+		if (plain)
+			i = vmem_walk_leaves(e, &run, level, base, i, whole, &expect, cmp);
+		if (i == end)
+			break;
+		if (i > start)
+			va = base + i * size;
 		entry = vmem_read(host, i);
 		len = level ? min(va | (size - 1), last) - va + 1 : size;
 		/* where addresses wrap none is behind the last one */
-		if (likely(expect && !((entry ^ expect) & cmp) &&
-			   (entry & (leaf_end - 1)) >= next &&
-			   vmem_run_goes_on(e, &run, len))) {
+		if (expect && !((entry ^ expect) & cmp) &&
+		    (entry & (vmem_leaf_end(e, level) - 1)) >= next &&
+		    vmem_run_goes_on(e, &run, len)) {
+			plain = true;
+			expect += next;
+			run.len += len;
 			i++;
-			/* looked at only after a match, and where none can wrap */
-			if ((entry & (leaf_end - 1)) + (end - from) * next < leaf_end) {
-				stop = min_t(u64, end, from +
-					     ((e->cur->room - run.len) >> lg2));
-				i = max(i, vmem_walk_follow(host, from, stop, expect,
-							    next, cmp));
-			}
-			expect += (i - from) * next;
-			run.len += (u64)(i - from) * size;
-			/* of the last one the range may have a part */
-			if (i == end)
-				run.len -= ~last & (size - 1);
 			continue;
 		}
 		expect = 0;
 		if (!(entry & e->fmt->present)) {
 			plain = false;
 			held = flags & VMEM_WALK_NONPRESENT ? entry : 0;
-			i = vmem_hole_end(e, host, i + 1, end, held);
-			len = min(base + (i * size - 1), last) - va + 1;
+			stop = vmem_hole_end(e, host, i + 1, end, held);
+			len = min(base + (stop * size - 1), last) - va + 1;
 			step = vmem_run_hole(e, &run, va, len, held);
 			if (step != VMEM_STEP_BEHIND)
 				break;
-			holes += i - from;
+			holes += stop - i;
+			i = stop;
 			continue;
 		}
 		class = vmem_classify(e, entry, level);
@@ -151,7 +238,7 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 			}
 			vmem_run_begin(e, &run, level, entry, va, len);
 			plain = !run.part;
-			expect = unlikely(flags & VMEM_WALK_LEAVES) ? 0 : run.expect;
+			expect = plain && !(flags & VMEM_WALK_LEAVES) ? entry + next : 0;
 			if (unlikely(cmp != U64_MAX))
 				cmp = vmem_run_cmp(e, entry);
 			i++;
@@ -171,42 +258,9 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 	if (run.level == level)
 		run.expect = expect;
 	e->walk->run = run;
-	e->walk->leaves += from - start - holes;
+	e->walk->leaves += i - start - holes;
 	e->walk->va = step == VMEM_STEP_BEHIND ? base + (end - 1) * size : va;
 	return step;
-}
-
-/*
- * With VMEM_WALK_LEAVES, as vmem_walk_run() for a table of level 0 but for what is
- * odd: a record for each leaf, up to one that is malformed or memory in part, a hole
- * that is told, or the end of the room. Nothing was gathered, or is. Return: whether
- * all of the table is done.
- */
-static __always_inline bool vmem_walk_each(const struct vmem_env *e)
-{
-	struct vmem_run run = { .type = VMEM_REC_MAPPING, .path = e->cur->path };
-	u64 page = BIT_ULL(e->fmt->page_lg2), entry;
-	vmem_virt_t va = e->walk->va & ~(page - 1);
-	u64 skips = e->walk->flags & (VMEM_WALK_HOLES | VMEM_WALK_NONPRESENT) ?
-		    0 : e->fmt->present;
-	unsigned int i = vmem_index(e->fmt, e->walk->va, 0);
-	unsigned int end = vmem_index(e->fmt, vmem_walk_last(e, 0), 0) + 1;
-
-	for (; i < end; i++, va += page) {
-		entry = vmem_read(e->cur->host[0], i);
-		if (~entry & skips)
-			continue;
-		if (vmem_classify(e, entry, 0) != VMEM_CLASS_LEAF ||
-		    e->sink->nr == e->sink->max)
-			break;
-		vmem_run_begin(e, &run, 0, entry, va, page);
-		if (run.part)
-			break;
-		vmem_run_give(e, &run, VMEM_REC_MAPPING, 0, page, run.flags);
-		e->walk->leaves++;
-	}
-	e->walk->va = i < end ? va : va - page;
-	return i == end;
 }
 
 /**
@@ -229,7 +283,6 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 {
 	struct vmem_space_aware_mapping *rec = &e->cur->rec;
 	unsigned int level = e->cur->level;
-	bool leaves = e->walk->flags & VMEM_WALK_LEAVES;
 	struct vmem_env env = *e;
 	struct vmem_facts facts;
 	enum vmem_step step;
@@ -251,11 +304,6 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 		/* quicker where it is a constant, and no record can lie over the facts */
 		facts = *e->facts;
 		env.facts = &facts;
-		if (leaves && !e->walk->run.len && vmem_walk_each(&env))
-			return VMEM_STEP_BEHIND;
-		/* a hole may go on in this table */
-		if (leaves && e->walk->run.len && e->walk->run.type == VMEM_REC_MAPPING)
-			return VMEM_STEP_FLUSH;
 		return vmem_walk_run(&env, 0);
 	}
 	/* mostly a table, which needs no run */
