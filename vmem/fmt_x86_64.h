@@ -166,7 +166,7 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 static __always_inline u64
 vmem_x86_64_leaf_addr(const struct vmem_facts *facts, unsigned int level)
 {
-	return facts->addr & ~(vmem_x86_64_step(level) - 1);
+	return level ? facts->addr & ~(vmem_x86_64_step(level) - 1) : facts->addr;
 }
 
 static __always_inline vmem_phys_t

@@ -17,12 +17,9 @@
 
 #include "cursor.h"
 
-/*
- * Tables that addresses may visit together, and so between two places where a piece
- * can end; and so many addresses at most.
- */
+/* Addresses that descend together; and tables between two places where a piece can end. */
+#define VMEM_TRANSLATE_GROUP	16
 #define VMEM_TRANSLATE_TABLES	64
-#define VMEM_TRANSLATE_GROUP	(VMEM_TRANSLATE_TABLES / 3)
 
 /* An address on its way down. */
 struct vmem_descent {
@@ -116,7 +113,7 @@ vmem_translate_step(const struct vmem_env *e, unsigned int level,
 	return ret;
 }
 
-/* The answer, of a leaf. */
+/* The answer, of a leaf at @level, below entries with @nibbles. */
 static __always_inline void
 vmem_translate_leaf(const struct vmem_env *e, vmem_virt_t va,
 		    unsigned int level, u64 entry, u32 nibbles,
@@ -124,6 +121,7 @@ vmem_translate_leaf(const struct vmem_env *e, vmem_virt_t va,
 {
 	u64 mask = vmem_entry_mask(e->fmt, level);
 	vmem_phys_t gpa = vmem_leaf_phys(e, entry, level);
+	/* the leaf's permissions are made with those of its path */
 	u32 own = vmem_nibble(level, VMEM_RWXU);
 	u32 path = e->fmt->path(nibbles | vmem_nibble(level, e->fmt->nibble(entry)));
 	u16 effective;
@@ -252,7 +250,7 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	const struct vmem_env e = {
 		.fmt = fmt, .read = ops, .ctx = ctx, .facts = &space->facts,
 	};
-	u32 n = nr - *done, max = VMEM_TRANSLATE_TABLES, levels = e.facts->nr_levels;
+	u32 n = nr - *done, max, levels = e.facts->nr_levels;
 	vmem_pte_t *root = NULL;
 	bool moved = false;
 	int ret;
@@ -266,18 +264,19 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	if (likely(n == 1)) {
 		ops->pause(ctx, levels);
 		if (entries)
-			memset(entries[*done], 0, sizeof(*entries));
+			memset(entries + *done, 0, sizeof(*entries));
 		ret = vmem_translate_one(&e, space, vas[*done], root, &out[*done],
 					 entries ? entries[*done] : NULL);
 		*done += !ret;
 		return ret;
 	}
-	for (max /= levels; *done < nr; *done += n) {
+	max = min_t(u32, VMEM_TRANSLATE_GROUP, VMEM_TRANSLATE_TABLES / levels);
+	for (; *done < nr; *done += n) {
 		n = min(nr - *done, max);
 		if (ops->pause(ctx, n * (levels - 1) + 1) && moved)
 			return VMEM_PAUSE;
 		if (entries)
-			memset(entries[*done], 0, n * sizeof(*entries));
+			memset(entries + *done, 0, n * sizeof(*entries));
 		ret = vmem_translate_group(&e, space, &vas[*done], n, root, &out[*done],
 					   entries ? &entries[*done] : NULL);
 		if (ret)
