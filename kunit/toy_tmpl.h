@@ -91,7 +91,7 @@ static __always_inline u32 TOY(path)(u32 nibbles)
 static __always_inline u32
 TOY(leaf_attrs)(const struct vmem_facts *facts, u64 entry, unsigned int level)
 {
-	return TOY(nibble)(entry) | (entry & TOY_A ? VMEM_A : 0) |
+	return (entry & TOY_A ? VMEM_A : 0) |
 	       (entry & TOY_D ? VMEM_D : 0) |
 	       (TOY(is_cow)(facts, entry) ? VMEM_COW : 0);
 }

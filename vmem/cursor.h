@@ -174,17 +174,28 @@ vmem_leaf_phys(const struct vmem_env *e, u64 entry, unsigned int level)
 	return e->fmt->entry_phys(e->facts, entry, level, VMEM_CLASS_LEAF);
 }
 
-/*
- * All attributes of a leaf, and what is left of them, @effective, below entries
- * that grant @granted.
- */
-static __always_inline u32 vmem_leaf_attrs(const struct vmem_env *e, u64 entry,
-					   unsigned int level, u32 granted,
-					   u16 *effective)
+static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)
 {
-	u32 leaf = e->fmt->leaf_attrs(e->facts, entry, level);
+	return perms << (4 * level);
+}
 
-	*effective = leaf & granted & VMEM_RWXU;
+/* R, W, X, U as a table entry grants them, or a leaf. */
+static __always_inline u32 vmem_table_perms(const struct vmem_env *e, u64 entry)
+{
+	return e->fmt->path(e->fmt->nibble(entry));
+}
+
+/*
+ * All attributes of a leaf with @perms, and what is left of them, @effective, below
+ * entries that grant @granted.
+ */
+static __always_inline u32 vmem_perms_attrs(const struct vmem_env *e, u64 entry,
+					    unsigned int level, u32 perms,
+					    u32 granted, u16 *effective)
+{
+	u32 leaf = perms | e->fmt->leaf_attrs(e->facts, entry, level);
+
+	*effective = perms & granted;
 	if (likely(!e->facts->special))
 		return leaf;
 	if (e->facts->shadow && granted & VMEM_W &&
@@ -193,15 +204,12 @@ static __always_inline u32 vmem_leaf_attrs(const struct vmem_env *e, u64 entry,
 	return leaf | (entry & e->facts->enc ? VMEM_ENC : 0);
 }
 
-static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)
+static __always_inline u32 vmem_leaf_attrs(const struct vmem_env *e, u64 entry,
+					   unsigned int level, u32 granted,
+					   u16 *effective)
 {
-	return perms << (4 * level);
-}
-
-/* R, W, X, U as a table entry grants them. */
-static __always_inline u32 vmem_table_perms(const struct vmem_env *e, u64 entry)
-{
-	return e->fmt->path(e->fmt->nibble(entry));
+	return vmem_perms_attrs(e, entry, level, vmem_table_perms(e, entry),
+				granted, effective);
 }
 
 #endif /* _VMEM_CURSOR_H */

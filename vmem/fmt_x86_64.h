@@ -166,7 +166,7 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 static __always_inline u64
 vmem_x86_64_leaf_addr(const struct vmem_facts *facts, unsigned int level)
 {
-	return facts->addr & ~(vmem_x86_64_step(level) - 1);
+	return level ? facts->addr & ~(vmem_x86_64_step(level) - 1) : facts->addr;
 }
 
 static __always_inline vmem_phys_t
@@ -186,11 +186,11 @@ static __always_inline u32 vmem_x86_64_nibble(u64 entry)
 static __always_inline u32 vmem_x86_64_path(u32 nibbles)
 {
 	const u32 each = 0x11111;	/* a bit a level */
-	u32 nx = nibbles & each, p = nibbles >> 1 & each;
+	u32 right = nibbles >> 1;
 
-	/* P and RW where R and W are; U stays; X is P without NX */
-	return (nibbles >> 1 & 3 * each) | (nibbles & 8 * each) |
-	       (p & ~nx) << 2;
+	/* P and RW where R and W are; U stays; X is P without NX, which has P beside it */
+	return (right & 3 * each) | (nibbles & 8 * each) |
+	       ((right ^ nibbles) & each) << 2;
 }
 
 /* A writable leaf isn't, whatever its software bits are. */
@@ -200,20 +200,28 @@ static __always_inline bool vmem_x86_64_is_cow(const struct vmem_facts *facts,
 	return (entry & (X86_64_AVL | X86_64_RW)) == facts->cow;
 }
 
+/* Of bits 8:3 of a leaf at level 0: looked up, as that is quicker than ten terms. */
+#define X86_64_LOW(i)		(((i) & 1 ? VMEM_PWT : 0) | ((i) & 2 ? VMEM_PCD : 0) | \
+				 ((i) & 4 ? VMEM_A : 0) | ((i) & 8 ? VMEM_D : 0) | \
+				 ((i) & 16 ? VMEM_PAT : 0) | ((i) & 32 ? VMEM_G : 0))
+#define X86_64_LOW_4(i)		X86_64_LOW(i), X86_64_LOW(i + 1), \
+				X86_64_LOW(i + 2), X86_64_LOW(i + 3)
+#define X86_64_LOW_16(i)	X86_64_LOW_4(i), X86_64_LOW_4(i + 4), \
+				X86_64_LOW_4(i + 8), X86_64_LOW_4(i + 12)
+
+static const u16 vmem_x86_64_low[] = {
+	X86_64_LOW_16(0), X86_64_LOW_16(16), X86_64_LOW_16(32), X86_64_LOW_16(48),
+};
+
 static __always_inline u32
 vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 		       unsigned int level)
 {
-	u64 pat = level ? X86_64_PAT_LARGE : X86_64_PAT_SMALL;
+	u64 low = !level ? entry :
+		  (entry & ~X86_64_PS) | (entry & X86_64_PAT_LARGE) >> 5;
 
-	return vmem_x86_64_path(vmem_x86_64_nibble(entry)) |
-	       (entry & X86_64_G ? VMEM_G : 0) |
-	       (entry & X86_64_A ? VMEM_A : 0) |
-	       (entry & X86_64_D ? VMEM_D : 0) |
-	       (entry & X86_64_PCD ? VMEM_PCD : 0) |
-	       (entry & X86_64_PWT ? VMEM_PWT : 0) |
-	       (entry & pat ? VMEM_PAT : 0) |
-	       (vmem_x86_64_is_cow(facts, entry) ? VMEM_COW : 0) |
+	return vmem_x86_64_low[low >> 3 & 63] |
+	       (u32)vmem_x86_64_is_cow(facts, entry) << 10 |
 	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
 }
 

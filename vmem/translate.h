@@ -17,44 +17,28 @@
 
 #include "cursor.h"
 
-/*
- * Addresses that descend together, and so the most tables between two places
- * where a piece can end: 61 with 5 levels.
- */
-#define VMEM_TRANSLATE_GROUP	15
+/* Addresses that descend together; and tables between two places where a piece can end. */
+#define VMEM_TRANSLATE_GROUP	16
+#define VMEM_TRANSLATE_TABLES	64
 
 /* An address on its way down. */
 struct vmem_descent {
-	const vmem_pte_t *host;	/* of the table of this level, NULL: outside */
-	u64 entry;
+	const vmem_pte_t *at;	/* the table to be read next, NULL: it ended */
+	vmem_virt_t va;		/* without its tag */
+	u64 entry;		/* the last one read */
 	u32 nibbles;		/* of the entries passed */
+	u32 level;		/* of the last one read; nr_levels: none was */
 };
-
-/* Read the entry of @level. Return: what it is. */
-static __always_inline enum vmem_class
-vmem_translate_step(const struct vmem_env *e, vmem_virt_t va,
-		    unsigned int level, struct vmem_descent *d, u64 *entries)
-{
-	enum vmem_class class;
-
-	VMEM_ASSERT(d->host && level < e->facts->nr_levels);
-	d->entry = vmem_read(d->host, vmem_index(e->fmt, va, level));
-	if (entries)
-		entries[level] = d->entry;
-	class = vmem_classify(e, d->entry, level);
-	if (class == VMEM_CLASS_TABLE)
-		d->nibbles |= vmem_nibble(level, e->fmt->nibble(d->entry));
-	return class;
-}
 
 /* R, W, X, U that every level above @level grants. */
 static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
 					    u32 path, unsigned int level)
 {
 	/* the levels that were not passed grant all */
-	path |= ~(GENMASK(4 * facts->nr_levels - 1, 0) << (4 * (level + 1)));
-	path |= ~GENMASK(4 * facts->nr_levels - 1, 0);
-	return path & (path >> 4) & (path >> 8) & (path >> 12) & (path >> 16);
+	path |= vmem_nibble(level, 16) - 1;
+	path |= ~(vmem_nibble(facts->nr_levels, 1) - 1);
+	path &= path >> 4;
+	return path & (path >> 8) & (path >> 16);
 }
 
 /*
@@ -77,44 +61,120 @@ static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
 	return flags;
 }
 
+/* Begin, at @root, NULL: outside. Return: whether there is a way; else *@out is given. */
+static __always_inline bool
+vmem_translate_begin(const struct vmem_env *e, const struct vmem_space *space,
+		     vmem_virt_t va, const vmem_pte_t *root,
+		     struct vmem_descent *d, struct vmem_translation *out)
+{
+	const struct vmem_facts *facts = e->facts;
+	bool canonical = vmem_is_canonical(&facts->gap, va);
+
+	if (unlikely(!canonical || (facts->tag_inside && !(va >> 63))))
+		canonical = e->fmt->untag(facts, &va);
+	d->at = root;
+	d->va = va;
+	d->nibbles = 0;
+	if (likely(canonical && root))
+		return true;
+	*out = (struct vmem_translation){
+		.entry	= canonical ? vmem_table_gpa(space->root) : 0,
+		.status	= canonical ? VMEM_STATUS_OUTSIDE : VMEM_NON_CANONICAL,
+		.level	= facts->nr_levels,
+	};
+	d->at = NULL;
+	d->level = facts->nr_levels;
+	return false;
+}
+
 /*
- * The answer, where the descent ended with an entry of @class at @level;
- * VMEM_CLASS_TABLE: that table is outside.
+ * Read an entry of @level, and go on to the table that it names. Return: 0;
+ * VMEM_OUTSIDE: it names none, or one that is outside; or what from_phys() says.
  */
+static __always_inline int
+vmem_translate_step(const struct vmem_env *e, unsigned int level,
+		    struct vmem_descent *d, u64 *entries)
+{
+	vmem_pte_t *host;
+	int ret;
+
+	VMEM_ASSERT(level < e->facts->nr_levels);
+	d->entry = vmem_read(d->at, vmem_index(e->fmt, d->va, level));
+	d->level = level;
+	if (entries)
+		entries[level] = d->entry;
+	if (unlikely(vmem_classify(e, d->entry, level) != VMEM_CLASS_TABLE))
+		return VMEM_OUTSIDE;
+	d->nibbles |= vmem_nibble(level, e->fmt->nibble(d->entry));
+	ret = e->read->from_phys(e->ctx, vmem_entry_table(e, d->entry, level),
+				 VMEM_READ, &host);
+	if (likely(!ret))
+		d->at = host;
+	return ret;
+}
+
+/* The answer, of a leaf at @level, below entries with @nibbles. */
 static __always_inline void
-vmem_translate_end(const struct vmem_env *e, vmem_virt_t va,
-		   unsigned int level, enum vmem_class class,
-		   const struct vmem_descent *d, struct vmem_translation *out)
+vmem_translate_leaf(const struct vmem_env *e, vmem_virt_t va,
+		    unsigned int level, u64 entry, u32 nibbles,
+		    struct vmem_translation *out)
 {
 	u64 mask = vmem_entry_mask(e->fmt, level);
-	vmem_phys_t gpa = 0;
-	u32 path = e->fmt->path(d->nibbles);
-	u16 leaf = 0, effective = 0;
-	u8 page_lg2 = 0, flags = 0;
+	vmem_phys_t gpa = vmem_leaf_phys(e, entry, level);
+	/* the leaf's permissions are made with those of its path */
+	u32 own = vmem_nibble(level, VMEM_RWXU);
+	u32 path = e->fmt->path(nibbles | vmem_nibble(level, e->fmt->nibble(entry)));
+	u16 effective;
+
+	/* member by member: no copy that waits for narrower stores */
+	out->gpa = gpa | (va & mask);
+	out->entry = entry;
+	out->status = VMEM_OK;
+	out->level = level;
+	out->page_lg2 = e->fmt->entry_lg2(level);
+	out->flags = vmem_frame_flags(e, gpa, mask, va & mask);
+	out->error_code = 0;
+	out->leaf = vmem_perms_attrs(e, entry, level, (path & own) >> (4 * level),
+				     vmem_path_grants(e->facts, path, level),
+				     &effective);
+	out->effective = effective;
+	out->path = path & ~own;
+}
+
+/* The same of one at level 0, which most are. Return: whether it is one. */
+static __always_inline bool
+vmem_translate_last(const struct vmem_env *e, struct vmem_descent *d,
+		    struct vmem_translation *out, u64 *entries)
+{
+	d->entry = vmem_read(d->at, vmem_index(e->fmt, d->va, 0));
+	d->level = 0;
+	if (entries)
+		entries[0] = d->entry;
+	if (unlikely(vmem_classify(e, d->entry, 0) != VMEM_CLASS_LEAF))
+		return false;
+	vmem_translate_leaf(e, d->va, 0, d->entry, d->nibbles, out);
+	return true;
+}
+
+/* Wherever else it ended. */
+static __always_inline void
+vmem_translate_end(const struct vmem_env *e, const struct vmem_descent *d,
+		   struct vmem_translation *out)
+{
+	enum vmem_class class = vmem_classify(e, d->entry, d->level);
 
 	if (class == VMEM_CLASS_LEAF) {
-		gpa = vmem_leaf_phys(e, d->entry, level);
-		page_lg2 = e->fmt->entry_lg2(level);
-		leaf = vmem_leaf_attrs(e, d->entry, level,
-				       vmem_path_grants(e->facts, path, level),
-				       &effective);
-		flags = vmem_frame_flags(e, gpa, mask, va & mask);
-		gpa |= va & mask;
+		vmem_translate_leaf(e, d->va, d->level, d->entry, d->nibbles, out);
+		return;
 	}
-	/* member by member: no copy that waits for narrower stores */
-	out->gpa = gpa;
-	out->entry = d->entry;
-	out->status = class == VMEM_CLASS_LEAF ? VMEM_OK :
-		      class == VMEM_CLASS_NONE ? VMEM_NOT_PRESENT :
-		      class == VMEM_CLASS_TABLE ? VMEM_STATUS_OUTSIDE :
-						  VMEM_STATUS_RESERVED;
-	out->level = level;
-	out->page_lg2 = page_lg2;
-	out->flags = flags;
-	out->error_code = 0;
-	out->leaf = leaf;
-	out->effective = effective;
-	out->path = path;
+	*out = (struct vmem_translation){
+		.entry	= d->entry,
+		.status	= class == VMEM_CLASS_NONE ? VMEM_NOT_PRESENT :
+			  class == VMEM_CLASS_TABLE ? VMEM_STATUS_OUTSIDE :
+						      VMEM_STATUS_RESERVED,
+		.level	= d->level,
+		.path	= e->fmt->path(d->nibbles),
+	};
 }
 
 /* One address. The loop is unrolled, so that the level is a constant in each step. */
@@ -123,104 +183,62 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 		   vmem_virt_t va, const vmem_pte_t *root,
 		   struct vmem_translation *out, u64 *entries)
 {
-	struct vmem_descent d = { root, vmem_table_gpa(space->root), 0 };
-	bool canonical = vmem_is_canonical(&e->facts->gap, va);
-	enum vmem_class class = VMEM_CLASS_NONE;
-	vmem_pte_t *host;
+	struct vmem_descent d;
 	int ret, level;
 
-	if (!canonical || (e->facts->tag_inside && !(va >> 63)))
-		canonical = e->fmt->untag(e->facts, &va);
-	if (unlikely(!canonical || !root)) {
-		*out = (struct vmem_translation){
-			.entry	= canonical ? d.entry : 0,
-			.status	= canonical ? VMEM_STATUS_OUTSIDE : VMEM_NON_CANONICAL,
-			.level	= e->facts->nr_levels,
-		};
+	if (unlikely(!vmem_translate_begin(e, space, va, root, &d, out)))
 		return 0;
-	}
 #pragma GCC unroll 5
-	for (level = VMEM_LEVELS_MAX - 1; level >= 0; level--) {
+	for (level = VMEM_LEVELS_MAX - 1; level; level--) {
 		/* no format has fewer than three */
 		if (level > 2 && level >= e->facts->nr_levels)
 			continue;
-		class = vmem_translate_step(e, va, level, &d, entries);
-		if (class != VMEM_CLASS_TABLE)
-			break;
-		ret = e->read->from_phys(e->ctx, vmem_entry_table(e, d.entry, level),
-					 VMEM_READ, &host);
-		if (ret == VMEM_OUTSIDE)
+		ret = vmem_translate_step(e, level, &d, entries);
+		if (unlikely(ret == VMEM_OUTSIDE))
 			break;
 		if (unlikely(ret))
 			return ret;
-		d.host = host;
 	}
-	vmem_translate_end(e, va, level, class, &d, out);
+	if (unlikely(level || !vmem_translate_last(e, &d, out, entries)))
+		vmem_translate_end(e, &d, out);
 	return 0;
 }
 
-/* Of canonical addresses, and a root that is there. */
+/* Several, level by level, so that their loads overlap. */
 static __always_inline int
 vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 		     const vmem_virt_t *vas, u32 nr, const vmem_pte_t *root,
 		     struct vmem_translation *out,
 		     u64 (*entries)[VMEM_LEVELS_MAX])
 {
-	struct vmem_descent d[VMEM_TRANSLATE_GROUP];
-	unsigned int level = e->facts->nr_levels;
-	vmem_table_t last = VMEM_NO_TABLE, table;
-	vmem_pte_t *host = NULL;
-	enum vmem_class class;
-	u32 i, active = BIT(nr) - 1;
+	struct vmem_descent group[VMEM_TRANSLATE_GROUP], *d;
+	unsigned int level;
+	u32 i;
 	int ret;
 
 	for (i = 0; i < nr; i++)
-		d[i] = (struct vmem_descent){ root, vmem_table_gpa(space->root), 0 };
-	while (active) {
-		level--;
-		for (i = 0; i < nr; i++) {
-			if (!(active & BIT(i)))
+		vmem_translate_begin(e, space, vas[i], root, &group[i], &out[i]);
+	for (level = vmem_top(e->facts); level; level--) {
+		for (i = 0, d = group; i < nr; i++, d++) {
+			if (unlikely(!d->at))
 				continue;
-			class = vmem_translate_step(e, vas[i], level, &d[i],
-						    entries ? entries[i] : NULL);
-			if (class == VMEM_CLASS_TABLE) {
-				table = vmem_entry_table(e, d[i].entry, level);
-				/* neighbours are often in one table */
-				if (table != last) {
-					ret = e->read->from_phys(e->ctx, table,
-								VMEM_READ, &host);
-					last = table;
-					if (ret == VMEM_OUTSIDE)
-						host = NULL;
-					else if (ret)
-						return ret;
-				}
-				d[i].host = host;
-				if (likely(host)) {
-					prefetch(host + vmem_index(e->fmt, vas[i],
-								   level - 1));
-					continue;
-				}
+			ret = vmem_translate_step(e, level, d,
+						  entries ? entries[i] : NULL);
+			if (unlikely(ret)) {
+				if (ret != VMEM_OUTSIDE)
+					return ret;
+				d->at = NULL;
+				continue;
 			}
-			vmem_translate_end(e, vas[i], level, class, &d[i],
-					   &out[i]);
-			active &= ~BIT(i);
+			prefetch(d->at + vmem_index(e->fmt, d->va, level - 1));
 		}
 	}
+	for (i = 0, d = group; i < nr; i++, d++)
+		if (unlikely(d->at ? !vmem_translate_last(e, d, &out[i],
+							  entries ? entries[i] : NULL) :
+				     d->level < e->facts->nr_levels))
+			vmem_translate_end(e, d, &out[i]);
 	return 0;
-}
-
-/* How many of these addresses go down together: what is odd goes alone. */
-static __always_inline u32
-vmem_translate_together(const struct vmem_gap *gap, const vmem_virt_t *vas,
-			u32 nr)
-{
-	u32 n = 0;
-
-	while (nr > 1 && n < min_t(u32, nr, VMEM_TRANSLATE_GROUP) &&
-	       vmem_is_canonical(gap, vas[n]))
-		n++;
-	return n ?: 1;
 }
 
 static __always_inline int
@@ -232,9 +250,9 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	const struct vmem_env e = {
 		.fmt = fmt, .read = ops, .ctx = ctx, .facts = &space->facts,
 	};
+	u32 n = nr - *done, max, levels = e.facts->nr_levels;
 	vmem_pte_t *root = NULL;
 	bool moved = false;
-	u32 n;
 	int ret;
 
 	ret = ops->from_phys(ctx, space->root, VMEM_READ, &root);
@@ -243,22 +261,24 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 	else if (ret)
 		return ret;
 
+	if (likely(n == 1)) {
+		ops->pause(ctx, levels);
+		if (entries)
+			memset(entries + *done, 0, sizeof(*entries));
+		ret = vmem_translate_one(&e, space, vas[*done], root, &out[*done],
+					 entries ? entries[*done] : NULL);
+		*done += !ret;
+		return ret;
+	}
+	max = min_t(u32, VMEM_TRANSLATE_GROUP, VMEM_TRANSLATE_TABLES / levels);
 	for (; *done < nr; *done += n) {
-		u64 (*to)[VMEM_LEVELS_MAX] = entries ? &entries[*done] : NULL;
-
-		n = vmem_translate_together(&space->facts.gap, &vas[*done],
-					    root && !space->facts.tag_inside ?
-					    nr - *done : 1);
-		if (ops->pause(ctx, n * (space->facts.nr_levels - 1) + 1) && moved)
+		n = min(nr - *done, max);
+		if (ops->pause(ctx, n * (levels - 1) + 1) && moved)
 			return VMEM_PAUSE;
-		if (to)
-			memset(to, 0, n * sizeof(*to));
-		if (n == 1)
-			ret = vmem_translate_one(&e, space, vas[*done], root,
-						 &out[*done], to ? to[0] : NULL);
-		else
-			ret = vmem_translate_group(&e, space, &vas[*done], n,
-						   root, &out[*done], to);
+		if (entries)
+			memset(entries + *done, 0, n * sizeof(*entries));
+		ret = vmem_translate_group(&e, space, &vas[*done], n, root, &out[*done],
+					   entries ? &entries[*done] : NULL);
 		if (ret)
 			return ret;
 		moved = true;
