@@ -23,27 +23,24 @@ struct vmem_sink {
 	u32 nr;
 };
 
+/* A table that will be entered soon. */
+struct vmem_coming {
+	vmem_table_t table;
+	vmem_pte_t *host;	/* NULL: none */
+};
+
 /* A place in a walk; host addresses are good in this piece, as is what is known. */
 struct vmem_cursor {
 	vmem_pte_t *host[VMEM_LEVELS_MAX];
 	u32 granted[VMEM_LEVELS_MAX]; /* R, W, X, U by the entries above */
+	struct vmem_coming coming[2]; /* tables of leaves, by their slots */
 	u32 path;		/* the same, level by level */
 	unsigned int level;	/* of the table in hand; nr_levels: none yet */
 	vmem_phys_t gpa;	/* from here on */
 	u64 known;		/* so many bytes are known to be alike: */
-	bool inside;		/* in memory, or not */
+	bool inside;		/* in memory, or outside */
 	bool moved;		/* something was done since the piece began */
 	struct vmem_space_aware_mapping rec; /* of the entry in hand, or the root */
-};
-
-/* A record of a leaf, in words: its members one by one are twice as many stores. */
-struct vmem_leaf_words {
-	u64 head;
-	u64 va;
-	u64 gpa;
-	u64 len;
-	u64 entry;
-	u64 tail;
 };
 
 /* What is to be done about the entries in hand. */
@@ -89,12 +86,14 @@ static __always_inline u64 vmem_room(const struct vmem_env *e, vmem_phys_t gpa, 
 	return cur->known - at;
 }
 
-/* A record of @len bytes of what was gathered. */
+/* Give @len bytes of what was gathered. */
 static __always_inline void
-vmem_run_fill(const struct vmem_env *e, const struct vmem_run *run,
-	      struct vmem_space_aware_mapping *rec, enum vmem_record_type type,
-	      unsigned int level, u64 len, u8 flags)
+vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
+	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
 {
+	struct vmem_space_aware_mapping *rec = &e->sink->out[e->sink->nr++];
+
+	VMEM_ASSERT(len && e->sink->nr <= e->sink->max);
 	rec->type = type;
 	rec->level = level;
 	rec->detail = type == VMEM_REC_MAPPING ? e->fmt->entry_lg2(level) : 0;
@@ -107,15 +106,6 @@ vmem_run_fill(const struct vmem_env *e, const struct vmem_run *run,
 	rec->leaf = run->leaf;
 	rec->effective = run->effective;
 	rec->path = run->path;
-}
-
-/* Give it. */
-static __always_inline void
-vmem_run_give(const struct vmem_env *e, struct vmem_run *run,
-	      enum vmem_record_type type, unsigned int level, u64 len, u8 flags)
-{
-	VMEM_ASSERT(len && e->sink->nr < e->sink->max);
-	vmem_run_fill(e, run, &e->sink->out[e->sink->nr++], type, level, len, flags);
 	run->va += len;
 	run->len -= len;
 }

@@ -21,9 +21,6 @@
 #include "run.h"
 #include "seen.h"
 
-/* Entries of a table that are asked for at once, by eights, as in a cache line. */
-#define VMEM_WALK_AHEAD		128U
-
 /*
  * Where the entries from @i on, before @end, end to be what is gathered: not
  * present, or all @held.
@@ -38,6 +35,8 @@ vmem_hole_end(const struct vmem_env *e, const vmem_pte_t *host, unsigned int i,
 		i++;
 	while (!held && i + 8 <= end && !(vmem_eight_or(host, i) & bits))
 		i += 8;
+	while (!held && i < end && !(vmem_read(host, i) & bits))
+		i++;
 	return i;
 }
 
@@ -57,13 +56,15 @@ static __always_inline vmem_virt_t vmem_walk_last(const struct vmem_env *e,
  * time. Return: where they end.
  */
 static __always_inline unsigned int
-vmem_walk_follow(const vmem_pte_t *host, unsigned int i, unsigned int end,
-		 u64 expect, u64 step, u64 cmp)
+vmem_walk_follow(const vmem_pte_t *host, const vmem_pte_t *ahead, unsigned int i,
+		 unsigned int end, u64 expect, u64 step, u64 cmp)
 {
 	const vmem_pte_t *at;
 	u64 diff;
 
 	for (; i + 8 <= end; i += 8, expect += 8 * step) {
+		/* into the second cache, which more can be under way to */
+		__builtin_prefetch(ahead + i, 0, 2);
 		at = host + i;
 		diff = vmem_read(at, 0) ^ expect;
 		diff |= vmem_read(at, 1) ^ (expect + step);
@@ -96,10 +97,13 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 	const u64 leaf_end = vmem_leaf_end(e, level), room = e->cur->known - size;
 	const vmem_phys_t first = e->cur->gpa;
 	const vmem_pte_t *host = e->cur->host[level];
+	const vmem_pte_t *ahead = level ? host :
+		e->cur->coming[vmem_index(e->fmt, base, 1) % 2].host ?: host;
 	const bool each = e->walk->flags & VMEM_WALK_LEAVES;
 	/* no leaf is as the one before but for the bit that says that it is one */
 	const u64 skip = each ? e->fmt->present : next;
-	struct vmem_leaf_words *out = NULL, *last = (void *)&e->sink->out[e->sink->max - 1];
+	/* records by words: member by member they would be twice as many stores */
+	u64 (*out)[6] = NULL, (*last)[6] = (void *)&e->sink->out[e->sink->max - 1];
 	u64 entry, want = *expect, own = run->len, *len = &own, head = 0, tail = 0, gpa;
 	unsigned int n, stop, from;
 
@@ -112,7 +116,8 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 			/* where none of them can wrap */
 			if (!(i % 8) && (want & (leaf_end - 1)) + (end - i) * next < leaf_end) {
 				stop = min_t(u64, end, i + 1 + ((room - (gpa - first)) >> lg2));
-				n = max(vmem_walk_follow(host, i, stop, want, next, cmp) - i, n);
+				stop = vmem_walk_follow(host, ahead, i, stop, want, next, cmp);
+				n = max(stop - i, n);
 			}
 			*len += n * size;
 			want += n * next;
@@ -123,10 +128,9 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 			if ((entry & ~addr) != like || e->sink->nr == e->sink->max)
 				break;
 			out = (void *)&e->sink->out[e->sink->nr];
-			vmem_run_fill(e, run, (void *)out, VMEM_REC_MAPPING, level, own,
-				      run->flags);
-			head = out->head;
-			tail = out->tail;
+			vmem_run_give(e, run, VMEM_REC_MAPPING, level, own, run->flags);
+			head = (*out)[0];
+			tail = (*out)[5];
 		}
 		from = i;
 		stop = min_t(u64, end, i + (last - out));
@@ -138,28 +142,29 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 			if (entry == want) {
 				if (!(i % 8))
 					break;
-				out->len += size;
+				(*out)[3] += size;
 				want += next;
 				continue;
 			}
 			out++;
-			out->head = head;
-			out->va = base + i * size;
-			out->gpa = gpa;
-			out->len = size;
-			out->entry = entry;
-			out->tail = tail;
+			(*out)[0] = head;
+			(*out)[1] = base + i * size;
+			(*out)[2] = gpa;
+			(*out)[3] = size;
+			(*out)[4] = entry;
+			(*out)[5] = tail;
 			want = entry + skip;
 		}
-		len = &out->len;
+		len = &(*out)[3];
 		if (i == from)
 			break;
 	}
 	run->len = *len;
 	if (out) {
-		run->va = out->va;
-		run->gpa = out->gpa;
-		run->entry = out->entry;
+		/* the last one is taken back */
+		run->va = (*out)[1];
+		run->gpa = (*out)[2];
+		run->entry = (*out)[4];
 		e->sink->nr = e->sink->max - 1 - (last - out);
 	}
 	*expect = each ? 0 : want;
@@ -320,6 +325,25 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	return VMEM_STEP_DOWN;
 }
 
+/*
+ * A table of leaves is entered: the one two slots further on is looked up, if the budget
+ * goes so far, and asked for while this one is read.
+ */
+static __always_inline void vmem_walk_ahead(const struct vmem_env *e)
+{
+	unsigned int i = vmem_index(e->fmt, e->walk->va, 1) + 2;
+	struct vmem_coming *coming = &e->cur->coming[i % 2];
+	u64 entry = 0;
+
+	if (i < vmem_nr_entries(e->fmt, 1) && e->walk->budget >= 2)
+		entry = vmem_read(e->cur->host[1], i);
+	coming->host = NULL;
+	coming->table = vmem_entry_table(e, entry, 1);
+	if (vmem_classify(e, entry, 1) != VMEM_CLASS_TABLE ||
+	    e->read->from_phys(e->ctx, coming->table, VMEM_READ, &coming->host))
+		coming->host = NULL;
+}
+
 /* Enter the table that the record in hand is about, or say in it why not. */
 static __always_inline enum vmem_step
 vmem_walk_enter(const struct vmem_env *e, int *ret)
@@ -335,8 +359,8 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 	bool known = e->walk->low <= level && e->walk->tables[level] == table;
 	vmem_space_id_t owner;
 	bool remember;
+	struct vmem_coming *coming;
 	vmem_pte_t *host;
-	unsigned int i, end;
 
 	if (level == vmem_top(e->facts)) {
 		/* it spans all that is canonical */
@@ -369,7 +393,11 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 		return VMEM_STEP_STOP;
 	}
 
-	*ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
+	coming = &e->cur->coming[vmem_index(e->fmt, e->walk->va, 1) % 2];
+	host = coming->host;
+	*ret = 0;
+	if (level || !host || coming->table != table)
+		*ret = e->read->from_phys(e->ctx, table, VMEM_READ, &host);
 	if (*ret == VMEM_OUTSIDE) {
 		rec->detail = VMEM_BAD_OUTSIDE;
 		return VMEM_STEP_REPORT;
@@ -388,13 +416,8 @@ vmem_walk_enter(const struct vmem_env *e, int *ret)
 		e->walk->tables[level] = table;
 		e->walk->low = level;
 	}
-	/* leaves are read one after the other, which a processor notices late */
-	if (!level && !known) {
-		i = vmem_index(e->fmt, e->walk->va, 0);
-		end = vmem_index(e->fmt, vmem_walk_last(e, 0), 0) + 1;
-		for (end = min(end, i + VMEM_WALK_AHEAD); i < end; i += 8)
-			prefetch(host + i);
-	}
+	if (!level)
+		vmem_walk_ahead(e);
 	e->cur->path = rec->path;
 	e->cur->host[level] = host;
 	e->cur->granted[level] = level == vmem_top(e->facts) ? VMEM_RWXU :
