@@ -33,13 +33,13 @@ struct vmem_coming {
 struct vmem_cursor {
 	vmem_pte_t *host[VMEM_LEVELS_MAX];
 	u32 granted[VMEM_LEVELS_MAX]; /* R, W, X, U by the entries above */
-	struct vmem_coming coming[2]; /* tables of leaves, by their slots */
 	u32 path;		/* the same, level by level */
-	unsigned int level;	/* of the table in hand; nr_levels: none yet */
-	vmem_phys_t gpa;	/* from here on */
-	u64 known;		/* so many bytes are known to be alike: */
-	bool inside;		/* in memory, or outside */
+	struct vmem_coming coming[2]; /* tables of leaves, by their slots */
+	u8 level;		/* of the table in hand; nr_levels: none yet */
 	bool moved;		/* something was done since the piece began */
+	bool inside;		/* in memory, or outside: */
+	vmem_phys_t gpa;	/* from here on */
+	u64 known;		/* so many bytes are known to be so */
 	struct vmem_space_aware_mapping rec; /* of the entry in hand, or the root */
 };
 
