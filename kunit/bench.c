@@ -75,6 +75,19 @@ struct bench *bench_begin(struct kunit *test)
 				  0);
 }
 
+struct bench *bench_begin_cet(struct kunit *test)
+{
+	const struct engine *e = *(const struct engine *const *)test->param_value;
+	const struct cpu cpu = {
+		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
+	};
+	struct vmem_facts facts;
+
+	if (engine_cpu_facts(e, &facts, &cpu))
+		kunit_skip(test, "no shadow stacks");
+	return bench_begin_facts(test, e, &cpu);
+}
+
 void bench_reset(struct bench *b)
 {
 	guest_reset(&b->guest);

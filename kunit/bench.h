@@ -115,6 +115,8 @@ struct bench *bench_begin_engine(struct kunit *test, const struct engine *e,
 				 unsigned int cow);
 struct bench *bench_begin_facts(struct kunit *test, const struct engine *e,
 				const struct cpu *cpu);
+/* With shadow stacks; skipped where the format has none. */
+struct bench *bench_begin_cet(struct kunit *test);
 /* All memory zero, a new root of ours. */
 void bench_reset(struct bench *b);
 

@@ -114,20 +114,6 @@ static void promote_below_what_denies(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->change.answer.changes, VMEM_CHANGED_FREED);
 }
 
-/* The same with CET: a bench of the format, if it can be. */
-static struct bench *begin_cet(struct kunit *test)
-{
-	const struct engine *e = *(const struct engine *const *)test->param_value;
-	const struct cpu cpu = {
-		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
-	};
-	struct vmem_facts facts;
-
-	if (engine_cpu_facts(e, &facts, &cpu))
-		kunit_skip(test, "no shadow stacks");
-	return bench_begin_facts(test, e, &cpu);
-}
-
 /* A full table: writable or not; each accessed and dirty, or just the odd ones. */
 static u64 full_of(struct bench *b, bool writable, bool dirty, bool odd)
 {
@@ -149,7 +135,7 @@ static u64 full_of(struct bench *b, bool writable, bool dirty, bool odd)
  */
 static void promote_shadow_stack(struct kunit *test)
 {
-	struct bench *b = begin_cet(test);
+	struct bench *b = bench_begin_cet(test);
 	u64 span = bench_span(b, 1), dirty = b->rules->dirty, table;
 	struct vmem_translation t;
 	u32 all;
@@ -184,7 +170,7 @@ static void promote_shadow_stack(struct kunit *test)
 /* 52: the entry above denied W: a larger leaf without it would become one */
 static void promote_makes_no_shadow_stack(struct kunit *test)
 {
-	struct bench *b = begin_cet(test);
+	struct bench *b = bench_begin_cet(test);
 	u64 span = bench_span(b, 1), table;
 	u32 dirty;
 

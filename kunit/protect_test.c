@@ -225,19 +225,9 @@ static void protect_beside_what_denies(struct kunit *test)
 /* 52: a leaf that loses W loses D, where the two mean a shadow stack */
 static void protect_loses_dirty(struct kunit *test)
 {
-	const struct engine *e = *(const struct engine *const *)test->param_value;
-	const struct cpu cpu = {
-		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
-	};
-	struct vmem_facts facts;
-	struct bench *b;
-	u64 page, span;
+	struct bench *b = bench_begin_cet(test);
+	u64 page = bench_page(b), span = bench_span(b, 1);
 
-	if (engine_cpu_facts(e, &facts, &cpu))
-		kunit_skip(test, "no shadow stacks");
-	b = bench_begin_facts(test, e, &cpu);
-	page = bench_page(b);
-	span = bench_span(b, 1);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * page, RWX, 0));
 	KUNIT_EXPECT_EQ(test, 0, protect(b, 0, 2 * page, 0, VMEM_W));
 	KUNIT_EXPECT_EQ(test, b->change.answer.lost_dirty, 2);
@@ -251,21 +241,11 @@ static void protect_loses_dirty(struct kunit *test)
 /* 52: counted is what lost W and was dirty, whether the caller gives it D again or not */
 static void protect_loses_w_and_is_given_dirty(struct kunit *test)
 {
-	const struct engine *e = *(const struct engine *const *)test->param_value;
-	const struct cpu cpu = {
-		.phys_bits = e->fmt->phys_bits, .cow = 1, .cet = true,
-	};
-	struct vmem_facts facts;
+	struct bench *b = bench_begin_cet(test);
+	u64 page = bench_page(b), span = bench_span(b, 1);
 	struct vmem_translation t;
 	struct vmem_mapping m;
-	struct bench *b;
-	u64 page, span;
 
-	if (engine_cpu_facts(e, &facts, &cpu))
-		kunit_skip(test, "no shadow stacks");
-	b = bench_begin_facts(test, e, &cpu);
-	page = bench_page(b);
-	span = bench_span(b, 1);
 	KUNIT_EXPECT_EQ(test, 0, bench_map(b, 0, 0, 2 * page, RWX, 0));
 	/* one that wasn't dirty before */
 	KUNIT_EXPECT_EQ(test, 0, protect(b, page, page, 0, VMEM_D));
