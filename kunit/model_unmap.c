@@ -222,6 +222,30 @@ static void clear_whole(struct job *job, const struct spot *spot)
 	job->result->changes |= VMEM_CHANGED_UNSHARED;
 }
 
+/* A table of leaves that has one link, of which the range covers all. */
+static bool goes_as_it_is(struct job *job, const struct spot *spot)
+{
+	struct model_table *mine = model_page(job->model, spot->decoded.gpa);
+
+	return job->zero && job->free_below && spot->level == 1 && spot->covered &&
+	       mine && mine->links == 1 &&
+	       model_writable(job->model, &job->path, spot->level);
+}
+
+static void let_go_of(struct job *job, const struct spot *spot)
+{
+	struct model *model = job->model;
+
+	count_leaves(job, spot->decoded.gpa);
+	model_write_entry(model, &job->path, spot->level, spot->va, 0, job->result);
+	model_flush_all(job->result);
+	if (!model_page(model, spot->decoded.gpa))
+		return;
+	model_drop_link(model, spot->decoded.gpa, job->path.table[spot->level],
+			spot->index);
+	job->result->changes |= VMEM_CHANGED_FREED;
+}
+
 static void unmap(struct job *job, unsigned int level, u64 base)
 {
 	struct model *model = job->model;
@@ -242,13 +266,9 @@ static void unmap(struct job *job, unsigned int level, u64 base)
 			if (job->zero && spot.covered)
 				clear_whole(job, &spot);
 			continue;
-		} else if (is_let_go_of(job, &spot)) {
-			if (!job->zero)
-				continue;
-			model_write_entry(model, path, level, spot.va, 0,
-					  job->result);
-			count_leaves(job, spot.decoded.gpa);
-			model_flush_all(job->result);
+		} else if (is_let_go_of(job, &spot) || goes_as_it_is(job, &spot)) {
+			if (job->zero)
+				let_go_of(job, &spot);
 			continue;
 		}
 		path->table[level - 1] = spot.decoded.gpa;

@@ -277,14 +277,20 @@ vmem_reach(const struct vmem_env *e, vmem_table_t table, enum vmem_intent intent
 }
 
 /* Write an entry, if it is still @old: a full barrier. */
+static __always_inline bool vmem_exchanged(vmem_pte_t *entry, u64 old, u64 new)
+{
+	vmem_pte_t expected = cpu_to_le64(old);
+
+	return cmpxchg(entry, expected, cpu_to_le64(new)) == expected;
+}
+
+/* The same, of the table at @host; the answer says so. */
 static __always_inline bool
 vmem_exchange(const struct vmem_env *e, vmem_pte_t *host, unsigned int index,
 	      u64 old, u64 new)
 {
-	vmem_pte_t expected = cpu_to_le64(old);
-
 	VMEM_ASSERT(host && e->at->apply);
-	if (cmpxchg(&host[index], expected, cpu_to_le64(new)) != expected)
+	if (!vmem_exchanged(&host[index], old, new))
 		return false;
 	e->answer->dirty = true;
 	return true;

@@ -67,41 +67,49 @@ vmem_protect_leaf(const struct vmem_env *e, vmem_pte_t *host,
 }
 
 /*
- * Pass 2: the entries of a table of level 0 from @i on, which is @entry
- * and translates @va, up to @end. The exchanges take the time: no load passes one,
- * and each waits for stores. So what an entry is to be is known before the one
- * ahead of it is exchanged, and the answer is written once. With @count, which is a
- * constant, leaves that lose D with W are counted.
+ * Pass 2: the entries of a table of level 0 from @i on, which is @entry and is to
+ * be @new, up to @end. The exchanges take the time: none begins before what is ahead of
+ * it is done, and no load passes one. So little lies between two of them: leaves that
+ * differ from the first one in their address, or in A and D where these stay, change in
+ * the same bits; and the answer is written once. With @count, which is a constant,
+ * leaves that lose D with W are counted.
  */
 static __always_inline int
 vmem_protect_run(const struct vmem_env *e, vmem_pte_t *host,
-		 unsigned int i, unsigned int end, u64 entry, vmem_virt_t va,
+		 unsigned int i, unsigned int end, u64 entry, u64 new,
 		 struct vmem_protect_bits bits, bool count)
 {
-	u64 page = BIT_ULL(e->fmt->page_lg2), pages = 0;
-	u64 new = vmem_protect_make(e, entry, 0, bits), next, after;
-	vmem_virt_t first = va, last = va;
+	u64 like = entry, flip = entry ^ new;
+	u64 unlike = ~(e->fmt->leaf_addr(e->facts, 0) | (e->fmt->ad & ~(bits.yes | bits.no)));
+	u64 pages = 0, next, after;
+	vmem_virt_t base = e->at->va & ~vmem_table_mask(e->fmt, 0);
+	unsigned int first = i, last = i;
 	int ret = 0;
 
-	for (; i <= end; i++, va += page, entry = next, new = after) {
-		next = vmem_read(host, min(i + 1, end));
-		after = vmem_protect_make(e, next, 0, bits);
+	for (; i <= end; i++, entry = next, new = after) {
+		next = vmem_read(host + i, i < end);
+		after = next ^ flip;
+		if (count || unlikely((next ^ like) & unlike))
+			after = vmem_protect_make(e, next, 0, bits);
 		if (new == entry)
 			continue;
-		if (count || unlikely(!vmem_exchange(e, host, i, entry, new))) {
+		if (count || unlikely(!vmem_exchanged(&host[i], entry, new))) {
 			ret = vmem_protect_leaf(e, host, i, vmem_read(host, i), bits);
 			if (ret < 0)
 				break;
 			if (!ret)
 				continue;
 		}
-		if (!pages++)
-			first = va;
-		last = va + page - 1;
+		pages++;
+		last = i;
 	}
 	if (pages) {
+		e->answer->dirty = true;
 		e->answer->pages += pages;
-		vmem_flush(e->change, e->at->shared, first, last);
+		vmem_flush(e->change, e->at->shared,
+			   base + ((u64)first << e->fmt->page_lg2),
+			   (base + ((u64)last << e->fmt->page_lg2)) |
+			   vmem_entry_mask(e->fmt, 0));
 	}
 	return min(ret, 0);
 }
@@ -133,11 +141,10 @@ static __always_inline int vmem_protect_denied(const struct vmem_env *e)
 /* Both passes: a run of entries of a table of level 0. */
 static __always_inline int vmem_protect_leaves(const struct vmem_env *e)
 {
-	unsigned int first = vmem_slot(e, 0), i = first, n, end = vmem_place_end(e);
+	unsigned int i = vmem_slot(e, 0), n, end = vmem_place_end(e);
 	vmem_pte_t *host = e->at->path.host[0];
 	struct vmem_protect_bits bits = vmem_protect_bits(e);
-	vmem_virt_t va;
-	u64 entry;
+	u64 entry, new;
 	int ret;
 
 	for (n = i; e->at->needs && n <= end; n++) {
@@ -150,18 +157,18 @@ static __always_inline int vmem_protect_leaves(const struct vmem_env *e)
 	}
 	for (;; i++) {
 		entry = vmem_read(host, i);
-		if (vmem_protect_make(e, entry, 0, bits) != entry)
+		new = vmem_protect_make(e, entry, 0, bits);
+		if (new != entry)
 			break;
 		if (i == end)
 			return 0;
 	}
-	va = e->at->va + ((u64)(i - first) << e->fmt->page_lg2);
 	ret = vmem_want(e, 0);
 	if (ret || !e->at->apply)
 		return ret;
 	if (unlikely(e->facts->shadow))
-		return vmem_protect_run(e, host, i, end, entry, va, bits, true);
-	return vmem_protect_run(e, host, i, end, entry, va, bits, false);
+		return vmem_protect_run(e, host, i, end, entry, new, bits, true);
+	return vmem_protect_run(e, host, i, end, entry, new, bits, false);
 }
 
 /* Both passes: the entry in hand, of a table above level 0. */

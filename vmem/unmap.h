@@ -52,14 +52,17 @@ static __always_inline int vmem_unmap_entered(const struct vmem_env *e, int ret)
 	return !whole ? ret : e->at->links > 1 ? VMEM_CLEAR : 0;
 }
 
-/* Is something in the table in hand, in pass 1 beside the range? */
+/*
+ * Is something in the table in hand? Beside the range, where that will be zeroed, or
+ * has just been.
+ */
 static __always_inline bool vmem_unmap_remains(const struct vmem_env *e)
 {
 	unsigned int level = e->at->level, nr = vmem_nr_entries(e->fmt, level);
 	const vmem_pte_t *host = e->at->path.host[level];
 	unsigned int i = nr, end = nr - 1;
 
-	if (!e->at->apply) {
+	if (!e->at->apply || (!level && !e->at->sweep)) {
 		i = e->at->first > (e->at->va & ~vmem_table_mask(e->fmt, level)) ?
 		    vmem_index(e->fmt, e->at->first, level) : 0;
 		end = vmem_place_end(e);
@@ -68,24 +71,30 @@ static __always_inline bool vmem_unmap_remains(const struct vmem_env *e)
 	       (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX));
 }
 
-/* Zero the eight entries at @host, if all are present. Return: how many leaves; < 0: no. */
-static __always_inline int vmem_unmap_eight(const struct vmem_env *e, vmem_pte_t *host)
+/*
+ * Are the @nr entries at @host leaves of level 0? All are present, and but for that no
+ * bit makes a leaf of what is none. @nr is a multiple of 8.
+ */
+static __always_inline bool vmem_unmap_full(const struct vmem_env *e,
+					    const vmem_pte_t *host, unsigned int nr)
 {
-	u64 all = e->fmt->present, entry;
-	int n, leaves = 0;
+	u64 all = U64_MAX, any = 0;
+	unsigned int i, n;
+
+	for (i = 0; i < nr; i += 8, host += 8) {
+		/* each eight by itself, as not to wait for the last */
+		u64 entry = vmem_read(host, 0), eight = entry, some = entry;
 
 #pragma GCC unroll 8
-	for (n = 0; n < 8; n++) {
-		entry = vmem_read(host, n);
-		all &= entry;
-		leaves += vmem_classify(e, entry, 0) == VMEM_CLASS_LEAF;
+		for (n = 1; n < 8; n++) {
+			entry = vmem_read(host, n);
+			eight &= entry;
+			some |= entry;
+		}
+		all &= eight;
+		any |= some;
 	}
-	if (!all)
-		return -1;
-#pragma GCC unroll 8
-	for (n = 0; n < 8; n++)
-		WRITE_ONCE(host[n], 0);
-	return leaves;
+	return all & e->fmt->present && vmem_classify(e, any, 0) == VMEM_CLASS_LEAF;
 }
 
 /* Pass 2: zero the entries of a table of level 0 from @i on up to @end. */
@@ -93,20 +102,23 @@ static __always_inline void vmem_unmap_run(const struct vmem_env *e,
 					   unsigned int i, unsigned int end)
 {
 	vmem_virt_t base = e->at->va & ~vmem_table_mask(e->fmt, 0);
-	unsigned int page = e->fmt->page_lg2, first = end + 1, last = 0;
+	unsigned int page = e->fmt->page_lg2, first = end + 1, last = 0, begun, n;
 	vmem_pte_t *host = e->at->path.host[0];
 	u64 entry, pages = 0;
-	int leaves;
 
 	for (; i <= end; i++) {
-		leaves = i + 7 <= end ? vmem_unmap_eight(e, host + i) : -1;
-		if (leaves >= 0) {
-			first = min(first, i);
-			i += 7;
-			last = i;
-			pages += leaves;
-			continue;
+		for (begun = i; i + 7 <= end && vmem_unmap_full(e, host + i, 8); i += 8) {
+#pragma GCC unroll 8
+			for (n = 0; n < 8; n++)
+				WRITE_ONCE(host[i + n], 0);
 		}
+		if (begun < i) {
+			first = min(first, begun);
+			last = i - 1;
+			pages += i - begun;
+		}
+		if (i > end)
+			break;
 		entry = vmem_read(host, i);
 		if (!entry)
 			continue;
@@ -128,6 +140,35 @@ static __always_inline void vmem_unmap_run(const struct vmem_env *e,
 			   (base + ((u64)last << page)) | vmem_entry_mask(e->fmt, 0));
 }
 
+/*
+ * Will the table in hand go when it is empty? One of ours, by its last link; and in
+ * pass 1 one that will be: a copy of a frozen one.
+ */
+static __always_inline bool vmem_unmap_goes(const struct vmem_env *e)
+{
+	unsigned int level = e->at->level;
+	u32 links;
+
+	if (!e->at->apply && vmem_need_moves(e, level))
+		return true;
+	return vmem_look_mine(e, level + 1, e->at->path.table[level], &links) &&
+	       (e->at->apply ? links == 1 : !(e->at->shared & BIT(level)));
+}
+
+/*
+ * Pass 2: is the table of leaves in hand let go of as it is? One that goes, if the entry
+ * above can be written: there is no need to write it, too.
+ */
+static __always_inline bool vmem_unmap_drops(const struct vmem_env *e)
+{
+	if (!e->at->apply || !e->at->keep || !vmem_place_covers(e, 1) || !vmem_unmap_goes(e))
+		return false;
+	if (!(e->at->writable & BIT(1)) &&
+	    !vmem_reach(e, e->at->path.table[1], VMEM_WRITE, &e->at->path.host[1]))
+		e->at->writable |= BIT(1);
+	return e->at->writable & BIT(1);
+}
+
 /* Both passes: a run of entries of a table of level 0. */
 static __always_inline int vmem_unmap_leaves(const struct vmem_env *e)
 {
@@ -136,6 +177,7 @@ static __always_inline int vmem_unmap_leaves(const struct vmem_env *e)
 
 	if (e->at->sweep || !vmem_any(e->at->path.host[0], i, end, U64_MAX))
 		return 0;
+	e->at->drop |= vmem_unmap_drops(e);
 	if (e->at->drop)
 		return vmem_want(e, 1);
 	ret = vmem_want(e, 0);
@@ -194,15 +236,17 @@ static __always_inline int vmem_unmap_clear(const struct vmem_env *e)
 	return ret;
 }
 
-/* Pass 2: the frozen table of leaves in hand is let go of. */
+/* Pass 2: the table of leaves in hand was let go of as it is. */
 static __always_inline void vmem_unmap_dropped(const struct vmem_env *e)
 {
 	unsigned int i, nr = vmem_nr_entries(e->fmt, 0);
 	const vmem_pte_t *host = e->at->path.host[0];
+	u64 pages = nr;
 
-	for (i = 0; i < nr; i++)
-		e->answer->pages += vmem_classify(e, vmem_read(host, i), 0) ==
-				    VMEM_CLASS_LEAF;
+	if (nr % 8 || !vmem_unmap_full(e, host, nr))
+		for (i = 0, pages = 0; i < nr; i++)
+			pages += vmem_classify(e, vmem_read(host, i), 0) == VMEM_CLASS_LEAF;
+	e->answer->pages += pages;
 	vmem_flush_all(e->change, 0);
 }
 
@@ -233,21 +277,6 @@ static __always_inline bool vmem_unmap_spares(const struct vmem_env *e,
 	return stays;
 }
 
-/*
- * Will the table in hand go when it is empty? One of ours, by its last link; and in
- * pass 1 one that will be: a copy of a frozen one.
- */
-static __always_inline bool vmem_unmap_goes(const struct vmem_env *e)
-{
-	unsigned int level = e->at->level;
-	u32 links;
-
-	if (!e->at->apply && vmem_need_moves(e, level))
-		return true;
-	return vmem_look_mine(e, level + 1, e->at->path.table[level], &links) &&
-	       (e->at->apply ? links == 1 : !(e->at->shared & BIT(level)));
-}
-
 /* Both passes: the table in hand is done. One of ours goes if it is empty. */
 static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 {
@@ -260,8 +289,8 @@ static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 	stays = !e->at->drop && (e->at->level >= e->at->keep ||
 				 e->pass->keeps & BIT(e->at->level) ||
 				 vmem_unmap_remains(e));
-	goes = e->at->drop || vmem_unmap_goes(e);
-	if (stays || !goes) {
+	goes = vmem_unmap_goes(e);
+	if (stays || !(goes || e->at->drop)) {
 		e->pass->keeps |= BIT(level);
 		/* a link can't replace what something hangs below */
 		return goes && level == e->at->keep && !e->at->apply ? -EEXIST : 0;
@@ -272,7 +301,7 @@ static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 	ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE, 0, 0);
 	if (ret > 0 && e->at->drop)
 		vmem_unmap_dropped(e);
-	else if (ret > 0)
+	if (ret > 0 && goes)
 		vmem_remove(e, level);
 	/* one of ours may stay, empty; what a frozen one maps may not */
 	return e->at->drop ? min(ret, 0) : 0;
