@@ -105,27 +105,24 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 	return any & bits;
 }
 
-/* Leaves from @i up to @end, included: quick where @page is a constant. */
-static __always_inline void vmem_fill(vmem_pte_t *host, unsigned int i,
-				      unsigned int end, u64 leaf, u64 page)
+/* Leaves from @i up to @end, included, each of them @step behind the one before it. */
+static noinline void vmem_fill(vmem_pte_t *host, unsigned int i,
+			       unsigned int end, u64 leaf, u64 step)
 {
-	vmem_pte_t *at = host + i, *behind = host + end + 1;
-	unsigned int n;
+	unsigned int nr = end + 1 - i, n;
 
-	for (; behind - at >= 8; at += 8, leaf += 8 * page) {
-#pragma GCC unroll 8
-		for (n = 0; n < 8; n++)
-			WRITE_ONCE(at[n], cpu_to_le64(leaf + n * page));
+	/* an addition and a store each; only each fourth waits for one before it */
+	for (host += i; nr >= 16; nr -= 16, host += 16) {
+#pragma GCC unroll 4
+		for (n = 0; n < 16; n += 4, leaf += 4 * step) {
+			WRITE_ONCE(host[n], cpu_to_le64(leaf));
+			WRITE_ONCE(host[n + 1], cpu_to_le64(leaf + step));
+			WRITE_ONCE(host[n + 2], cpu_to_le64(leaf + 2 * step));
+			WRITE_ONCE(host[n + 3], cpu_to_le64(leaf + 3 * step));
+		}
 	}
-	for (; at < behind; at++, leaf += page)
-		WRITE_ONCE(*at, cpu_to_le64(leaf));
-}
-
-/* The same with any step: one copy of it. */
-static noinline void vmem_fill_by(vmem_pte_t *host, unsigned int i,
-				  unsigned int end, u64 leaf, u64 step)
-{
-	vmem_fill(host, i, end, leaf, step);
+	for (; nr; nr--, host++, leaf += step)
+		WRITE_ONCE(*host, cpu_to_le64(leaf));
 }
 
 /*

@@ -97,8 +97,33 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 
 	if (leaf & e->fmt->writable)
 		leaf |= e->fmt->bits(e->facts, VMEM_D, level - 1);
-	vmem_fill_by(host, 0, vmem_nr_entries(e->fmt, level - 1) - 1, leaf,
-		     e->fmt->step(level - 1));
+	vmem_fill(host, 0, vmem_nr_entries(e->fmt, level - 1) - 1, leaf,
+		  e->fmt->step(level - 1));
+}
+
+/*
+ * Pass 2: a table of leaves is linked. Is the next entry to name one, too, all of which
+ * is mapped? Then it is the one in hand, and @last what the table translates.
+ */
+static __always_inline bool vmem_install_on(const struct vmem_env *e, vmem_virt_t *last)
+{
+	unsigned int level = e->at->level;
+	u64 mask = vmem_entry_mask(e->fmt, level);
+	vmem_virt_t next = (e->at->va | mask) + 1;
+
+	if (e->at->cut || *last == e->at->last || e->at->last - next < mask ||
+	    !(next & vmem_table_mask(e->fmt, level)) ||
+	    (e->at->levels & BIT(level) && !((next + e->at->away) & mask)) ||
+	    vmem_read(e->at->path.host[level], vmem_index(e->fmt, next, level)))
+		return false;
+	*last = next + mask;
+	e->at->va = next;
+	e->at->entry = 0;
+	e->at->class = VMEM_CLASS_NONE;
+	e->at->begun = true;
+	e->pass->low = level;
+	e->answer->done_len = next - e->at->m->virt_base;
+	return true;
 }
 
 /*
@@ -118,27 +143,29 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 	vmem_pte_t *host;
 	int ret;
 
-	ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
-	if (ret)
-		return ret;
-	if (leaves)
-		vmem_install_leaves(e, host, level - 1, last);
-	else if (split)
-		vmem_install_split(e, host);
-	else
-		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
+	do {
+		ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
+		if (ret)
+			return ret;
+		if (leaves)
+			vmem_install_leaves(e, host, level - 1, last);
+		else if (split)
+			vmem_install_split(e, host);
+		else
+			memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
 
-	/* a vCPU sees the table filled */
-	ret = vmem_replace(e, e->fmt->make_table(e->facts, table, split ? VMEM_RWXU :
-						 vmem_place_perms(e, level)));
-	if (ret)
-		return ret;
-	vmem_install_end(e, level);
-	if (unlikely(e->at->entry) && !split)
-		vmem_look_back(e, e->at->entry, level, e->at->leaf);
-	if (!leaves)
-		return VMEM_AGAIN;
-	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
+		/* a vCPU sees the table filled */
+		ret = vmem_replace(e, e->fmt->make_table(e->facts, table, split ?
+				   VMEM_RWXU : vmem_place_perms(e, level)));
+		if (ret)
+			return ret;
+		vmem_install_end(e, level);
+		if (unlikely(e->at->entry) && !split)
+			vmem_look_back(e, e->at->entry, level, e->at->leaf);
+		if (!leaves)
+			return VMEM_AGAIN;
+		e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
+	} while (vmem_install_on(e, &last));
 	return 0;
 }
 

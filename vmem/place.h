@@ -190,13 +190,8 @@ static __always_inline void vmem_place_fill(const struct vmem_env *e,
 					    vmem_pte_t *host, unsigned int level,
 					    unsigned int i, unsigned int end)
 {
-	bool raw = e->at->m->kind == VMEM_KIND_RAW;
-
-	if (likely(!level && !raw))
-		vmem_fill(host, i, end, vmem_place_leaf(e, 0), e->fmt->step(0));
-	else
-		vmem_fill_by(host, i, end, vmem_place_leaf(e, level),
-			     raw ? 0 : e->fmt->step(level));
+	vmem_fill(host, i, end, vmem_place_leaf(e, level),
+		  e->at->m->kind == VMEM_KIND_RAW ? 0 : e->fmt->step(level));
 }
 
 /* What a table entry of @level that is made grants. */
