@@ -105,9 +105,8 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 	return any & bits;
 }
 
-/* Leaves from @i up to @end, included, each of them @step behind the one before it. */
-static noinline void vmem_fill(vmem_pte_t *host, unsigned int i,
-			       unsigned int end, u64 leaf, u64 step)
+static noinline void vmem_fill_run(vmem_pte_t *host, unsigned int i,
+				   unsigned int end, u64 leaf, u64 step)
 {
 	unsigned int nr = end + 1 - i, n;
 
@@ -123,6 +122,16 @@ static noinline void vmem_fill(vmem_pte_t *host, unsigned int i,
 	}
 	for (; nr; nr--, host++, leaf += step)
 		WRITE_ONCE(*host, cpu_to_le64(leaf));
+}
+
+/* Leaves from @i up to @end, included, each of them @step behind the one before it. */
+static __always_inline void vmem_fill(vmem_pte_t *host, unsigned int i,
+				      unsigned int end, u64 leaf, u64 step)
+{
+	if (i == end)
+		WRITE_ONCE(host[i], cpu_to_le64(leaf));
+	else
+		vmem_fill_run(host, i, end, leaf, step);
 }
 
 /*
@@ -155,6 +164,26 @@ static __always_inline enum vmem_class
 vmem_classify(const struct vmem_env *e, u64 entry, unsigned int level)
 {
 	return e->fmt->classify(e->facts, entry, level);
+}
+
+/*
+ * Are the entries from @i up to @end leaves of level 0? All are present, and but for
+ * that no bit makes a leaf of what is none.
+ */
+static __always_inline bool vmem_all_leaves(const struct vmem_env *e, const vmem_pte_t *host,
+					    unsigned int i, unsigned int end)
+{
+	u64 all = vmem_read(host, i), any = all, one, other;
+
+	/* by two, as each waits for what was before it */
+#pragma GCC unroll 4
+	for (i += (end + 1 - i) & 1; i < end; i += 2) {
+		one = vmem_read(host, i);
+		other = vmem_read(host, i + 1);
+		all &= one & other;
+		any |= one | other;
+	}
+	return all & e->fmt->present && vmem_classify(e, any, 0) == VMEM_CLASS_LEAF;
 }
 
 /* The table that an entry of a table of @level names. */

@@ -94,7 +94,7 @@ vmem_short_map(const struct vmem_env *e, const struct vmem_mapping *m,
 		way->needs = attrs & VMEM_RWXU;
 		way->leaf = e->fmt->make_leaf(e->facts, attrs, 0, 0);
 	}
-	if (way->needs & ~way->perms || vmem_any(host, i, end, U64_MAX))
+	if (way->needs & ~way->perms || (i == end ? vmem_read(host, i) : vmem_any(host, i, end, U64_MAX)))
 		return false;
 	if (e->ops->written)
 		e->ops->written(e->ctx, way->table[0]);
@@ -109,19 +109,15 @@ vmem_short_unmap(const struct vmem_env *e, const struct vmem_mapping *m,
 		 vmem_pte_t *host, unsigned int i, unsigned int end)
 {
 	bool shared = e->space->way.foreign && !(e->asked->flags & VMEM_CHANGE_ALONE);
-	unsigned int n;
 
 	if (!(i && vmem_read(host, i - 1)) &&
-	    !(end + 1 < vmem_nr_entries(e->fmt, 0) && vmem_read(host, end + 1)))
+	    !(end + 1 < vmem_nr_entries(e->fmt, 0) && vmem_read(host, end + 1)) ||
+	    !vmem_all_leaves(e, host, i, end))
 		return false;
-	for (n = i; n <= end; n++)
-		if (vmem_classify(e, vmem_read(host, n), 0) != VMEM_CLASS_LEAF)
-			return false;
 	if (e->ops->written)
 		e->ops->written(e->ctx, e->space->way.table[0]);
 	/* a vCPU adds bits at most: there is nothing that isn't flushed */
-	for (n = i; n <= end; n++)
-		WRITE_ONCE(host[n], 0);
+	vmem_fill(host, i, end, 0, 0);
 	vmem_flush(e->change, shared, m->virt_base, m->virt_base + (m->len - 1));
 	return true;
 }

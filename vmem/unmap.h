@@ -71,54 +71,21 @@ static __always_inline bool vmem_unmap_remains(const struct vmem_env *e)
 	       (end + 1 < nr && vmem_any(host, end + 1, nr - 1, U64_MAX));
 }
 
-/*
- * Are the @nr entries at @host leaves of level 0? All are present, and but for that no
- * bit makes a leaf of what is none. @nr is a multiple of 8.
- */
-static __always_inline bool vmem_unmap_full(const struct vmem_env *e,
-					    const vmem_pte_t *host, unsigned int nr)
-{
-	u64 all = U64_MAX, any = 0;
-	unsigned int i, n;
-
-	for (i = 0; i < nr; i += 8, host += 8) {
-		/* each eight by itself, as not to wait for the last */
-		u64 entry = vmem_read(host, 0), eight = entry, some = entry;
-
-#pragma GCC unroll 8
-		for (n = 1; n < 8; n++) {
-			entry = vmem_read(host, n);
-			eight &= entry;
-			some |= entry;
-		}
-		all &= eight;
-		any |= some;
-	}
-	return all & e->fmt->present && vmem_classify(e, any, 0) == VMEM_CLASS_LEAF;
-}
-
 /* Pass 2: zero the entries of a table of level 0 from @i on up to @end. */
 static __always_inline void vmem_unmap_run(const struct vmem_env *e,
 					   unsigned int i, unsigned int end)
 {
 	vmem_virt_t base = e->at->va & ~vmem_table_mask(e->fmt, 0);
-	unsigned int page = e->fmt->page_lg2, first = end + 1, last = 0, begun, n;
+	unsigned int page = e->fmt->page_lg2, first = i, last = end;
 	vmem_pte_t *host = e->at->path.host[0];
-	u64 entry, pages = 0;
+	bool full = vmem_all_leaves(e, host, i, end);
+	u64 entry, pages = full ? end - i + 1 : 0;
 
-	for (; i <= end; i++) {
-		for (begun = i; i + 7 <= end && vmem_unmap_full(e, host + i, 8); i += 8) {
-#pragma GCC unroll 8
-			for (n = 0; n < 8; n++)
-				WRITE_ONCE(host[i + n], 0);
-		}
-		if (begun < i) {
-			first = min(first, begun);
-			last = i - 1;
-			pages += i - begun;
-		}
-		if (i > end)
-			break;
+	if (full)
+		vmem_fill(host, i, end, 0, 0);
+	else
+		first = end + 1;
+	for (; !full && i <= end; i++) {
 		entry = vmem_read(host, i);
 		if (!entry)
 			continue;
@@ -243,7 +210,7 @@ static __always_inline void vmem_unmap_dropped(const struct vmem_env *e)
 	const vmem_pte_t *host = e->at->path.host[0];
 	u64 pages = nr;
 
-	if (nr % 8 || !vmem_unmap_full(e, host, nr))
+	if (!vmem_all_leaves(e, host, 0, nr - 1))
 		for (i = 0, pages = 0; i < nr; i++)
 			pages += vmem_classify(e, vmem_read(host, i), 0) == VMEM_CLASS_LEAF;
 	e->answer->pages += pages;
