@@ -304,14 +304,34 @@ static __always_inline int vmem_change_next(const struct vmem_env *e)
 		e->pass->phase = VMEM_PHASE_DONE;
 		return 0;
 	}
-	if (!(e->asked->flags & VMEM_CHANGE_ATOMIC) && vmem_short(e))
-		return e->answer->done < e->asked->nr &&
-		       e->read->pause(e->ctx, e->facts->nr_levels) ? VMEM_PAUSE : 0;
 	ret = vmem_change_begin(e);
 	if (ret)
 		return ret;
 	e->pass->phase = VMEM_PHASE_CHECK;
 	vmem_change_recheck(e->change);
+	return 0;
+}
+
+/* Before all else, as it needs nothing of that: what is short, at the list's beginning. */
+static __always_inline int vmem_change_shorts(const struct vmem_env *e)
+{
+	struct vmem_answer *answer = e->answer;
+	const struct vmem_mapping *m;
+	int ret;
+
+	while (answer->done < e->asked->nr && e->asked->budget >= e->facts->nr_levels) {
+		m = &e->asked->list[answer->done];
+		ret = vmem_map_short(e->fmt, e->ops, e->ctx, e->space, m, e->asked->flags);
+		if (ret < 0)
+			break;
+		if (ret)
+			vmem_flush(e->change, ret == VMEM_FLUSH_ALL, m->virt_base,
+				   m->virt_base + (m->len - 1));
+		answer->pages += m->len >> e->fmt->page_lg2;
+		answer->dirty = true;
+		if (++answer->done < e->asked->nr && e->read->pause(e->ctx, e->facts->nr_levels))
+			return VMEM_PAUSE;
+	}
 	return 0;
 }
 
@@ -331,7 +351,11 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	u64 *offset;
 	int ret;
 
-	/* the rest when it is needed: not for what is short */
+	if (pass->phase == VMEM_PHASE_BEGIN && !(change->asked.flags & VMEM_CHANGE_ATOMIC)) {
+		ret = vmem_change_shorts(&e);
+		if (ret)
+			return ret;
+	}
 	place.m = NULL;
 	do {
 		ret = vmem_settle(&e);

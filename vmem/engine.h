@@ -49,6 +49,9 @@ struct vmem_engine {
 			 struct vmem_space_aware_mapping *out, u32 max, u32 *nr);
 	int (*map)(const struct vmem_format *fmt, void *ctx,
 		   struct vmem_space *space, struct vmem_change *change);
+	int (*map_short)(const struct vmem_format *fmt, void *ctx,
+			 struct vmem_space *space, const struct vmem_mapping *m,
+			 u32 flags);
 	int (*link_list)(const struct vmem_format *fmt, struct vmem_change *change,
 			 vmem_virt_t our_va, const struct vmem_link_mapping *link);
 	u32 (*siblings)(const struct vmem_format *fmt,
@@ -126,6 +129,14 @@ _name##_map(const struct vmem_format *fmt, void *ctx,			\
 }									\
 									\
 static noinline int							\
+_name##_map_short(const struct vmem_format *fmt, void *ctx,		\
+		  struct vmem_space *space, const struct vmem_mapping *m, \
+		  u32 flags)						\
+{									\
+	return vmem_map_short(&(_format), &(_ops), ctx, space, m, flags);	\
+}									\
+									\
+static noinline int							\
 _name##_link_list(const struct vmem_format *fmt,			\
 		  struct vmem_change *change, vmem_virt_t our_va,	\
 		  const struct vmem_link_mapping *link)			\
@@ -150,6 +161,7 @@ static const struct vmem_engine _name = {				\
 	.walk_space	= _name##_walk_space,				\
 	.walk_end	= _name##_walk_end,				\
 	.map		= _name##_map,					\
+	.map_short	= _name##_map_short,				\
 	.link_list	= _name##_link_list,				\
 	.siblings	= _name##_siblings,				\
 }

@@ -176,10 +176,15 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 		at = vmem_link_seek(pool, parent, slot);
 	}
 	head = pool->parent_page ? &pool->parent_page->below : &pool->foreign;
-	*link = (struct vmem_link){
-		.below = *head, .back = head, .parent = parent, .page = page,
-		.slot = slot,
-	};
+	/* each by itself: a string store would take a third of all this */
+	link->next = NULL;
+	link->below = *head;
+	link->back = head;
+	link->parent = parent;
+	link->page = page;
+	link->pass = 0;
+	link->slot = slot;
+	link->marks = 0;
 	if (*head)
 		(*head)->back = &link->below;
 	*head = link;

@@ -47,15 +47,18 @@ static __always_inline bool vmem_way_find(const struct vmem_env *e, vmem_virt_t 
 	struct vmem_way *way = &e->space->way;
 	vmem_table_t table = e->space->root, parent = VMEM_NO_TABLE;
 	unsigned int level = vmem_top(e->facts), slot = 0;
+	enum vmem_owner whose;
 	vmem_pte_t *host;
 	u32 links;
 	u64 entry;
 
 	*way = (struct vmem_way){ .va = va, .perms = VMEM_RWXU };
 	for (;; level--) {
-		if (vmem_owned(e, table, level, parent, slot, 0, &links) || links > 1)
+		whose = e->ops->owner(e->ctx, table, level, parent, slot, &links);
+		if (whose == VMEM_FOREIGN)
+			way->foreign = true;
+		else if (whose != VMEM_MINE || links > 1)
 			return false;
-		way->foreign |= !links;
 		way->table[level] = table;
 		if (!level)
 			break;
@@ -104,21 +107,18 @@ vmem_short_map(const struct vmem_env *e, const struct vmem_mapping *m,
 }
 
 /* No leaves from @i up to @end, where the table stays since there are others beside. */
-static __always_inline bool
-vmem_short_unmap(const struct vmem_env *e, const struct vmem_mapping *m,
-		 vmem_pte_t *host, unsigned int i, unsigned int end)
+static __always_inline bool vmem_short_unmap(const struct vmem_env *e, vmem_pte_t *host,
+					     unsigned int i, unsigned int end)
 {
-	bool shared = e->space->way.foreign && !(e->asked->flags & VMEM_CHANGE_ALONE);
-
 	if (!(i && vmem_read(host, i - 1)) &&
-	    !(end + 1 < vmem_nr_entries(e->fmt, 0) && vmem_read(host, end + 1)) ||
-	    !vmem_all_leaves(e, host, i, end))
+	    !(end + 1 < vmem_nr_entries(e->fmt, 0) && vmem_read(host, end + 1)))
+		return false;
+	if (!vmem_all_leaves(e, host, i, end))
 		return false;
 	if (e->ops->written)
 		e->ops->written(e->ctx, e->space->way.table[0]);
 	/* a vCPU adds bits at most: there is nothing that isn't flushed */
 	vmem_fill(host, i, end, 0, 0);
-	vmem_flush(e->change, shared, m->virt_base, m->virt_base + (m->len - 1));
 	return true;
 }
 
@@ -133,33 +133,52 @@ vmem_short_maps(const struct vmem_env *e, const struct vmem_mapping *m)
 	       (!m->page_sizes || m->len <= vmem_table_mask(e->fmt, 0));
 }
 
-/* The mapping in hand. Return: whether it is done; if not, nothing is. */
-static __always_inline bool vmem_short(const struct vmem_env *e)
+/**
+ * vmem_map_short() - map into holes, or unmap leaves, of one table that is there
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space
+ * @m:		what to do
+ * @flags:	VMEM_CHANGE_*; of an atomic list it is the only one
+ *
+ * All of it, as vmem_map() would: it neither makes nor frees tables, and reads less
+ * than one a level.
+ *
+ * Context: as vmem_map().
+ * Return: what is to be flushed of @m, enum vmem_flush; < 0: it is longer, or is to be
+ * refused; nothing was done.
+ */
+static __always_inline int
+vmem_map_short(const struct vmem_format *fmt, const struct vmem_table_ops *ops, void *ctx,
+	       struct vmem_space *space, const struct vmem_mapping *m, u32 flags)
 {
-	const struct vmem_mapping *m = &e->asked->list[e->answer->done];
+	const struct vmem_env e = {
+		.fmt = fmt, .read = &ops->read, .ctx = ctx, .facts = &space->facts,
+		.ops = ops, .pages = ops->pages(ctx), .space = space,
+	};
 	vmem_virt_t va = m->virt_base, last = va + (m->len - 1);
 	bool unmap = m->kind == VMEM_KIND_UNMAPPED;
 	unsigned int i, end;
 	vmem_pte_t *host;
 
 	/* of length 0 there is more than a table */
-	if (m->len - 1 > vmem_table_mask(e->fmt, 0) ||
-	    (va ^ last) >> vmem_table_lg2(e->fmt, 0) ||
-	    (va | m->len) & (BIT_ULL(e->fmt->page_lg2) - 1) ||
-	    !vmem_is_canonical(&e->facts->gap, va) ||
-	    e->asked->budget < e->facts->nr_levels || !(unmap || vmem_short_maps(e, m)) ||
-	    !(vmem_way_holds(e, va) || vmem_way_find(e, va)) ||
-	    e->read->from_phys(e->ctx, e->space->way.table[0], VMEM_WRITE, &host))
-		return false;
-	i = vmem_index(e->fmt, va, 0);
-	end = vmem_index(e->fmt, last, 0);
-	if (!(unmap ? vmem_short_unmap(e, m, host, i, end) :
-		      vmem_short_map(e, m, host, i, end)))
-		return false;
-	e->answer->pages += end - i + 1;
-	e->answer->dirty = true;
-	e->answer->done++;
-	return true;
+	if (m->len - 1 > vmem_table_mask(fmt, 0) ||
+	    (va ^ last) >> vmem_table_lg2(fmt, 0) ||
+	    (va | m->len) & (BIT_ULL(fmt->page_lg2) - 1) ||
+	    !vmem_is_canonical(&space->facts.gap, va) || vmem_pool_drops(e.pages->pool) ||
+	    !(unmap || vmem_short_maps(&e, m)) ||
+	    !(vmem_way_holds(&e, va) || vmem_way_find(&e, va)) ||
+	    ops->read.from_phys(ctx, space->way.table[0], VMEM_WRITE, &host))
+		return -1;
+	i = vmem_index(fmt, va, 0);
+	end = vmem_index(fmt, last, 0);
+	if (!unmap)
+		return vmem_short_map(&e, m, host, i, end) ? VMEM_FLUSH_NONE : -1;
+	if (!vmem_short_unmap(&e, host, i, end))
+		return -1;
+	return space->way.foreign && !(flags & VMEM_CHANGE_ALONE) ? VMEM_FLUSH_ALL :
+								    VMEM_FLUSH_RANGE;
 }
 
 #endif /* _VMEM_SHORT_H */

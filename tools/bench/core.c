@@ -110,7 +110,13 @@ void guest_free(struct guest *guest)
 	free(guest->buckets);
 }
 
-static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
+static noinline int core_short(struct guest *guest, const struct vmem_mapping *mapping)
+{
+	return vmem_map_short(&vmem_fmt_x86_64_4level, &ops, guest, &guest->space,
+			      mapping, 0);
+}
+
+static noinline int core_long(struct guest *guest, const struct vmem_mapping *mapping)
 {
 	struct vmem_change change;
 	int ret;
@@ -124,6 +130,11 @@ static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
 	while (vmem_pool_unreserve(&guest->pool, &guest->pages.res))
 		;
 	return ret;
+}
+
+static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
+{
+	return core_short(guest, mapping) >= 0 ? 0 : core_long(guest, mapping);
 }
 
 static int map_sized(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len,
