@@ -293,10 +293,15 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	enum vmem_step step;
 	vmem_virt_t last;
 
-	*rec = (struct vmem_space_aware_mapping){
-		.type = VMEM_REC_BAD, .va = e->walk->va, .space = e->walk->space,
-		.path = e->cur->path, .level = level,
-	};
+	/* each by itself: a string store takes longer than what is left to do */
+	rec->type = VMEM_REC_BAD;
+	rec->level = level;
+	rec->detail = 0;
+	rec->flags = 0;
+	rec->space = e->walk->space;
+	rec->va = e->walk->va;
+	rec->ref.owner = 0;
+	rec->path = e->cur->path;
 	if (level == e->facts->nr_levels) {
 		rec->gpa = vmem_table_gpa(space->root);
 		/* in whole pages, what 64 bits hold */
@@ -532,13 +537,22 @@ vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops 
 		u32 max, u32 *nr)
 {
 	struct vmem_sink sink = { out, max, *nr };
-	struct vmem_cursor cursor = { .level = space->facts.nr_levels };
+	struct vmem_cursor cursor;
 	const struct vmem_env e = {
 		.fmt = fmt, .read = ops, .ctx = ctx, .facts = &space->facts,
 		.walk = walk, .sink = &sink, .cur = &cursor,
 	};
-	int ret = walk->ending ? VMEM_NEXT_SPACE : vmem_walk_tables(&e, space);
+	int ret = VMEM_NEXT_SPACE;
 
+	/* what is read before it is set */
+	cursor.path = 0;
+	cursor.coming[0].host = NULL;
+	cursor.coming[1].host = NULL;
+	cursor.level = space->facts.nr_levels;
+	cursor.moved = false;
+	cursor.known = 0;
+	if (!walk->ending)
+		ret = vmem_walk_tables(&e, space);
 	if (ret == VMEM_NEXT_SPACE && !walk->ending) {
 		walk->space++;
 		vmem_walk_begin(walk, &e.facts->gap, e.facts->nr_levels);
