@@ -73,7 +73,7 @@ struct counts {
 
 /**
  * struct place - a table whose place is known
- * @table:	where it is
+ * @table:	where it is; NULL: it was met before, and is told of, not read
  * @va:		the first address that it translates
  * @level:	of the table
  */
@@ -90,7 +90,8 @@ struct place {
  * @nr_tables:	of them
  * @distinct:	all tables that a walk reads
  * @nr_distinct: of them
- * @places:	the same, where that is what is known
+ * @places:	the same, and where they are met again
+ * @nr_places:	of them
  * @vas:	addresses to be translated
  * @nr_vas:	of them
  * @batch:	so many at a time
@@ -107,6 +108,7 @@ struct work {
 	vmem_pte_t **distinct;
 	u64 nr_distinct;
 	struct place *places;
+	u64 nr_places;
 	vmem_virt_t *vas;
 	u32 nr_vas;
 	u32 batch;

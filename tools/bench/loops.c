@@ -221,8 +221,8 @@ u64 loop_leaves(vmem_pte_t **tables, u64 nr)
 }
 
 /*
- * Tables of any level, wherever they are: runs of leaves, or each. A run ends
- * where another table or a hole is.
+ * Tables of any level, wherever they are: runs of leaves, or each; and one that was
+ * met before. A run ends where another table or a hole is. Return: records.
  */
 static __always_inline u64 gather(const struct place *places, u64 nr, bool each)
 {
@@ -234,6 +234,10 @@ static __always_inline u64 gather(const struct place *places, u64 nr, bool each)
 		const u64 step = PAGE << (9 * level);
 		u64 va = places[t].va;
 
+		if (!e) {
+			give(runs++, va, 0, step);
+			continue;
+		}
 		if (va != end)
 			expect = 0;
 		for (i = 0; i < ENTRIES; i += 8, e += 8) {
