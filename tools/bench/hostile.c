@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Rows of tables as an attacker makes them. Beside each the core walks friendly
- * tables: as many leaves, references, malformed entries and records, and as many
- * tables visited; what they are made of is as an operating system has it.
+ * tables: as many leaves, references, malformed entries, holes where they are told,
+ * and so records, and as many tables visited.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,23 +277,66 @@ static enum what what_is(u64 entry, unsigned int level)
 	return level && entry & GENMASK_ULL(lg2 - 1, 13) ? WHAT_RESERVED : WHAT_LEAF;
 }
 
-/* Tables of random bytes; or of as many entries of each kind, in order. */
-static void bench_random(const char *name, unsigned int level)
+/*
+ * A table of random bytes of @level, but that something is in its first entry and in
+ * its last one; what it names lies outside.
+ */
+static void put_random(struct pile *pile, vmem_pte_t *e, unsigned int level, u64 *state)
+{
+	unsigned int i;
+	u64 entry;
+
+	for (i = 0; i < ENTRIES; i++) {
+		do
+			entry = random_next(state) | (i % (ENTRIES - 1) ? 0 : PRESENT);
+		while (what_is(entry, level) == WHAT_OUTSIDE &&
+		       (entry & ADDR) < pile->work->guest.size);
+		e[i] = cpu_to_le64(entry);
+	}
+}
+
+/* As many entries of each kind as @e has, kind by kind, and as many holes, evenly. */
+static void put_orderly(struct pile *pile, u64 table, const vmem_pte_t *e,
+			unsigned int level)
 {
 	static const u64 plain[] = {
 		[WHAT_RESERVED] = LEAF | PS | 1ULL << 13,
 		[WHAT_OUTSIDE] = TABLE | 1ULL << 51,
 	};
-	u64 hostile, friendly, table, other, entry, state = 88172645463325252ULL;
-	unsigned int i, j, next, lg2 = 12 + 9 * level;
+	unsigned int i, slot, nr = 0, holes = 0, k = 0;
+	enum what what;
+
+	for (i = 0; i < ENTRIES; i++) {
+		if (le64_to_cpu(e[i]) & PRESENT)
+			nr++;
+		else
+			holes += le64_to_cpu(e[i - 1]) & PRESENT;
+	}
+	for (what = WHAT_LEAF; what < WHAT_NONE; what++)
+		for (i = 0; i < ENTRIES; i++) {
+			if (what_is(le64_to_cpu(e[i]), level) != what)
+				continue;
+			slot = k * (holes + 1) / nr * (ENTRIES - nr) / holes + k;
+			k++;
+			if (what == WHAT_LEAF)
+				put_leaves(pile, table, slot, 1, 12 + 9 * level);
+			else
+				put(pile, table, slot, plain[what]);
+		}
+}
+
+/* Tables of random bytes, or orderly ones. Holes are told, so that they are as many. */
+static void bench_random(const char *name, unsigned int level)
+{
+	u64 hostile, friendly, table, state = 88172645463325252ULL;
 	struct pile pile;
 	struct work work;
-	enum what what;
-	vmem_pte_t *e;
+	unsigned int i;
 
 	if (!wanted(name))
 		return;
 	pile_init(&pile, &work, 8 + 2 * ENTRIES, 8 + 2 * ENTRIES);
+	work.flags = VMEM_WALK_HOLES;
 	roots(&pile, 1);
 	hostile = root_at(work.spaces, 0);
 	friendly = root_at(work.friends, 0);
@@ -303,24 +346,9 @@ static void bench_random(const char *name, unsigned int level)
 	}
 	for (i = 0; i < ENTRIES; i++) {
 		table = below(&pile, hostile, i);
-		other = below(&pile, friendly, i);
-		e = host(&work, table);
-		for (j = 0; j < ENTRIES; j++) {
-			do
-				entry = random_next(&state);
-			while (what_is(entry, level) == WHAT_OUTSIDE &&
-			       (entry & ADDR) < work.guest.size);
-			e[j] = cpu_to_le64(entry);
-		}
-		for (next = 0, what = WHAT_LEAF; what < WHAT_NONE; what++)
-			for (j = 0; j < ENTRIES; j++) {
-				if (what_is(le64_to_cpu(e[j]), level) != what)
-					continue;
-				if (what == WHAT_LEAF)
-					put_leaves(&pile, other, next++, 1, lg2);
-				else
-					put(&pile, other, next++, plain[what]);
-			}
+		put_random(&pile, host(&work, table), level, &state);
+		put_orderly(&pile, below(&pile, friendly, i), host(&work, table),
+			    level);
 	}
 	compare(&pile, name);
 }
