@@ -40,6 +40,7 @@ run:
 	@tools/deps run
 	@$(MAKE) -s tools
 	@guest=$$(tools/vm/guest 4level) && \
+	$(BUILD)/bench --guest="$$guest" --save=$(BUILD)/guest && \
 	tools/vm/run stock-6.12 --emulate --memory 2G \
 		--module irqbypass --module kvm-amd \
 		--disk "$$guest/memory" --file "$$guest/cr3" \
@@ -57,7 +58,9 @@ shell:
 #:   make check        what each change has to pass; one stage: tools/check/run NAME
 #:   make check-full   that, more kernels, and what takes long
 #:   make check-fresh  make run and make check in a new, minimal Debian 12 and 13
-#:   make bench        ratios to plain loops over the same memory
+#:   make bench        ratios to plain loops over the same memory, and to friendly
+#:                     tables; a Linux guest's, too, once `make run` has saved some;
+#:                     JSON=1 in JSON; ROWS= those with this in their names
 deps:
 	@tools/deps
 
@@ -71,8 +74,9 @@ check-full:
 check-fresh:
 	@tools/check/fresh
 
-bench: tools
-	@$(BUILD)/bench
+bench:
+	@$(MAKE) -s $(BUILD)/bench
+	@$(BUILD)/bench $(if $(JSON),--json) --guest=$(BUILD)/guest $(if $(ROWS),'$(ROWS)')
 
 #: Build
 #:   make tools        the library and the programs, into build/

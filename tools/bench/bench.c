@@ -10,8 +10,10 @@
  * compiled well: by gcc 12 for a Zen 4, where an addition takes 0.27 ns. Other
  * processors may differ by half, and other memory by more.
  *
- * bench [WORD]: all, or what has WORD in its name.
+ * Where the loop is the core itself, over other tables, none of this is told.
  */
+#include <argp.h>
+#include <err.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,46 +22,42 @@
 
 #include "bench.h"
 
+#define EXIT_USAGE	2	/* it can't be asked for like this */
 #define ROUNDS		41
+#define ROUNDS_MAX	10000
 #define ADDS		65536
-#define PAGES		262144ULL	/* 1 GiB */
-#define BASE		0x7f0000000000ULL
-#define LARGE_CALLS	16ULL
-#define UPPER		0xffff800000000000ULL
-#define NR_VAS_MAX	1048576U
-#define COLD_TABLES	130560ULL	/* 510 MiB */
-#define ADDR		GENMASK_ULL(51, 12)
+#define JSON_VERSION	1
 
-/**
- * struct work - what is worked on
- * @guest:	memory with tables
- * @tables:	of leaves, in the order of what they translate
- * @nr_tables:	of them
- * @distinct:	all tables that a walk reads
- * @nr_distinct: of them
- * @vas:	addresses to be translated
- * @nr_vas:	of them
- * @batch:	so many at a time
- * @spaces:	to be walked
- * @nr_spaces:	of them
- * @flags:	of the walk
- */
-struct work {
-	struct guest guest;
-	vmem_pte_t **tables;
-	u64 nr_tables;
-	vmem_pte_t **distinct;
-	u64 nr_distinct;
-	vmem_virt_t *vas;
-	u32 nr_vas;
-	u32 batch;
-	struct vmem_space *spaces;
-	u32 nr_spaces;
-	u32 flags;
-};
+static struct options {
+	const char *word;	/* measure what has this in its name */
+	const char *guest;
+	const char *save;
+	unsigned long rounds;
+	bool json;
+} options = { .guest = "build/guest", .rounds = ROUNDS };
 
-static volatile u64 sink;
-static const char *only;	/* measure what has this in its name */
+static unsigned int nr_rows;
+static double least_add = 1e18;
+
+volatile u64 sink;
+
+void *allocate(u64 nr, size_t size)
+{
+	void *bytes = calloc(nr, size);
+
+	if (!bytes)
+		abort();
+	return bytes;
+}
+
+/* Xorshift64 */
+u64 random_next(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
 
 static double now(void)
 {
@@ -68,25 +66,6 @@ static double now(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
-
-/**
- * struct subject - what is measured
- * @name:	of a line
- * @prepare:	before each round, not measured
- * @core:	the core does it
- * @loop:	the loop does it
- * @per:	of what a round does, one costs
- * @adds:	what one costs the loop, in additions, if it was compiled well; 0: it
- *		is the core itself
- */
-struct subject {
-	const char *name;
-	void (*prepare)(struct work *work);
-	void (*core)(struct work *work);
-	void (*loop)(struct work *work);
-	u64 per;
-	double adds;
-};
 
 static double once(void (*run)(struct work *work), struct work *work)
 {
@@ -109,488 +88,187 @@ static double least(double a, double b)
 	return a < b ? a : b;
 }
 
-static bool wanted(const char *name)
+static void json_text(const char *name, const char *text)
 {
-	return !only || strstr(name, only);
+	printf("\"%s\":\"", name);
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ')
+			continue;
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
 }
 
-static void measure(const struct subject *subject, struct work *work)
+/* The processor, as Linux names it. */
+static const char *processor(void)
+{
+	static char line[256];
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	const char *name = NULL;
+
+	while (!name && file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "model name", strlen("model name")))
+			name = strchr(line, ':');
+	if (file)
+		fclose(file);
+	return name ? name + strspn(name, ": ") : "";
+}
+
+/* What stands before a row. */
+static void row_begin(void)
+{
+	if (nr_rows++) {
+		fputs(options.json ? ",\n" : "", stdout);
+	} else if (options.json) {
+		printf("{\"bench\":%d,", JSON_VERSION);
+		json_text("compiler", BENCH_COMPILER);
+		putchar(',');
+		json_text("processor", processor());
+		printf(",\"rounds\":%lu,\"rows\":[\n", options.rounds);
+	} else {
+		printf("least of %lu rounds: core, loop and a chain of additions in turn\n",
+		       options.rounds);
+		printf("%-48s %9s %9s %7s %9s %9s\n", "", "ns", "loop ns", "ratio",
+		       "loop adds", "should be");
+	}
+}
+
+static void row(const struct subject *subject, double core, double loop, double adds)
+{
+	row_begin();
+	if (options.json) {
+		putchar('{');
+		json_text("name", subject->name);
+		printf(",\"core_ns\":%.3f,\"loop_ns\":%.3f,\"ratio\":%.3f", core, loop,
+		       core / loop);
+		if (subject->adds > 0)
+			printf(",\"loop_adds\":%.2f,\"should_be\":%.2f}", loop / adds,
+			       subject->adds);
+		else
+			printf(",\"loop_adds\":null,\"should_be\":null}");
+	} else {
+		printf("%-48s %9.3f %9.3f %7.2f", subject->name, core, loop,
+		       core / loop);
+		if (subject->adds > 0)
+			printf(" %9.2f %9.2f", loop / adds, subject->adds);
+		puts("");
+	}
+	fflush(stdout);
+}
+
+/* A row that can't be measured, and what would help. */
+void lacking(const char *name, const char *why)
+{
+	if (!wanted(name))
+		return;
+	row_begin();
+	if (options.json) {
+		putchar('{');
+		json_text("name", name);
+		fputs(",\"core_ns\":null,\"loop_ns\":null,\"ratio\":null,"
+		      "\"loop_adds\":null,\"should_be\":null,", stdout);
+		json_text("lacking", why);
+		putchar('}');
+	} else {
+		printf("%-48s %s\n", name, why);
+	}
+}
+
+bool wanted(const char *name)
+{
+	return !options.word || strstr(name, options.word);
+}
+
+void measure(const struct subject *subject, struct work *work)
 {
 	double core = 1e18, loop = 1e18, adds = 1e18;
-	int i;
+	unsigned long i;
 
 	if (!wanted(subject->name))
 		return;
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < options.rounds; i++) {
 		if (subject->prepare)
 			subject->prepare(work);
 		core = least(core, once(subject->core, work));
 		loop = least(loop, once(subject->loop, work));
 		adds = least(adds, add());
 	}
-	core /= (double)subject->per;
-	loop /= (double)subject->per;
-	printf("%-48s %9.3f %9.3f %7.2f", subject->name, core, loop, core / loop);
-	if (subject->adds > 0)
-		printf(" %9.2f %9.2f", loop / adds, subject->adds);
-	puts("");
-	fflush(stdout);
+	least_add = least(least_add, adds);
+	row(subject, core / (double)subject->per, loop / (double)subject->per, adds);
 }
 
-/* Changes */
+enum { KEY_JSON = 256, KEY_ROUNDS, KEY_GUEST, KEY_SAVE };
 
-static u64 all(const struct work *work)
+static const struct argp_option argp_options[] = {
+	{ "json", KEY_JSON, NULL, 0, "One JSON object", 0 },
+	{ "rounds", KEY_ROUNDS, "N", 0, "Rounds, of which the least counts (41)", 0 },
+	{ "guest", KEY_GUEST, "DIR", 0,
+	  "Where a Linux guest's memory and CR3 are (build/guest)", 0 },
+	{ "save", KEY_SAVE, "DIR", 0,
+	  "Measure nothing: save the tables of that guest in DIR", 0 },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	return work->nr_tables * ENTRIES * PAGE;
-}
+	char *end;
 
-static void map_prepare(struct work *work)
-{
-	guest_reset(&work->guest);
-}
-
-static void map_core(struct work *work)
-{
-	if (core_map(&work->guest, BASE, 0, all(work)))
-		abort();
-}
-
-static void map_loop(struct work *work)
-{
-	loop_store(work->tables, work->nr_tables, 0x63);
-}
-
-/* 1 GiB a call, by pages of 2 MiB: a table each. */
-static void map_large_core(struct work *work)
-{
-	u64 i;
-
-	for (i = 0; i < LARGE_CALLS; i++)
-		if (core_map_large(&work->guest, BASE + (i << 30), i << 30, 1 << 30))
-			abort();
-}
-
-static void map_large_loop(struct work *work)
-{
-	loop_clear_store(work->tables, LARGE_CALLS, 0xe3);
-}
-
-static void unmap_prepare(struct work *work)
-{
-	map_prepare(work);
-	map_core(work);
-}
-
-static void unmap_core(struct work *work)
-{
-	if (core_unmap(&work->guest, BASE, all(work)))
-		abort();
-}
-
-static void unmap_loop(struct work *work)
-{
-	sink = loop_zero(work->tables, work->nr_tables);
-}
-
-/* The loop turns back what the core did. */
-static void protect_core(struct work *work)
-{
-	if (core_protect(&work->guest, BASE, all(work), false))
-		abort();
-}
-
-static void protect_loop(struct work *work)
-{
-	sink = loop_flip(work->tables, work->nr_tables, 0x2);
-}
-
-/* The table of one page, and all of its pages but that one. */
-static void map_one_prepare(struct work *work)
-{
-	guest_reset(&work->guest);
-	if (core_map(&work->guest, BASE + (ENTRIES - 1) * PAGE, 0, PAGE))
-		abort();
-}
-
-static void map_one_core(struct work *work)
-{
-	u64 i;
-
-	for (i = 0; i < ENTRIES - 1; i++)
-		if (core_map(&work->guest, work->vas[i], i * 3 * PAGE, PAGE))
-			abort();
-}
-
-static void unmap_one_prepare(struct work *work)
-{
-	map_one_prepare(work);
-	map_one_core(work);
-}
-
-static void unmap_one_core(struct work *work)
-{
-	u64 i;
-
-	for (i = 0; i < ENTRIES - 1; i++)
-		if (core_unmap(&work->guest, work->vas[i], PAGE))
-			abort();
-}
-
-static u64 root_of(const struct work *work)
-{
-	return vmem_table_gpa(work->guest.space.root);
-}
-
-static void loads_loop(struct work *work)
-{
-	sink = loop_loads(work->guest.memory, root_of(work), work->vas,
-			  work->nr_vas);
-}
-
-/* Walks */
-
-static void walk_core(struct work *work)
-{
-	sink = core_walk(&work->guest, work->spaces, work->nr_spaces,
-			 work->flags);
-}
-
-static void walk_one_loop(struct work *work)
-{
-	sink = core_walk(&work->guest, work->spaces, 1, work->flags);
-}
-
-static void merge_loop(struct work *work)
-{
-	sink = loop_merge(work->tables, work->nr_tables);
-}
-
-static void merge_each_loop(struct work *work)
-{
-	sink = loop_merge_each(work->tables, work->nr_tables);
-}
-
-static void leaves_loop(struct work *work)
-{
-	sink = loop_leaves(work->tables, work->nr_tables);
-}
-
-static void read_loop(struct work *work)
-{
-	sink = loop_read(work->distinct, work->nr_distinct);
-}
-
-/* Translations */
-
-static void translate_core(struct work *work)
-{
-	sink = core_translate(&work->guest, work->vas, work->nr_vas,
-			      work->batch);
-}
-
-static void chain_core(struct work *work)
-{
-	sink = core_chain(&work->guest, work->vas, work->nr_vas);
-}
-
-static void chain_loop(struct work *work)
-{
-	sink = loop_chain(work->guest.memory, root_of(work), work->vas,
-			  work->nr_vas);
-}
-
-static void abreast_loop(struct work *work)
-{
-	sink = loop_abreast(work->guest.memory, root_of(work), work->vas,
-			    work->nr_vas);
-}
-
-/* What is worked on */
-
-/* The entry of level 1 for @va. */
-static u64 *entry_of(const struct work *work, u64 va)
-{
-	u64 table = root_of(work), *entry = NULL;
-	int shift;
-
-	for (shift = 39; shift > 12; shift -= 9) {
-		entry = (u64 *)(work->guest.memory + table) +
-			((va >> shift) & (ENTRIES - 1));
-		table = *entry & ADDR;
+	switch (key) {
+	case KEY_JSON:
+		options.json = true;
+		return 0;
+	case KEY_ROUNDS:
+		options.rounds = strtoul(arg, &end, 10);
+		if (*end || *arg < '0' || *arg > '9' || !options.rounds ||
+		    options.rounds > ROUNDS_MAX)
+			argp_error(state, "--rounds %s: a number from 1 to %d", arg,
+				   ROUNDS_MAX);
+		return 0;
+	case KEY_GUEST:
+		options.guest = arg;
+		return 0;
+	case KEY_SAVE:
+		options.save = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options.word)
+			argp_error(state, "%s is one argument too many", arg);
+		options.word = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-	return entry;
-}
-
-static void *host(const struct work *work, u64 gpa)
-{
-	return work->guest.memory + (gpa & ADDR);
-}
-
-static void *allocate(u64 nr, size_t size)
-{
-	void *bytes = calloc(nr, size);
-
-	if (!bytes)
-		abort();
-	return bytes;
-}
-
-/* A guest with so many tables of leaves, all mapped, and pages for others. */
-static void work_init(struct work *work, u64 nr_tables, u64 kept)
-{
-	u64 i;
-
-	*work = (struct work){ .nr_tables = nr_tables };
-	guest_init(&work->guest, nr_tables + nr_tables / ENTRIES + 64, kept);
-	work->tables = allocate(nr_tables, sizeof(*work->tables));
-	work->vas = allocate(NR_VAS_MAX, sizeof(*work->vas));
-	map_core(work);
-	for (i = 0; i < nr_tables; i++)
-		work->tables[i] = host(work, *entry_of(work, BASE + i * ENTRIES *
-								     PAGE));
-	work->distinct = work->tables;
-	work->nr_distinct = nr_tables;
-	work->spaces = &work->guest.space;
-	work->nr_spaces = 1;
-}
-
-static void work_free(struct work *work)
-{
-	guest_free(&work->guest);
-	if (work->distinct != work->tables)
-		free(work->distinct);
-	if (work->spaces != &work->guest.space)
-		free(work->spaces);
-	free(work->tables);
-	free(work->vas);
-}
-
-/* Xorshift64 */
-static u64 random_next(u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-/* No two pages adjoin. */
-static void work_scatter(struct work *work)
-{
-	u64 i, j;
-
-	for (i = 0; i < work->nr_tables; i++)
-		for (j = 0; j < ENTRIES; j++)
-			work->tables[i][j] ^= cpu_to_le64((j & 1) << 32);
-}
-
-/* Tables of leaves lie anywhere; what is read in order is read so still. */
-static void work_shuffle(struct work *work)
-{
-	u64 i, j, swap, *a, *b, state = 88172645463325252ULL;
-
-	for (i = work->nr_tables - 1; i; i--) {
-		j = random_next(&state) % (i + 1);
-		a = entry_of(work, BASE + i * ENTRIES * PAGE);
-		b = entry_of(work, BASE + j * ENTRIES * PAGE);
-		swap = *a;
-		*a = *b;
-		*b = swap;
-	}
-}
-
-/* Addresses anywhere in what is mapped, or a few of them again and again. */
-static void work_addresses(struct work *work, bool hot)
-{
-	u64 state = 88172645463325252ULL, last = all(work);
-	u32 i;
-
-	work->nr_vas = hot ? 8192 : least(128 * (double)work->nr_tables,
-					  NR_VAS_MAX);
-	for (i = 0; i < work->nr_vas; i++)
-		work->vas[i] = BASE + (hot ? (u64)(i % 8) * 8 * PAGE :
-				       random_next(&state) % last);
-}
-
-/*
- * Spaces that have the first space's @nr_slots upper entries from @slot on, and
- * roots of their own.
- */
-static void work_roots(struct work *work, u32 nr, u32 slot, u32 nr_slots)
-{
-	const u64 *from = host(work, root_of(work));
-	u64 used = work->guest.pool.nr_used, gpa, i;
-
-	work->spaces = allocate(nr, sizeof(*work->spaces));
-	work->nr_spaces = nr;
-	work->nr_distinct = nr + used - 1;
-	work->distinct = allocate(work->nr_distinct, sizeof(*work->distinct));
-	for (i = 1; i < used; i++)
-		work->distinct[i - 1] = host(work, i * PAGE);
-	for (i = 0; i < nr; i++) {
-		gpa = work->guest.size - (i + 1) * PAGE;
-		memcpy((u64 *)host(work, gpa) + slot, from + slot,
-		       nr_slots * sizeof(*from));
-		work->spaces[i] = work->guest.space;
-		work->spaces[i].root = vmem_table(gpa);
-		work->distinct[used - 1 + i] = host(work, gpa);
-	}
-}
-
-static void bench_change(void)
-{
-	static const struct subject subjects[] = {
-		{ "protect 1 GiB, a page", NULL, protect_core, protect_loop,
-		  PAGES, 8.6 },
-		{ "map 1 GiB, a page", map_prepare, map_core, map_loop,
-		  PAGES, 0.5 },
-		{ "map 1 GiB by pages of 2 MiB, a page", map_prepare, map_large_core,
-		  map_large_loop, LARGE_CALLS * ENTRIES, 0 },
-		{ "unmap 1 GiB, a page", unmap_prepare, unmap_core, unmap_loop,
-		  PAGES, 0.8 },
-		{ "map one page a call", map_one_prepare, map_one_core,
-		  loads_loop, ENTRIES - 1, 6.8 },
-		{ "unmap one page a call", unmap_one_prepare, unmap_one_core,
-		  loads_loop, ENTRIES - 1, 6.8 },
-	};
-	struct work work;
-	size_t i;
-
-	work_init(&work, PAGES / ENTRIES, 0);
-	for (i = 0; i < ENTRIES - 1; i++)
-		work.vas[i] = BASE + i * PAGE;
-	work.nr_vas = ENTRIES - 1;
-	for (i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
-		measure(&subjects[i], &work);
-	work_free(&work);
-}
-
-static void bench_walk(void)
-{
-	static const struct subject merge = {
-		"walk to extents, all merge, a page", NULL, walk_core,
-		merge_loop, PAGES, 1
-	}, each = {
-		"walk to extents, none merges, a page", NULL, walk_core,
-		merge_each_loop, PAGES, 4.3
-	}, leaves = {
-		"walk to leaves, a page", NULL, walk_core, leaves_loop, PAGES, 3.8
-	};
-	struct work work;
-
-	work_init(&work, PAGES / ENTRIES, 0);
-	work.flags = VMEM_WALK_FOLLOW;
-	measure(&merge, &work);
-	work.flags = VMEM_WALK_FOLLOW | VMEM_WALK_LEAVES;
-	measure(&leaves, &work);
-	work.flags = VMEM_WALK_FOLLOW;
-	work_scatter(&work);
-	measure(&each, &work);
-	work_free(&work);
-}
-
-static void bench_cold(void)
-{
-	static const struct subject in_order = {
-		"walk cold tables, 510 MiB, in order, a page", NULL, walk_core,
-		read_loop, COLD_TABLES * ENTRIES, 0.9
-	}, shuffled = {
-		"walk cold tables, 510 MiB, shuffled, a page", NULL, walk_core,
-		read_loop, COLD_TABLES * ENTRIES, 0.9
-	};
-	struct work work;
-
-	if (!wanted(in_order.name) && !wanted(shuffled.name))
-		return;
-	work_init(&work, COLD_TABLES, 0);
-	work.flags = VMEM_WALK_FOLLOW;
-	measure(&in_order, &work);
-	work_shuffle(&work);
-	measure(&shuffled, &work);
-	work_free(&work);
-}
-
-static void bench_roots(void)
-{
-	static const struct subject one = {
-		"walk 64 roots, one table shared (loop: one root)", NULL,
-		walk_core, walk_one_loop, 1, 0
-	}, eight = {
-		"walk 1,024 roots, 8 slots shared, a table", NULL, walk_core,
-		read_loop, 1024 + 24, 370
-	};
-	struct work work;
-	u64 i;
-
-	work_init(&work, 128, 64);
-	work_roots(&work, 64, 254, 1);
-	measure(&one, &work);
-	work_free(&work);
-
-	work_init(&work, 1, 1024);
-	guest_reset(&work.guest);
-	for (i = 0; i < 8; i++)
-		if (core_map(&work.guest, UPPER + (i << 39), 0, ENTRIES * PAGE))
-			abort();
-	work_roots(&work, 1024, 256, 8);
-	measure(&eight, &work);
-	work_free(&work);
-}
-
-static void bench_translate(u64 nr_tables, const char *where, const double *adds)
-{
-	static const struct {
-		const char *how;
-		u32 batch;
-		void (*core)(struct work *work);
-		void (*loop)(struct work *work);
-	} ways[] = {
-		{ "one a call", 1, translate_core, loads_loop },
-		{ "one after the other", 1, chain_core, chain_loop },
-		{ "32 a call", 32, translate_core, abreast_loop },
-	};
-	struct work work;
-	char name[64];
-	size_t i;
-
-	work_init(&work, nr_tables, 0);
-	work_addresses(&work, !strcmp(where, "hot"));
-	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		const struct subject subject = {
-			name, NULL, ways[i].core, ways[i].loop, work.nr_vas,
-			adds[i]
-		};
-
-		snprintf(name, sizeof(name), "translate, %s, %s", where,
-			 ways[i].how);
-		work.batch = ways[i].batch;
-		measure(&subject, &work);
-	}
-	work_free(&work);
 }
 
 int main(int argc, char **argv)
 {
+	static const struct argp argp = {
+		argp_options, parse, "[WORD]",
+		"Tell what the core costs beside plain loops over the same memory: all rows, or those with WORD in their names.",
+		NULL, NULL, NULL
+	};
 	cpu_set_t cpus;
 
-	only = argc > 1 ? argv[1] : NULL;
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	if (options.save) {
+		linux_save(options.guest, options.save);
+		return 0;
+	}
 	CPU_ZERO(&cpus);
 	CPU_SET(sched_getcpu(), &cpus);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 
-	printf("least of %d rounds: core, loop and a chain of additions in turn\n",
-	       ROUNDS);
-	printf("%-48s %9s %9s %7s %9s %9s\n", "", "ns", "loop ns", "ratio",
-	       "loop adds", "should be");
-	bench_change();
-	bench_walk();
-	bench_cold();
-	bench_roots();
-	bench_translate(512, "hot", (const double[]){ 6.7, 32, 10 });
-	bench_translate(512, "2 MiB of tables", (const double[]){ 13, 71, 14 });
-	bench_translate(8192, "32 MiB of tables",
-			(const double[]){ 80, 800, 64 });
-	bench_translate(65536, "256 MiB of tables",
-			(const double[]){ 96, 1400, 70 });
+	bench_rows();
+	bench_hostile();
+	bench_linux(options.guest);
+	if (!nr_rows)
+		errx(EXIT_USAGE, "no row has %s in its name", options.word);
+	if (options.json)
+		printf("\n],\"add_ns\":%.4f}\n", least_add);
+	if (fflush(stdout) || ferror(stdout))
+		err(EXIT_FAILURE, "the output");
 	return 0;
 }

@@ -9,6 +9,7 @@ $(BUILD)/bench: $(wildcard tools/bench/*.c tools/bench/*.h vmem/*.h) \
 		tools/bench/build.mk tools/lib/build.mk
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -mgeneral-regs-only,$(core_cflags)) -D_GNU_SOURCE \
+		-DBENCH_COMPILER="\"$$($(CC) --version | sed 1q)\"" \
 		-c -o $(BUILD)/bench.o tools/bench/bench.c
-	$(CC) $(core_cflags) -D_GNU_SOURCE -o $@ tools/bench/core.c \
-		tools/bench/loops.c $(BUILD)/bench.o
+	$(CC) $(core_cflags) -D_GNU_SOURCE -o $@ $(filter-out %/bench.c, \
+		$(wildcard tools/bench/*.c)) $(BUILD)/bench.o

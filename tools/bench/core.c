@@ -103,6 +103,15 @@ void guest_init(struct guest *guest, u64 tables, u64 kept)
 	guest_reset(guest);
 }
 
+/* Tables that there are, in memory of somebody else's. */
+void guest_adopt(struct guest *guest, char *memory, u64 size, u64 root)
+{
+	*guest = (struct guest){
+		.memory = memory, .size = size, .space.root = vmem_table(root & ADDR),
+	};
+	fmt->facts(fmt, &guest->space.facts, &(struct vmem_vcpu){ 0 });
+}
+
 void guest_free(struct guest *guest)
 {
 	free(guest->memory);
@@ -186,14 +195,15 @@ int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable)
 	return core_change(guest, &mapping);
 }
 
-/* Return: leaves and references, so that nothing can be left out. */
-u64 core_walk(struct guest *guest, const struct vmem_space *spaces, u32 nr_spaces,
-	      u32 flags)
+/* Return: all that was found, so that nothing can be left out. */
+struct counts core_walk(struct guest *guest, const struct vmem_space *spaces,
+			u32 nr_spaces, u32 flags)
 {
 	static struct vmem_space_aware_mapping records[NR_RECORDS];
 	static struct vmem_seen_slot slots[1 << SEEN_LG2];
 	struct vmem_seen seen;
 	struct vmem_walk walk;
+	u64 given = 0;
 	u32 nr;
 
 	if (!(flags & VMEM_WALK_FOLLOW))
@@ -207,8 +217,10 @@ u64 core_walk(struct guest *guest, const struct vmem_space *spaces, u32 nr_space
 					spaces, nr_spaces, &walk, records,
 					NR_RECORDS, &nr))
 			abort();
+		given += nr;
 	} while (!walk.finished);
-	return walk.leaves + walk.refs;
+	return (struct counts){ walk.leaves, walk.refs, walk.bad, given,
+				U64_MAX - walk.budget };
 }
 
 static __always_inline void translate(struct guest *guest,

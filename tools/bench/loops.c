@@ -8,7 +8,6 @@
 
 #include "bench.h"
 
-#define ADDR	GENMASK_ULL(51, 12)
 #define ABREAST	16U	/* addresses that go down together */
 
 /* A record of a walk, as six words. */
@@ -221,6 +220,76 @@ u64 loop_leaves(vmem_pte_t **tables, u64 nr)
 	return n;
 }
 
+/*
+ * Tables of any level, wherever they are: runs of leaves, or each; and one that was
+ * met before. A run ends where another table or a hole is. Return: records.
+ */
+static __always_inline u64 gather(const struct place *places, u64 nr, bool each)
+{
+	u64 t, i, j, end = 0, first = 0, from = 0, expect = 0, runs = 0;
+
+	for (t = 0; t < nr; t++) {
+		const u64 *e = (const u64 *)places[t].table;
+		const unsigned int level = places[t].level;
+		const u64 step = PAGE << (9 * level);
+		u64 va = places[t].va;
+
+		if (!e) {
+			give(runs++, va, 0, step);
+			continue;
+		}
+		if (va != end)
+			expect = 0;
+		for (i = 0; i < ENTRIES; i += 8, e += 8) {
+			u64 any = e[0] | e[1] | e[2] | e[3] |
+				  e[4] | e[5] | e[6] | e[7];
+			u64 diff = each | !expect |
+				   (e[0] ^ expect) |
+				   (e[1] ^ (expect + step)) |
+				   (e[2] ^ (expect + 2 * step)) |
+				   (e[3] ^ (expect + 3 * step)) |
+				   (e[4] ^ (expect + 4 * step)) |
+				   (e[5] ^ (expect + 5 * step)) |
+				   (e[6] ^ (expect + 6 * step)) |
+				   (e[7] ^ (expect + 7 * step));
+
+			if (!diff) {
+				expect += 8 * step;
+				va += 8 * step;
+				end = va;
+				continue;
+			}
+			if (!(any & PRESENT)) {
+				expect = 0;
+				va += 8 * step;
+				continue;
+			}
+			for (j = 0; j < 8; j++, va += step) {
+				u64 entry = e[j];
+
+				if (!is_leaf(entry, level)) {
+					expect = 0;
+					continue;
+				}
+				if (each || entry != expect) {
+					give(runs++, from, first, end - from);
+					first = entry;
+					from = va;
+				}
+				expect = entry + step;
+				end = va + step;
+			}
+		}
+	}
+	give(runs, from, first, end - from);
+	return runs;
+}
+
+u64 loop_places(const struct place *places, u64 nr, bool each)
+{
+	return each ? gather(places, nr, true) : gather(places, nr, false);
+}
+
 static __always_inline u64 load(const char *memory, u64 entry, u64 va, int shift)
 {
 	return *(const volatile u64 *)(memory + (entry & ADDR) +
@@ -234,6 +303,25 @@ static __always_inline u64 loads(const char *memory, u64 root, u64 va)
 	entry = load(memory, entry, va, 30);
 	entry = load(memory, entry, va, 21);
 	return load(memory, entry, va, 12);
+}
+
+/* As many as a leaf is deep. */
+u64 loop_descents(const char *memory, u64 root, const vmem_virt_t *vas, u32 nr)
+{
+	u64 entry, sum = 0;
+	int shift;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		entry = load(memory, root, vas[i], 39);
+		for (shift = 30; shift >= 12; shift -= 9) {
+			entry = load(memory, entry, vas[i], shift);
+			if (entry & PS)
+				break;
+		}
+		sum += entry;
+	}
+	return sum;
 }
 
 /* Four loads an address, each of which needs the one before. */

@@ -4,7 +4,7 @@
 # Included by the Makefile at the top, which reads SELFTESTS (programs for any
 # kernel) and SELFTESTS_DEBUG (those that need fault injection).
 
-SELFTESTS += abi errno read map sizes attrs change follow hostile owned view debugfs life why rounds dirty
+SELFTESTS += abi errno read map sizes attrs change follow hostile owned view debugfs life why rounds dirty large
 SELFTESTS_DEBUG += failnth
 
 selftest_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Wstrict-prototypes \
