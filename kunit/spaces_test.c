@@ -88,8 +88,11 @@ static void walk_spaces_shared_in_one(struct kunit *test)
 static void walk_spaces_same_root_twice(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
-	struct vmem_space spaces[3] = { b->space, b->space, b->space };
+	static struct vmem_space spaces[3];
 
+	spaces[0] = b->space;
+	spaces[1] = b->space;
+	spaces[2] = b->space;
 	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, bench_data(b, 0)));
 	bench_check_walks(b, spaces, 3, WHOLE);
 	bench_walk(b, spaces, 3, WHOLE, 0, U64_MAX);
@@ -310,7 +313,7 @@ static void write_something(struct guest *guest)
 static void walk_spaces_while_tables_change(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
-	struct vmem_space spaces[3];
+	static struct vmem_space spaces[3];
 	const struct vmem_space_aware_mapping *rec, *before;
 	u32 round, i;
 

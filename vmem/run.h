@@ -32,9 +32,9 @@ struct vmem_coming {
 /* A place in a walk; host addresses are good in this piece, as is what is known. */
 struct vmem_cursor {
 	vmem_pte_t *host[VMEM_LEVELS_MAX];
-	u32 granted[VMEM_LEVELS_MAX]; /* R, W, X, U by the entries above */
-	u32 path;		/* the same, level by level */
 	struct vmem_coming coming[2]; /* tables of leaves, by their slots */
+	u32 path;		/* R, W, X, U by the entries above, level by level */
+	u8 granted[VMEM_LEVELS_MAX]; /* the same together */
 	u8 level;		/* of the table in hand; nr_levels: none yet */
 	bool moved;		/* something was done since the piece began */
 	bool inside;		/* in memory, or outside: */
