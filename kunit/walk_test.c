@@ -525,10 +525,13 @@ static void walk_apart_by_facts(struct kunit *test)
 	struct bench *b = bench_begin(test);
 	u32 bits = b->space.facts.vcpu.phys_bits;
 	const struct cpu narrow = { .phys_bits = bits - 1 };
-	struct vmem_space spaces[3] = { b->space, b->space, b->space };
+	static struct vmem_space spaces[3];
 	u64 page = bench_page(b);
 	u32 nr;
 
+	spaces[0] = b->space;
+	spaces[1] = b->space;
+	spaces[2] = b->space;
 	KUNIT_ASSERT_EQ(test, 0, engine_cpu_facts(b->e, &spaces[1].facts, &narrow));
 	bench_put(b, bench_root(b), 0, 0, bench_leaf(b, BIT_ULL(bits - 2)));
 	bench_put(b, bench_root(b), page, 0, bench_leaf(b, BIT_ULL(bits - 1)));

@@ -135,6 +135,8 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 		from = i;
 		stop = min_t(u64, end, i + (last - out));
 		for (; i < stop; i++) {
+			if (!(i % 8))
+				__builtin_prefetch(ahead + i, 0, 2);
 			entry = vmem_read(host, i);
 			gpa = vmem_leaf_phys(e, entry, level);
 			if ((entry & ~addr) != like || gpa - first > room)
@@ -201,7 +203,9 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 		plain = !run.part && vmem_run_goes_on(e, &run, size);
 	}
 	for (;;) {
-		if (plain)
+		/* it is for several: one that is unlike these isn't worth it */
+		if (plain && i < whole &&
+		    !((vmem_read(host, i) ^ run.entry) & ~e->fmt->leaf_addr(e->facts, level)))
 			i = vmem_walk_leaves(e, &run, level, base, i, whole, &expect, cmp);
 		if (i == end)
 			break;
@@ -234,8 +238,8 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 		}
 		class = vmem_classify(e, entry, level);
 		if (likely(class == VMEM_CLASS_LEAF)) {
-			if (likely(plain && e->sink->nr < e->sink->max)) {
-				vmem_run_give(e, &run, VMEM_REC_MAPPING, level,
+			if (likely(run.len && !run.part && e->sink->nr < e->sink->max)) {
+				vmem_run_give(e, &run, run.type, run.level,
 					      run.len, run.flags);
 			} else if (run.len) {
 				step = VMEM_STEP_FLUSH;
@@ -287,7 +291,8 @@ static __always_inline enum vmem_step
 vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 {
 	struct vmem_space_aware_mapping *rec = &e->cur->rec;
-	unsigned int level = e->cur->level;
+	unsigned int level = e->cur->level, i, end;
+	const vmem_pte_t *host;
 	struct vmem_env env = *e;
 	struct vmem_facts facts;
 	enum vmem_step step;
@@ -317,7 +322,18 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 		return vmem_walk_run(&env, 0);
 	}
 	/* mostly a table, which needs no run */
-	rec->entry = vmem_read(e->cur->host[level], vmem_index(e->fmt, rec->va, level));
+	host = e->cur->host[level];
+	i = vmem_index(e->fmt, rec->va, level);
+	rec->entry = vmem_read(host, i);
+	end = vmem_index(e->fmt, vmem_walk_last(e, level), level);
+	if (!rec->entry && i < end && !(e->walk->flags & VMEM_WALK_HOLES)) {
+		/* nothing is told of these; the last entry, too, is as good a place */
+		i = vmem_hole_end(e, host, i + 1, end, 0);
+		rec->va = (rec->va & ~vmem_table_mask(e->fmt, level)) +
+			  ((u64)i << e->fmt->entry_lg2(level));
+		rec->entry = vmem_read(host, i);
+		e->walk->va = rec->va;
+	}
 	last = rec->va | vmem_entry_mask(e->fmt, level);
 	rec->len = min(last, vmem_walk_last(e, level)) - rec->va + 1;
 	if (vmem_classify(e, rec->entry, level) != VMEM_CLASS_TABLE) {
