@@ -292,10 +292,10 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 {
 	struct vmem_space_aware_mapping *rec = &e->cur->rec;
 	unsigned int level = e->cur->level, i, end;
-	const vmem_pte_t *host;
-	struct vmem_env env = *e;
 	struct vmem_facts facts;
+	const vmem_pte_t *host;
 	enum vmem_step step;
+	struct vmem_env env;
 	vmem_virt_t last;
 
 	/* each by itself: a string store takes longer than what is left to do */
@@ -318,6 +318,7 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	if (!level) {
 		/* quicker where it is a constant, and no record can lie over the facts */
 		facts = *e->facts;
+		env = *e;
 		env.facts = &facts;
 		return vmem_walk_run(&env, 0);
 	}
@@ -325,7 +326,8 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	host = e->cur->host[level];
 	i = vmem_index(e->fmt, rec->va, level);
 	rec->entry = vmem_read(host, i);
-	end = vmem_index(e->fmt, vmem_walk_last(e, level), level);
+	last = vmem_walk_last(e, level);
+	end = vmem_index(e->fmt, last, level);
 	if (!rec->entry && i < end && !(e->walk->flags & VMEM_WALK_HOLES)) {
 		/* nothing is told of these; the last entry, too, is as good a place */
 		i = vmem_hole_end(e, host, i + 1, end, 0);
@@ -334,8 +336,8 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 		rec->entry = vmem_read(host, i);
 		e->walk->va = rec->va;
 	}
-	last = rec->va | vmem_entry_mask(e->fmt, level);
-	rec->len = min(last, vmem_walk_last(e, level)) - rec->va + 1;
+	last = min(last, rec->va | vmem_entry_mask(e->fmt, level));
+	rec->len = last - rec->va + 1;
 	if (vmem_classify(e, rec->entry, level) != VMEM_CLASS_TABLE) {
 		step = vmem_walk_run(e, level);
 		if (step != VMEM_STEP_DOWN)
