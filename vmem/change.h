@@ -312,24 +312,42 @@ static __always_inline int vmem_change_next(const struct vmem_env *e)
 	return 0;
 }
 
-/* Before all else, as it needs nothing of that: what is short, at the list's beginning. */
-static __always_inline int vmem_change_shorts(const struct vmem_env *e)
+/**
+ * vmem_change_shorts() - what is short at the beginning of what is left of a list
+ * @fmt:	format, a compile-time constant
+ * @ops:	ops, a compile-time constant
+ * @ctx:	handed to the ops
+ * @space:	the space
+ * @change:	what to do
+ * @map_short:	vmem_map_short() for these, a compile-time constant
+ *
+ * Context: as vmem_map(), which goes on behind it; it need not be called.
+ * Return: 0; VMEM_PAUSE.
+ */
+static __always_inline int
+vmem_change_shorts(const struct vmem_format *fmt, const struct vmem_table_ops *ops, void *ctx,
+		   struct vmem_space *space, struct vmem_change *change,
+		   int (*map_short)(const struct vmem_format *fmt, void *ctx,
+				    struct vmem_space *space, const struct vmem_mapping *m,
+				    u32 flags))
 {
-	struct vmem_answer *answer = e->answer;
+	const struct vmem_asked *asked = &change->asked;
+	struct vmem_answer *answer = &change->answer;
 	const struct vmem_mapping *m;
 	int ret;
 
-	while (answer->done < e->asked->nr && e->asked->budget >= e->facts->nr_levels) {
-		m = &e->asked->list[answer->done];
-		ret = vmem_map_short(e->fmt, e->ops, e->ctx, e->space, m, e->asked->flags);
+	while (change->pass.phase == VMEM_PHASE_BEGIN && answer->done < asked->nr &&
+	       !(asked->flags & VMEM_CHANGE_ATOMIC) && asked->budget >= space->facts.nr_levels) {
+		m = &asked->list[answer->done];
+		ret = map_short(fmt, ctx, space, m, asked->flags);
 		if (ret < 0)
 			break;
 		if (ret)
-			vmem_flush(e->change, ret == VMEM_FLUSH_ALL, m->virt_base,
+			vmem_flush(change, ret == VMEM_FLUSH_ALL, m->virt_base,
 				   m->virt_base + (m->len - 1));
-		answer->pages += m->len >> e->fmt->page_lg2;
+		answer->pages += m->len >> fmt->page_lg2;
 		answer->dirty = true;
-		if (++answer->done < e->asked->nr && e->read->pause(e->ctx, e->facts->nr_levels))
+		if (++answer->done < asked->nr && ops->read.pause(ctx, space->facts.nr_levels))
 			return VMEM_PAUSE;
 	}
 	return 0;
@@ -339,7 +357,7 @@ static __always_inline int
 vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	 void *ctx, struct vmem_space *space, struct vmem_change *change)
 {
-	struct vmem_place place;
+	struct vmem_place place = {};
 	const struct vmem_env e = {
 		.fmt = fmt, .read = &ops->read, .ctx = ctx,
 		.facts = &space->facts, .ops = ops, .pages = ops->pages(ctx),
@@ -351,12 +369,6 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 	u64 *offset;
 	int ret;
 
-	if (pass->phase == VMEM_PHASE_BEGIN && !(change->asked.flags & VMEM_CHANGE_ATOMIC)) {
-		ret = vmem_change_shorts(&e);
-		if (ret)
-			return ret;
-	}
-	place.m = NULL;
 	do {
 		ret = vmem_settle(&e);
 		if (ret)
@@ -384,8 +396,6 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 				pass->waits--;
 				return VMEM_PAUSE;
 			}
-			if (!place.m)
-				place = (struct vmem_place){};
 			offset = vmem_change_pick(&e);
 			if (!offset) {
 				pass->phase = pass->phase == VMEM_PHASE_SWEEP ?

@@ -19,7 +19,8 @@
  * @walk_init:	vmem_walk_init()
  * @walk_space:	vmem_walk_space()
  * @walk_end:	vmem_walk_end()
- * @map:	vmem_map()
+ * @map:	vmem_change_shorts(), and then vmem_map()
+ * @map_short:	vmem_map_short()
  * @link_list:	vmem_link_list()
  * @siblings:	vmem_siblings()
  *
@@ -122,18 +123,20 @@ _name##_walk_end(const struct vmem_format *fmt, void *ctx,		\
 }									\
 									\
 static noinline int							\
-_name##_map(const struct vmem_format *fmt, void *ctx,			\
-	    struct vmem_space *space, struct vmem_change *change)	\
-{									\
-	return vmem_map(&(_format), &(_ops), ctx, space, change);		\
-}									\
-									\
-static noinline int							\
 _name##_map_short(const struct vmem_format *fmt, void *ctx,		\
 		  struct vmem_space *space, const struct vmem_mapping *m, \
 		  u32 flags)						\
 {									\
 	return vmem_map_short(&(_format), &(_ops), ctx, space, m, flags);	\
+}									\
+									\
+static noinline int							\
+_name##_map(const struct vmem_format *fmt, void *ctx,			\
+	    struct vmem_space *space, struct vmem_change *change)	\
+{									\
+	return vmem_change_shorts(&(_format), &(_ops), ctx, space, change,	\
+				  _name##_map_short) ?:			\
+	       vmem_map(&(_format), &(_ops), ctx, space, change);		\
 }									\
 									\
 static noinline int							\

@@ -97,7 +97,8 @@ vmem_short_map(const struct vmem_env *e, const struct vmem_mapping *m,
 		way->needs = attrs & VMEM_RWXU;
 		way->leaf = e->fmt->make_leaf(e->facts, attrs, 0, 0);
 	}
-	if (way->needs & ~way->perms || (i == end ? vmem_read(host, i) : vmem_any(host, i, end, U64_MAX)))
+	if (way->needs & ~way->perms ||
+	    (i == end ? vmem_read(host, i) : vmem_any(host, i, end, U64_MAX)))
 		return false;
 	if (e->ops->written)
 		e->ops->written(e->ctx, way->table[0]);

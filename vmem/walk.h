@@ -305,6 +305,7 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	rec->flags = 0;
 	rec->space = e->walk->space;
 	rec->va = e->walk->va;
+	rec->gpa = 0;
 	rec->ref.owner = 0;
 	rec->path = e->cur->path;
 	if (level == e->facts->nr_levels) {
