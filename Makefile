@@ -58,6 +58,8 @@ shell:
 #:   make check-full   that, more kernels, and what takes long
 #:   make check-fresh  make run and make check in a new, minimal Debian 12 and 13
 #:   make bench        ratios to plain loops over the same memory
+#:   make bench-calls  the module's calls: inside, as ratios to the core in the same
+#:                     kernel; whole, beside calls of Linux that do alike
 deps:
 	@tools/deps
 
@@ -73,6 +75,9 @@ check-fresh:
 
 bench: tools
 	@$(BUILD)/bench
+
+bench-calls: deps
+	@tools/vm/bench
 
 #: Build
 #:   make tools        the library and the programs, into build/
@@ -123,6 +128,6 @@ print-%:
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run shell deps check check-full check-fresh bench tools usertests \
-	selftests modules modules_install kernel-tree load unload \
+.PHONY: help demo run shell deps check check-full check-fresh bench bench-calls \
+	tools usertests selftests modules modules_install kernel-tree load unload \
 	install uninstall deb clean

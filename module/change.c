@@ -183,57 +183,57 @@ static const struct vmem_work_ops vmem_change_ops = {
 	.storage	= vmem_change_storage,
 };
 
-/* Do it all. Return: 0, -errno. */
-static int vmem_change_run(struct vmem_call *call,
-			   const struct vmem_change_ask *ask,
-			   struct vmem_ioc_change *answer)
+/*
+ * Do it all. Return: 0, -errno. What it works on is on the stack, beside little else:
+ * to allocate it costs as much as a short change does.
+ */
+static noinline int vmem_change_run(struct vmem_call *call,
+				    const struct vmem_change_ask *ask,
+				    struct vmem_ioc_change *answer)
 {
-	struct vmem_change_work *w = vmem_scratch_alloc(sizeof(*w));
+	struct vmem_change_work w;
 	int ret;
 
-	if (!w)
-		return -ENOMEM;
-	vmem_work_init(&w->work, call->guest, &vmem_change_ops);
-	vmem_change_init(&w->change, ask);
-	w->ask = ask;
-	w->answer = answer;
-	ret = vmem_work_run(&w->work);
-	vmem_link_lent_free(&w->lent);
-	vmem_ioc_change_fill(answer, &w->change, ret);
-	vmem_scratch_free(w, sizeof(*w));
+	vmem_work_init(&w.work, call->guest, &vmem_change_ops);
+	vmem_change_init(&w.change, ask);
+	w.ask = ask;
+	w.answer = answer;
+	w.begun = false;
+	w.rechecks = 0;
+	w.firm_spent = 0;
+	w.lent = (struct vmem_link_lent){};
+	w.over = false;
+	ret = vmem_work_run(&w.work);
+	vmem_work_exit(&w.work);
+	vmem_link_lent_free(&w.lent);
+	vmem_ioc_change_fill(answer, &w.change, ret);
 	return ret;
 }
 
 #define VMEM_MAPPING_BATCH	(PAGE_SIZE / sizeof(struct vmem_ioc_mapping))
 
 /*
- * The caller's list. None of it is done when any of it is malformed, and the answer
- * says which.
+ * The caller's list, by way of a batch. None of it is done when any of it is malformed,
+ * and the answer says which.
  */
-static int vmem_map_copy(struct vmem_ioc_map *map, struct vmem_mapping *list)
+static int vmem_map_copy(struct vmem_ioc_map *map, struct vmem_mapping *list,
+			 struct vmem_ioc_mapping *batch, u32 max)
 {
 	const struct vmem_ioc_mapping __user *user =
 		u64_to_user_ptr(map->mappings);
-	struct vmem_ioc_mapping *batch;
 	u32 i, done, nr;
 	int ret = 0;
 
-	batch = vmem_scratch_alloc(PAGE_SIZE);
-	if (!batch)
-		return -ENOMEM;
 	for (done = 0; !ret && done < map->nr; done += nr) {
-		nr = min_t(u32, map->nr - done, VMEM_MAPPING_BATCH);
-		if (copy_from_user(batch, &user[done], nr * sizeof(*batch))) {
-			ret = -EFAULT;
-			break;
-		}
+		nr = min_t(u32, map->nr - done, max);
+		if (copy_from_user(batch, &user[done], nr * sizeof(*batch)))
+			return -EFAULT;
 		for (i = 0; i < nr && !ret; i++) {
 			ret = vmem_ioc_mapping_read(&batch[i], &list[done + i]);
 			if (ret)
 				map->change.out_at_va = batch[i].va;
 		}
 	}
-	vmem_scratch_free(batch, PAGE_SIZE);
 	return ret;
 }
 
@@ -262,18 +262,23 @@ static u32 *vmem_map_order(const struct vmem_mapping *list, u32 nr)
 int vmem_ioctl_map(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_map *map = arg;
+	struct vmem_ioc_mapping one, *batch = &one;
+	struct vmem_mapping single, *list = &single;
 	struct vmem_change_ask ask = {};
-	struct vmem_mapping *list;
 	u32 *order = NULL;
 	int ret;
 
 	ret = vmem_ioc_map_read(map, &ask);
 	if (ret)
 		return ret;
-	list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
-	if (!list)
-		return -ENOMEM;
-	ret = vmem_map_copy(map, list);
+	if (map->nr > 1) {
+		list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
+		batch = vmem_scratch_alloc(PAGE_SIZE);
+	}
+	ret = list && batch ? vmem_map_copy(map, list, batch, map->nr > 1 ?
+					    VMEM_MAPPING_BATCH : 1) : -ENOMEM;
+	if (batch != &one)
+		vmem_scratch_free(batch, PAGE_SIZE);
 	if (ret)
 		goto out;
 	if (map->flags & VMEM_IOC_MAP_ATOMIC) {
@@ -289,7 +294,8 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 	trace_vmem_map(call->guest->number, map->space, &map->change, ret);
 out:
 	kvfree(order);
-	kvfree(list);
+	if (list != &single)
+		kvfree(list);
 	return ret;
 }
 

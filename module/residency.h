@@ -20,12 +20,29 @@
 #define VMEM_REFUSED_MAX	32
 
 /**
+ * struct vmem_absence - what a call keeps that has met something absent
+ * @siblings:	tables that may be made resident with the one that is needed
+ * @pages:	scratch of vmem_piece_resident()
+ * @refused:	pages that the host refused, lately, in this call: they are
+ *		outside
+ * @nr_refused:	ever
+ */
+struct vmem_absence {
+	vmem_phys_t siblings[VMEM_SIBLINGS_MAX];
+	struct page *pages[VMEM_SIBLINGS_MAX];
+	vmem_phys_t refused[VMEM_REFUSED_MAX];
+	unsigned int nr_refused;
+};
+
+/**
  * struct vmem_piece - the context of the table ops: a piece, and what is kept
  *		       from one to the next
  * @guest:	whose memory
  * @tables:	that this piece may still visit
- * @region:	where the last table lay; good in this piece, as are the next six
- * @block:	and its block of addresses, NULL: none
+ * @region:	where the last table lay; good in this piece, as are the next eight
+ * @near:	and its block of addresses, NULL: none
+ * @near_nr:	its number in the region
+ * @block:	the same, where nothing else needs to be looked at, NULL: none
  * @block_gpa:	what @block begins with
  * @frame:	where the last frame lay
  * @table:	the last table that was reached, NULL: none
@@ -34,12 +51,9 @@
  * @absent:	the region of a table that was found absent, referenced while it is
  *		being made resident
  * @intent:	what that table is for
- * @wanted:	the table; and those, its siblings, that may be made resident with it
- * @nr_wanted:	how many
- * @pages:	scratch of vmem_piece_resident()
- * @refused:	pages that the host refused, lately, in this call: they are
- *		outside
- * @nr_refused:	ever
+ * @wanted:	the table
+ * @nr_siblings: of it, that may be made resident with it
+ * @absence:	for these, NULL: nothing was absent yet in this call
  * @changing:	a changing call: it ends where a page is refused
  * @supply:	of a changing call: where its tables come from; guarded by
  *		vmem_guest.lock
@@ -54,6 +68,8 @@ struct vmem_piece {
 	unsigned int tables;
 
 	struct vmem_region *region;
+	struct vmem_block *near;
+	u64 near_nr;
 	struct vmem_block *block;
 	vmem_phys_t block_gpa;
 	struct vmem_region *frame;
@@ -63,12 +79,9 @@ struct vmem_piece {
 
 	struct vmem_region *absent;
 	enum vmem_intent intent;
-	vmem_phys_t wanted[1 + VMEM_SIBLINGS_MAX];
-	u32 nr_wanted;
-	struct page *pages[1 + VMEM_SIBLINGS_MAX];
-
-	vmem_phys_t refused[VMEM_REFUSED_MAX];
-	unsigned int nr_refused;
+	vmem_phys_t wanted;
+	u32 nr_siblings;
+	struct vmem_absence *absence;
 
 	bool changing;
 	struct vmem_pages supply;
@@ -79,6 +92,7 @@ struct vmem_piece {
 };
 
 void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest);
+void vmem_piece_exit(struct vmem_piece *piece);
 void vmem_piece_begin(struct vmem_piece *piece);
 void vmem_piece_end(struct vmem_piece *piece);
 int vmem_piece_resident(struct vmem_piece *piece);
