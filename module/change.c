@@ -17,6 +17,7 @@
 
 #include "../vmem/call.h"
 #include "calls.h"
+#include "compat.h"
 #include "scratch.h"
 #include "space.h"
 #include "trace.h"
@@ -191,18 +192,22 @@ static noinline int vmem_change_run(struct vmem_call *call,
 				    const struct vmem_change_ask *ask,
 				    struct vmem_ioc_change *answer)
 {
-	struct vmem_change_work w;
+	struct vmem_change_work w __uninitialized;
 	int ret;
 
 	vmem_work_init(&w.work, call->guest, &vmem_change_ops);
 	vmem_change_init(&w.change, ask);
 	w.ask = ask;
 	w.answer = answer;
+	w.space = NULL;
+	w.used = 0;
 	w.begun = false;
+	w.generation = 0;
 	w.rechecks = 0;
 	w.firm_spent = 0;
 	w.lent = (struct vmem_link_lent){};
 	w.over = false;
+	w.ret = 0;
 	ret = vmem_work_run(&w.work);
 	vmem_work_exit(&w.work);
 	vmem_link_lent_free(&w.lent);
@@ -262,12 +267,14 @@ static u32 *vmem_map_order(const struct vmem_mapping *list, u32 nr)
 int vmem_ioctl_map(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_map *map = arg;
-	struct vmem_ioc_mapping one, *batch = &one;
-	struct vmem_mapping single, *list = &single;
-	struct vmem_change_ask ask = {};
+	struct vmem_ioc_mapping one __uninitialized, *batch = &one;
+	struct vmem_mapping single __uninitialized, *list = &single;
+	struct vmem_change_ask ask __uninitialized;
 	u32 *order = NULL;
 	int ret;
 
+	/* the rest is for calls that bring no list */
+	ask.link = NULL;
 	ret = vmem_ioc_map_read(map, &ask);
 	if (ret)
 		return ret;

@@ -27,15 +27,13 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 {
 	struct vmem_piece *piece = ctx;
 	vmem_phys_t gpa = vmem_table_gpa(table);
-	u64 offset = gpa - piece->block_gpa;
+	u64 page = vmem_piece_page(gpa, piece->block_gpa);
 
-	if (intent == VMEM_READ && piece->block &&
-	    offset < BIT_ULL(VMEM_BLOCK_LG2)) {
-		unsigned long word = piece->block->host[offset >> PAGE_SHIFT];
+	if (intent == VMEM_READ && likely(page < VMEM_BLOCK_WORDS)) {
+		unsigned long word = piece->block->host[page];
 
-		if (word) {
-			*host = (vmem_pte_t *)((word & PAGE_MASK) +
-					       offset_in_page(gpa));
+		if (likely(word)) {
+			*host = (vmem_pte_t *)(word & PAGE_MASK);
 			piece->table = *host;
 			return 0;
 		}

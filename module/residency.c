@@ -22,12 +22,25 @@
  */
 void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 {
+	struct vmem_reservation *res = &piece->supply.res;
+
+	/* member by member: a string store is slow for so little */
 	piece->guest = guest;
+	piece->absent = NULL;
 	piece->absence = NULL;
 	piece->changing = false;
-	piece->supply = (struct vmem_pages){};
+	piece->supply.pool = NULL;
+	res->first = NULL;
+	res->last = NULL;
+	res->nr = 0;
+	res->at = 0;
+	res->at_page = NULL;
+	res->links = 0;
+	res->pass = 0;
+	res->check = 0;
 	piece->shared_root = VMEM_NO_TABLE;
 	piece->shared_owner = VMEM_NO_TABLE;
+	piece->root = NULL;
 	piece->movable = false;
 }
 
@@ -53,8 +66,8 @@ void vmem_piece_begin(struct vmem_piece *piece)
 	read_lock(&piece->guest->residency);
 	piece->tables = VMEM_PIECE_TABLES;
 	piece->region = NULL;
-	piece->near = NULL;
-	piece->block = NULL;
+	piece->near_gpa = VMEM_NOWHERE;
+	piece->block_gpa = VMEM_NOWHERE;
 	piece->frame = NULL;
 	piece->table = NULL;
 	piece->dirty = NULL;
@@ -117,19 +130,9 @@ static bool vmem_piece_refused(const struct vmem_piece *piece, vmem_phys_t gpa)
 	return false;
 }
 
-/**
- * vmem_piece_lookup() - the host address of a table
- * @piece:	the context
- * @gpa:	the table
- * @intent:	what for
- * @host:	out: its address
- *
- * Context: a piece.
- * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; VMEM_FROZEN; -EROFS: frozen, and the
- * space's tables don't move.
- */
-int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
-		      enum vmem_intent intent, vmem_pte_t **host)
+/* As vmem_piece_lookup(), wherever it lies and whatever it is for. */
+static noinline int vmem_piece_find(struct vmem_piece *piece, vmem_phys_t gpa,
+				    enum vmem_intent intent, vmem_pte_t **host)
 {
 	struct vmem_region *region = piece->region;
 	struct vmem_block *block;
@@ -140,8 +143,8 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	if (!region || gpa - region->gpa >= region->len) {
 		region = vmem_region_at(piece->guest, gpa);
 		piece->region = region;
-		piece->near = NULL;
-		piece->block = NULL;
+		piece->near_gpa = VMEM_NOWHERE;
+		piece->block_gpa = VMEM_NOWHERE;
 	}
 	if (!region)
 		return VMEM_OUTSIDE;
@@ -150,14 +153,16 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 
 	offset = gpa - region->gpa;
 	block = piece->near;
-	if (!block || piece->near_nr != offset >> VMEM_BLOCK_LG2) {
+	if (gpa - piece->near_gpa >= BIT_ULL(VMEM_BLOCK_LG2)) {
 		block = vmem_block_at(&region->blocks, offset);
-		piece->near = block;
-		piece->near_nr = offset >> VMEM_BLOCK_LG2;
+		if (block) {
+			piece->near = block;
+			piece->near_gpa = round_down(offset, BIT_ULL(VMEM_BLOCK_LG2)) +
+					  region->gpa;
+		}
 		if (block && region->kind != VMEM_IOC_REGION_OWNED) {
 			piece->block = block;
-			piece->block_gpa = round_down(offset, BIT_ULL(VMEM_BLOCK_LG2)) +
-					   region->gpa;
+			piece->block_gpa = piece->near_gpa;
 		}
 	}
 	if (block)
@@ -184,6 +189,36 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	piece->wanted = gpa;
 	piece->nr_siblings = 0;
 	return VMEM_ABSENT;
+}
+
+/**
+ * vmem_piece_lookup() - the host address of a table
+ * @piece:	the context
+ * @gpa:	the table
+ * @intent:	what for
+ * @host:	out: its address
+ *
+ * Most tables that are read lie near the last one.
+ *
+ * Context: a piece.
+ * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; VMEM_FROZEN; -EROFS: frozen, and the
+ * space's tables don't move.
+ */
+int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
+		      enum vmem_intent intent, vmem_pte_t **host)
+{
+	u64 page = vmem_piece_page(gpa, piece->near_gpa);
+	unsigned long word;
+
+	if (intent == VMEM_READ && page < VMEM_BLOCK_WORDS) {
+		word = READ_ONCE(piece->near->host[page]);
+		if (word && !PageHWPoison(vmem_host_page(word))) {
+			*host = (vmem_pte_t *)(word & PAGE_MASK);
+			piece->table = *host;
+			return 0;
+		}
+	}
+	return vmem_piece_find(piece, gpa, intent, host);
 }
 
 /**

@@ -5,6 +5,7 @@
 #ifndef _VMEM_MODULE_RESIDENCY_H
 #define _VMEM_MODULE_RESIDENCY_H
 
+#include <linux/bitops.h>
 #include <linux/types.h>
 
 #include "../vmem/vmem.h"
@@ -14,6 +15,7 @@
 #include "region.h"
 
 #define VMEM_PIECE_TABLES	64
+#define VMEM_NOWHERE		BIT_ULL(63)	/* beyond the addresses of tables */
 #define VMEM_SIBLINGS_MAX	64
 
 /* No fewer than the addresses that a translation resolves together. */
@@ -40,10 +42,10 @@ struct vmem_absence {
  * @guest:	whose memory
  * @tables:	that this piece may still visit
  * @region:	where the last table lay; good in this piece, as are the next eight
- * @near:	and its block of addresses, NULL: none
- * @near_nr:	its number in the region
- * @block:	the same, where nothing else needs to be looked at, NULL: none
- * @block_gpa:	what @block begins with
+ * @near:	and its block of addresses
+ * @near_gpa:	what @near begins with, VMEM_NOWHERE: there is none
+ * @block:	the same, if nothing but an address needs to be looked at
+ * @block_gpa:	what @block begins with, VMEM_NOWHERE: there is none
  * @frame:	where the last frame lay
  * @table:	the last table that was reached, NULL: none
  * @dirty:	and if it was for writing, the word where it is marked as written
@@ -69,7 +71,7 @@ struct vmem_piece {
 
 	struct vmem_region *region;
 	struct vmem_block *near;
-	u64 near_nr;
+	vmem_phys_t near_gpa;
 	struct vmem_block *block;
 	vmem_phys_t block_gpa;
 	struct vmem_region *frame;
@@ -90,6 +92,15 @@ struct vmem_piece {
 	struct vmem_root **root;
 	bool movable;
 };
+
+/*
+ * The number of a page in a block that begins at @start; not below VMEM_BLOCK_WORDS
+ * where @gpa lies elsewhere, or isn't the begin of a page.
+ */
+static inline u64 vmem_piece_page(vmem_phys_t gpa, vmem_phys_t start)
+{
+	return ror64(gpa - start, PAGE_SHIFT);
+}
 
 void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest);
 void vmem_piece_exit(struct vmem_piece *piece);

@@ -11,6 +11,7 @@
 
 #include "../vmem/call.h"
 #include "calls.h"
+#include "compat.h"
 #include "pool.h"
 #include "scratch.h"
 #include "space.h"
@@ -464,9 +465,9 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_translate *ask = arg;
 	struct vmem_translate_batch *batch = NULL;
-	struct vmem_translation results[VMEM_TRANSLATE_FEW];
-	vmem_virt_t vas[VMEM_TRANSLATE_FEW];
-	struct vmem_translate_work w;
+	struct vmem_translation results[VMEM_TRANSLATE_FEW] __uninitialized;
+	vmem_virt_t vas[VMEM_TRANSLATE_FEW] __uninitialized;
+	struct vmem_translate_work w __uninitialized;
 	u32 nr = VMEM_TRANSLATE_FEW;
 	size_t size = 0;
 	int ret;

@@ -54,6 +54,8 @@ MODULE_PARM_DESC(bench_rounds, "rounds of the benchmark, of which the least coun
  * @tables:	of leaves, of the guest
  * @vas:	addresses, which lie at @user too
  * @nr_vas:	how many
+ * @ask:	a TRANSLATE, and
+ * @map:	a MAP, to be filled in; the dispatcher would zero their outputs
  * @walk:	the descriptor of a walk
  * @got:	what read() returned
  */
@@ -70,6 +72,8 @@ struct bench {
 	vmem_pte_t *tables[BENCH_TABLES];
 	vmem_virt_t *vas;
 	u32 nr_vas;
+	struct vmem_ioc_translate ask;
+	struct vmem_ioc_map map;
 	struct file *walk;
 	ssize_t got;
 };
@@ -180,14 +184,14 @@ static void bench_measure(struct bench *b, const struct bench_subject *s)
 
 static void bench_translate(struct bench *b, u32 at, u32 nr)
 {
-	struct vmem_ioc_translate ask = {
-		.space		= b->space,
-		.nr		= nr,
-		.vas		= (unsigned long)b->user + at * sizeof(u64),
-		.results	= (unsigned long)b->out + at * sizeof(struct vmem_ioc_result),
-	};
+	struct vmem_ioc_translate *ask = &b->ask;
 
-	if (bench_call(b, vmem_ioctl_translate, &ask) || ask.out_done != nr)
+	ask->space = b->space;
+	ask->nr = nr;
+	ask->vas = (unsigned long)b->user + at * sizeof(u64);
+	ask->results = (unsigned long)b->out + at * sizeof(struct vmem_ioc_result);
+	ask->out_done = 0;
+	if (bench_call(b, vmem_ioctl_translate, ask) || ask->out_done != nr)
 		KUNIT_FAIL_AND_ABORT(b->test, "TRANSLATE");
 }
 
@@ -195,7 +199,7 @@ static void bench_flat_translate(struct bench *b, u32 at, u32 nr)
 {
 	struct vmem_translation *out = (void *)b->answers;
 
-	if (flat_translate(b->flat, b->vas + at, nr, out + at))
+	if (flat_translate(b->flat, b->vas + at, nr, out + at, NULL))
 		KUNIT_FAIL_AND_ABORT(b->test, "the core's translation");
 }
 
@@ -299,9 +303,13 @@ static void bench_unmap_one(struct bench *b)
 
 static void bench_map(struct bench *b, u64 user)
 {
-	struct vmem_ioc_map map = { .space = b->space, .nr = 1, .mappings = user };
+	struct vmem_ioc_map *map = &b->map;
 
-	if (bench_call(b, vmem_ioctl_map, &map) || map.change.out_done != 1)
+	map->space = b->space;
+	map->nr = 1;
+	map->mappings = user;
+	map->change.out_done = 0;
+	if (bench_call(b, vmem_ioctl_map, map) || map->change.out_done != 1)
 		KUNIT_FAIL_AND_ABORT(b->test, "MAP");
 }
 

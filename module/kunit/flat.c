@@ -174,16 +174,17 @@ int flat_unmap(struct flat *flat, vmem_virt_t va, u64 len)
  * @vas:	addresses
  * @nr:		of them
  * @out:	their results
+ * @entries:	and by which entries, or NULL
  *
  * Return: as vmem_translate().
  */
 int flat_translate(struct flat *flat, const vmem_virt_t *vas, u32 nr,
-		   struct vmem_translation *out)
+		   struct vmem_translation *out, u64 (*entries)[VMEM_LEVELS_MAX])
 {
 	u32 done = 0;
 
 	return vmem_translate(&vmem_fmt_x86_64_4level, &flat_ops.read, flat,
-			      &flat->space, vas, nr, out, NULL, &done);
+			      &flat->space, vas, nr, out, entries, &done);
 }
 
 /* A record, from leaf @entry on. */

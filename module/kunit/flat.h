@@ -42,7 +42,7 @@ void flat_free(struct flat *flat);
 int flat_map(struct flat *flat, vmem_virt_t va, vmem_phys_t gpa, u64 len);
 int flat_unmap(struct flat *flat, vmem_virt_t va, u64 len);
 int flat_translate(struct flat *flat, const vmem_virt_t *vas, u32 nr,
-		   struct vmem_translation *out);
+		   struct vmem_translation *out, u64 (*entries)[VMEM_LEVELS_MAX]);
 
 u64 loop_merge(vmem_pte_t **tables, u64 nr, struct vmem_space_aware_mapping *out);
 
