@@ -300,7 +300,8 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 	ret = vmem_change_run(call, &ask, &map->change);
 	trace_vmem_map(call->guest->number, map->space, &map->change, ret);
 out:
-	kvfree(order);
+	if (order)
+		kvfree(order);
 	if (list != &single)
 		kvfree(list);
 	return ret;

@@ -41,13 +41,14 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 	return vmem_piece_lookup(piece, gpa, intent, host);
 }
 
-static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
+/* Asked for each leaf; where that is rare, a compiler may call it. */
+static inline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	struct vmem_piece *piece = ctx;
-	const struct vmem_region *frame = piece->frame;
+	u64 offset = gpa - piece->frame_gpa;
 
-	if (frame && gpa - frame->gpa < frame->len) {
-		*same = frame->gpa + frame->len - gpa;
+	if (likely(offset < piece->frame_len)) {
+		*same = piece->frame_len - offset;
 		return true;
 	}
 	return vmem_piece_in_memory(piece, gpa, same);

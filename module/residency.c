@@ -15,6 +15,15 @@
 #include "residency.h"
 #include "scratch.h"
 
+static void vmem_piece_forget(struct vmem_piece *piece)
+{
+	piece->gone = piece->guest->gone;
+	piece->region = NULL;
+	piece->near_gpa = VMEM_NOWHERE;
+	piece->block_gpa = VMEM_NOWHERE;
+	piece->frame_len = 0;
+}
+
 /**
  * vmem_piece_init() - a context for pieces of work on a guest
  * @piece:	all of it is set that isn't when a piece begins
@@ -42,6 +51,7 @@ void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
 	piece->shared_owner = VMEM_NO_TABLE;
 	piece->root = NULL;
 	piece->movable = false;
+	piece->gone = U64_MAX;
 }
 
 /**
@@ -65,12 +75,10 @@ void vmem_piece_begin(struct vmem_piece *piece)
 	lockdep_assert_held(&piece->guest->lock);
 	read_lock(&piece->guest->residency);
 	piece->tables = VMEM_PIECE_TABLES;
-	piece->region = NULL;
-	piece->near_gpa = VMEM_NOWHERE;
-	piece->block_gpa = VMEM_NOWHERE;
-	piece->frame = NULL;
 	piece->table = NULL;
 	piece->dirty = NULL;
+	if (piece->gone != piece->guest->gone)
+		vmem_piece_forget(piece);
 }
 
 /**
@@ -108,7 +116,8 @@ bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same)
 			*same = region->gpa - gpa;
 			return false;
 		}
-		piece->frame = region;
+		piece->frame_gpa = region->gpa;
+		piece->frame_len = region->len;
 		*same = region->gpa + region->len - gpa;
 		return true;
 	}

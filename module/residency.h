@@ -41,13 +41,15 @@ struct vmem_absence {
  *		       from one to the next
  * @guest:	whose memory
  * @tables:	that this piece may still visit
- * @region:	where the last table lay; good in this piece, as are the next eight
+ * @gone:	vmem_guest.gone: as long as it is the same, the next seven are good
+ * @region:	where the last table lay
  * @near:	and its block of addresses
  * @near_gpa:	what @near begins with, VMEM_NOWHERE: there is none
  * @block:	the same, if nothing but an address needs to be looked at
  * @block_gpa:	what @block begins with, VMEM_NOWHERE: there is none
- * @frame:	where the last frame lay
- * @table:	the last table that was reached, NULL: none
+ * @frame_gpa:	where the region of the last frame begins
+ * @frame_len:	its bytes, 0: there was none
+ * @table:	the last table that this piece has reached, NULL: none
  * @dirty:	and if it was for writing, the word where it is marked as written
  * @dirty_offset: by its place in its region
  * @absent:	the region of a table that was found absent, referenced while it is
@@ -69,12 +71,14 @@ struct vmem_piece {
 	struct vmem_guest *guest;
 	unsigned int tables;
 
+	u64 gone;
 	struct vmem_region *region;
 	struct vmem_block *near;
 	vmem_phys_t near_gpa;
 	struct vmem_block *block;
 	vmem_phys_t block_gpa;
-	struct vmem_region *frame;
+	vmem_phys_t frame_gpa;
+	u64 frame_len;
 	const vmem_pte_t *table;
 	unsigned long *dirty;
 	u64 dirty_offset;

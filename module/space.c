@@ -368,13 +368,13 @@ out:
 	return ret;
 }
 
-#define VMEM_TRANSLATE_BATCH	64
 #define VMEM_TRANSLATE_FEW	4	/* for which nothing is allocated */
 
 /**
  * struct vmem_translate_work - what a TRANSLATE works on
  * @work:	holds and pieces
  * @ask:	the call
+ * @space:	in a hold: the space
  * @nr:		addresses of this batch
  * @done:	of them
  * @vas:	the addresses
@@ -384,6 +384,7 @@ out:
 struct vmem_translate_work {
 	struct vmem_work work;
 	const struct vmem_ioc_translate *ask;
+	const struct vmem_space_object *space;
 	u32 nr;
 	u32 done;
 	vmem_virt_t *vas;
@@ -398,26 +399,37 @@ struct vmem_translate_batch {
 	u64 entries[VMEM_TRANSLATE_BATCH][VMEM_LEVELS_MAX];
 };
 
+static struct vmem_translate_work *vmem_translate_of(struct vmem_work *work)
+{
+	return container_of(work, struct vmem_translate_work, work);
+}
+
+static int vmem_translate_take(struct vmem_work *work)
+{
+	struct vmem_translate_work *w = vmem_translate_of(work);
+
+	w->space = vmem_space_find(work->piece.guest, w->ask->space);
+	return PTR_ERR_OR_ZERO(w->space);
+}
+
 static int vmem_translate_piece(struct vmem_work *work)
 {
-	struct vmem_translate_work *w =
-		container_of(work, struct vmem_translate_work, work);
-	struct vmem_piece *piece = &work->piece;
-	struct vmem_space_object *space;
+	struct vmem_translate_work *w = vmem_translate_of(work);
+	const struct vmem_space_object *space = w->space;
 	int ret;
 
-	space = vmem_space_find(piece->guest, w->ask->space);
-	if (IS_ERR(space))
-		return PTR_ERR(space);
-	ret = space->ops->engine->translate(space->ops->fmt, piece,
+	/* of these tables it reads an entry each: a batch is a piece */
+	work->piece.tables = VMEM_TRANSLATE_BATCH * VMEM_LEVELS_MAX;
+	ret = space->ops->engine->translate(space->ops->fmt, &work->piece,
 					    &space->space, w->vas, w->nr,
 					    w->results, w->entries, &w->done);
 	if (ret == VMEM_ABSENT)
-		vmem_space_absent(space, piece);
+		vmem_space_absent(space, &work->piece);
 	return ret;
 }
 
 static const struct vmem_work_ops vmem_translate_ops = {
+	.take	= vmem_translate_take,
 	.piece	= vmem_translate_piece,
 };
 

@@ -88,9 +88,9 @@ struct bench {
  * @core:	the core does it, or a loop
  * @done:	after the handler, not measured; NULL: nothing
  * @per:	of what a round does, one costs
- * @copies:	times that the handler copies,
- * @in:		from the caller, so many bytes,
- * @back:	and to it
+ * @in:		bytes that the handler copies from the caller,
+ * @back:	and to it,
+ * @copies:	in so many times
  */
 struct bench_subject {
 	const char *name;
@@ -99,9 +99,9 @@ struct bench_subject {
 	void (*core)(struct bench *b);
 	void (*done)(struct bench *b);
 	u64 per;
-	u32 copies;
 	u32 in;
 	u32 back;
+	u32 copies;
 };
 
 static u64 bench_sink;
@@ -120,16 +120,17 @@ static int bench_call(struct bench *b, int (*run)(struct vmem_call *call, void *
 /* The copies alone: with user memory, or with the kernel's. */
 static void bench_copy(struct bench *b, const struct bench_subject *s, bool user)
 {
-	u32 i, in, back;
+	u32 in_max = DIV_ROUND_UP(s->in, s->copies), in, in_at = 0;
+	u32 back_max = DIV_ROUND_UP(s->back, s->copies), back, back_at = 0;
 
-	for (i = 0; i < s->copies; i++) {
-		in = i * s->in % BENCH_BYTES;
-		back = i * s->back % BENCH_BYTES;
+	for (; in_at < s->in || back_at < s->back; in_at += in, back_at += back) {
+		in = min(in_max, s->in - in_at);
+		back = min(back_max, s->back - back_at);
 		if (!user) {
-			memcpy(b->answers, b->in + in, s->in);
-			memcpy(b->answers + back, b->in, s->back);
-		} else if ((s->in && copy_from_user(b->answers, b->user + in, s->in)) ||
-			   (s->back && copy_to_user(b->out + back, b->in, s->back))) {
+			memcpy(b->answers, b->in + in_at, in);
+			memcpy(b->answers + back_at, b->in, back);
+		} else if ((in && copy_from_user(b->answers, b->user + in_at, in)) ||
+			   (back && copy_to_user(b->out + back_at, b->in, back))) {
 			KUNIT_FAIL_AND_ABORT(b->test, "copies");
 		}
 		barrier();
@@ -157,7 +158,7 @@ static void bench_measure(struct bench *b, const struct bench_subject *s)
 	u64 handler = U64_MAX, core = U64_MAX, user = U64_MAX, kernel = U64_MAX;
 	unsigned int i;
 
-	for (i = 0; i < vmem_bench_rounds; i++) {
+	for (i = 0; i < max(vmem_bench_rounds, 1U); i++) {
 		if (s->prepare)
 			s->prepare(b);
 		handler = min(handler, bench_once(s->handler, b));
@@ -168,6 +169,7 @@ static void bench_measure(struct bench *b, const struct bench_subject *s)
 		kernel = min(kernel, bench_once_copy(b, s, false));
 		cond_resched();
 	}
+	/* what two rounds take says nothing */
 	if (vmem_bench_rounds < 3)
 		return;
 	handler -= min(handler, user - min(user, kernel));
@@ -509,25 +511,25 @@ static void bench_all(struct kunit *test, bool owned)
 		.handler	= bench_many,
 		.core		= bench_many_core,
 		.per		= BENCH_VAS,
-		.copies		= BENCH_VAS / 64,
-		.in		= 64 * sizeof(u64),
-		.back		= 64 * sizeof(struct vmem_ioc_result),
+		.in		= BENCH_VAS * sizeof(u64),
+		.back		= BENCH_VAS * sizeof(struct vmem_ioc_result),
+		.copies		= DIV_ROUND_UP(BENCH_VAS, VMEM_TRANSLATE_BATCH),
 	}, each = {
 		.name		= "TRANSLATE one address, hot",
 		.handler	= bench_each,
 		.core		= bench_each_core,
 		.per		= BENCH_VAS,
+		.in		= BENCH_VAS * sizeof(u64),
+		.back		= BENCH_VAS * sizeof(struct vmem_ioc_result),
 		.copies		= BENCH_VAS,
-		.in		= sizeof(u64),
-		.back		= sizeof(struct vmem_ioc_result),
 	}, map = {
 		.name		= "MAP one page, hot",
 		.prepare	= bench_unmap_one,
 		.handler	= bench_map_one,
 		.core		= bench_map_one_core,
 		.per		= BENCH_SMALL,
+		.in		= BENCH_SMALL * sizeof(struct vmem_ioc_mapping),
 		.copies		= BENCH_SMALL,
-		.in		= sizeof(struct vmem_ioc_mapping),
 	}, walk = {
 		.name		= "read() of extents, 1 GiB, a page",
 		.prepare	= bench_walk_begin,
@@ -535,8 +537,8 @@ static void bench_all(struct kunit *test, bool owned)
 		.core		= bench_merge,
 		.done		= bench_walk_end,
 		.per		= BENCH_LEN / PAGE_SIZE,
-		.copies		= 1,
 		.back		= 2 * sizeof(struct vmem_ioc_record),
+		.copies		= 1,
 	};
 	struct bench *b = test->priv;
 
