@@ -270,6 +270,7 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 	struct vmem_ioc_mapping one __uninitialized, *batch = &one;
 	struct vmem_mapping single __uninitialized, *list = &single;
 	struct vmem_change_ask ask __uninitialized;
+	static const u32 first;
 	u32 *order = NULL;
 	int ret;
 
@@ -288,7 +289,7 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 		vmem_scratch_free(batch, PAGE_SIZE);
 	if (ret)
 		goto out;
-	if (map->flags & VMEM_IOC_MAP_ATOMIC) {
+	if (map->nr > 1 && map->flags & VMEM_IOC_MAP_ATOMIC) {
 		order = vmem_map_order(list, map->nr);
 		if (!order) {
 			ret = -ENOMEM;
@@ -296,14 +297,14 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 		}
 	}
 	ask.asked.list = list;
-	ask.asked.order = order;
+	ask.asked.order = order ?: &first;
 	ret = vmem_change_run(call, &ask, &map->change);
 	trace_vmem_map(call->guest->number, map->space, &map->change, ret);
 out:
-	if (order)
+	if (list != &single) {
 		kvfree(order);
-	if (list != &single)
 		kvfree(list);
+	}
 	return ret;
 }
 
