@@ -606,4 +606,5 @@ static struct kunit_suite vmem_bench_suite = {
 	.exit		= vmem_bench_exit,
 	.test_cases	= vmem_bench_cases,
 };
+
 kunit_test_suite(vmem_bench_suite);

@@ -211,17 +211,17 @@ u64 loop_merge(vmem_pte_t **tables, u64 nr, struct vmem_space_aware_mapping *out
 	u64 t, i, j, va = 0, first = 0, from = 0, expect = 0, runs = 0;
 
 	for (t = 0; t < nr; t++) {
-		const volatile u64 *e = (const volatile u64 __force *)tables[t];
+		const vmem_pte_t *e = tables[t];
 
 		for (i = 0; i < entries; i += 8, e += 8) {
-			u64 diff = (e[0] ^ expect) |
-				   (e[1] ^ (expect + PAGE_SIZE)) |
-				   (e[2] ^ (expect + 2 * PAGE_SIZE)) |
-				   (e[3] ^ (expect + 3 * PAGE_SIZE)) |
-				   (e[4] ^ (expect + 4 * PAGE_SIZE)) |
-				   (e[5] ^ (expect + 5 * PAGE_SIZE)) |
-				   (e[6] ^ (expect + 6 * PAGE_SIZE)) |
-				   (e[7] ^ (expect + 7 * PAGE_SIZE));
+			u64 diff = (vmem_read(e, 0) ^ expect) |
+				   (vmem_read(e, 1) ^ (expect + PAGE_SIZE)) |
+				   (vmem_read(e, 2) ^ (expect + 2 * PAGE_SIZE)) |
+				   (vmem_read(e, 3) ^ (expect + 3 * PAGE_SIZE)) |
+				   (vmem_read(e, 4) ^ (expect + 4 * PAGE_SIZE)) |
+				   (vmem_read(e, 5) ^ (expect + 5 * PAGE_SIZE)) |
+				   (vmem_read(e, 6) ^ (expect + 6 * PAGE_SIZE)) |
+				   (vmem_read(e, 7) ^ (expect + 7 * PAGE_SIZE));
 
 			if (!diff) {
 				expect += 8 * PAGE_SIZE;
@@ -229,7 +229,7 @@ u64 loop_merge(vmem_pte_t **tables, u64 nr, struct vmem_space_aware_mapping *out
 				continue;
 			}
 			for (j = 0; j < 8; j++, va += PAGE_SIZE) {
-				u64 entry = e[j];
+				u64 entry = vmem_read(e, j);
 
 				if (entry != expect && va) {
 					loop_give(out, from, first, va - from);

@@ -25,6 +25,7 @@
 #define TABLES	(4ULL << 20)		/* for tables, behind it */
 #define BASE	0x7f0000000000ULL
 #define NR	1024
+#define CPUIDS	256
 
 /* Linux 6.7's, which older headers lack */
 #ifndef PAGEMAP_SCAN
@@ -134,17 +135,24 @@ static void make_vcpu(void)
 	struct kvm_userspace_memory_region slot = {
 		.memory_size = LEN + TABLES, .userspace_addr = (uintptr_t)memory,
 	};
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) +
+					     CPUIDS * sizeof(cpuid->entries[0]));
 	int kvm = must(open("/dev/kvm", O_RDWR), "/dev/kvm");
 	int vm = must(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
 	struct kvm_sregs sregs;
 
 	must(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "a memory slot");
 	vcpu = must(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
+	must(cpuid ? 0 : -1, "memory");
+	cpuid->nent = CPUIDS;
+	must(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid), "KVM_GET_SUPPORTED_CPUID");
+	must(ioctl(vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
+	free(cpuid);
 	must(ioctl(vcpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
 	sregs.cr0 = 0x80000031;		/* PG, NE, ET, PE */
 	sregs.cr3 = root;
 	sregs.cr4 = 0x20;		/* PAE */
-	sregs.efer = 0x500;		/* LMA, LME */
+	sregs.efer = 0xd00;		/* NXE, LMA, LME */
 	must(ioctl(vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 }
 
@@ -199,7 +207,10 @@ static void pagemap_scan(void)
 		.return_mask = PAGE_IS_PRESENT,
 	};
 
-	nr_regions = must(ioctl(pagemap, PAGEMAP_SCAN, &scan), "PAGEMAP_SCAN");
+	nr_regions = ioctl(pagemap, PAGEMAP_SCAN, &scan);
+	/* before Linux 6.7 there is none */
+	if (nr_regions < 0 && errno != ENOTTY)
+		must(-1, "PAGEMAP_SCAN");
 }
 
 static double round_of(double least, void (*run)(void))
@@ -246,11 +257,12 @@ int main(void)
 	agree(nr_records == 2 && records[0].type == VMEM_IOC_REC_MAPPING &&
 	      records[0].va == BASE && records[0].len == LEN &&
 	      records[1].type == VMEM_IOC_REC_END, "the walk isn't one extent");
-	agree(nr_regions == 1 && region.start == (uintptr_t)memory &&
-	      region.end == (uintptr_t)memory + LEN, "PAGEMAP_SCAN isn't one region");
+	agree(nr_regions < 0 || (nr_regions == 1 && region.start == (uintptr_t)memory &&
+	      region.end == (uintptr_t)memory + LEN), "PAGEMAP_SCAN isn't one region");
 
 	printf("least of %d rounds; they agree\n", ROUNDS);
 	row("TRANSLATE of 1,024", translate, "KVM_TRANSLATE, 1,024 times", kvm);
-	row("read(2) of extents, 256 MiB", extents, "PAGEMAP_SCAN of 256 MiB", scan);
+	row("read(2) of extents, 256 MiB", extents,
+	    nr_regions < 0 ? "no PAGEMAP_SCAN here" : "PAGEMAP_SCAN of 256 MiB", scan);
 	return 0;
 }
