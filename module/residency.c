@@ -15,84 +15,6 @@
 #include "residency.h"
 #include "scratch.h"
 
-static void vmem_piece_forget(struct vmem_piece *piece)
-{
-	piece->gone = piece->guest->gone;
-	piece->region = NULL;
-	piece->near_gpa = VMEM_NOWHERE;
-	piece->block_gpa = VMEM_NOWHERE;
-	piece->frame_len = 0;
-}
-
-/**
- * vmem_piece_init() - a context for pieces of work on a guest
- * @piece:	all of it is set that isn't when a piece begins
- * @guest:	whose memory
- */
-void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
-{
-	struct vmem_reservation *res = &piece->supply.res;
-
-	/* member by member: a string store is slow for so little */
-	piece->guest = guest;
-	piece->absent = NULL;
-	piece->absence = NULL;
-	piece->changing = false;
-	piece->supply.pool = NULL;
-	res->first = NULL;
-	res->last = NULL;
-	res->nr = 0;
-	res->at = 0;
-	res->at_page = NULL;
-	res->links = 0;
-	res->pass = 0;
-	res->check = 0;
-	piece->shared_root = VMEM_NO_TABLE;
-	piece->shared_owner = VMEM_NO_TABLE;
-	piece->root = NULL;
-	piece->movable = false;
-	piece->gone = U64_MAX;
-}
-
-/**
- * vmem_piece_exit() - the end of vmem_piece_init()
- * @piece:	the context
- */
-void vmem_piece_exit(struct vmem_piece *piece)
-{
-	vmem_scratch_free(piece->absence, sizeof(*piece->absence));
-}
-
-/**
- * vmem_piece_begin() - begin a piece
- * @piece:	the context
- *
- * Context: takes residency for reading. The guest's lock is held.
- */
-void vmem_piece_begin(struct vmem_piece *piece)
-	__acquires(&piece->guest->residency)
-{
-	lockdep_assert_held(&piece->guest->lock);
-	read_lock(&piece->guest->residency);
-	piece->tables = VMEM_PIECE_TABLES;
-	piece->table = NULL;
-	piece->dirty = NULL;
-	if (piece->gone != piece->guest->gone)
-		vmem_piece_forget(piece);
-}
-
-/**
- * vmem_piece_end() - end a piece
- * @piece:	the context
- *
- * Context: lets residency go.
- */
-void vmem_piece_end(struct vmem_piece *piece)
-	__releases(&piece->guest->residency)
-{
-	read_unlock(&piece->guest->residency);
-}
-
 /**
  * vmem_piece_in_memory() - whether an address lies in a region
  * @piece:	the context
@@ -439,15 +361,17 @@ int vmem_piece_resident(struct vmem_piece *piece)
 {
 	struct vmem_region *region = piece->absent;
 	enum vmem_intent intent = piece->intent;
+	bool first = intent == VMEM_READ && !piece->absence;
 	struct vmem_absence *absence;
 	int ret;
 
 	might_sleep();
+	if (first)
+		piece->absence = vmem_scratch_alloc(sizeof(*piece->absence));
 	if (fatal_signal_pending(current)) {
 		ret = -EINTR;
-	} else if (!piece->absence) {
+	} else if (first && (piece->absence || !piece->changing)) {
 		/* it is found absent once more, with its siblings */
-		piece->absence = vmem_scratch_alloc(sizeof(*piece->absence));
 		ret = piece->absence ? 0 : -ENOMEM;
 	} else if (intent == VMEM_WRITE &&
 		   !vmem_block_make(&region->dirty,

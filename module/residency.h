@@ -13,6 +13,7 @@
 #include "block.h"
 #include "guest.h"
 #include "region.h"
+#include "scratch.h"
 
 #define VMEM_PIECE_TABLES	64
 #define VMEM_NOWHERE		BIT_ULL(63)	/* beyond the addresses of tables */
@@ -57,7 +58,8 @@ struct vmem_absence {
  * @intent:	what that table is for
  * @wanted:	the table
  * @nr_siblings: of it, that may be made resident with it
- * @absence:	for these, NULL: nothing was absent yet in this call
+ * @absence:	for these, NULL: nothing was absent yet in this call; a changing one
+ *		does without, too
  * @changing:	a changing call: it ends where a page is refused
  * @supply:	of a changing call: where its tables come from; guarded by
  *		vmem_guest.lock
@@ -106,10 +108,84 @@ static inline u64 vmem_piece_page(vmem_phys_t gpa, vmem_phys_t start)
 	return ror64(gpa - start, PAGE_SHIFT);
 }
 
-void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest);
-void vmem_piece_exit(struct vmem_piece *piece);
-void vmem_piece_begin(struct vmem_piece *piece);
-void vmem_piece_end(struct vmem_piece *piece);
+static inline void vmem_piece_forget(struct vmem_piece *piece)
+{
+	piece->gone = piece->guest->gone;
+	piece->region = NULL;
+	piece->near_gpa = VMEM_NOWHERE;
+	piece->block_gpa = VMEM_NOWHERE;
+	piece->frame_len = 0;
+}
+
+/**
+ * vmem_piece_init() - a context for pieces of work on a guest
+ * @piece:	all of it is set that isn't when a piece begins
+ * @guest:	whose memory
+ */
+static inline void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
+{
+	struct vmem_reservation *res = &piece->supply.res;
+
+	/* member by member: a string store is slow for so little */
+	piece->guest = guest;
+	piece->absent = NULL;
+	piece->absence = NULL;
+	piece->changing = false;
+	piece->supply.pool = NULL;
+	res->first = NULL;
+	res->last = NULL;
+	res->nr = 0;
+	res->at = 0;
+	res->at_page = NULL;
+	res->links = 0;
+	res->pass = 0;
+	res->check = 0;
+	piece->shared_root = VMEM_NO_TABLE;
+	piece->shared_owner = VMEM_NO_TABLE;
+	piece->root = NULL;
+	piece->movable = false;
+	piece->gone = U64_MAX;
+}
+
+/**
+ * vmem_piece_exit() - the end of vmem_piece_init()
+ * @piece:	the context
+ */
+static inline void vmem_piece_exit(struct vmem_piece *piece)
+{
+	vmem_scratch_free(piece->absence, sizeof(*piece->absence));
+}
+
+/**
+ * vmem_piece_begin() - begin a piece
+ * @piece:	the context
+ *
+ * Context: takes residency for reading. The guest's lock is held.
+ */
+static inline void vmem_piece_begin(struct vmem_piece *piece)
+	__acquires(&piece->guest->residency)
+{
+	lockdep_assert_held(&piece->guest->lock);
+	read_lock(&piece->guest->residency);
+	piece->tables = VMEM_PIECE_TABLES;
+	piece->table = NULL;
+	piece->dirty = NULL;
+	if (piece->gone != piece->guest->gone)
+		vmem_piece_forget(piece);
+}
+
+/**
+ * vmem_piece_end() - end a piece
+ * @piece:	the context
+ *
+ * Context: lets residency go.
+ */
+static inline void vmem_piece_end(struct vmem_piece *piece)
+	__releases(&piece->guest->residency)
+{
+	read_unlock(&piece->guest->residency);
+}
+
 int vmem_piece_resident(struct vmem_piece *piece);
 int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		      enum vmem_intent intent, vmem_pte_t **host);
