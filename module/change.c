@@ -44,7 +44,7 @@
  */
 struct vmem_change_work {
 	struct vmem_work work;
-	struct vmem_change change;
+	struct vmem_change *change;
 	const struct vmem_change_ask *ask;
 	struct vmem_ioc_change *answer;
 	struct vmem_space_object *space;
@@ -80,7 +80,7 @@ static int vmem_change_look(struct vmem_change_work *w,
 	w->work.piece.shared_owner = w->ask->asked.flags & VMEM_CHANGE_MAKE &&
 				     vmem_root_twins(owner->root) ?
 				     owner->space.root : VMEM_NO_TABLE;
-	return vmem_change_list(&w->change, w->ask, space->ops, &owner->space);
+	return vmem_change_list(w->change, w->ask, space->ops, &owner->space);
 }
 
 /* The space, and what has become of it. */
@@ -102,9 +102,9 @@ static int vmem_change_take(struct vmem_work *work)
 		return ret;
 	if (w->begun && guest->generation != w->generation) {
 		if (w->firm_spent >= VMEM_CHANGE_FIRM_MOST && !w->over &&
-		    w->change.pass.phase == VMEM_PHASE_CHECK)
+		    w->change->pass.phase == VMEM_PHASE_CHECK)
 			return -EBUSY;
-		vmem_change_recheck(&w->change);
+		vmem_change_recheck(w->change);
 		w->rechecks++;
 	}
 	w->begun = true;
@@ -130,7 +130,7 @@ static int vmem_change_piece(struct vmem_work *work)
 
 	if (!w->over) {
 		w->ret = space->ops->engine->map(space->ops->fmt, &work->piece,
-						 &space->space, &w->change);
+						 &space->space, w->change);
 		if (w->ret == VMEM_ABSENT)
 			vmem_space_absent(space, &work->piece);
 		if (w->ret > 0)
@@ -150,17 +150,17 @@ static int vmem_change_leave(struct vmem_work *work, int ret)
 
 	if (work->firm && work->nr_pieces == VMEM_WORK_FIRM) {
 		w->rechecks = 0;
-		w->firm_spent = w->change.pass.phase == VMEM_PHASE_CHECK ?
+		w->firm_spent = w->change->pass.phase == VMEM_PHASE_CHECK ?
 				w->firm_spent + 1 : 0;
 	}
 	if (fatal_signal_pending(current))
 		vmem_pool_settle(pool);
 	/* its root could have moved, and didn't: others show the same */
-	if (vmem_root_twins(space->root) && w->change.answer.flush == VMEM_FLUSH_RANGE)
-		vmem_flush_all(&w->change, 0);
+	if (vmem_root_twins(space->root) && w->change->answer.flush == VMEM_FLUSH_RANGE)
+		vmem_flush_all(w->change, 0);
 	space->tables += (s64)pool->nr_used - w->used;
-	guest->generation += w->change.answer.dirty || pool->nr_used != w->used;
-	w->change.answer.dirty = false;
+	guest->generation += w->change->answer.dirty || pool->nr_used != w->used;
+	w->change->answer.dirty = false;
 	w->generation = guest->generation;
 	w->lent.nr_buckets = pool->wanted;
 	w->answer->out_root = vmem_table_gpa(space->space.root);
@@ -173,7 +173,7 @@ static int vmem_change_storage(struct vmem_work *work)
 {
 	struct vmem_change_work *w = vmem_change_of(work);
 
-	return vmem_link_lent_alloc(&w->lent, w->change.need.links);
+	return vmem_link_lent_alloc(&w->lent, w->change->need.links);
 }
 
 static const struct vmem_work_ops vmem_change_ops = {
@@ -185,18 +185,19 @@ static const struct vmem_work_ops vmem_change_ops = {
 };
 
 /*
- * Do it all. Return: 0, -errno. What it works on is on the stack, beside little else:
- * to allocate it costs as much as a short change does.
+ * What a call works on is on the stack, in two frames: to allocate it costs as much as
+ * a short change does.
  */
-static noinline int vmem_change_run(struct vmem_call *call,
-				    const struct vmem_change_ask *ask,
-				    struct vmem_ioc_change *answer)
+static noinline int vmem_change_work(struct vmem_call *call,
+				     const struct vmem_change_ask *ask,
+				     struct vmem_change *change,
+				     struct vmem_ioc_change *answer)
 {
 	struct vmem_change_work w __uninitialized;
 	int ret;
 
 	vmem_work_init(&w.work, call->guest, &vmem_change_ops);
-	vmem_change_init(&w.change, ask);
+	w.change = change;
 	w.ask = ask;
 	w.answer = answer;
 	w.space = NULL;
@@ -211,7 +212,20 @@ static noinline int vmem_change_run(struct vmem_call *call,
 	ret = vmem_work_run(&w.work);
 	vmem_work_exit(&w.work);
 	vmem_link_lent_free(&w.lent);
-	vmem_ioc_change_fill(answer, &w.change, ret);
+	return ret;
+}
+
+/* Do it all. Return: 0, -errno. */
+static noinline int vmem_change_run(struct vmem_call *call,
+				    const struct vmem_change_ask *ask,
+				    struct vmem_ioc_change *answer)
+{
+	struct vmem_change change __uninitialized;
+	int ret;
+
+	vmem_change_init(&change, ask);
+	ret = vmem_change_work(call, ask, &change, answer);
+	vmem_ioc_change_fill(answer, &change, ret);
 	return ret;
 }
 

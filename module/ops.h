@@ -41,8 +41,7 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 	return vmem_piece_lookup(piece, gpa, intent, host);
 }
 
-/* Asked for each leaf; where that is rare, a compiler may call it. */
-static inline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
+static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	struct vmem_piece *piece = ctx;
 	u64 offset = gpa - piece->frame_gpa;
