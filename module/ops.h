@@ -41,7 +41,7 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 	return vmem_piece_lookup(piece, gpa, intent, host);
 }
 
-static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
+static __always_inline bool vmem_quick_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	struct vmem_piece *piece = ctx;
 	u64 offset = gpa - piece->frame_gpa;
@@ -51,6 +51,12 @@ static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 		return true;
 	}
 	return vmem_piece_in_memory(piece, gpa, same);
+}
+
+/* In a walk it is asked now and then: one copy. */
+static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
+{
+	return vmem_quick_in_memory(ctx, gpa, same);
 }
 
 static __always_inline bool vmem_ops_pause(void *ctx, unsigned int nr)
@@ -117,6 +123,13 @@ static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
 	.pages		= vmem_ops_pages,
 	.update_root	= vmem_ops_update_root,
 	.written	= vmem_ops_written,
+};
+
+/* A translation asks for each address. */
+static const struct vmem_table_read_ops vmem_quick_ops __maybe_unused = {
+	.from_phys	= vmem_ops_from_phys,
+	.in_memory	= vmem_quick_in_memory,
+	.pause		= vmem_ops_pause,
 };
 
 #endif /* _VMEM_MODULE_OPS_H */
