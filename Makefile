@@ -61,6 +61,8 @@ shell:
 #:   make bench        ratios to plain loops over the same memory, and to friendly
 #:                     tables; a Linux guest's, too, once `make run` has saved some;
 #:                     JSON=1 in JSON; ROWS= those with this in their names
+#:   make bench-calls  the module's calls: inside, as ratios to the core in the same
+#:                     kernel; whole, beside calls of Linux that do alike
 deps:
 	@tools/deps
 
@@ -77,6 +79,9 @@ check-fresh:
 bench:
 	@$(MAKE) -s $(BUILD)/bench
 	@$(BUILD)/bench $(if $(JSON),--json) --guest=$(BUILD)/guest $(if $(ROWS),'$(ROWS)')
+
+bench-calls: deps
+	@tools/vm/bench
 
 #: Build
 #:   make tools        the library and the programs, into build/
@@ -127,6 +132,6 @@ print-%:
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run shell deps check check-full check-fresh bench tools usertests \
-	selftests modules modules_install kernel-tree load unload \
+.PHONY: help demo run shell deps check check-full check-fresh bench bench-calls \
+	tools usertests selftests modules modules_install kernel-tree load unload \
 	install uninstall deb clean

@@ -7,7 +7,7 @@
 #include "flat.h"
 #include "toy.h"
 
-DEFINE_VMEM_ENGINE(over_toy, toy_format, guest_ops);
+DEFINE_VMEM_ENGINE(over_toy, toy_format, guest_ops, guest_ops.read);
 DEFINE_WHOLE(over_toy, toy_format, guest_ops);
 
 const struct engine engine_toy = {
@@ -18,7 +18,7 @@ const struct engine engine_toy = {
 	WHOLE_OF(over_toy)
 };
 
-DEFINE_VMEM_ENGINE(over_flat, flat_format, guest_ops);
+DEFINE_VMEM_ENGINE(over_flat, flat_format, guest_ops, guest_ops.read);
 DEFINE_WHOLE(over_flat, flat_format, guest_ops);
 
 const struct engine engine_flat = {

@@ -6,7 +6,8 @@
 #include "engine.h"
 
 #define ENGINE(_name, _format)						\
-	DEFINE_VMEM_ENGINE(over_##_name, vmem_fmt_##_format, guest_ops); \
+	DEFINE_VMEM_ENGINE(over_##_name, vmem_fmt_##_format, guest_ops,	\
+			   guest_ops.read);				\
 	DEFINE_WHOLE(over_##_name, vmem_fmt_##_format, guest_ops);
 
 VMEM_ENGINES(ENGINE)

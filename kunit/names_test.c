@@ -24,7 +24,7 @@ static const struct vmem_table_ops plain_ops = {
 	.pages		= guest_pages,
 };
 
-DEFINE_VMEM_ENGINE(over_plain, vmem_fmt_x86_64_4level, plain_ops);
+DEFINE_VMEM_ENGINE(over_plain, vmem_fmt_x86_64_4level, plain_ops, plain_ops.read);
 DEFINE_WHOLE(over_plain, vmem_fmt_x86_64_4level, plain_ops);
 
 /* The engine of the format, over those ops. */

@@ -17,6 +17,7 @@
 
 #include "../vmem/call.h"
 #include "calls.h"
+#include "compat.h"
 #include "scratch.h"
 #include "space.h"
 #include "trace.h"
@@ -43,7 +44,7 @@
  */
 struct vmem_change_work {
 	struct vmem_work work;
-	struct vmem_change change;
+	struct vmem_change *change;
 	const struct vmem_change_ask *ask;
 	struct vmem_ioc_change *answer;
 	struct vmem_space_object *space;
@@ -79,7 +80,7 @@ static int vmem_change_look(struct vmem_change_work *w,
 	w->work.piece.shared_owner = w->ask->asked.flags & VMEM_CHANGE_MAKE &&
 				     vmem_root_twins(owner->root) ?
 				     owner->space.root : VMEM_NO_TABLE;
-	return vmem_change_list(&w->change, w->ask, space->ops, &owner->space);
+	return vmem_change_list(w->change, w->ask, space->ops, &owner->space);
 }
 
 /* The space, and what has become of it. */
@@ -101,9 +102,9 @@ static int vmem_change_take(struct vmem_work *work)
 		return ret;
 	if (w->begun && guest->generation != w->generation) {
 		if (w->firm_spent >= VMEM_CHANGE_FIRM_MOST && !w->over &&
-		    w->change.pass.phase == VMEM_PHASE_CHECK)
+		    w->change->pass.phase == VMEM_PHASE_CHECK)
 			return -EBUSY;
-		vmem_change_recheck(&w->change);
+		vmem_change_recheck(w->change);
 		w->rechecks++;
 	}
 	w->begun = true;
@@ -129,7 +130,7 @@ static int vmem_change_piece(struct vmem_work *work)
 
 	if (!w->over) {
 		w->ret = space->ops->engine->map(space->ops->fmt, &work->piece,
-						 &space->space, &w->change);
+						 &space->space, w->change);
 		if (w->ret == VMEM_ABSENT)
 			vmem_space_absent(space, &work->piece);
 		if (w->ret > 0)
@@ -149,17 +150,17 @@ static int vmem_change_leave(struct vmem_work *work, int ret)
 
 	if (work->firm && work->nr_pieces == VMEM_WORK_FIRM) {
 		w->rechecks = 0;
-		w->firm_spent = w->change.pass.phase == VMEM_PHASE_CHECK ?
+		w->firm_spent = w->change->pass.phase == VMEM_PHASE_CHECK ?
 				w->firm_spent + 1 : 0;
 	}
 	if (fatal_signal_pending(current))
 		vmem_pool_settle(pool);
 	/* its root could have moved, and didn't: others show the same */
-	if (vmem_root_twins(space->root) && w->change.answer.flush == VMEM_FLUSH_RANGE)
-		vmem_flush_all(&w->change, 0);
+	if (vmem_root_twins(space->root) && w->change->answer.flush == VMEM_FLUSH_RANGE)
+		vmem_flush_all(w->change, 0);
 	space->tables += (s64)pool->nr_used - w->used;
-	guest->generation += w->change.answer.dirty || pool->nr_used != w->used;
-	w->change.answer.dirty = false;
+	guest->generation += w->change->answer.dirty || pool->nr_used != w->used;
+	w->change->answer.dirty = false;
 	w->generation = guest->generation;
 	w->lent.nr_buckets = pool->wanted;
 	w->answer->out_root = vmem_table_gpa(space->space.root);
@@ -172,7 +173,7 @@ static int vmem_change_storage(struct vmem_work *work)
 {
 	struct vmem_change_work *w = vmem_change_of(work);
 
-	return vmem_link_lent_alloc(&w->lent, w->change.need.links);
+	return vmem_link_lent_alloc(&w->lent, w->change->need.links);
 }
 
 static const struct vmem_work_ops vmem_change_ops = {
@@ -183,57 +184,75 @@ static const struct vmem_work_ops vmem_change_ops = {
 	.storage	= vmem_change_storage,
 };
 
-/* Do it all. Return: 0, -errno. */
-static int vmem_change_run(struct vmem_call *call,
-			   const struct vmem_change_ask *ask,
-			   struct vmem_ioc_change *answer)
+/*
+ * What a call works on is on the stack, in two frames: to allocate it costs as much as
+ * a short change does.
+ */
+static noinline int vmem_change_work(struct vmem_call *call,
+				     const struct vmem_change_ask *ask,
+				     struct vmem_change *change,
+				     struct vmem_ioc_change *answer)
 {
-	struct vmem_change_work *w = vmem_scratch_alloc(sizeof(*w));
+	struct vmem_change_work w __uninitialized;
 	int ret;
 
-	if (!w)
-		return -ENOMEM;
-	vmem_work_init(&w->work, call->guest, &vmem_change_ops);
-	vmem_change_init(&w->change, ask);
-	w->ask = ask;
-	w->answer = answer;
-	ret = vmem_work_run(&w->work);
-	vmem_link_lent_free(&w->lent);
-	vmem_ioc_change_fill(answer, &w->change, ret);
-	vmem_scratch_free(w, sizeof(*w));
+	vmem_work_init(&w.work, call->guest, &vmem_change_ops);
+	w.change = change;
+	w.ask = ask;
+	w.answer = answer;
+	w.space = NULL;
+	w.used = 0;
+	w.begun = false;
+	w.generation = 0;
+	w.rechecks = 0;
+	w.firm_spent = 0;
+	w.lent = (struct vmem_link_lent){};
+	w.over = false;
+	w.ret = 0;
+	ret = vmem_work_run(&w.work);
+	vmem_work_exit(&w.work);
+	vmem_link_lent_free(&w.lent);
+	return ret;
+}
+
+/* Do it all. Return: 0, -errno. */
+static noinline int vmem_change_run(struct vmem_call *call,
+				    const struct vmem_change_ask *ask,
+				    struct vmem_ioc_change *answer)
+{
+	struct vmem_change change __uninitialized;
+	int ret;
+
+	vmem_change_init(&change, ask);
+	ret = vmem_change_work(call, ask, &change, answer);
+	vmem_ioc_change_fill(answer, &change, ret);
 	return ret;
 }
 
 #define VMEM_MAPPING_BATCH	(PAGE_SIZE / sizeof(struct vmem_ioc_mapping))
 
 /*
- * The caller's list. None of it is done when any of it is malformed, and the answer
- * says which.
+ * The caller's list, by way of a batch. None of it is done when any of it is malformed,
+ * and the answer says which.
  */
-static int vmem_map_copy(struct vmem_ioc_map *map, struct vmem_mapping *list)
+static int vmem_map_copy(struct vmem_ioc_map *map, struct vmem_mapping *list,
+			 struct vmem_ioc_mapping *batch, u32 max)
 {
 	const struct vmem_ioc_mapping __user *user =
 		u64_to_user_ptr(map->mappings);
-	struct vmem_ioc_mapping *batch;
 	u32 i, done, nr;
 	int ret = 0;
 
-	batch = vmem_scratch_alloc(PAGE_SIZE);
-	if (!batch)
-		return -ENOMEM;
 	for (done = 0; !ret && done < map->nr; done += nr) {
-		nr = min_t(u32, map->nr - done, VMEM_MAPPING_BATCH);
-		if (copy_from_user(batch, &user[done], nr * sizeof(*batch))) {
-			ret = -EFAULT;
-			break;
-		}
+		nr = min_t(u32, map->nr - done, max);
+		if (copy_from_user(batch, &user[done], nr * sizeof(*batch)))
+			return -EFAULT;
 		for (i = 0; i < nr && !ret; i++) {
 			ret = vmem_ioc_mapping_read(&batch[i], &list[done + i]);
 			if (ret)
 				map->change.out_at_va = batch[i].va;
 		}
 	}
-	vmem_scratch_free(batch, PAGE_SIZE);
 	return ret;
 }
 
@@ -262,21 +281,29 @@ static u32 *vmem_map_order(const struct vmem_mapping *list, u32 nr)
 int vmem_ioctl_map(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_map *map = arg;
-	struct vmem_change_ask ask = {};
-	struct vmem_mapping *list;
+	struct vmem_ioc_mapping one __uninitialized, *batch = &one;
+	struct vmem_mapping single __uninitialized, *list = &single;
+	struct vmem_change_ask ask __uninitialized;
+	static const u32 first;
 	u32 *order = NULL;
 	int ret;
 
+	/* the rest is for calls that bring no list */
+	ask.link = NULL;
 	ret = vmem_ioc_map_read(map, &ask);
 	if (ret)
 		return ret;
-	list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
-	if (!list)
-		return -ENOMEM;
-	ret = vmem_map_copy(map, list);
+	if (map->nr > 1) {
+		list = kvcalloc(map->nr, sizeof(*list), GFP_KERNEL_ACCOUNT);
+		batch = vmem_scratch_alloc(PAGE_SIZE);
+	}
+	ret = list && batch ? vmem_map_copy(map, list, batch, map->nr > 1 ?
+					    VMEM_MAPPING_BATCH : 1) : -ENOMEM;
+	if (batch != &one)
+		vmem_scratch_free(batch, PAGE_SIZE);
 	if (ret)
 		goto out;
-	if (map->flags & VMEM_IOC_MAP_ATOMIC) {
+	if (map->nr > 1 && map->flags & VMEM_IOC_MAP_ATOMIC) {
 		order = vmem_map_order(list, map->nr);
 		if (!order) {
 			ret = -ENOMEM;
@@ -284,12 +311,14 @@ int vmem_ioctl_map(struct vmem_call *call, void *arg)
 		}
 	}
 	ask.asked.list = list;
-	ask.asked.order = order;
+	ask.asked.order = order ?: &first;
 	ret = vmem_change_run(call, &ask, &map->change);
 	trace_vmem_map(call->guest->number, map->space, &map->change, ret);
 out:
-	kvfree(order);
-	kvfree(list);
+	if (list != &single) {
+		kvfree(order);
+		kvfree(list);
+	}
 	return ret;
 }
 

@@ -8,6 +8,11 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 
+/* A variable that is set before it is read, and too large to be zeroed in each call. */
+#ifndef __uninitialized
+#define __uninitialized
+#endif
+
 /*
  * One page of another address space. @locked is 1, and 0 afterwards when the
  * lock was dropped on the way; NULL with FOLL_NOWAIT, which doesn't drop it.

@@ -5,4 +5,4 @@
 #include "../vmem/formats.h"
 #include "ops.h"
 
-DEFINE_VMEM_FORMATS(vmem_table_ops);
+DEFINE_VMEM_FORMATS(vmem_table_ops, vmem_quick_ops);

@@ -47,6 +47,8 @@ struct vmem_link_chunk;
  *		piece. A spinning leaf, also taken by notifiers; rwlocks are
  *		fair, so that one who holds it never takes another one.
  * @regions:	by guest-physical address; guarded by @residency
+ * @gone:	raised when an address or a region isn't to be reached any more; guarded
+ *		by @residency
  * @mms:	the address spaces that user regions lie in; guarded by @residency
  *
  * Lock order: a walk's mutex, @lock, then one leaf: the lock of ids or
@@ -72,6 +74,7 @@ struct vmem_guest {
 
 	rwlock_t residency;
 	struct rb_root_cached regions;
+	u64 gone;
 	struct list_head mms;
 };
 

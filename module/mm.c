@@ -59,6 +59,7 @@ static bool vmem_span_drop(struct vmem_span *span, unsigned long start,
 	xa_for_each_range(span->blocks, i, block,
 			  first_page >> VMEM_BLOCK_WORDS_LG2,
 			  last_page >> VMEM_BLOCK_WORDS_LG2) {
+		span->mm->guest->gone++;
 		vmem_block_drop(span->blocks, i, block, first_page, last_page);
 		if (++*nr % VMEM_DROP_MAX)
 			continue;
@@ -154,6 +155,7 @@ static void vmem_mm_release(struct mmu_notifier *notifier, struct mm_struct *m)
 	rwlock_t *residency = &mm->guest->residency;
 
 	write_lock(residency);
+	mm->guest->gone++;
 	mm->dead = true;
 	write_unlock(residency);
 	vmem_mm_drop(mm, 0, ULONG_MAX);

@@ -27,15 +27,13 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 {
 	struct vmem_piece *piece = ctx;
 	vmem_phys_t gpa = vmem_table_gpa(table);
-	u64 offset = gpa - piece->block_gpa;
+	u64 page = vmem_piece_page(gpa, piece->block_gpa);
 
-	if (intent == VMEM_READ && piece->block &&
-	    offset < BIT_ULL(VMEM_BLOCK_LG2)) {
-		unsigned long word = piece->block->host[offset >> PAGE_SHIFT];
+	if (intent == VMEM_READ && likely(page < VMEM_BLOCK_WORDS)) {
+		unsigned long word = piece->block->host[page];
 
-		if (word) {
-			*host = (vmem_pte_t *)((word & PAGE_MASK) +
-					       offset_in_page(gpa));
+		if (likely(word)) {
+			*host = (vmem_pte_t *)(word & PAGE_MASK);
 			piece->table = *host;
 			return 0;
 		}
@@ -43,16 +41,22 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 	return vmem_piece_lookup(piece, gpa, intent, host);
 }
 
-static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
+static __always_inline bool vmem_quick_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 {
 	struct vmem_piece *piece = ctx;
-	const struct vmem_region *frame = piece->frame;
+	u64 offset = gpa - piece->frame_gpa;
 
-	if (frame && gpa - frame->gpa < frame->len) {
-		*same = frame->gpa + frame->len - gpa;
+	if (likely(offset < piece->frame_len)) {
+		*same = piece->frame_len - offset;
 		return true;
 	}
 	return vmem_piece_in_memory(piece, gpa, same);
+}
+
+/* In a walk it is asked now and then: one copy. */
+static noinline bool vmem_ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
+{
+	return vmem_quick_in_memory(ctx, gpa, same);
 }
 
 static __always_inline bool vmem_ops_pause(void *ctx, unsigned int nr)
@@ -119,6 +123,13 @@ static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
 	.pages		= vmem_ops_pages,
 	.update_root	= vmem_ops_update_root,
 	.written	= vmem_ops_written,
+};
+
+/* A translation asks for each address. */
+static const struct vmem_table_read_ops vmem_quick_ops __maybe_unused = {
+	.from_phys	= vmem_ops_from_phys,
+	.in_memory	= vmem_quick_in_memory,
+	.pause		= vmem_ops_pause,
 };
 
 #endif /* _VMEM_MODULE_OPS_H */

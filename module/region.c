@@ -156,6 +156,7 @@ static void vmem_region_kill(struct vmem_region *region)
 	struct vmem_guest *guest = region->object.guest;
 
 	write_lock(&guest->residency);
+	guest->gone++;
 	region->live = false;
 	if (!RB_EMPTY_NODE(&region->node.rb))
 		interval_tree_remove(&region->node, &guest->regions);

@@ -13,49 +13,7 @@
 
 #include "compat.h"
 #include "residency.h"
-
-/**
- * vmem_piece_init() - a context for pieces of work on a guest
- * @piece:	zeroed
- * @guest:	whose memory
- */
-void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
-{
-	piece->guest = guest;
-	piece->shared_root = VMEM_NO_TABLE;
-	piece->shared_owner = VMEM_NO_TABLE;
-}
-
-/**
- * vmem_piece_begin() - begin a piece
- * @piece:	the context
- *
- * Context: takes residency for reading. The guest's lock is held.
- */
-void vmem_piece_begin(struct vmem_piece *piece)
-	__acquires(&piece->guest->residency)
-{
-	lockdep_assert_held(&piece->guest->lock);
-	read_lock(&piece->guest->residency);
-	piece->tables = VMEM_PIECE_TABLES;
-	piece->region = NULL;
-	piece->block = NULL;
-	piece->frame = NULL;
-	piece->table = NULL;
-	piece->dirty = NULL;
-}
-
-/**
- * vmem_piece_end() - end a piece
- * @piece:	the context
- *
- * Context: lets residency go.
- */
-void vmem_piece_end(struct vmem_piece *piece)
-	__releases(&piece->guest->residency)
-{
-	read_unlock(&piece->guest->residency);
-}
+#include "scratch.h"
 
 /**
  * vmem_piece_in_memory() - whether an address lies in a region
@@ -80,7 +38,8 @@ bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same)
 			*same = region->gpa - gpa;
 			return false;
 		}
-		piece->frame = region;
+		piece->frame_gpa = region->gpa;
+		piece->frame_len = region->len;
 		*same = region->gpa + region->len - gpa;
 		return true;
 	}
@@ -90,28 +49,21 @@ bool vmem_piece_in_memory(struct vmem_piece *piece, vmem_phys_t gpa, u64 *same)
 
 static bool vmem_piece_refused(const struct vmem_piece *piece, vmem_phys_t gpa)
 {
-	unsigned int i, nr = min_t(unsigned int, piece->nr_refused,
-				   VMEM_REFUSED_MAX);
+	const struct vmem_absence *absence = piece->absence;
+	unsigned int i, nr;
 
+	if (!absence)
+		return false;
+	nr = min_t(unsigned int, absence->nr_refused, VMEM_REFUSED_MAX);
 	for (i = 0; i < nr; i++)
-		if (piece->refused[i] == (gpa & PAGE_MASK))
+		if (absence->refused[i] == (gpa & PAGE_MASK))
 			return true;
 	return false;
 }
 
-/**
- * vmem_piece_lookup() - the host address of a table
- * @piece:	the context
- * @gpa:	the table
- * @intent:	what for
- * @host:	out: its address
- *
- * Context: a piece.
- * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; VMEM_FROZEN; -EROFS: frozen, and the
- * space's tables don't move.
- */
-int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
-		      enum vmem_intent intent, vmem_pte_t **host)
+/* As vmem_piece_lookup(), wherever it lies and whatever it is for. */
+static noinline int vmem_piece_find(struct vmem_piece *piece, vmem_phys_t gpa,
+				    enum vmem_intent intent, vmem_pte_t **host)
 {
 	struct vmem_region *region = piece->region;
 	struct vmem_block *block;
@@ -122,7 +74,8 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	if (!region || gpa - region->gpa >= region->len) {
 		region = vmem_region_at(piece->guest, gpa);
 		piece->region = region;
-		piece->block = NULL;
+		piece->near_gpa = VMEM_NOWHERE;
+		piece->block_gpa = VMEM_NOWHERE;
 	}
 	if (!region)
 		return VMEM_OUTSIDE;
@@ -130,16 +83,23 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		return piece->movable ? VMEM_FROZEN : -EROFS;
 
 	offset = gpa - region->gpa;
-	block = vmem_block_at(&region->blocks, offset);
+	block = piece->near;
+	if (gpa - piece->near_gpa >= BIT_ULL(VMEM_BLOCK_LG2)) {
+		block = vmem_block_at(&region->blocks, offset);
+		if (block) {
+			piece->near = block;
+			piece->near_gpa = round_down(offset, BIT_ULL(VMEM_BLOCK_LG2)) +
+					  region->gpa;
+		}
+		if (block && region->kind != VMEM_IOC_REGION_OWNED) {
+			piece->block = block;
+			piece->block_gpa = piece->near_gpa;
+		}
+	}
 	if (block)
 		word = READ_ONCE(*vmem_block_word(block, offset));
-	if (region->kind == VMEM_IOC_REGION_OWNED) {
+	if (region->kind == VMEM_IOC_REGION_OWNED)
 		word = vmem_owned_word(word, intent);
-	} else if (block) {
-		piece->block = block;
-		piece->block_gpa = round_down(offset, BIT_ULL(VMEM_BLOCK_LG2)) +
-				   region->gpa;
-	}
 
 	/* what is written can be marked, or it isn't here for that */
 	if (intent == VMEM_WRITE) {
@@ -157,9 +117,39 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		return VMEM_OUTSIDE;
 	piece->absent = region;
 	piece->intent = intent;
-	piece->wanted[0] = gpa;
-	piece->nr_wanted = 1;
+	piece->wanted = gpa;
+	piece->nr_siblings = 0;
 	return VMEM_ABSENT;
+}
+
+/**
+ * vmem_piece_lookup() - the host address of a table
+ * @piece:	the context
+ * @gpa:	the table
+ * @intent:	what for
+ * @host:	out: its address
+ *
+ * Most tables that are read lie near the last one.
+ *
+ * Context: a piece.
+ * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; VMEM_FROZEN; -EROFS: frozen, and the
+ * space's tables don't move.
+ */
+int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
+		      enum vmem_intent intent, vmem_pte_t **host)
+{
+	u64 page = vmem_piece_page(gpa, piece->near_gpa);
+	unsigned long word;
+
+	if (intent == VMEM_READ && page < VMEM_BLOCK_WORDS) {
+		word = READ_ONCE(piece->near->host[page]);
+		if (word && !PageHWPoison(vmem_host_page(word))) {
+			*host = (vmem_pte_t *)(word & PAGE_MASK);
+			piece->table = *host;
+			return 0;
+		}
+	}
+	return vmem_piece_find(piece, gpa, intent, host);
 }
 
 /**
@@ -180,7 +170,7 @@ static int vmem_owned_resident(struct vmem_piece *piece)
 	struct page *page;
 
 	page = vmem_owned_page(&region->owned, &region->blocks,
-			       piece->wanted[0] - region->gpa);
+			       piece->wanted - region->gpa);
 	if (!page)
 		return -ENOMEM;
 	return PageHWPoison(page) ? -EHWPOISON : 0;
@@ -256,8 +246,10 @@ static bool vmem_user_store(struct vmem_region *region, vmem_phys_t gpa,
 }
 
 /* Return: whether that of the page that is needed is stored. */
-static bool vmem_user_store_all(struct vmem_piece *piece, u64 sequence)
+static bool vmem_user_store_all(struct vmem_piece *piece, struct page *page,
+				u64 sequence)
 {
+	const struct vmem_absence *absence = piece->absence;
 	struct vmem_region *region = piece->absent;
 	bool stored = true;
 	u32 i;
@@ -268,12 +260,11 @@ static bool vmem_user_store_all(struct vmem_piece *piece, u64 sequence)
 	} else if (region->mm->sequence != sequence) {
 		stored = false;
 	} else {
-		stored = vmem_user_store(region, piece->wanted[0],
-					 piece->pages[0], piece->intent);
-		for (i = 1; i < piece->nr_wanted; i++)
-			if (piece->pages[i])
-				vmem_user_store(region, piece->wanted[i],
-						piece->pages[i], VMEM_READ);
+		stored = vmem_user_store(region, piece->wanted, page, piece->intent);
+		for (i = 0; i < piece->nr_siblings; i++)
+			if (absence->pages[i])
+				vmem_user_store(region, absence->siblings[i],
+						absence->pages[i], VMEM_READ);
 	}
 	write_unlock(&piece->guest->residency);
 	return stored;
@@ -285,8 +276,10 @@ static bool vmem_user_store_all(struct vmem_piece *piece, u64 sequence)
  */
 static int vmem_user_try(struct vmem_piece *piece)
 {
+	struct vmem_absence *absence = piece->absence;
 	struct vmem_region *region = piece->absent;
 	struct mm_struct *mm = region->mm->mm;
+	struct page *page = NULL;
 	int locked = 1, ret;
 	u64 sequence;
 	u32 i;
@@ -298,25 +291,26 @@ static int vmem_user_try(struct vmem_piece *piece)
 	ret = mmap_read_lock_killable(mm);
 	if (ret)
 		goto out_mm;
-	ret = vmem_user_get(region, piece->wanted[0],
+	ret = vmem_user_get(region, piece->wanted,
 			    piece->intent == VMEM_WRITE ? FOLL_WRITE : 0,
-			    &piece->pages[0], &locked);
+			    &page, &locked);
 	if (ret || !locked)
-		piece->nr_wanted = 1;
-	for (i = 1; i < piece->nr_wanted; i++)
-		piece->pages[i] = vmem_user_sibling(region, piece->wanted[i]);
+		piece->nr_siblings = 0;
+	for (i = 0; i < piece->nr_siblings; i++)
+		absence->pages[i] = vmem_user_sibling(region, absence->siblings[i]);
 	if (locked)
 		mmap_read_unlock(mm);
 	if (ret)
 		goto out_mm;
 
-	if (!vmem_block_make(&region->blocks, piece->wanted[0] - region->gpa))
+	if (!vmem_block_make(&region->blocks, piece->wanted - region->gpa))
 		ret = -ENOMEM;
-	else if (!vmem_user_store_all(piece, sequence))
+	else if (!vmem_user_store_all(piece, page, sequence))
 		ret = -EAGAIN;
-	for (i = 0; i < piece->nr_wanted; i++)
-		if (piece->pages[i])
-			put_page(piece->pages[i]);
+	put_page(page);
+	for (i = 0; i < piece->nr_siblings; i++)
+		if (absence->pages[i])
+			put_page(absence->pages[i]);
 out_mm:
 	mmput_async(mm);
 	return ret;
@@ -325,7 +319,7 @@ out_mm:
 static int vmem_user_resident(struct vmem_piece *piece)
 {
 	struct vmem_region *region = piece->absent;
-	unsigned long addr = vmem_user_addr(region, piece->wanted[0]);
+	unsigned long addr = vmem_user_addr(region, piece->wanted);
 	int ret;
 
 	for (;;) {
@@ -367,14 +361,21 @@ int vmem_piece_resident(struct vmem_piece *piece)
 {
 	struct vmem_region *region = piece->absent;
 	enum vmem_intent intent = piece->intent;
+	bool first = intent == VMEM_READ && !piece->absence;
+	struct vmem_absence *absence;
 	int ret;
 
 	might_sleep();
+	if (first)
+		piece->absence = vmem_scratch_alloc(sizeof(*piece->absence));
 	if (fatal_signal_pending(current)) {
 		ret = -EINTR;
+	} else if (first && (piece->absence || !piece->changing)) {
+		/* it is found absent once more, with its siblings */
+		ret = piece->absence ? 0 : -ENOMEM;
 	} else if (intent == VMEM_WRITE &&
 		   !vmem_block_make(&region->dirty,
-				    vmem_dirty_place(piece->wanted[0] - region->gpa))) {
+				    vmem_dirty_place(piece->wanted - region->gpa))) {
 		ret = -ENOMEM;
 	} else if (region->kind == VMEM_IOC_REGION_OWNED) {
 		ret = vmem_owned_resident(piece);
@@ -389,8 +390,9 @@ int vmem_piece_resident(struct vmem_piece *piece)
 	else if (ret == -EFAULT)
 		ret = -ENXIO;
 	if (!piece->changing && (ret == -EIO || ret == -ENXIO)) {
-		piece->refused[piece->nr_refused++ % VMEM_REFUSED_MAX] =
-			piece->wanted[0] & PAGE_MASK;
+		absence = piece->absence;
+		absence->refused[absence->nr_refused++ % VMEM_REFUSED_MAX] =
+			piece->wanted & PAGE_MASK;
 		ret = 0;
 	}
 	piece->absent = NULL;

@@ -5,6 +5,7 @@
 #ifndef _VMEM_MODULE_RESIDENCY_H
 #define _VMEM_MODULE_RESIDENCY_H
 
+#include <linux/bitops.h>
 #include <linux/types.h>
 
 #include "../vmem/vmem.h"
@@ -12,34 +13,53 @@
 #include "block.h"
 #include "guest.h"
 #include "region.h"
+#include "scratch.h"
 
 #define VMEM_PIECE_TABLES	64
+#define VMEM_NOWHERE		BIT_ULL(63)	/* beyond the addresses of tables */
 #define VMEM_SIBLINGS_MAX	64
 
 /* No fewer than the addresses that a translation resolves together. */
 #define VMEM_REFUSED_MAX	32
 
 /**
+ * struct vmem_absence - what a call keeps that has met something absent
+ * @siblings:	tables that may be made resident with the one that is needed
+ * @pages:	scratch of vmem_piece_resident()
+ * @refused:	pages that the host refused, lately, in this call: they are
+ *		outside
+ * @nr_refused:	ever
+ */
+struct vmem_absence {
+	vmem_phys_t siblings[VMEM_SIBLINGS_MAX];
+	struct page *pages[VMEM_SIBLINGS_MAX];
+	vmem_phys_t refused[VMEM_REFUSED_MAX];
+	unsigned int nr_refused;
+};
+
+/**
  * struct vmem_piece - the context of the table ops: a piece, and what is kept
  *		       from one to the next
  * @guest:	whose memory
  * @tables:	that this piece may still visit
- * @region:	where the last table lay; good in this piece, as are the next six
- * @block:	and its block of addresses, NULL: none
- * @block_gpa:	what @block begins with
- * @frame:	where the last frame lay
- * @table:	the last table that was reached, NULL: none
+ * @gone:	vmem_guest.gone: as long as it is the same, the next seven are good
+ * @region:	where the last table lay
+ * @near:	and its block of addresses
+ * @near_gpa:	what @near begins with, VMEM_NOWHERE: there is none
+ * @block:	the same, if nothing but an address needs to be looked at
+ * @block_gpa:	what @block begins with, VMEM_NOWHERE: there is none
+ * @frame_gpa:	where the region of the last frame begins
+ * @frame_len:	its bytes, 0: there was none
+ * @table:	the last table that this piece has reached, NULL: none
  * @dirty:	and if it was for writing, the word where it is marked as written
  * @dirty_offset: by its place in its region
  * @absent:	the region of a table that was found absent, referenced while it is
  *		being made resident
  * @intent:	what that table is for
- * @wanted:	the table; and those, its siblings, that may be made resident with it
- * @nr_wanted:	how many
- * @pages:	scratch of vmem_piece_resident()
- * @refused:	pages that the host refused, lately, in this call: they are
- *		outside
- * @nr_refused:	ever
+ * @wanted:	the table
+ * @nr_siblings: of it, that may be made resident with it
+ * @absence:	for these, NULL: nothing was absent yet in this call; a changing one
+ *		does without, too
  * @changing:	a changing call: it ends where a page is refused
  * @supply:	of a changing call: where its tables come from; guarded by
  *		vmem_guest.lock
@@ -53,22 +73,23 @@ struct vmem_piece {
 	struct vmem_guest *guest;
 	unsigned int tables;
 
+	u64 gone;
 	struct vmem_region *region;
+	struct vmem_block *near;
+	vmem_phys_t near_gpa;
 	struct vmem_block *block;
 	vmem_phys_t block_gpa;
-	struct vmem_region *frame;
+	vmem_phys_t frame_gpa;
+	u64 frame_len;
 	const vmem_pte_t *table;
 	unsigned long *dirty;
 	u64 dirty_offset;
 
 	struct vmem_region *absent;
 	enum vmem_intent intent;
-	vmem_phys_t wanted[1 + VMEM_SIBLINGS_MAX];
-	u32 nr_wanted;
-	struct page *pages[1 + VMEM_SIBLINGS_MAX];
-
-	vmem_phys_t refused[VMEM_REFUSED_MAX];
-	unsigned int nr_refused;
+	vmem_phys_t wanted;
+	u32 nr_siblings;
+	struct vmem_absence *absence;
 
 	bool changing;
 	struct vmem_pages supply;
@@ -78,9 +99,93 @@ struct vmem_piece {
 	bool movable;
 };
 
-void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest);
-void vmem_piece_begin(struct vmem_piece *piece);
-void vmem_piece_end(struct vmem_piece *piece);
+/*
+ * The number of a page in a block that begins at @start; not below VMEM_BLOCK_WORDS
+ * where @gpa lies elsewhere, or isn't the begin of a page.
+ */
+static inline u64 vmem_piece_page(vmem_phys_t gpa, vmem_phys_t start)
+{
+	return ror64(gpa - start, PAGE_SHIFT);
+}
+
+static inline void vmem_piece_forget(struct vmem_piece *piece)
+{
+	piece->gone = piece->guest->gone;
+	piece->region = NULL;
+	piece->near_gpa = VMEM_NOWHERE;
+	piece->block_gpa = VMEM_NOWHERE;
+	piece->frame_len = 0;
+}
+
+/**
+ * vmem_piece_init() - a context for pieces of work on a guest
+ * @piece:	all of it is set that isn't when a piece begins
+ * @guest:	whose memory
+ */
+static inline void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *guest)
+{
+	struct vmem_reservation *res = &piece->supply.res;
+
+	/* member by member: a string store is slow for so little */
+	piece->guest = guest;
+	piece->absent = NULL;
+	piece->absence = NULL;
+	piece->changing = false;
+	piece->supply.pool = NULL;
+	res->first = NULL;
+	res->last = NULL;
+	res->nr = 0;
+	res->at = 0;
+	res->at_page = NULL;
+	res->links = 0;
+	res->pass = 0;
+	res->check = 0;
+	piece->shared_root = VMEM_NO_TABLE;
+	piece->shared_owner = VMEM_NO_TABLE;
+	piece->root = NULL;
+	piece->movable = false;
+	piece->gone = U64_MAX;
+}
+
+/**
+ * vmem_piece_exit() - the end of vmem_piece_init()
+ * @piece:	the context
+ */
+static inline void vmem_piece_exit(struct vmem_piece *piece)
+{
+	vmem_scratch_free(piece->absence, sizeof(*piece->absence));
+}
+
+/**
+ * vmem_piece_begin() - begin a piece
+ * @piece:	the context
+ *
+ * Context: takes residency for reading. The guest's lock is held.
+ */
+static inline void vmem_piece_begin(struct vmem_piece *piece)
+	__acquires(&piece->guest->residency)
+{
+	lockdep_assert_held(&piece->guest->lock);
+	read_lock(&piece->guest->residency);
+	piece->tables = VMEM_PIECE_TABLES;
+	piece->table = NULL;
+	piece->dirty = NULL;
+	if (piece->gone != piece->guest->gone)
+		vmem_piece_forget(piece);
+}
+
+/**
+ * vmem_piece_end() - end a piece
+ * @piece:	the context
+ *
+ * Context: lets residency go.
+ */
+static inline void vmem_piece_end(struct vmem_piece *piece)
+	__releases(&piece->guest->residency)
+{
+	read_unlock(&piece->guest->residency);
+}
+
 int vmem_piece_resident(struct vmem_piece *piece);
 int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		      enum vmem_intent intent, vmem_pte_t **host);

@@ -11,6 +11,7 @@
 
 #include "../vmem/call.h"
 #include "calls.h"
+#include "compat.h"
 #include "pool.h"
 #include "scratch.h"
 #include "space.h"
@@ -45,13 +46,13 @@ struct vmem_space_object *vmem_space_find(struct vmem_guest *guest, u32 id)
 void vmem_space_absent(const struct vmem_space_object *space,
 		       struct vmem_piece *piece)
 {
-	if (piece->intent == VMEM_READ && piece->table)
-		piece->nr_wanted +=
+	if (piece->intent == VMEM_READ && piece->table && piece->absence)
+		piece->nr_siblings =
 			space->ops->engine->siblings(space->ops->fmt,
 						     &space->space.facts,
 						     piece->table,
-						     piece->wanted[0],
-						     &piece->wanted[1],
+						     piece->wanted,
+						     piece->absence->siblings,
 						     VMEM_SIBLINGS_MAX);
 }
 
@@ -328,8 +329,10 @@ int vmem_ioctl_space_create(struct vmem_call *call, void *arg)
 	call->made = &space->object;
 	space = NULL;
 out:
-	if (w)
+	if (w) {
+		vmem_work_exit(&w->work);
 		kfree(w->root);
+	}
 	vmem_scratch_free(w, sizeof(*w));
 	kfree(space);
 	return ret;
@@ -365,47 +368,77 @@ out:
 	return ret;
 }
 
-#define VMEM_TRANSLATE_BATCH	64
+#define VMEM_TRANSLATE_FEW	4	/* for which nothing is allocated */
 
-/* What a TRANSLATE works on; the last member is there where it is asked for. */
+/**
+ * struct vmem_translate_work - what a TRANSLATE works on
+ * @work:	holds and pieces
+ * @ask:	the call
+ * @space:	in a hold: the space
+ * @nr:		addresses of this batch
+ * @done:	of them
+ * @vas:	the addresses
+ * @results:	what they translate to
+ * @entries:	and by which entries, NULL: that isn't asked for
+ */
 struct vmem_translate_work {
 	struct vmem_work work;
 	const struct vmem_ioc_translate *ask;
+	const struct vmem_space_object *space;
 	u32 nr;
 	u32 done;
+	vmem_virt_t *vas;
+	struct vmem_translation *results;
+	u64 (*entries)[VMEM_LEVELS_MAX];
+};
+
+/* Room for a batch; the last member is there where it is asked for. */
+struct vmem_translate_batch {
 	vmem_virt_t vas[VMEM_TRANSLATE_BATCH];
 	struct vmem_translation results[VMEM_TRANSLATE_BATCH];
 	u64 entries[VMEM_TRANSLATE_BATCH][VMEM_LEVELS_MAX];
 };
 
+static struct vmem_translate_work *vmem_translate_of(struct vmem_work *work)
+{
+	return container_of(work, struct vmem_translate_work, work);
+}
+
+static int vmem_translate_take(struct vmem_work *work)
+{
+	struct vmem_translate_work *w = vmem_translate_of(work);
+
+	w->space = vmem_space_find(work->piece.guest, w->ask->space);
+	return PTR_ERR_OR_ZERO(w->space);
+}
+
 static int vmem_translate_piece(struct vmem_work *work)
 {
-	struct vmem_translate_work *w =
-		container_of(work, struct vmem_translate_work, work);
-	struct vmem_piece *piece = &work->piece;
-	struct vmem_space_object *space;
+	struct vmem_translate_work *w = vmem_translate_of(work);
+	const struct vmem_space_object *space = w->space;
 	int ret;
 
-	space = vmem_space_find(piece->guest, w->ask->space);
-	if (IS_ERR(space))
-		return PTR_ERR(space);
-	ret = space->ops->engine->translate(space->ops->fmt, piece,
+	/* of these tables it reads an entry each: a batch is a piece */
+	work->piece.tables = VMEM_TRANSLATE_BATCH * VMEM_LEVELS_MAX;
+	ret = space->ops->engine->translate(space->ops->fmt, &work->piece,
 					    &space->space, w->vas, w->nr,
-					    w->results,
-					    w->ask->entries ? w->entries : NULL,
-					    &w->done);
+					    w->results, w->entries, &w->done);
 	if (ret == VMEM_ABSENT)
-		vmem_space_absent(space, piece);
+		vmem_space_absent(space, &work->piece);
 	return ret;
 }
 
 static const struct vmem_work_ops vmem_translate_ops = {
+	.take	= vmem_translate_take,
 	.piece	= vmem_translate_piece,
 };
 
-/* As vmem_ioctl_translate(). Results that are ready are given before an errno. */
+/*
+ * As vmem_ioctl_translate(), so many addresses at a time. Results that are ready are
+ * given before an errno.
+ */
 static int vmem_translate_all(struct vmem_ioc_translate *ask,
-			      struct vmem_translate_work *w)
+			      struct vmem_translate_work *w, u32 batch)
 {
 	struct vmem_ioc_result __user *results = u64_to_user_ptr(ask->results);
 	u64 __user *words = u64_to_user_ptr(ask->entries);
@@ -415,7 +448,7 @@ static int vmem_translate_all(struct vmem_ioc_translate *ask,
 
 	do {
 		at = ask->out_done;
-		w->nr = min_t(u32, ask->nr - at, VMEM_TRANSLATE_BATCH);
+		w->nr = min_t(u32, ask->nr - at, batch);
 		w->done = 0;
 		if (copy_from_user(w->vas, &vas[at], w->nr * sizeof(w->vas[0])))
 			return -EFAULT;
@@ -423,7 +456,7 @@ static int vmem_translate_all(struct vmem_ioc_translate *ask,
 		if (copy_to_user(&results[at], w->results,
 				 w->done * sizeof(w->results[0])))
 			return -EFAULT;
-		if (ask->entries &&
+		if (w->entries &&
 		    copy_to_user(&words[at * VMEM_LEVELS_MAX], w->entries,
 				 w->done * sizeof(w->entries[0])))
 			return -EFAULT;
@@ -443,21 +476,36 @@ static int vmem_translate_all(struct vmem_ioc_translate *ask,
 int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 {
 	struct vmem_ioc_translate *ask = arg;
-	struct vmem_translate_work *w;
-	size_t size;
+	struct vmem_translate_batch *batch = NULL;
+	struct vmem_translation results[VMEM_TRANSLATE_FEW] __uninitialized;
+	vmem_virt_t vas[VMEM_TRANSLATE_FEW] __uninitialized;
+	struct vmem_translate_work w __uninitialized;
+	u32 nr = VMEM_TRANSLATE_FEW;
+	size_t size = 0;
 	int ret;
 
 	ret = vmem_ioc_translate_check(ask);
 	if (ret)
 		return ret;
-	size = ask->entries ? sizeof(*w) :
-	       offsetof(struct vmem_translate_work, entries);
-	w = vmem_scratch_alloc(size);
-	if (!w)
-		return -ENOMEM;
-	vmem_work_init(&w->work, call->guest, &vmem_translate_ops);
-	w->ask = ask;
-	ret = vmem_translate_all(ask, w);
-	vmem_scratch_free(w, size);
+	w.ask = ask;
+	w.vas = vas;
+	w.results = results;
+	w.entries = NULL;
+	if (ask->nr > VMEM_TRANSLATE_FEW || ask->entries) {
+		size = ask->entries ? sizeof(*batch) :
+		       offsetof(struct vmem_translate_batch, entries);
+		batch = vmem_scratch_alloc(size);
+		if (!batch)
+			return -ENOMEM;
+		w.vas = batch->vas;
+		w.results = batch->results;
+		if (ask->entries)
+			w.entries = batch->entries;
+		nr = VMEM_TRANSLATE_BATCH;
+	}
+	vmem_work_init(&w.work, call->guest, &vmem_translate_ops);
+	ret = vmem_translate_all(ask, &w, nr);
+	vmem_work_exit(&w.work);
+	vmem_scratch_free(batch, size);
 	return ret;
 }

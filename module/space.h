@@ -12,6 +12,9 @@
 #include "pools.h"
 #include "residency.h"
 
+/* Addresses, and what they translate to, in a page. */
+#define VMEM_TRANSLATE_BATCH	96
+
 struct dentry;
 
 /**

@@ -173,6 +173,7 @@ int vmem_walker_init(struct vmem_walker *walker, struct vmem_guest *guest,
  */
 void vmem_walker_exit(struct vmem_walker *walker)
 {
+	vmem_work_exit(&walker->work);
 	vmem_scratch_free(walker->records, PAGE_SIZE);
 	kvfree(walker->seen.slots);
 	kvfree(walker->ids);
@@ -258,7 +259,8 @@ static ssize_t vmem_walk_read(struct file *filp, char __user *buf, size_t count,
 	if (mutex_lock_killable(&file->lock))
 		return -EINTR;
 	/* What the host refused may be there now. */
-	walker->work.piece.nr_refused = 0;
+	if (walker->work.piece.absence)
+		walker->work.piece.absence->nr_refused = 0;
 	while (done < max) {
 		if (file->next == walker->nr_records) {
 			ret = vmem_walk_fill(file);

@@ -14,7 +14,7 @@
 
 /**
  * vmem_work_init() - work that begins
- * @work:	zeroed
+ * @work:	all of it is set; vmem_work_exit() is to follow
  * @guest:	on whose tables
  * @ops:	what is to be done
  */
@@ -24,6 +24,16 @@ void vmem_work_init(struct vmem_work *work, struct vmem_guest *guest,
 	work->ops = ops;
 	vmem_piece_init(&work->piece, guest);
 	work->piece.changing = ops->alone;
+	work->firm = false;
+}
+
+/**
+ * vmem_work_exit() - work that is over
+ * @work:	from vmem_work_init(), or zeroed
+ */
+void vmem_work_exit(struct vmem_work *work)
+{
+	vmem_piece_exit(&work->piece);
 }
 
 static int vmem_work_pieces(struct vmem_work *work)

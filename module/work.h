@@ -49,6 +49,7 @@ struct vmem_work {
 
 void vmem_work_init(struct vmem_work *work, struct vmem_guest *guest,
 		    const struct vmem_work_ops *ops);
+void vmem_work_exit(struct vmem_work *work);
 int vmem_work_run(struct vmem_work *work);
 
 #endif /* _VMEM_MODULE_WORK_H */

@@ -61,10 +61,10 @@ struct vmem_engine {
 };
 
 /*
- * DEFINE_VMEM_ENGINE(name, format, ops): of formats that are one to the engine,
- * @format is any.
+ * DEFINE_VMEM_ENGINE(name, format, ops, quick): of formats that are one to the engine,
+ * @format is any. @quick is what translations read by, which may be more inline.
  */
-#define DEFINE_VMEM_ENGINE(_name, _format, _ops)				\
+#define DEFINE_VMEM_ENGINE(_name, _format, _ops, _quick)			\
 static noinline unsigned int						\
 _name##_entry_lg2(const struct vmem_format *fmt, unsigned int level)	\
 {									\
@@ -91,7 +91,7 @@ _name##_translate(const struct vmem_format *fmt, void *ctx,		\
 		  struct vmem_translation *out,				\
 		  u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)		\
 {									\
-	return vmem_translate(&(_format), &(_ops).read, ctx, space, vas, nr,	\
+	return vmem_translate(&(_format), &(_quick), ctx, space, vas, nr,	\
 			      out, entries, done);			\
 }									\
 									\

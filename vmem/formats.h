@@ -58,8 +58,8 @@ static inline const struct vmem_format_ops *vmem_format_find(u32 id)
 	return NULL;
 }
 
-#define VMEM_FORMATS_ENGINE(_name, _format, _ops)			\
-	DEFINE_VMEM_ENGINE(vmem_engine_##_name, vmem_fmt_##_format, _ops);
+#define VMEM_FORMATS_ENGINE(_name, _format, _ops, _quick)		\
+	DEFINE_VMEM_ENGINE(vmem_engine_##_name, vmem_fmt_##_format, _ops, _quick);
 
 #define VMEM_FORMATS_OPS(_id, _name, _engine, ...)			\
 	{								\
@@ -68,9 +68,9 @@ static inline const struct vmem_format_ops *vmem_format_find(u32 id)
 		.engine	= &vmem_engine_##_engine,			\
 	},
 
-/* The formats over @_ops, once in each program that has them. */
-#define DEFINE_VMEM_FORMATS(_ops)					\
-VMEM_ENGINES(VMEM_FORMATS_ENGINE, _ops)					\
+/* The formats over @_ops and @_quick, see engine.h, once in each program that has them. */
+#define DEFINE_VMEM_FORMATS(_ops, _quick)				\
+VMEM_ENGINES(VMEM_FORMATS_ENGINE, _ops, _quick)				\
 									\
 const struct vmem_format_ops vmem_formats[VMEM_NR_FORMATS] = {		\
 	VMEM_FORMATS(VMEM_FORMATS_OPS)					\

@@ -5,4 +5,4 @@
 #include "../../vmem/formats.h"
 #include "local-ops.h"
 
-DEFINE_VMEM_FORMATS(local_ops);
+DEFINE_VMEM_FORMATS(local_ops, local_ops.read);
