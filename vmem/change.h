@@ -321,8 +321,8 @@ static __always_inline int vmem_change_next(const struct vmem_env *e)
  * @change:	what to do
  * @map_short:	vmem_map_short() for these, a compile-time constant
  *
- * Context: as vmem_map(), which goes on behind it; it need not be called.
- * Return: 0; VMEM_PAUSE.
+ * Context: as vmem_map(), before which it need not be called.
+ * Return: 0: all is done; VMEM_PAUSE; VMEM_AGAIN: vmem_map() is to go on.
  */
 static __always_inline int
 vmem_change_shorts(const struct vmem_format *fmt, const struct vmem_table_ops *ops, void *ctx,
@@ -336,12 +336,14 @@ vmem_change_shorts(const struct vmem_format *fmt, const struct vmem_table_ops *o
 	const struct vmem_mapping *m;
 	int ret;
 
-	while (change->pass.phase == VMEM_PHASE_BEGIN && answer->done < asked->nr &&
-	       !(asked->flags & VMEM_CHANGE_ATOMIC) && asked->budget >= space->facts.nr_levels) {
+	if (change->pass.phase != VMEM_PHASE_BEGIN || asked->flags & VMEM_CHANGE_ATOMIC ||
+	    asked->budget < space->facts.nr_levels)
+		return VMEM_AGAIN;
+	while (answer->done < asked->nr) {
 		m = &asked->list[answer->done];
 		ret = map_short(fmt, ctx, space, m, asked->flags);
 		if (ret < 0)
-			break;
+			return VMEM_AGAIN;
 		if (ret)
 			vmem_flush(change, ret == VMEM_FLUSH_ALL, m->virt_base,
 				   m->virt_base + (m->len - 1));
@@ -350,6 +352,7 @@ vmem_change_shorts(const struct vmem_format *fmt, const struct vmem_table_ops *o
 		if (++answer->done < asked->nr && ops->read.pause(ctx, space->facts.nr_levels))
 			return VMEM_PAUSE;
 	}
+	change->pass.phase = VMEM_PHASE_DONE;
 	return 0;
 }
 

@@ -131,12 +131,21 @@ _name##_map_short(const struct vmem_format *fmt, void *ctx,		\
 }									\
 									\
 static noinline int							\
+_name##_map_long(const struct vmem_format *fmt, void *ctx,		\
+		 struct vmem_space *space, struct vmem_change *change)	\
+{									\
+	return vmem_map(&(_format), &(_ops), ctx, space, change);		\
+}									\
+									\
+static noinline int							\
 _name##_map(const struct vmem_format *fmt, void *ctx,			\
 	    struct vmem_space *space, struct vmem_change *change)	\
 {									\
-	return vmem_change_shorts(&(_format), &(_ops), ctx, space, change,	\
-				  _name##_map_short) ?:			\
-	       vmem_map(&(_format), &(_ops), ctx, space, change);		\
+	int ret = vmem_change_shorts(&(_format), &(_ops), ctx, space, change, \
+				     _name##_map_short);			\
+									\
+	return ret != VMEM_AGAIN ? ret :					\
+	       _name##_map_long(fmt, ctx, space, change);		\
 }									\
 									\
 static noinline int							\

@@ -112,16 +112,32 @@ struct flat *flat_make(u64 tables)
 	return flat;
 }
 
+static noinline int flat_short(const struct vmem_format *fmt, void *ctx,
+			       struct vmem_space *space, const struct vmem_mapping *m,
+			       u32 flags)
+{
+	return vmem_map_short(&vmem_fmt_x86_64_4level, &flat_ops, ctx, space, m, flags);
+}
+
+static noinline int flat_long(struct flat *flat)
+{
+	return vmem_map(&vmem_fmt_x86_64_4level, &flat_ops, flat, &flat->space,
+			&flat->change);
+}
+
+/* As the engine's map(). */
 static noinline int flat_change(struct flat *flat, const struct vmem_mapping *mapping)
 {
 	int ret;
 
 	vmem_change_start(&flat->change);
 	flat->change.asked = (struct vmem_asked){ .list = mapping, .nr = 1, .budget = U64_MAX };
-	do
-		ret = vmem_map(&vmem_fmt_x86_64_4level, &flat_ops, flat,
-			       &flat->space, &flat->change);
-	while (ret > 0);
+	do {
+		ret = vmem_change_shorts(&vmem_fmt_x86_64_4level, &flat_ops, flat,
+					 &flat->space, &flat->change, flat_short);
+		if (ret == VMEM_AGAIN)
+			ret = flat_long(flat);
+	} while (ret > 0);
 	while (vmem_pool_unreserve(&flat->pool, &flat->pages.res))
 		;
 	return ret;
