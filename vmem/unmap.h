@@ -122,20 +122,6 @@ static __always_inline bool vmem_unmap_goes(const struct vmem_env *e)
 	       (e->at->apply ? links == 1 : !(e->at->shared & BIT(level)));
 }
 
-/*
- * Pass 2: is the table of leaves in hand let go of as it is? One that goes, if the entry
- * above can be written: there is no need to write it, too.
- */
-static __always_inline bool vmem_unmap_drops(const struct vmem_env *e)
-{
-	if (!e->at->apply || !e->at->keep || !vmem_place_covers(e, 1) || !vmem_unmap_goes(e))
-		return false;
-	if (!(e->at->writable & BIT(1)) &&
-	    !vmem_reach(e, e->at->path.table[1], VMEM_WRITE, &e->at->path.host[1]))
-		e->at->writable |= BIT(1);
-	return e->at->writable & BIT(1);
-}
-
 /* Both passes: a run of entries of a table of level 0. */
 static __always_inline int vmem_unmap_leaves(const struct vmem_env *e)
 {
@@ -144,7 +130,9 @@ static __always_inline int vmem_unmap_leaves(const struct vmem_env *e)
 
 	if (e->at->sweep || !vmem_any(e->at->path.host[0], i, end, U64_MAX))
 		return 0;
-	e->at->drop |= vmem_unmap_drops(e);
+	/* one that goes needn't be written; the entry above can be: vmem_unmap_entered() */
+	if (e->at->apply && e->at->keep && vmem_place_covers(e, 1) && vmem_unmap_goes(e))
+		e->at->drop = true;
 	if (e->at->drop)
 		return vmem_want(e, 1);
 	ret = vmem_want(e, 0);

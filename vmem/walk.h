@@ -569,6 +569,8 @@ vmem_walk_space(const struct vmem_format *fmt, const struct vmem_table_read_ops 
 	cursor.coming[1].host = NULL;
 	cursor.level = space->facts.nr_levels;
 	cursor.moved = false;
+	cursor.inside = false;
+	cursor.gpa = 0;
 	cursor.known = 0;
 	if (!walk->ending)
 		ret = vmem_walk_tables(&e, space);
