@@ -164,12 +164,12 @@ class Stage:
         yield from self.problems()
 
     def problems(self):
-        """Why it failed, and the end of its stderr."""
+        """The end of its stderr, and why it failed: last, as a log may be cut."""
         problems = self.ktap.problems
-        yield from (f"    {clean(text)}" for text in problems[:LINES])
-        if len(problems) > LINES:
-            yield f"    and {len(problems) - LINES} lines more"
         if problems:
             with open(self.log, "rb") as lines:
                 for line in collections.deque(lines, LINES):
                     yield f"    | {clean(Tail.text(line))}"
+        yield from (f"    {clean(text)}" for text in problems[:LINES])
+        if len(problems) > LINES:
+            yield f"    and {len(problems) - LINES} lines more"
