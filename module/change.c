@@ -83,6 +83,18 @@ static int vmem_change_look(struct vmem_change_work *w,
 	return vmem_change_list(w->change, w->ask, space->ops, &owner->space);
 }
 
+/* What the table ops are to know of a space that is changed. */
+static void vmem_change_piece_of(struct vmem_piece *piece, struct vmem_space_object *space)
+{
+	piece->supply.pool = &space->pool->pool;
+	piece->movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
+	piece->root = &space->root;
+	/* the links of a root that moves aren't counted */
+	piece->shared_root = vmem_root_twins(space->root) &&
+			     !vmem_space_root_moves(space) ?
+			     space->space.root : VMEM_NO_TABLE;
+}
+
 /* The space, and what has become of it. */
 static int vmem_change_take(struct vmem_work *work)
 {
@@ -110,16 +122,10 @@ static int vmem_change_take(struct vmem_work *work)
 	w->begun = true;
 	w->space = space;
 	work->firm = w->rechecks > VMEM_CHANGE_RECHECKS;
-	piece->supply.pool = &space->pool->pool;
+	vmem_change_piece_of(piece, space);
 	piece->supply.pool->generation = guest->generation + 1;
 	vmem_link_lend_all(guest, piece->supply.pool, &w->lent);
 	w->used = piece->supply.pool->nr_used;
-	piece->movable = space->flags & VMEM_IOC_SPACE_MOVABLE;
-	piece->root = &space->root;
-	/* the links of a root that moves aren't counted */
-	piece->shared_root = vmem_root_twins(space->root) &&
-			     !vmem_space_root_moves(space) ?
-			     space->space.root : VMEM_NO_TABLE;
 	return 0;
 }
 
@@ -215,6 +221,63 @@ static noinline int vmem_change_work(struct vmem_call *call,
 	return ret;
 }
 
+/*
+ * One mapping that is short needs none of that, where all of its tables are resident.
+ * Return: whether it is done; if not, nothing is.
+ */
+static noinline bool vmem_change_short(struct vmem_call *call,
+				       const struct vmem_change_ask *ask,
+				       struct vmem_ioc_change *answer)
+{
+	const struct vmem_mapping *m = ask->asked.list;
+	struct vmem_guest *guest = call->guest;
+	struct vmem_mapping range __uninitialized;
+	struct vmem_piece piece __uninitialized;
+	struct vmem_space_object *space;
+	int flush = -1;
+
+	if (ask->link || ask->asked.budget ||
+	    (m ? ask->asked.nr != 1 : ask->what.kind != VMEM_KIND_UNMAPPED))
+		return false;
+	if (!m) {
+		/* one that is empty, or too long to be a mapping, isn't short */
+		range = (struct vmem_mapping){
+			.virt_base = ask->start, .len = ask->last - ask->start + 1,
+			.kind = VMEM_KIND_UNMAPPED,
+		};
+		m = &range;
+	}
+	if (down_write_killable(&guest->lock))
+		return false;
+	space = guest->dead ? ERR_PTR(-ENODEV) : vmem_space_find(guest, ask->space);
+	if (!IS_ERR(space) && space->pool) {
+		vmem_piece_init(&piece, guest);
+		piece.changing = true;
+		vmem_change_piece_of(&piece, space);
+		vmem_piece_begin(&piece);
+		flush = space->ops->engine->map_short(space->ops->fmt, &piece, &space->space,
+						      m, ask->asked.flags);
+		vmem_piece_end(&piece);
+		vmem_piece_exit(&piece);
+	}
+	if (flush >= 0) {
+		/* its root could have moved, and didn't: others show the same */
+		if (flush == VMEM_FLUSH_RANGE && vmem_root_twins(space->root))
+			flush = VMEM_FLUSH_ALL;
+		answer->out_flush = flush;
+		if (flush == VMEM_FLUSH_RANGE) {
+			answer->out_flush_start = m->virt_base;
+			answer->out_flush_last = m->virt_base + (m->len - 1);
+		}
+		answer->out_pages = m->len >> space->ops->fmt->page_lg2;
+		answer->out_done = 1;
+		answer->out_root = vmem_table_gpa(space->space.root);
+		answer->out_generation = ++guest->generation;
+	}
+	up_write(&guest->lock);
+	return flush >= 0;
+}
+
 /* Do it all. Return: 0, -errno. */
 static noinline int vmem_change_run(struct vmem_call *call,
 				    const struct vmem_change_ask *ask,
@@ -223,6 +286,8 @@ static noinline int vmem_change_run(struct vmem_call *call,
 	struct vmem_change change __uninitialized;
 	int ret;
 
+	if (vmem_change_short(call, ask, answer))
+		return 0;
 	vmem_change_init(&change, ask);
 	ret = vmem_change_work(call, ask, &change, answer);
 	vmem_ioc_change_fill(answer, &change, ret);
