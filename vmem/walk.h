@@ -30,14 +30,15 @@ vmem_hole_end(const struct vmem_env *e, const vmem_pte_t *host, unsigned int i,
 	      unsigned int end, u64 held)
 {
 	u64 bits = e->walk->flags & VMEM_WALK_NONPRESENT ? U64_MAX : e->fmt->present;
+	const vmem_pte_t *at = host + i, *stop = host + end;
 
-	while (held && i < end && vmem_read(host, i) == held)
-		i++;
-	while (!held && i + 8 <= end && !(vmem_eight_or(host, i) & bits))
-		i += 8;
-	while (!held && i < end && !(vmem_read(host, i) & bits))
-		i++;
-	return i;
+	for (; held && at < stop && vmem_read(at, 0) == held; at++)
+		;
+	for (; !held && at + 8 <= stop && !(vmem_eight_or(at, 0) & bits); at += 8)
+		;
+	for (; !held && at < stop && !(vmem_read(at, 0) & bits); at++)
+		;
+	return at - host;
 }
 
 /* The last address that the table in hand translates; a root may have two halves. */
