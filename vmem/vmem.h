@@ -624,8 +624,12 @@ static __always_inline void vmem_change_start(struct vmem_change *change)
  * all of it. Mappings of a list with VMEM_CHANGE_ATOMIC don't overlap.
  *
  * Unmapping zeroes entries that are not present but hold bits, and frees
- * tables of ours that become empty, but for the root. Holes are no error. A
- * table with more than one link, in the range as a whole, loses the one here.
+ * tables of ours that become empty, but for the root; those of leaves as they
+ * are, when nothing names them any more. Holes are no error. A table with more
+ * than one link, in the range as a whole, loses the one here.
+ *
+ * vmem_map_short() does what lies in one table that is there in a quarter of the
+ * time; it is for callers whose changes are mostly so.
  *
  * A table that the ops find frozen moves before it is written: it is copied to
  * one of ours, the table above (which may have to move first) then names that
