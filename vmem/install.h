@@ -139,6 +139,8 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 	bool split = vmem_place_splits(e);
 	bool leaves = !split && vmem_place_fits(e, level - 1) &&
 		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
+	u64 entry = e->fmt->make_table(e->facts, vmem_table(0), split ?
+				       VMEM_RWXU : vmem_place_perms(e, level));
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
@@ -155,8 +157,7 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 			memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
 
 		/* a vCPU sees the table filled */
-		ret = vmem_replace(e, e->fmt->make_table(e->facts, table, split ?
-				   VMEM_RWXU : vmem_place_perms(e, level)));
+		ret = vmem_replace(e, e->fmt->move_table(e->facts, entry, table, 0));
 		if (ret)
 			return ret;
 		vmem_install_end(e, level);

@@ -313,26 +313,6 @@ static noinline struct vmem_pool_page *vmem_pool_find(const struct vmem_pool *po
 	return vmem_pool_search(pool, table);
 }
 
-/* The lowest free page of a pool that has one, which isn't free any more. */
-static inline struct vmem_pool_page *vmem_pool_lowest(struct vmem_pool *pool)
-{
-	const struct vmem_pool_range *range =
-		vmem_pool_range_from(pool->ranges, pool->nr_ranges, pool->hint);
-	u64 word = (pool->hint - range->gpa) >> pool->table_lg2 >> 6, n;
-
-	while (!range->free[word]) {
-		if (++word << 6 << pool->table_lg2 < range->len)
-			continue;
-		range++;
-		word = 0;
-	}
-	n = word * 64 + __builtin_ctzll(range->free[word]);
-	range->free[word] &= range->free[word] - 1;
-	pool->hint = range->gpa + (n << pool->table_lg2);
-	range->pages[n].table = vmem_table(pool->hint);
-	return &range->pages[n];
-}
-
 static inline void vmem_pool_release(struct vmem_pool *pool, struct vmem_pool_page *page)
 {
 	vmem_phys_t gpa = vmem_table_gpa(page->table);
@@ -426,9 +406,10 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 				      struct vmem_reservation *res, u64 nr,
 				      u64 links)
 {
-	u64 more = nr > res->nr ? nr - res->nr : 0, step;
+	u64 more = nr > res->nr ? nr - res->nr : 0, step, word, n;
 	u64 lacking = vmem_pool_lacking(pool, res, nr);
 	u32 others = pool->nr_reserved - res->nr;
+	const struct vmem_pool_range *range;
 	struct vmem_pool_page *page;
 
 	if (lacking)
@@ -444,10 +425,23 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 		res->links = links;
 	}
 
+	range = vmem_pool_range_from(pool->ranges, pool->nr_ranges, pool->hint);
+	word = (pool->hint - range->gpa) >> pool->table_lg2 >> 6;
 	for (step = min_t(u64, more, VMEM_POOL_STEP); step; step--) {
-		page = vmem_pool_lowest(pool);
+		/* the lowest page that is free */
+		while (!range->free[word]) {
+			if (++word << 6 << pool->table_lg2 < range->len)
+				continue;
+			range++;
+			word = 0;
+		}
+		n = word * 64 + __builtin_ctzll(range->free[word]);
+		range->free[word] &= range->free[word] - 1;
+		page = &range->pages[n];
 		VMEM_ASSERT(page->state == VMEM_POOL_FREE);
 		page->state = VMEM_POOL_RESERVED;
+		page->table = vmem_table(range->gpa + (n << pool->table_lg2));
+		pool->hint = vmem_table_gpa(page->table);
 		if (res->nr++)
 			res->last->next = page;
 		else
