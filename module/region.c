@@ -323,6 +323,8 @@ int vmem_ioctl_region_set(struct vmem_call *call, void *arg)
 	write_lock(&guest->residency);
 	region->frozen = !region->frozen;
 	write_unlock(&guest->residency);
+	/* a frozen root counts no links where it would move */
+	guest->links.epoch++;
 	guest->generation++;
 	ret = 0;
 out:

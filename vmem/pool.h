@@ -76,7 +76,8 @@ struct vmem_root {
  * @roots:	of all spaces
  * @spare_roots: those that the caller lent, one a space, and that no space needs
  * @facts:	what all spaces that have a pool agree in, see vmem_link_admit()
- * @epoch:	another one when it may have changed whose a table is
+ * @epoch:	another one when it may have changed whose a table is: the caller raises
+ *		it where its owner() has reasons of its own
  */
 struct vmem_link_store {
 	struct vmem_link *spare;

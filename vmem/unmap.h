@@ -258,8 +258,8 @@ static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 		vmem_unmap_dropped(e);
 	if (ret > 0 && goes)
 		vmem_remove(e, level);
-	/* one of ours may stay, empty; what a frozen one maps may not */
-	return e->at->drop ? min(ret, 0) : 0;
+	/* one of ours may stay, empty; what a table maps that goes as it is may not */
+	return !e->at->drop ? 0 : ret ? min(ret, 0) : vmem_recount(e);
 }
 
 #endif /* _VMEM_UNMAP_H */

@@ -337,6 +337,7 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 			  ((u64)i << e->fmt->entry_lg2(level));
 		rec->entry = vmem_read(host, i);
 		e->walk->va = rec->va;
+		e->walk->low = max_t(u8, e->walk->low, level);
 	}
 	last = min(last, rec->va | vmem_entry_mask(e->fmt, level));
 	rec->len = last - rec->va + 1;

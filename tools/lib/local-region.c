@@ -253,6 +253,8 @@ int local_region_set(struct local_guest *lg, void *p)
 	if (ret <= 0)
 		return ret;
 	region->frozen = !region->frozen;
+	/* a frozen root counts no links where it would move */
+	lg->links.epoch++;
 	lg->generation++;
 	return 0;
 }

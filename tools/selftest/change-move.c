@@ -349,6 +349,31 @@ static void thawed(u32 format)
 }
 EACH_FORMAT(thawed)
 
+/*
+ * A frozen root that two spaces have would move for each; thawed, it has two links,
+ * whatever was found out about the tables below it before.
+ */
+static void thawed_twins(u32 format)
+{
+	struct frozen f;
+	u64 i;
+
+	frozen_begin(&f, format, 32);
+	/* The root is frozen, and the tables below it aren't. */
+	f.p.g.next = MAP_DATA;
+	leaf_by_hand(&f, 0, MAP_DATA + MIB);
+	frozen_end(&f);
+	ASSERT_OK(space_movable(f.p.fd, format, f.p.pool, f.root));
+	for (i = 1; i < 4; i++)
+		ASSERT_OK(map_one(f.p.fd, f.p.space, i * PAGE, MAP_DATA, PAGE, R, 0, NULL));
+	ASSERT_OK(region_freeze(f.p.fd, f.hand, false));
+	EXPECT_ERR(map_one(f.p.fd, f.p.space, 4 * PAGE, MAP_DATA, PAGE, R, 0, NULL), EMLINK);
+	EXPECT_ERR(unmap_flags(f.p.fd, f.p.space, PAGE, 2 * PAGE - 1, 0, NULL), EMLINK);
+	ASSERT_OK(map_one(f.p.fd, f.p.space, 4 * PAGE, MAP_DATA, PAGE, R,
+			  VMEM_IOC_MAP_SHARED_OK, NULL));
+}
+EACH_FORMAT(thawed_twins)
+
 const struct ktap_case move_cases[] = {
 	CASE_FORMATS(move_each_level),
 	CASE_FORMATS(move_twins),
@@ -356,6 +381,7 @@ const struct ktap_case move_cases[] = {
 	CASE_FORMATS(pools_stay_apart),
 	CASE_FORMATS(move_beside_most_links),
 	CASE_FORMATS(thawed),
+	CASE_FORMATS(thawed_twins),
 };
 
 const size_t nr_move_cases = ARRAY_SIZE(move_cases);
