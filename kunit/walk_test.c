@@ -147,7 +147,7 @@ static void walk_large_leaves(struct kunit *test)
 {
 	struct bench *b = bench_begin(test);
 	unsigned int level;
-	u64 span, last;
+	u64 span, last, gpa;
 
 	for (level = 1; level < b->rules->levels; level++) {
 		if (!(b->e->fmt->leaf_levels & BIT(level)))
@@ -174,6 +174,15 @@ static void walk_large_leaves(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, b->out[0].gpa, bench_page(b));
 		KUNIT_EXPECT_EQ(test, b->out[0].detail,
 				b->e->fmt->entry_lg2(level));
+		/* 4: memory begins or ends behind one of which there is but a part */
+		for (gpa = 0; gpa <= bench_outside(b); gpa += span) {
+			bench_put(b, bench_root(b), 0, level, bench_large(b, gpa));
+			bench_put(b, bench_root(b), span, level,
+				  bench_large(b, (gpa + 2 * span) % (4 * span)));
+			bench_check_walks(b, &b->space, 1, span - bench_page(b), U64_MAX);
+			bench_put(b, bench_root(b), span, level, bench_large(b, gpa + span));
+			bench_check_walks(b, &b->space, 1, span - bench_page(b), U64_MAX);
+		}
 	}
 }
 

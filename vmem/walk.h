@@ -204,8 +204,8 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 		plain = !run.part && vmem_run_goes_on(e, &run, size);
 	}
 	for (;;) {
-		/* it is for several: one that is unlike these isn't worth it */
-		if (plain && i < whole &&
+		/* it is for several whole ones: one that is unlike these isn't worth it */
+		if (plain && i < whole && e->cur->known >= size &&
 		    !((vmem_read(host, i) ^ run.entry) & ~e->fmt->leaf_addr(e->facts, level)))
 			i = vmem_walk_leaves(e, &run, level, base, i, whole, &expect, cmp);
 		if (i == end)
