@@ -109,6 +109,9 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 	unsigned int n, stop, from;
 
 	BUILD_BUG_ON(sizeof(*out) != sizeof(*e->sink->out));
+	/* of the leaf in hand the range has a part, and no more is known */
+	if (unlikely(e->cur->known < size))
+		return i;
 	while (i < end) {
 		entry = vmem_read(host, i);
 		gpa = vmem_leaf_phys(e, want, level);
@@ -204,8 +207,8 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 		plain = !run.part && vmem_run_goes_on(e, &run, size);
 	}
 	for (;;) {
-		/* it is for several whole ones: one that is unlike these isn't worth it */
-		if (plain && i < whole && e->cur->known >= size &&
+		/* it is for several: one that is unlike these isn't worth it */
+		if (plain && i < whole &&
 		    !((vmem_read(host, i) ^ run.entry) & ~e->fmt->leaf_addr(e->facts, level)))
 			i = vmem_walk_leaves(e, &run, level, base, i, whole, &expect, cmp);
 		if (i == end)
@@ -337,7 +340,6 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 			  ((u64)i << e->fmt->entry_lg2(level));
 		rec->entry = vmem_read(host, i);
 		e->walk->va = rec->va;
-		e->walk->low = max_t(u8, e->walk->low, level);
 	}
 	last = min(last, rec->va | vmem_entry_mask(e->fmt, level));
 	rec->len = last - rec->va + 1;
