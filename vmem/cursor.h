@@ -105,6 +105,7 @@ static inline bool vmem_any(const vmem_pte_t *host, unsigned int i,
 	return any & bits;
 }
 
+/* As vmem_fill(): one copy of it. */
 static noinline void vmem_fill_run(vmem_pte_t *host, unsigned int i,
 				   unsigned int end, u64 leaf, u64 step)
 {
