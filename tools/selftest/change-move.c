@@ -62,6 +62,15 @@ static void leaf_by_hand(struct frozen *f, u64 va, u64 gpa)
 	guest_map(&f->p.g, f->root, va, 0, gpa | X86_LEAF | X86_RW, X86_TABLE);
 }
 
+/* The root is frozen, and the tables below it aren't. */
+static void frozen_root(struct frozen *f, u32 format)
+{
+	frozen_begin(f, format, 32);
+	f->p.g.next = MAP_DATA;
+	leaf_by_hand(f, 0, MAP_DATA + MIB);
+	frozen_end(f);
+}
+
 /* Both spaces: the one that moved against the model, the other as it was. */
 static void expect_moved(struct frozen *f, u64 leaves)
 {
@@ -206,11 +215,7 @@ static void flush_of_twins(u32 format)
 	struct frozen f;
 	u32 twin;
 
-	frozen_begin(&f, format, 32);
-	/* The root is frozen, and the tables below it aren't. */
-	f.p.g.next = MAP_DATA;
-	leaf_by_hand(&f, 0, MAP_DATA + MIB);
-	frozen_end(&f);
+	frozen_root(&f, format);
 	twin = ASSERT_OK(space_movable(f.p.fd, format, f.p.pool, f.root));
 	/* It isn't alone, whatever the caller says. */
 	ASSERT_OK(unmap_flags(f.p.fd, f.p.space, 0, PAGE - 1,
@@ -358,11 +363,7 @@ static void thawed_twins(u32 format)
 	struct frozen f;
 	u64 i;
 
-	frozen_begin(&f, format, 32);
-	/* The root is frozen, and the tables below it aren't. */
-	f.p.g.next = MAP_DATA;
-	leaf_by_hand(&f, 0, MAP_DATA + MIB);
-	frozen_end(&f);
+	frozen_root(&f, format);
 	ASSERT_OK(space_movable(f.p.fd, format, f.p.pool, f.root));
 	for (i = 1; i < 4; i++)
 		ASSERT_OK(map_one(f.p.fd, f.p.space, i * PAGE, MAP_DATA, PAGE, R, 0, NULL));
