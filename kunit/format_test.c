@@ -64,10 +64,10 @@ static void check_entry(struct kunit *test, const struct engine *e,
 				     attrs_of(e, facts, entry, level),
 				     e->fmt->entry_phys(facts, entry, level, class));
 	if (class == VMEM_CLASS_TABLE &&
-	    (e->fmt->path(e->fmt->nibble(entry)) != decoded.attrs ||
+	    (e->fmt->perms(entry, level) != decoded.attrs << 4 * level ||
 	     e->fmt->entry_phys(facts, entry, level, class) != decoded.gpa))
 		KUNIT_FAIL_AND_ABORT(test, "table entry %llx level %u: perms %x",
-				     entry, level, e->fmt->path(e->fmt->nibble(entry)));
+				     entry, level, e->fmt->perms(entry, level));
 	if (!(entry & e->fmt->present) != (class == VMEM_CLASS_NONE))
 		KUNIT_FAIL_AND_ABORT(test, "entry %llx: the bit for present",
 				     entry);
@@ -440,7 +440,7 @@ static void make_table_grants_what_is_said(struct kunit *test)
 			continue;
 		entry = e->fmt->make_table(&facts, vmem_table(gpa), perms);
 		KUNIT_EXPECT_EQ(test, entry, e->rules->table(&cpu, gpa, perms));
-		KUNIT_EXPECT_EQ(test, perms, e->fmt->path(e->fmt->nibble(entry)));
+		KUNIT_EXPECT_EQ(test, perms, e->fmt->perms(entry, 0));
 	}
 }
 

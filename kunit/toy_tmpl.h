@@ -77,26 +77,21 @@ TOY(entry_phys)(const struct vmem_facts *facts, u64 entry, unsigned int level,
 	return (entry & facts->addr) >> TOY_SHIFT;
 }
 
-static __always_inline u32 TOY(nibble)(u64 entry)
+static __always_inline u32 TOY(perms)(u64 entry, unsigned int level)
 {
-	return (entry & TOY_R ? VMEM_R : 0) | (entry & TOY_W ? VMEM_W : 0) |
-	       (entry & TOY_X ? VMEM_X : 0) | (entry & TOY_U ? VMEM_U : 0);
-}
-
-static __always_inline u32 TOY(path)(u32 nibbles)
-{
-	return nibbles;
+	return ((entry & TOY_R ? VMEM_R : 0) | (entry & TOY_W ? VMEM_W : 0) |
+		(entry & TOY_X ? VMEM_X : 0) | (entry & TOY_U ? VMEM_U : 0)) << 4 * level;
 }
 
 static __always_inline u32
 TOY(leaf_attrs)(const struct vmem_facts *facts, u64 entry, unsigned int level)
 {
-	return (entry & TOY_A ? VMEM_A : 0) |
+	return TOY(perms)(entry, 0) | (entry & TOY_A ? VMEM_A : 0) |
 	       (entry & TOY_D ? VMEM_D : 0) |
 	       (TOY(is_cow)(facts, entry) ? VMEM_COW : 0);
 }
 
-static __always_inline u64 TOY(perms)(u32 perms)
+static __always_inline u64 TOY(perm_bits)(u32 perms)
 {
 	return (perms & VMEM_R ? TOY_R : 0) | (perms & VMEM_W ? TOY_W : 0) |
 	       (perms & VMEM_X ? TOY_X : 0) | (perms & VMEM_U ? TOY_U : 0);
@@ -105,7 +100,7 @@ static __always_inline u64 TOY(perms)(u32 perms)
 static __always_inline u64 TOY(make_table)(const struct vmem_facts *facts,
 					  vmem_table_t table, u32 perms)
 {
-	return vmem_table_gpa(table) << TOY_SHIFT | TOY_PRESENT | TOY_A | TOY(perms)(perms);
+	return vmem_table_gpa(table) << TOY_SHIFT | TOY_PRESENT | TOY_A | TOY(perm_bits)(perms);
 }
 
 static __always_inline int TOY(can_map)(const struct vmem_facts *facts, u32 attrs,
@@ -119,7 +114,7 @@ static __always_inline int TOY(can_map)(const struct vmem_facts *facts, u32 attr
 static __always_inline u64 TOY(bits)(const struct vmem_facts *facts, u32 attrs,
 				    unsigned int level)
 {
-	return TOY(perms)(attrs & ~VMEM_X) | (attrs & VMEM_A ? TOY_A : 0) |
+	return TOY(perm_bits)(attrs & ~VMEM_X) | (attrs & VMEM_A ? TOY_A : 0) |
 	       (attrs & VMEM_D ? TOY_D : 0);
 }
 
@@ -128,7 +123,7 @@ TOY(make_leaf)(const struct vmem_facts *facts, u32 attrs, unsigned int level,
 	       vmem_phys_t phys)
 {
 	return phys << TOY_SHIFT | TOY_PRESENT | TOY(bits)(facts, attrs, level) |
-	       TOY(perms)(attrs & VMEM_X) | (attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
+	       TOY(perm_bits)(attrs & VMEM_X) | (attrs & VMEM_COW ? facts->cow : 0) | (level ? TOY_LARGE : 0);
 }
 
 static __always_inline u64 TOY(leaf_addr)(const struct vmem_facts *facts,
@@ -146,7 +141,7 @@ static __always_inline u64 TOY(move_table)(const struct vmem_facts *facts,
 					  u64 entry, vmem_table_t table, u32 perms)
 {
 	return (entry & ~facts->addr) | vmem_table_gpa(table) << TOY_SHIFT |
-	       TOY(perms)(perms);
+	       TOY(perm_bits)(perms);
 }
 
 static __always_inline int TOY(can_protect)(const struct vmem_facts *facts,

@@ -33,7 +33,7 @@ vmem_path_check(const struct vmem_format *fmt, const struct vmem_facts *facts,
 		perms = m->path >> (4 * level) & VMEM_RWXU;
 		entry = fmt->make_table(facts, vmem_table(0), perms);
 		if (fmt->classify(facts, entry, level) != VMEM_CLASS_TABLE ||
-		    fmt->path(fmt->nibble(entry)) != perms)
+		    fmt->perms(entry, 0) != perms)
 			return -EOPNOTSUPP;
 	}
 	return 0;

@@ -206,37 +206,20 @@ static __always_inline u32 vmem_nibble(unsigned int level, u32 perms)
 	return perms << (4 * level);
 }
 
-/* R, W, X, U as a table entry grants them, or a leaf. */
-static __always_inline u32 vmem_table_perms(const struct vmem_env *e, u64 entry)
+/* All attributes of a leaf, and what is left of them below entries that grant @granted. */
+static __always_inline u32 vmem_leaf_attrs(const struct vmem_env *e, u64 entry,
+					   unsigned int level, u32 granted,
+					   u16 *effective)
 {
-	return e->fmt->path(e->fmt->nibble(entry));
-}
+	u32 leaf = e->fmt->leaf_attrs(e->facts, entry, level);
 
-/*
- * All attributes of a leaf with @perms, and what is left of them, @effective, below
- * entries that grant @granted.
- */
-static __always_inline u32 vmem_perms_attrs(const struct vmem_env *e, u64 entry,
-					    unsigned int level, u32 perms,
-					    u32 granted, u16 *effective)
-{
-	u32 leaf = perms | e->fmt->leaf_attrs(e->facts, entry, level);
-
-	*effective = perms & granted;
+	*effective = leaf & granted;
 	if (likely(!e->facts->special))
 		return leaf;
 	if (e->facts->shadow && granted & VMEM_W &&
 	    (leaf & (VMEM_W | VMEM_D)) == VMEM_D)
 		*effective |= VMEM_SHADOW;
 	return leaf | (entry & e->facts->enc ? VMEM_ENC : 0);
-}
-
-static __always_inline u32 vmem_leaf_attrs(const struct vmem_env *e, u64 entry,
-					   unsigned int level, u32 granted,
-					   u16 *effective)
-{
-	return vmem_perms_attrs(e, entry, level, vmem_table_perms(e, entry),
-				granted, effective);
 }
 
 #endif /* _VMEM_CURSOR_H */

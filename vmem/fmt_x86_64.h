@@ -177,20 +177,26 @@ vmem_x86_64_entry_phys(const struct vmem_facts *facts, u64 entry,
 			vmem_x86_64_leaf_addr(facts, level) : facts->addr);
 }
 
-/* From bit 0 on: NX, P, RW, US. */
-static __always_inline u32 vmem_x86_64_nibble(u64 entry)
-{
-	return (entry << 1 | entry >> 63) & 0xf;
-}
+/* What tables of constants are made of. */
+#define X86_64_4(f, i, x)	f(i, x), f((i) + 1, x), f((i) + 2, x), f((i) + 3, x)
+#define X86_64_16(f, i, x)	X86_64_4(f, i, x), X86_64_4(f, (i) + 4, x), \
+				X86_64_4(f, (i) + 8, x), X86_64_4(f, (i) + 12, x)
+#define X86_64_64(f, i)		X86_64_16(f, i, 0), X86_64_16(f, (i) + 16, 0), \
+				X86_64_16(f, (i) + 32, 0), X86_64_16(f, (i) + 48, 0)
 
-static __always_inline u32 vmem_x86_64_path(u32 nibbles)
-{
-	const u32 each = 0x11111;	/* a bit a level */
-	u32 right = nibbles >> 1;
+/* Looked up, as that is quicker than terms: by NX, P, RW and US, from bit 0 on. */
+#define X86_64_PERMS(i, level)	(((i) & 1 ? 0 : VMEM_X) | ((i) & 2 ? VMEM_R : 0) | \
+				 ((i) & 4 ? VMEM_W : 0) | ((i) & 8 ? VMEM_U : 0)) << 4 * (level)
 
-	/* P and RW where R and W are; U stays; X is P without NX, which has P beside it */
-	return (right & 3 * each) | (nibbles & 8 * each) |
-	       ((right ^ nibbles) & each) << 2;
+static const u32 vmem_x86_64_nibbles[VMEM_LEVELS_MAX][16] = {
+	{ X86_64_16(X86_64_PERMS, 0, 0) }, { X86_64_16(X86_64_PERMS, 0, 1) },
+	{ X86_64_16(X86_64_PERMS, 0, 2) }, { X86_64_16(X86_64_PERMS, 0, 3) },
+	{ X86_64_16(X86_64_PERMS, 0, 4) },
+};
+
+static __always_inline u32 vmem_x86_64_perms(u64 entry, unsigned int level)
+{
+	return vmem_x86_64_nibbles[level][(entry << 1 | entry >> 63) & 15];
 }
 
 /* A writable leaf isn't, whatever its software bits are. */
@@ -200,17 +206,20 @@ static __always_inline bool vmem_x86_64_is_cow(const struct vmem_facts *facts,
 	return (entry & (X86_64_AVL | X86_64_RW)) == facts->cow;
 }
 
-/* Of bits 8:3 of a leaf at level 0: looked up, as that is quicker than ten terms. */
-#define X86_64_LOW(i)		(((i) & 1 ? VMEM_PWT : 0) | ((i) & 2 ? VMEM_PCD : 0) | \
-				 ((i) & 4 ? VMEM_A : 0) | ((i) & 8 ? VMEM_D : 0) | \
-				 ((i) & 16 ? VMEM_PAT : 0) | ((i) & 32 ? VMEM_G : 0))
-#define X86_64_LOW_4(i)		X86_64_LOW(i), X86_64_LOW(i + 1), \
-				X86_64_LOW(i + 2), X86_64_LOW(i + 3)
-#define X86_64_LOW_16(i)	X86_64_LOW_4(i), X86_64_LOW_4(i + 4), \
-				X86_64_LOW_4(i + 8), X86_64_LOW_4(i + 12)
+/* Of bits 8:1 of a leaf at level 0, and of bits 63:59. */
+#define X86_64_LOW(i, unused)	(VMEM_R | ((i) & 1 ? VMEM_W : 0) | ((i) & 2 ? VMEM_U : 0) | \
+				 ((i) & 4 ? VMEM_PWT : 0) | ((i) & 8 ? VMEM_PCD : 0) | \
+				 ((i) & 16 ? VMEM_A : 0) | ((i) & 32 ? VMEM_D : 0) | \
+				 ((i) & 64 ? VMEM_PAT : 0) | ((i) & 128 ? VMEM_G : 0))
+#define X86_64_HIGH(i, unused)	(((i) & 16 ? 0 : VMEM_X) | ((i) & 15) << 12)
 
 static const u16 vmem_x86_64_low[] = {
-	X86_64_LOW_16(0), X86_64_LOW_16(16), X86_64_LOW_16(32), X86_64_LOW_16(48),
+	X86_64_64(X86_64_LOW, 0), X86_64_64(X86_64_LOW, 64),
+	X86_64_64(X86_64_LOW, 128), X86_64_64(X86_64_LOW, 192),
+};
+
+static const u16 vmem_x86_64_high[] = {
+	X86_64_16(X86_64_HIGH, 0, 0), X86_64_16(X86_64_HIGH, 16, 0),
 };
 
 static __always_inline u32
@@ -220,9 +229,8 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 	u64 low = !level ? entry :
 		  (entry & ~X86_64_PS) | (entry & X86_64_PAT_LARGE) >> 5;
 
-	return vmem_x86_64_low[low >> 3 & 63] |
-	       (u32)vmem_x86_64_is_cow(facts, entry) << 10 |
-	       FIELD_PREP(VMEM_KEY, (u32)FIELD_GET(X86_64_PK, entry));
+	return vmem_x86_64_low[low >> 1 & 255] | vmem_x86_64_high[entry >> 59] |
+	       (u32)vmem_x86_64_is_cow(facts, entry) << 10;
 }
 
 /*

@@ -285,7 +285,7 @@ vmem_copy_path(const struct vmem_env *e, unsigned int level)
 /* What the entry of @level grants, which names a table of the path. */
 static __always_inline u32 vmem_path_perms(const struct vmem_env *e, unsigned int level)
 {
-	return vmem_table_perms(e, vmem_read(e->at->path.host[level], vmem_slot(e, level)));
+	return e->fmt->perms(vmem_read(e->at->path.host[level], vmem_slot(e, level)), 0);
 }
 
 /*
@@ -352,7 +352,7 @@ static __always_inline int vmem_path_look(const struct vmem_env *e)
 	unsigned int level = e->at->level;
 
 	if (e->at->class == VMEM_CLASS_TABLE) {
-		u32 perms = vmem_table_perms(e, e->at->entry);
+		u32 perms = e->fmt->perms(e->at->entry, 0);
 
 		e->at->path.table[level - 1] = e->at->child;
 		return (e->at->m->path_given ? perms != vmem_place_perms(e, level) :

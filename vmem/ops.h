@@ -205,9 +205,7 @@ struct vmem_facts {
  * @entry_phys:	address in a table entry (@level of the table holding it) or leaf
  * @leaf_addr:	the bits of a leaf of @level that hold its address
  * @step:	what makes of a leaf of @level the one of the page behind it
- * @nibble:	permissions that a table entry grants, as four bits of whatever
- *		meaning: what costs least
- * @path:	nibbles, a level each, as R, W, X, U; 0 stays 0
+ * @perms:	R, W, X, U that a table entry grants, as the nibble of @level in a path
  * @leaf_attrs:	attributes of a leaf, all but ENC, see vmem_leaf_attrs()
  * @make_table:	a table entry that grants @perms, as far as it can be expressed;
  *		@table is an address that the vCPU has
@@ -252,8 +250,7 @@ struct vmem_format {
 				  unsigned int level, enum vmem_class class);
 	u64 (*leaf_addr)(const struct vmem_facts *facts, unsigned int level);
 	u64 (*step)(unsigned int level);
-	u32 (*nibble)(u64 entry);
-	u32 (*path)(u32 nibbles);
+	u32 (*perms)(u64 entry, unsigned int level);
 	u32 (*leaf_attrs)(const struct vmem_facts *facts, u64 entry,
 			  unsigned int level);
 	u64 (*make_table)(const struct vmem_facts *facts, vmem_table_t table,
@@ -285,8 +282,7 @@ struct vmem_format {
 	.entry_phys	= _prefix##_entry_phys,			\
 	.leaf_addr	= _prefix##_leaf_addr,			\
 	.step		= _prefix##_step,			\
-	.nibble		= _prefix##_nibble,			\
-	.path		= _prefix##_path,			\
+	.perms		= _prefix##_perms,			\
 	.leaf_attrs	= _prefix##_leaf_attrs,			\
 	.make_table	= _prefix##_make_table,			\
 	.move_table	= _prefix##_move_table,			\

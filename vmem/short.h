@@ -69,7 +69,7 @@ static __always_inline bool vmem_way_find(const struct vmem_env *e, vmem_virt_t 
 		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE)
 			return false;
 		way->entry[level] = entry;
-		way->perms &= vmem_table_perms(e, entry);
+		way->perms &= e->fmt->perms(entry, 0);
 		parent = table;
 		table = vmem_entry_table(e, entry, level);
 	}

@@ -26,7 +26,7 @@ struct vmem_descent {
 	const vmem_pte_t *at;	/* the table to be read next, NULL: it ended */
 	vmem_virt_t va;		/* without its tag */
 	u64 entry;		/* the last one read */
-	u32 nibbles;		/* of the entries passed */
+	u32 path;		/* what the entries passed grant */
 	u32 level;		/* of the last one read; nr_levels: none was */
 };
 
@@ -37,8 +37,10 @@ static __always_inline u32 vmem_path_grants(const struct vmem_facts *facts,
 	/* the levels that were not passed grant all */
 	path |= vmem_nibble(level, 16) - 1;
 	path |= ~(vmem_nibble(facts->nr_levels, 1) - 1);
-	path &= path >> 4;
-	return path & (path >> 8) & (path >> 16);
+	/* above level 0 there are at most four */
+	path >>= 4;
+	path &= path >> 8;
+	return path & (path >> 4) & VMEM_RWXU;
 }
 
 /*
@@ -74,7 +76,7 @@ vmem_translate_begin(const struct vmem_env *e, const struct vmem_space *space,
 		canonical = e->fmt->untag(facts, &va);
 	d->at = root;
 	d->va = va;
-	d->nibbles = 0;
+	d->path = 0;
 	if (likely(canonical && root))
 		return true;
 	*out = (struct vmem_translation){
@@ -105,7 +107,7 @@ vmem_translate_step(const struct vmem_env *e, unsigned int level,
 		entries[level] = d->entry;
 	if (unlikely(vmem_classify(e, d->entry, level) != VMEM_CLASS_TABLE))
 		return VMEM_OUTSIDE;
-	d->nibbles |= vmem_nibble(level, e->fmt->nibble(d->entry));
+	d->path |= e->fmt->perms(d->entry, level);
 	ret = e->read->from_phys(e->ctx, vmem_entry_table(e, d->entry, level),
 				 VMEM_READ, &host);
 	if (likely(!ret))
@@ -113,17 +115,14 @@ vmem_translate_step(const struct vmem_env *e, unsigned int level,
 	return ret;
 }
 
-/* The answer, of a leaf at @level, below entries with @nibbles. */
+/* The answer, of a leaf at @level, below entries that grant @path. */
 static __always_inline void
 vmem_translate_leaf(const struct vmem_env *e, vmem_virt_t va,
-		    unsigned int level, u64 entry, u32 nibbles,
+		    unsigned int level, u64 entry, u32 path,
 		    struct vmem_translation *out)
 {
 	u64 mask = vmem_entry_mask(e->fmt, level);
 	vmem_phys_t gpa = vmem_leaf_phys(e, entry, level);
-	/* the leaf's permissions are made with those of its path */
-	u32 own = vmem_nibble(level, VMEM_RWXU);
-	u32 path = e->fmt->path(nibbles | vmem_nibble(level, e->fmt->nibble(entry)));
 	u16 effective;
 
 	/* member by member: no copy that waits for narrower stores */
@@ -134,11 +133,10 @@ vmem_translate_leaf(const struct vmem_env *e, vmem_virt_t va,
 	out->page_lg2 = e->fmt->entry_lg2(level);
 	out->flags = vmem_frame_flags(e, gpa, mask, va & mask);
 	out->error_code = 0;
-	out->leaf = vmem_perms_attrs(e, entry, level, (path & own) >> (4 * level),
-				     vmem_path_grants(e->facts, path, level),
-				     &effective);
+	out->leaf = vmem_leaf_attrs(e, entry, level,
+				    vmem_path_grants(e->facts, path, level), &effective);
 	out->effective = effective;
-	out->path = path & ~own;
+	out->path = path;
 }
 
 /* The same of one at level 0, which most are. Return: whether it is one. */
@@ -152,7 +150,7 @@ vmem_translate_last(const struct vmem_env *e, struct vmem_descent *d,
 		entries[0] = d->entry;
 	if (unlikely(vmem_classify(e, d->entry, 0) != VMEM_CLASS_LEAF))
 		return false;
-	vmem_translate_leaf(e, d->va, 0, d->entry, d->nibbles, out);
+	vmem_translate_leaf(e, d->va, 0, d->entry, d->path, out);
 	return true;
 }
 
@@ -164,7 +162,7 @@ vmem_translate_end(const struct vmem_env *e, const struct vmem_descent *d,
 	enum vmem_class class = vmem_classify(e, d->entry, d->level);
 
 	if (class == VMEM_CLASS_LEAF) {
-		vmem_translate_leaf(e, d->va, d->level, d->entry, d->nibbles, out);
+		vmem_translate_leaf(e, d->va, d->level, d->entry, d->path, out);
 		return;
 	}
 	*out = (struct vmem_translation){
@@ -173,7 +171,7 @@ vmem_translate_end(const struct vmem_env *e, const struct vmem_descent *d,
 			  class == VMEM_CLASS_TABLE ? VMEM_STATUS_OUTSIDE :
 						      VMEM_STATUS_RESERVED,
 		.level	= d->level,
-		.path	= e->fmt->path(d->nibbles),
+		.path	= d->path,
 	};
 }
 

@@ -348,7 +348,7 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 		if (step != VMEM_STEP_DOWN)
 			return step;
 	}
-	rec->path |= vmem_nibble(level, vmem_table_perms(e, rec->entry));
+	rec->path |= e->fmt->perms(rec->entry, level);
 	rec->gpa = vmem_table_gpa(vmem_entry_table(e, rec->entry, level));
 	return VMEM_STEP_DOWN;
 }
