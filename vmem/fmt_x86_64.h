@@ -77,6 +77,7 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	u32 flags = vcpu->flags, cow = vcpu->cow;
 	u64 all, mbz = flags & VMEM_VCPU_AMD ? X86_64_MBZ : 0;
 	bool wide = fmt->nr_levels > 4;
+	unsigned int level;
 
 	if (flags & ~VMEM_VCPU_FLAGS ||
 	    phys_bits < X86_64_PHYS_BITS_MIN || phys_bits > X86_64_PHYS_BITS ||
@@ -113,6 +114,9 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	facts->reserved[2] = all | (flags & VMEM_VCPU_NO_1G ? X86_64_PS : 0);
 	facts->reserved[3] = all | mbz;
 	facts->reserved[4] = all | mbz;
+	for (level = 0; level < VMEM_LEVELS_MAX; level++)
+		facts->tells[level] = facts->reserved[level] | X86_64_P |
+				      (level ? X86_64_PS : 0);
 	/* addresses with tags: of CR3's flags the wider one wins */
 	facts->tag_sign = flags & VMEM_VCPU_UAI;
 	facts->tag_user = flags & (VMEM_VCPU_LAM57 | VMEM_VCPU_UAI) ? X86_64_LAM57 :
@@ -149,7 +153,7 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 	u64 ps = level ? X86_64_PS : 0;
 
 	/* by far the most: one test */
-	if (likely((entry & (X86_64_P | ps | facts->reserved[level])) == X86_64_P))
+	if (likely((entry & facts->tells[level]) == X86_64_P))
 		return level ? VMEM_CLASS_TABLE : VMEM_CLASS_LEAF;
 	if (!(entry & X86_64_P))
 		return VMEM_CLASS_NONE;
