@@ -507,7 +507,7 @@ static bool some_leaf(const struct engine *e, const struct vmem_facts *facts,
 	/* where that is the place of PAT */
 	if (vt_random_below(random, 2) && level && e->rules->large == 0x80)
 		*leaf |= 0x1000;
-	*leaf &= ~(e->rules->reserved | facts->reserved[level]);
+	*leaf &= ~(e->rules->reserved | (facts->tells[0] & ~e->fmt->present));
 	return e->fmt->classify(facts, *leaf, level) == VMEM_CLASS_LEAF;
 }
 

@@ -183,14 +183,17 @@ static void marks_of_a_pass(struct kunit *test)
 /* What is malformed for one space and not for another hides links. */
 static void admit_equal_facts(struct kunit *test)
 {
-	struct vmem_facts facts = { .reserved = { BIT_ULL(51) }, .gpa = BIT_ULL(51) - 1 };
+	struct vmem_facts facts = { .tells = { BIT_ULL(51) }, .gpa = BIT_ULL(51) - 1 };
 	struct pool_bench *f = pool_begin(test);
 
 	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, true));
 	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, false));
-	facts.reserved[4] |= BIT_ULL(63);
+	facts.tells[4] |= BIT_ULL(63);
 	KUNIT_EXPECT_FALSE(test, vmem_link_admit(&f->store, &facts, false));
-	facts.reserved[4] = 0;
+	facts.tells[4] = 0;
+	facts.leaf_levels = BIT(2);
+	KUNIT_EXPECT_FALSE(test, vmem_link_admit(&f->store, &facts, false));
+	facts.leaf_levels = 0;
 	facts.gpa = BIT_ULL(50) - 1;
 	KUNIT_EXPECT_FALSE(test, vmem_link_admit(&f->store, &facts, false));
 	KUNIT_EXPECT_TRUE(test, vmem_link_admit(&f->store, &facts, true));

@@ -45,7 +45,7 @@ static __always_inline int TOY(facts)(const struct vmem_format *fmt,
 			 (vcpu->flags & VMEM_VCPU_CET ? BIT_ULL(52) : 0),
 	};
 	for (level = 0; level < TOY_LEVELS; level++)
-		facts->reserved[level] = TOY_RESERVED | (TOY_ADDR & ~facts->addr);
+		facts->tells[level] = TOY_RESERVED | (TOY_ADDR & ~facts->addr);
 	return 0;
 }
 
@@ -61,7 +61,7 @@ TOY(classify)(const struct vmem_facts *facts, u64 entry, unsigned int level)
 		return VMEM_CLASS_NONE;
 	if (level && entry & TOY_LARGE && !(BIT(level) & TOY_LEAF_LEVELS))
 		return VMEM_CLASS_LARGE;
-	if (entry & facts->reserved[level])
+	if (entry & facts->tells[level])
 		return VMEM_CLASS_RESERVED;
 	if (level && !(entry & TOY_LARGE))
 		return VMEM_CLASS_TABLE;
@@ -167,8 +167,8 @@ static __always_inline u64 TOY(protect)(const struct vmem_facts *facts,
 		entry = (entry & ~TOY_COW) | facts->cow;
 		cow = true;
 	}
-	entry = (entry & ~(no | TOY(perms)(clear & VMEM_X))) | yes |
-		TOY(perms)(set & VMEM_X);
+	entry = (entry & ~(no | TOY(perm_bits)(clear & VMEM_X))) | yes |
+		TOY(perm_bits)(set & VMEM_X);
 	if (set & (VMEM_W | VMEM_COW) && cow)
 		entry &= ~TOY_W;
 	if (written && !(entry & TOY_W))

@@ -82,13 +82,19 @@ static __always_inline u64 vmem_read(const vmem_pte_t *host, unsigned int index)
 	return le64_to_cpu(READ_ONCE(host[index]));
 }
 
+/* What is only looked at, so that it may be read together with others, or again. */
+static __always_inline u64 vmem_peek(const vmem_pte_t *host, unsigned int index)
+{
+	return le64_to_cpu(data_race(host[index]));
+}
+
 /* The bits of eight entries, from @i on. */
 static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
 {
 	host += i;
-	return vmem_read(host, 0) | vmem_read(host, 1) | vmem_read(host, 2) |
-	       vmem_read(host, 3) | vmem_read(host, 4) | vmem_read(host, 5) |
-	       vmem_read(host, 6) | vmem_read(host, 7);
+	return vmem_peek(host, 0) | vmem_peek(host, 1) | vmem_peek(host, 2) |
+	       vmem_peek(host, 3) | vmem_peek(host, 4) | vmem_peek(host, 5) |
+	       vmem_peek(host, 6) | vmem_peek(host, 7);
 }
 
 /* Does any entry from @i up to @end, included, have one of @bits? */

@@ -109,14 +109,9 @@ static inline int vmem_x86_64_facts(const struct vmem_format *fmt,
 	all = X86_64_ADDR & ~(facts->addr | facts->enc);
 	if (flags & VMEM_VCPU_NXE_OFF)
 		all |= X86_64_NX;
-	facts->reserved[0] = all;
-	facts->reserved[1] = all;
-	facts->reserved[2] = all | (flags & VMEM_VCPU_NO_1G ? X86_64_PS : 0);
-	facts->reserved[3] = all | mbz;
-	facts->reserved[4] = all | mbz;
 	for (level = 0; level < VMEM_LEVELS_MAX; level++)
-		facts->tells[level] = facts->reserved[level] | X86_64_P |
-				      (level ? X86_64_PS : 0);
+		facts->tells[level] = X86_64_P | all | (level ? X86_64_PS : 0) |
+				      (level > 2 ? mbz : 0);
 	/* addresses with tags: of CR3's flags the wider one wins */
 	facts->tag_sign = flags & VMEM_VCPU_UAI;
 	facts->tag_user = flags & (VMEM_VCPU_LAM57 | VMEM_VCPU_UAI) ? X86_64_LAM57 :
@@ -151,6 +146,7 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 		     unsigned int level)
 {
 	u64 ps = level ? X86_64_PS : 0;
+	u64 low = X86_64_ADDR & ~X86_64_PAT_LARGE & (vmem_x86_64_step(level) - 1);
 
 	/* by far the most: one test */
 	if (likely((entry & facts->tells[level]) == X86_64_P))
@@ -161,8 +157,8 @@ vmem_x86_64_classify(const struct vmem_facts *facts, u64 entry,
 		return VMEM_CLASS_RESERVED;
 	if (!(BIT(level) & X86_64_LEAF_LEVELS))
 		return VMEM_CLASS_LARGE;
-	if (entry & (facts->reserved[level] | (X86_64_ADDR & ~X86_64_PAT_LARGE &
-					       (vmem_x86_64_step(level) - 1))))
+	if (!(BIT(level) & facts->leaf_levels) ||
+	    entry & ((facts->tells[0] & ~X86_64_P) | low))
 		return VMEM_CLASS_RESERVED;
 	return VMEM_CLASS_LEAF;
 }
@@ -287,7 +283,7 @@ vmem_x86_64_can_map(const struct vmem_facts *facts, u32 attrs, unsigned int leve
 {
 	return vmem_x86_64_no(facts, attrs) || !(attrs & VMEM_R) ||
 	       (attrs & VMEM_COW && attrs & VMEM_W) ||
-	       (!(attrs & VMEM_X) && facts->reserved[level] & X86_64_NX) ?
+	       (!(attrs & VMEM_X) && facts->tells[level] & X86_64_NX) ?
 	       -EOPNOTSUPP : 0;
 }
 
@@ -305,7 +301,7 @@ static __always_inline int
 vmem_x86_64_can_protect(const struct vmem_facts *facts, u32 set, u32 clear)
 {
 	return vmem_x86_64_no(facts, set | clear) || clear & VMEM_R ||
-	       (clear & VMEM_X && facts->reserved[0] & X86_64_NX) ?
+	       (clear & VMEM_X && facts->tells[0] & X86_64_NX) ?
 	       -EOPNOTSUPP : 0;
 }
 

@@ -146,9 +146,8 @@ struct vmem_gap {
  * @leaf_levels: bit n: a leaf may lie in a table of level n
  * @addr:	bits of an entry that hold an address
  * @gpa:	bits that a guest-physical address can have
- * @reserved:	bits that are malformed in a present entry of each level
- * @tells:	for the format: what of an entry tells in one test what it mostly is, a
- *		leaf of level 0 or a table's
+ * @tells:	for the format, and each level: what of an entry tells whether it is
+ *		what most are, a leaf of level 0 or a table's
  * @cow:	the software bits that say Cow, in place; U64_MAX: none do
  * @shadow:	the bit that makes of a leaf without W a page of a shadow stack;
  *		0: there are none
@@ -170,7 +169,6 @@ struct vmem_facts {
 	struct vmem_gap gap;
 	u64 addr;
 	u64 gpa;
-	u64 reserved[VMEM_LEVELS_MAX];
 	u64 tells[VMEM_LEVELS_MAX];
 	u64 cow;
 	u64 shadow;

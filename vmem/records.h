@@ -309,7 +309,8 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
 
 	if (first)
 		store->facts = *facts;
-	return !memcmp(all->reserved, facts->reserved, sizeof(all->reserved)) &&
+	return !memcmp(all->tells, facts->tells, sizeof(all->tells)) &&
+	       all->leaf_levels == facts->leaf_levels &&
 	       all->addr == facts->addr && all->gpa == facts->gpa &&
 	       all->shadow == facts->shadow && all->enc == facts->enc &&
 	       all->enc_table == facts->enc_table;

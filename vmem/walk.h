@@ -22,23 +22,32 @@
 #include "seen.h"
 
 /*
- * Where the entries from @i on, before @end, end to be what is gathered: not
- * present, or all @held.
+ * Where the entries from @i on, before @end, that have none of @bits end. One copy: holes
+ * are many.
  */
-static __always_inline unsigned int
-vmem_hole_end(const struct vmem_env *e, const vmem_pte_t *host, unsigned int i,
-	      unsigned int end, u64 held)
+static noinline unsigned int vmem_hole_end(const vmem_pte_t *host, unsigned int i,
+					   unsigned int end, u64 bits)
 {
-	u64 bits = e->walk->flags & VMEM_WALK_NONPRESENT ? U64_MAX : e->fmt->present;
-	const vmem_pte_t *at = host + i, *stop = host + end;
+	const vmem_pte_t *at = host + i, *stop = host + end, *line = at + 8;
 
-	for (; held && at < stop && vmem_read(at, 0) == held; at++)
-		;
-	for (; !held && at + 8 <= stop && !(vmem_eight_or(at, 0) & bits); at += 8)
-		;
-	for (; !held && at < stop && !(vmem_read(at, 0) & bits); at++)
+	if (line <= stop) {
+		/* short ones first, without a count */
+#pragma GCC unroll 8
+		for (; at < line; at++)
+			if (vmem_read(at, 0) & bits)
+				return at - host;
+		for (; at + 8 <= stop && !(vmem_eight_or(at, 0) & bits); at += 8)
+			;
+	}
+	for (; at < stop && !(vmem_read(at, 0) & bits); at++)
 		;
 	return at - host;
+}
+
+/* What an entry lacks that is nothing to tell of, where holes aren't told. */
+static __always_inline u64 vmem_hole_bits(const struct vmem_env *e)
+{
+	return e->walk->flags & VMEM_WALK_NONPRESENT ? U64_MAX : e->fmt->present;
 }
 
 /* The last address that the table in hand translates; a root may have two halves. */
@@ -52,33 +61,41 @@ static __always_inline vmem_virt_t vmem_walk_last(const struct vmem_env *e,
 	return min(e->walk->last, last);
 }
 
+/* Are eight entries @expect and what follows it, but for bits that it has set, @ad? */
+static __always_inline bool vmem_eight_go_on(const vmem_pte_t *at, u64 expect, u64 step,
+					     u64 ad)
+{
+	/* compared in memory, so that many are under way at once */
+	return (vmem_peek(at, 0) | ad) == expect &&
+	       (vmem_peek(at, 1) | ad) == expect + step &&
+	       (vmem_peek(at, 2) | ad) == expect + 2 * step &&
+	       (vmem_peek(at, 3) | ad) == expect + 3 * step &&
+	       (vmem_peek(at, 4) | ad) == expect + 4 * step &&
+	       (vmem_peek(at, 5) | ad) == expect + 5 * step &&
+	       (vmem_peek(at, 6) | ad) == expect + 6 * step &&
+	       (vmem_peek(at, 7) | ad) == expect + 7 * step;
+}
+
 /*
  * The leaves from @i on that are @expect and what follows it, up to @end, eight at a
- * time. Return: where they end.
+ * time; @ahead is asked for meanwhile. Return: where they end. One copy.
  */
-static __always_inline unsigned int
+static noinline unsigned int
 vmem_walk_follow(const vmem_pte_t *host, const vmem_pte_t *ahead, unsigned int i,
 		 unsigned int end, u64 expect, u64 step, u64 cmp)
 {
-	const vmem_pte_t *at;
-	u64 diff;
+	const long far = (const char *)ahead - (const char *)host;
+	const vmem_pte_t *at = host + i, *stop = host + end;
 
-	for (; i + 8 <= end; i += 8, expect += 8 * step) {
+	expect |= ~cmp;
+	for (; at + 8 <= stop; at += 8, expect += 8 * step) {
 		/* into the second cache, which more can be under way to */
-		__builtin_prefetch(ahead + i, 0, 2);
-		at = host + i;
-		diff = vmem_read(at, 0) ^ expect;
-		diff |= vmem_read(at, 1) ^ (expect + step);
-		diff |= vmem_read(at, 2) ^ (expect + 2 * step);
-		diff |= vmem_read(at, 3) ^ (expect + 3 * step);
-		diff |= vmem_read(at, 4) ^ (expect + 4 * step);
-		diff |= vmem_read(at, 5) ^ (expect + 5 * step);
-		diff |= vmem_read(at, 6) ^ (expect + 6 * step);
-		diff |= vmem_read(at, 7) ^ (expect + 7 * step);
-		if (diff & cmp)
+		__builtin_prefetch((const char *)at + far, 0, 2);
+		if (cmp == U64_MAX ? !vmem_eight_go_on(at, expect, step, 0) :
+				     !vmem_eight_go_on(at, expect, step, ~cmp))
 			break;
 	}
-	return i;
+	return at - host;
 }
 
 /*
@@ -98,9 +115,11 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 	const u64 leaf_end = vmem_leaf_end(e, level), room = e->cur->known - size;
 	const vmem_phys_t first = e->cur->gpa;
 	const vmem_pte_t *host = e->cur->host[level];
-	const vmem_pte_t *ahead = level ? host :
-		e->cur->coming[vmem_index(e->fmt, base, 1) % 2].host ?: host;
+	const vmem_pte_t *ahead = level ? NULL :
+		e->cur->coming[vmem_index(e->fmt, base, 1) % 2].host;
 	const bool each = e->walk->flags & VMEM_WALK_LEAVES;
+	const bool holes = e->walk->flags & VMEM_WALK_HOLES;
+	const u64 bits = vmem_hole_bits(e);
 	/* no leaf is as the one before but for the bit that says that it is one */
 	const u64 skip = each ? e->fmt->present : next;
 	/* records by words: member by member they would be twice as many stores */
@@ -109,6 +128,9 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 	unsigned int n, stop, from;
 
 	BUILD_BUG_ON(sizeof(*out) != sizeof(*e->sink->out));
+	/* tables that lie in order are asked for by the processor itself, and better */
+	if (!ahead || ahead == host + 2 * vmem_nr_entries(e->fmt, level))
+		ahead = host;
 	/* of the leaf in hand the range has a part, and no more is known */
 	if (unlikely(e->cur->known < size))
 		return i;
@@ -137,6 +159,13 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 			tail = (*out)[5];
 		}
 		from = i;
+		if (!(entry & bits) && !holes) {
+			/* nothing is told of it, but the next leaf doesn't go on */
+			i = vmem_hole_end(host, i, end, bits);
+			e->walk->leaves -= i - from;
+			want = 0;
+			continue;
+		}
 		stop = min_t(u64, end, i + (last - out));
 		for (; i < stop; i++) {
 			if (!(i % 8))
@@ -229,15 +258,21 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 		}
 		expect = 0;
 		if (!(entry & e->fmt->present)) {
-			plain = false;
 			held = flags & VMEM_WALK_NONPRESENT ? entry : 0;
-			stop = vmem_hole_end(e, host, i + 1, end, held);
+			stop = i + 1;
+			if (!held)
+				stop = vmem_hole_end(host, stop, end, vmem_hole_bits(e));
+			else
+				while (stop < end && vmem_read(host, stop) == held)
+					stop++;
 			len = min(base + (stop * size - 1), last) - va + 1;
 			step = vmem_run_hole(e, &run, va, len, held);
 			if (step != VMEM_STEP_BEHIND)
 				break;
 			holes += stop - i;
 			i = stop;
+			/* where it is told, it is what is gathered */
+			plain = plain && run.type == VMEM_REC_MAPPING;
 			continue;
 		}
 		class = vmem_classify(e, entry, level);
@@ -335,7 +370,7 @@ vmem_walk_look(const struct vmem_env *e, const struct vmem_space *space)
 	end = vmem_index(e->fmt, last, level);
 	if (!rec->entry && i < end && !(e->walk->flags & VMEM_WALK_HOLES)) {
 		/* nothing is told of these; the last entry, too, is as good a place */
-		i = vmem_hole_end(e, host, i + 1, end, 0);
+		i = vmem_hole_end(host, i + 1, end, vmem_hole_bits(e));
 		rec->va = (rec->va & ~vmem_table_mask(e->fmt, level)) +
 			  ((u64)i << e->fmt->entry_lg2(level));
 		rec->entry = vmem_read(host, i);
@@ -473,6 +508,51 @@ static __always_inline bool vmem_walk_behind(const struct vmem_env *e)
 	return true;
 }
 
+/*
+ * A reference was given: give those behind it in the same table, too. The walk is at what
+ * was dealt with last then.
+ */
+static __always_inline void vmem_walk_references(const struct vmem_env *e)
+{
+	struct vmem_space_aware_mapping *rec = &e->cur->rec;
+	const unsigned int level = e->cur->level, lg2 = e->fmt->entry_lg2(level);
+	const u64 mask = vmem_entry_mask(e->fmt, level);
+	const vmem_virt_t last = vmem_walk_last(e, level);
+	/* of the last one the range may have a part */
+	const unsigned int end = vmem_index(e->fmt, last, level) + !(~last & mask);
+	const vmem_pte_t *host = e->cur->host[level];
+	const bool holes = e->walk->flags & VMEM_WALK_HOLES;
+	unsigned int i = vmem_index(e->fmt, rec->va, level);
+	const vmem_virt_t base = rec->va - ((u64)i << lg2);
+	vmem_space_id_t owner;
+	vmem_virt_t their_va;
+	vmem_table_t seen;
+	u64 entry = 0;
+
+	for (;;) {
+		if (++i < end && !vmem_read(host, i) && !holes)
+			i = vmem_hole_end(host, i, end, U64_MAX);
+		if (i >= end || e->sink->nr == e->sink->max)
+			break;
+		entry = vmem_read(host, i);
+		if (vmem_classify(e, entry, level) != VMEM_CLASS_TABLE)
+			break;
+		seen = vmem_table(vmem_table_gpa(vmem_entry_table(e, entry, level)) |
+				  e->facts->alike);
+		if (!vmem_seen_find(e->walk->seen, seen, level - 1, &owner, &their_va) ||
+		    e->read->pause(e->ctx, 1))
+			break;
+		rec->va = base + ((u64)i << lg2);
+		rec->ref.entry = entry;
+		rec->ref.their_va = their_va;
+		rec->ref.owner = owner;
+		rec->path = e->cur->path | e->fmt->perms(entry, level);
+		e->sink->out[e->sink->nr++] = *rec;
+		e->walk->refs++;
+	}
+	e->walk->va = base + ((u64)(i - 1) << lg2);
+}
+
 /* The walk is begun, or is in its next space. */
 static __always_inline void vmem_walk_begin(struct vmem_walk *walk,
 					    const struct vmem_gap *gap,
@@ -507,7 +587,11 @@ vmem_walk_tables(const struct vmem_env *e, const struct vmem_space *space)
 		if (step == VMEM_STEP_REPORT) {
 			sink->out[sink->nr++] = e->cur->rec;
 			walk->bad += e->cur->rec.type == VMEM_REC_BAD;
-			walk->refs += e->cur->rec.type == VMEM_REC_REFERENCE;
+			if (e->cur->rec.type == VMEM_REC_REFERENCE) {
+				walk->refs++;
+				if (e->cur->level < e->facts->nr_levels)
+					vmem_walk_references(e);
+			}
 			step = VMEM_STEP_BEHIND;
 		}
 		if (step == VMEM_STEP_BEHIND) {

@@ -33,6 +33,7 @@
 	__builtin_types_compatible_p(typeof(a), typeof(b))
 
 #define READ_ONCE(x)	(*(const volatile typeof(x) *)&(x))
+#define data_race(x)	(x)
 #define WRITE_ONCE(x, val)						\
 do {									\
 	*(volatile typeof(x) *)&(x) = (val);				\
