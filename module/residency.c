@@ -85,9 +85,12 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 		region = vmem_region_at(piece->guest, gpa);
 		piece->region = region;
 		piece->block_gpa = VMEM_NOWHERE;
+		if (!region)
+			return VMEM_OUTSIDE;
+		/* what tables name lies beside them, mostly */
+		piece->frame_gpa = region->gpa;
+		piece->frame_len = region->len;
 	}
-	if (!region)
-		return VMEM_OUTSIDE;
 	if (intent == VMEM_WRITE && region->frozen)
 		return piece->movable ? VMEM_FROZEN : -EROFS;
 

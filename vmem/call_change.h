@@ -86,16 +86,15 @@ static inline int vmem_ioc_mapping_read(const struct vmem_ioc_mapping *asked,
 	    (asked->kind == VMEM_IOC_KIND_UNMAPPED && (asked->gpa || asked->flags)))
 		return -EOPNOTSUPP;
 
-	*m = (struct vmem_mapping){
-		.virt_base	= asked->va,
-		.phys_base	= asked->gpa,
-		.len		= asked->len,
-		.kind		= asked->kind,
-		.ad_given	= asked->flags & VMEM_IOC_MAPPING_AD,
-		.path_given	= asked->flags & VMEM_IOC_MAPPING_PATH,
-		.path		= asked->path,
-		.page_sizes	= asked->page_sizes,
-	};
+	/* member by member: a string store takes as long as a short mapping */
+	m->virt_base = asked->va;
+	m->phys_base = asked->gpa;
+	m->len = asked->len;
+	m->kind = asked->kind;
+	m->ad_given = asked->flags & VMEM_IOC_MAPPING_AD;
+	m->path_given = asked->flags & VMEM_IOC_MAPPING_PATH;
+	m->path = asked->path;
+	m->page_sizes = asked->page_sizes;
 	if (asked->kind == VMEM_IOC_KIND_BASIC)
 		m->basic.attrs = asked->attrs;
 	else if (asked->kind == VMEM_IOC_KIND_COW)
