@@ -328,6 +328,28 @@ static inline int vmem_change_list(struct vmem_change *change,
 }
 
 /**
+ * vmem_root_twins() - is a root one that several spaces have, and no table of a pool?
+ * @root:	the root
+ */
+static inline bool vmem_root_twins(const struct vmem_root *root)
+{
+	return !root->pool && root->spaces > 1;
+}
+
+/**
+ * vmem_root_flush() - what is to be flushed when a change lets its guest go
+ * @root:	of the space
+ * @flush:	what is to be in this space
+ *
+ * A root of twins could have moved, and didn't: others show the same.
+ */
+static inline enum vmem_flush vmem_root_flush(const struct vmem_root *root,
+					      enum vmem_flush flush)
+{
+	return flush == VMEM_FLUSH_RANGE && vmem_root_twins(root) ? VMEM_FLUSH_ALL : flush;
+}
+
+/**
  * vmem_ioc_change_fill() - what a change answers, but for root and generation
  * @out:	the answer
  * @change:	the change
