@@ -161,9 +161,7 @@ static int vmem_change_leave(struct vmem_work *work, int ret)
 	}
 	if (fatal_signal_pending(current))
 		vmem_pool_settle(pool);
-	/* its root could have moved, and didn't: others show the same */
-	if (vmem_root_twins(space->root) && w->change->answer.flush == VMEM_FLUSH_RANGE)
-		vmem_flush_all(w->change, 0);
+	w->change->answer.flush = vmem_root_flush(space->root, w->change->answer.flush);
 	space->tables += (s64)pool->nr_used - w->used;
 	guest->generation += w->change->answer.dirty || pool->nr_used != w->used;
 	w->change->answer.dirty = false;
@@ -261,9 +259,7 @@ static noinline bool vmem_change_short(struct vmem_call *call,
 		vmem_piece_exit(&piece);
 	}
 	if (flush >= 0) {
-		/* its root could have moved, and didn't: others show the same */
-		if (flush == VMEM_FLUSH_RANGE && vmem_root_twins(space->root))
-			flush = VMEM_FLUSH_ALL;
+		flush = vmem_root_flush(space->root, flush);
 		answer->out_flush = flush;
 		if (flush == VMEM_FLUSH_RANGE) {
 			answer->out_flush_start = m->virt_base;

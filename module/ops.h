@@ -17,9 +17,8 @@
 #include "residency.h"
 
 /*
- * The address is in the last table's block most of the time. A page of an
- * owned region may be poisoned, and a frozen one isn't written: these are
- * looked at closely.
+ * A table that is read is in the last one's block most of the time. A frozen one
+ * isn't written: that is looked at closely.
  */
 static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 					      enum vmem_intent intent,
@@ -30,9 +29,9 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 	u64 page = vmem_piece_page(gpa, piece->block_gpa);
 
 	if (intent == VMEM_READ && likely(page < VMEM_BLOCK_WORDS)) {
-		unsigned long word = piece->block->host[page];
+		unsigned long word = READ_ONCE(piece->block->host[page]);
 
-		if (likely(word)) {
+		if (likely(vmem_host_reached(word))) {
 			*host = (vmem_pte_t *)(word & PAGE_MASK);
 			piece->table = *host;
 			return 0;

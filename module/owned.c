@@ -98,7 +98,7 @@ struct page *vmem_owned_page(struct vmem_owned *owned, struct xarray *blocks,
 			goto out;
 		/* Pairs with the READ_ONCE()s: the page is zeroed first. */
 		word = cmpxchg(at, 0, (unsigned long)page_address(new) |
-				      VMEM_HOST_WRITE);
+				      VMEM_HOST_WRITE | VMEM_HOST_OWNED);
 		if (!word) {
 			atomic_long_inc(&owned->nr_pages);
 			page = new;

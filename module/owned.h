@@ -8,7 +8,6 @@
 #include <linux/atomic.h>
 #include <linux/mm.h>
 
-#include "../vmem/vmem.h"
 #include "block.h"
 
 struct mem_cgroup;
@@ -25,15 +24,6 @@ struct vmem_owned {
 	struct user_struct *user;
 	atomic_long_t nr_pages;
 };
-
-/* A page never touched reads zeros. One that is poisoned isn't reached. */
-static inline unsigned long vmem_owned_word(unsigned long word,
-					    enum vmem_intent intent)
-{
-	if (word)
-		return PageHWPoison(vmem_host_page(word)) ? 0 : word;
-	return intent == VMEM_READ ? (unsigned long)page_address(ZERO_PAGE(0)) : 0;
-}
 
 int vmem_owned_init(struct vmem_owned *owned, u64 len);
 void vmem_owned_exit(struct vmem_owned *owned, u64 len, struct xarray *blocks);

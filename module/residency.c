@@ -61,9 +61,19 @@ static bool vmem_piece_refused(const struct vmem_piece *piece, vmem_phys_t gpa)
 	return false;
 }
 
-/* As vmem_piece_lookup(), wherever it lies and whatever it is for. */
-static noinline int vmem_piece_find(struct vmem_piece *piece, vmem_phys_t gpa,
-				    enum vmem_intent intent, vmem_pte_t **host)
+/**
+ * vmem_piece_lookup() - the host address of a table
+ * @piece:	the context
+ * @gpa:	the table, wherever it lies
+ * @intent:	what for
+ * @host:	out: its address
+ *
+ * Context: a piece.
+ * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; VMEM_FROZEN; -EROFS: frozen, and the
+ * space's tables don't move.
+ */
+int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
+		      enum vmem_intent intent, vmem_pte_t **host)
 {
 	struct vmem_region *region = piece->region;
 	struct vmem_block *block;
@@ -74,32 +84,32 @@ static noinline int vmem_piece_find(struct vmem_piece *piece, vmem_phys_t gpa,
 	if (!region || gpa - region->gpa >= region->len) {
 		region = vmem_region_at(piece->guest, gpa);
 		piece->region = region;
-		piece->near_gpa = VMEM_NOWHERE;
 		piece->block_gpa = VMEM_NOWHERE;
+		if (!region)
+			return VMEM_OUTSIDE;
+		/* what tables name lies beside them, mostly */
+		piece->frame_gpa = region->gpa;
+		piece->frame_len = region->len;
 	}
-	if (!region)
-		return VMEM_OUTSIDE;
 	if (intent == VMEM_WRITE && region->frozen)
 		return piece->movable ? VMEM_FROZEN : -EROFS;
 
 	offset = gpa - region->gpa;
-	block = piece->near;
-	if (gpa - piece->near_gpa >= BIT_ULL(VMEM_BLOCK_LG2)) {
+	block = piece->block;
+	if (gpa - piece->block_gpa >= BIT_ULL(VMEM_BLOCK_LG2)) {
 		block = vmem_block_at(&region->blocks, offset);
 		if (block) {
-			piece->near = block;
-			piece->near_gpa = round_down(offset, BIT_ULL(VMEM_BLOCK_LG2)) +
-					  region->gpa;
-		}
-		if (block && region->kind != VMEM_IOC_REGION_OWNED) {
 			piece->block = block;
-			piece->block_gpa = piece->near_gpa;
+			piece->block_gpa = round_down(offset, BIT_ULL(VMEM_BLOCK_LG2)) +
+					   region->gpa;
 		}
 	}
 	if (block)
 		word = READ_ONCE(*vmem_block_word(block, offset));
-	if (region->kind == VMEM_IOC_REGION_OWNED)
-		word = vmem_owned_word(word, intent);
+	if (!word && region->kind == VMEM_IOC_REGION_OWNED && intent == VMEM_READ)
+		word = (unsigned long)page_address(ZERO_PAGE(0));
+	else if (!vmem_host_reached(word))
+		word = 0;
 
 	/* what is written can be marked, or it isn't here for that */
 	if (intent == VMEM_WRITE) {
@@ -120,36 +130,6 @@ static noinline int vmem_piece_find(struct vmem_piece *piece, vmem_phys_t gpa,
 	piece->wanted = gpa;
 	piece->nr_siblings = 0;
 	return VMEM_ABSENT;
-}
-
-/**
- * vmem_piece_lookup() - the host address of a table
- * @piece:	the context
- * @gpa:	the table
- * @intent:	what for
- * @host:	out: its address
- *
- * Most tables that are read lie near the last one.
- *
- * Context: a piece.
- * Return: 0; VMEM_OUTSIDE; VMEM_ABSENT; VMEM_FROZEN; -EROFS: frozen, and the
- * space's tables don't move.
- */
-int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
-		      enum vmem_intent intent, vmem_pte_t **host)
-{
-	u64 page = vmem_piece_page(gpa, piece->near_gpa);
-	unsigned long word;
-
-	if (intent == VMEM_READ && page < VMEM_BLOCK_WORDS) {
-		word = READ_ONCE(piece->near->host[page]);
-		if (word && !PageHWPoison(vmem_host_page(word))) {
-			*host = (vmem_pte_t *)(word & PAGE_MASK);
-			piece->table = *host;
-			return 0;
-		}
-	}
-	return vmem_piece_find(piece, gpa, intent, host);
 }
 
 /**

@@ -42,11 +42,9 @@ struct vmem_absence {
  *		       from one to the next
  * @guest:	whose memory
  * @tables:	that this piece may still visit
- * @gone:	vmem_guest.gone: as long as it is the same, the next seven are good
+ * @gone:	vmem_guest.gone: as long as it is the same, the next five are good
  * @region:	where the last table lay
- * @near:	and its block of addresses
- * @near_gpa:	what @near begins with, VMEM_NOWHERE: there is none
- * @block:	the same, if nothing but an address needs to be looked at
+ * @block:	and its block of addresses
  * @block_gpa:	what @block begins with, VMEM_NOWHERE: there is none
  * @frame_gpa:	where the region of the last frame begins
  * @frame_len:	its bytes, 0: there was none
@@ -75,8 +73,6 @@ struct vmem_piece {
 
 	u64 gone;
 	struct vmem_region *region;
-	struct vmem_block *near;
-	vmem_phys_t near_gpa;
 	struct vmem_block *block;
 	vmem_phys_t block_gpa;
 	vmem_phys_t frame_gpa;
@@ -112,7 +108,6 @@ static inline void vmem_piece_forget(struct vmem_piece *piece)
 {
 	piece->gone = piece->guest->gone;
 	piece->region = NULL;
-	piece->near_gpa = VMEM_NOWHERE;
 	piece->block_gpa = VMEM_NOWHERE;
 	piece->frame_len = 0;
 }

@@ -434,6 +434,26 @@ static const struct vmem_work_ops vmem_translate_ops = {
 };
 
 /*
+ * A batch whose tables are all resident is one piece. Return: whether it is done; if
+ * not, vmem_work_run() goes on.
+ */
+static bool vmem_translate_short(struct vmem_translate_work *w)
+{
+	struct vmem_piece *piece = &w->work.piece;
+	bool done = false;
+
+	if (down_read_killable(&piece->guest->lock))
+		return false;
+	if (!piece->guest->dead && !vmem_translate_take(&w->work)) {
+		vmem_piece_begin(piece);
+		done = !vmem_translate_piece(&w->work);
+		vmem_piece_end(piece);
+	}
+	up_read(&piece->guest->lock);
+	return done;
+}
+
+/*
  * As vmem_ioctl_translate(), so many addresses at a time. Results that are ready are
  * given before an errno.
  */
@@ -452,7 +472,7 @@ static int vmem_translate_all(struct vmem_ioc_translate *ask,
 		w->done = 0;
 		if (copy_from_user(w->vas, &vas[at], w->nr * sizeof(w->vas[0])))
 			return -EFAULT;
-		ret = vmem_work_run(&w->work);
+		ret = vmem_translate_short(w) ? 0 : vmem_work_run(&w->work);
 		if (copy_to_user(&results[at], w->results,
 				 w->done * sizeof(w->results[0])))
 			return -EFAULT;

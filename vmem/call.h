@@ -484,15 +484,6 @@ static inline bool vmem_roots_within(const struct vmem_link_store *store,
 	return false;
 }
 
-/**
- * vmem_root_twins() - is a root one that several spaces have, and no table of a pool?
- * @root:	the root
- */
-static inline bool vmem_root_twins(const struct vmem_root *root)
-{
-	return !root->pool && root->spaces > 1;
-}
-
 /* TRANSLATE, WALK_CREATE, LIST */
 
 /**

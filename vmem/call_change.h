@@ -86,16 +86,15 @@ static inline int vmem_ioc_mapping_read(const struct vmem_ioc_mapping *asked,
 	    (asked->kind == VMEM_IOC_KIND_UNMAPPED && (asked->gpa || asked->flags)))
 		return -EOPNOTSUPP;
 
-	*m = (struct vmem_mapping){
-		.virt_base	= asked->va,
-		.phys_base	= asked->gpa,
-		.len		= asked->len,
-		.kind		= asked->kind,
-		.ad_given	= asked->flags & VMEM_IOC_MAPPING_AD,
-		.path_given	= asked->flags & VMEM_IOC_MAPPING_PATH,
-		.path		= asked->path,
-		.page_sizes	= asked->page_sizes,
-	};
+	/* member by member: a string store takes as long as a short mapping */
+	m->virt_base = asked->va;
+	m->phys_base = asked->gpa;
+	m->len = asked->len;
+	m->kind = asked->kind;
+	m->ad_given = asked->flags & VMEM_IOC_MAPPING_AD;
+	m->path_given = asked->flags & VMEM_IOC_MAPPING_PATH;
+	m->path = asked->path;
+	m->page_sizes = asked->page_sizes;
 	if (asked->kind == VMEM_IOC_KIND_BASIC)
 		m->basic.attrs = asked->attrs;
 	else if (asked->kind == VMEM_IOC_KIND_COW)
@@ -326,6 +325,28 @@ static inline int vmem_change_list(struct vmem_change *change,
 	m[-1].path = asked->path;
 	m[-1].path_given = asked->path_given;
 	return 0;
+}
+
+/**
+ * vmem_root_twins() - is a root one that several spaces have, and no table of a pool?
+ * @root:	the root
+ */
+static inline bool vmem_root_twins(const struct vmem_root *root)
+{
+	return !root->pool && root->spaces > 1;
+}
+
+/**
+ * vmem_root_flush() - what is to be flushed when a change lets its guest go
+ * @root:	of the space
+ * @flush:	what is to be in this space
+ *
+ * A root of twins could have moved, and didn't: others show the same.
+ */
+static inline enum vmem_flush vmem_root_flush(const struct vmem_root *root,
+					      enum vmem_flush flush)
+{
+	return flush == VMEM_FLUSH_RANGE && vmem_root_twins(root) ? VMEM_FLUSH_ALL : flush;
 }
 
 /**

@@ -53,6 +53,9 @@ static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
 	u64 at, same;
 	u8 flags = 0;
 
+	/* before the loop, whose registers would be set aside */
+	if (likely(e->read->in_memory(e->ctx, gpa, &same) && same > mask))
+		return 0;
 	for (at = 0; at <= mask; at += same) {
 		if (likely(e->read->in_memory(e->ctx, gpa + at, &same)))
 			continue;

@@ -364,7 +364,7 @@ static void bench_walk_read(struct bench *b)
 
 static void bench_merge(struct bench *b)
 {
-	bench_sink += loop_merge(b->tables, BENCH_TABLES, (void *)b->answers);
+	bench_sink += flat_runs(b->tables, BENCH_TABLES, (void *)b->answers);
 }
 
 static void bench_walk_same(struct bench *b)

@@ -9,8 +9,7 @@
 #ifndef _VMEM_BENCH_H
 #define _VMEM_BENCH_H
 
-#include "../../vmem/vmem.h"
-#include "../../vmem/records.h"
+#include "../../module/kunit/flat.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define ENTRIES		512
@@ -26,34 +25,6 @@ static inline u64 chain(u64 gpa)
 	asm volatile("" : "+r" (gpa));
 	return gpa >> 52;
 }
-
-/**
- * struct guest - memory that holds tables, and nothing else
- * @memory:	of guest-physical address 0 on
- * @size:	in bytes
- * @pool:	all of it but the last @kept bytes
- * @kept:	for tables that are made by hand
- * @store:	of the pool
- * @range:	of the pool
- * @pages:	of a change
- * @space:	the tables of one space, root included
- * @root:	of the space
- * @storage:	of the pool
- * @buckets:	of the pool
- */
-struct guest {
-	char *memory;
-	u64 size;
-	u64 kept;
-	struct vmem_pool pool;
-	struct vmem_link_store store;
-	struct vmem_pool_range range;
-	struct vmem_pages pages;
-	struct vmem_space space;
-	struct vmem_root root;
-	void *storage;
-	struct vmem_link **buckets;
-};
 
 /**
  * struct counts - what a walk found
@@ -102,7 +73,7 @@ struct place {
  * @flags:	of the walk
  */
 struct work {
-	struct guest guest;
+	struct flat guest;
 	vmem_pte_t **tables;
 	u64 nr_tables;
 	vmem_pte_t **distinct;
@@ -168,19 +139,19 @@ void bench_linux(const char *dir);
 void linux_save(const char *from, const char *to);
 
 /* core.c */
-void guest_init(struct guest *guest, u64 tables, u64 kept);
-void guest_adopt(struct guest *guest, char *memory, u64 size, u64 root);
-void guest_reset(struct guest *guest);
-void guest_free(struct guest *guest);
-int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
-int core_map_large(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
-int core_unmap(struct guest *guest, vmem_virt_t va, u64 len);
-int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable);
-struct counts core_walk(struct guest *guest, const struct vmem_space *spaces, u32 nr,
+void guest_init(struct flat *guest, u64 tables, u64 kept);
+void guest_adopt(struct flat *guest, char *memory, u64 size, u64 root);
+void guest_reset(struct flat *guest);
+void guest_free(struct flat *guest);
+int core_map(struct flat *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
+int core_map_large(struct flat *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
+int core_unmap(struct flat *guest, vmem_virt_t va, u64 len);
+int core_protect(struct flat *guest, vmem_virt_t va, u64 len, bool writable);
+struct counts core_walk(struct flat *guest, const struct vmem_space *spaces, u32 nr,
 			u32 flags);
-u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
+u64 core_translate(struct flat *guest, const vmem_virt_t *vas, u32 nr,
 		   u32 batch);
-u64 core_chain(struct guest *guest, const vmem_virt_t *vas, u32 nr);
+u64 core_chain(struct flat *guest, const vmem_virt_t *vas, u32 nr);
 
 /* loops.c: the same, with nothing checked and nothing to be found out. */
 u64 loop_adds(u64 nr);

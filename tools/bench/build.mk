@@ -6,7 +6,7 @@
 TOOLS += $(BUILD)/bench
 
 $(BUILD)/bench: $(wildcard tools/bench/*.c tools/bench/*.h vmem/*.h) \
-		tools/bench/build.mk tools/lib/build.mk
+		module/kunit/flat.h tools/bench/build.mk tools/lib/build.mk
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -mgeneral-regs-only,$(core_cflags)) -D_GNU_SOURCE \
 		-DBENCH_COMPILER="\"$$($(CC) --version | sed 1q)\"" \

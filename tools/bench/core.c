@@ -7,91 +7,28 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "../../vmem/fmt_x86_64.h"
 #include "bench.h"
 
 #define HUGE		(2ULL << 20)
 #define ALIGN_UP(x, to)	(((x) + (to) - 1) / (to) * (to))
 #define SEEN_LG2	12	/* slots for tables that a walk has met */
 
-static inline int ops_from_phys(void *ctx, vmem_table_t table,
-				enum vmem_intent intent, vmem_pte_t **host)
-{
-	const struct guest *guest = ctx;
-	vmem_phys_t gpa = vmem_table_gpa(table);
-
-	if (gpa >= guest->size)
-		return VMEM_OUTSIDE;
-	*host = (vmem_pte_t *)(guest->memory + gpa);
-	return 0;
-}
-
-static inline bool ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
-{
-	*same = BIT_ULL(52);
-	return true;
-}
-
-static inline bool ops_pause(void *ctx, unsigned int nr)
-{
-	return false;
-}
-
-static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,
-					unsigned int level, vmem_table_t parent,
-					unsigned int slot, u32 *links)
-{
-	struct guest *guest = ctx;
-
-	return vmem_pool_owner(&guest->pool, table, level, parent, slot, links);
-}
-
-static inline struct vmem_pages *ops_pages(void *ctx)
-{
-	struct guest *guest = ctx;
-
-	return &guest->pages;
-}
-
-static const struct vmem_table_ops ops = {
-	.read = {
-		.from_phys	= ops_from_phys,
-		.in_memory	= ops_in_memory,
-		.pause		= ops_pause,
-	},
-	.movability	= VMEM_MAY_NOT_MOVE_TABLE,
-	.owner		= ops_owner,
-	.pages		= ops_pages,
-};
-
-static const struct vmem_format *const fmt = &vmem_fmt_x86_64_4level;
-
 /* An empty space again; what lies in the memory stays. */
-void guest_reset(struct guest *guest)
+void guest_reset(struct flat *guest)
 {
-	u64 len = guest->size - guest->kept;
-	u64 nr = vmem_pool_buckets(len / PAGE);
+	u64 nr = guest->pool_len / PAGE;
 
-	memset(guest->storage, 0, vmem_pool_bytes(len / PAGE));
-	memset(guest->buckets, 0, nr * sizeof(*guest->buckets));
-	guest->store = (struct vmem_link_store){ .spare_roots = &guest->root };
-	vmem_pool_init(&guest->pool, &guest->range, 12, &guest->store,
-		       guest->buckets, nr, 1);
-	vmem_pool_add(&guest->pool, 0, len, guest->storage);
-	guest->pages.pool = &guest->pool;
-	guest->pages.res = (struct vmem_reservation){};
-	vmem_pool_reserve(&guest->pool, &guest->pages.res, 1, 0);
-	guest->space.root = vmem_root_make(&guest->pool, &guest->pages.res,
-					   fmt->nr_levels - 1)->table;
-	fmt->facts(fmt, &guest->space.facts, &(struct vmem_vcpu){ 0 });
+	memset(guest->storage, 0, vmem_pool_bytes(nr));
+	memset(guest->buckets, 0, vmem_pool_buckets(nr) * sizeof(*guest->buckets));
+	flat_begin(guest);
 	memset(guest->memory + vmem_table_gpa(guest->space.root), 0, PAGE);
 }
 
 /* Memory for so many tables, and for those that are made by hand: huge pages. */
-void guest_init(struct guest *guest, u64 tables, u64 kept)
+void guest_init(struct flat *guest, u64 tables, u64 kept)
 {
-	guest->kept = kept * PAGE;
 	guest->size = ALIGN_UP((tables + kept) * PAGE, HUGE);
+	guest->pool_len = guest->size - kept * PAGE;
 	guest->memory = aligned_alloc(HUGE, guest->size);
 	guest->storage = malloc(vmem_pool_bytes(guest->size / PAGE));
 	guest->buckets = malloc(vmem_pool_buckets(guest->size / PAGE) *
@@ -104,28 +41,30 @@ void guest_init(struct guest *guest, u64 tables, u64 kept)
 }
 
 /* Tables that there are, in memory of somebody else's. */
-void guest_adopt(struct guest *guest, char *memory, u64 size, u64 root)
+void guest_adopt(struct flat *guest, char *memory, u64 size, u64 root)
 {
-	*guest = (struct guest){
+	const struct vmem_format *fmt = &vmem_fmt_x86_64_4level;
+
+	*guest = (struct flat){
 		.memory = memory, .size = size, .space.root = vmem_table(root & ADDR),
 	};
 	fmt->facts(fmt, &guest->space.facts, &(struct vmem_vcpu){ 0 });
 }
 
-void guest_free(struct guest *guest)
+void guest_free(struct flat *guest)
 {
 	free(guest->memory);
 	free(guest->storage);
 	free(guest->buckets);
 }
 
-static noinline int core_short(struct guest *guest, const struct vmem_mapping *mapping)
+static noinline int core_short(struct flat *guest, const struct vmem_mapping *mapping)
 {
-	return vmem_map_short(&vmem_fmt_x86_64_4level, &ops, guest, &guest->space,
+	return vmem_map_short(&vmem_fmt_x86_64_4level, &flat_ops, guest, &guest->space,
 			      mapping, 0);
 }
 
-static noinline int core_long(struct guest *guest, const struct vmem_mapping *mapping)
+static noinline int core_long(struct flat *guest, const struct vmem_mapping *mapping)
 {
 	struct vmem_change change;
 	int ret;
@@ -133,7 +72,7 @@ static noinline int core_long(struct guest *guest, const struct vmem_mapping *ma
 	vmem_change_start(&change);
 	change.asked = (struct vmem_asked){ .list = mapping, .nr = 1, .budget = U64_MAX };
 	do
-		ret = vmem_map(&vmem_fmt_x86_64_4level, &ops, guest,
+		ret = vmem_map(&vmem_fmt_x86_64_4level, &flat_ops, guest,
 			       &guest->space, &change);
 	while (ret > 0);
 	while (vmem_pool_unreserve(&guest->pool, &guest->pages.res))
@@ -141,12 +80,12 @@ static noinline int core_long(struct guest *guest, const struct vmem_mapping *ma
 	return ret;
 }
 
-static int core_change(struct guest *guest, const struct vmem_mapping *mapping)
+static int core_change(struct flat *guest, const struct vmem_mapping *mapping)
 {
 	return core_short(guest, mapping) >= 0 ? 0 : core_long(guest, mapping);
 }
 
-static int map_sized(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len,
+static int map_sized(struct flat *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len,
 		     u64 sizes)
 {
 	const struct vmem_mapping mapping = {
@@ -161,17 +100,17 @@ static int map_sized(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 l
 	return core_change(guest, &mapping);
 }
 
-int core_map(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+int core_map(struct flat *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
 {
 	return map_sized(guest, va, gpa, len, 0);
 }
 
-int core_map_large(struct guest *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
+int core_map_large(struct flat *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len)
 {
 	return map_sized(guest, va, gpa, len, PAGE | HUGE);
 }
 
-int core_unmap(struct guest *guest, vmem_virt_t va, u64 len)
+int core_unmap(struct flat *guest, vmem_virt_t va, u64 len)
 {
 	const struct vmem_mapping mapping = {
 		.virt_base	= va,
@@ -182,7 +121,7 @@ int core_unmap(struct guest *guest, vmem_virt_t va, u64 len)
 	return core_change(guest, &mapping);
 }
 
-int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable)
+int core_protect(struct flat *guest, vmem_virt_t va, u64 len, bool writable)
 {
 	const struct vmem_mapping mapping = {
 		.virt_base	= va,
@@ -196,7 +135,7 @@ int core_protect(struct guest *guest, vmem_virt_t va, u64 len, bool writable)
 }
 
 /* Return: all that was found, so that nothing can be left out. */
-struct counts core_walk(struct guest *guest, const struct vmem_space *spaces,
+struct counts core_walk(struct flat *guest, const struct vmem_space *spaces,
 			u32 nr_spaces, u32 flags)
 {
 	static struct vmem_space_aware_mapping records[NR_RECORDS];
@@ -213,7 +152,7 @@ struct counts core_walk(struct guest *guest, const struct vmem_space *spaces,
 		       U64_MAX, &seen);
 	do {
 		nr = 0;
-		if (vmem_walk_va_spaces(&vmem_fmt_x86_64_4level, &ops.read, guest,
+		if (vmem_walk_va_spaces(&vmem_fmt_x86_64_4level, &flat_ops.read, guest,
 					spaces, nr_spaces, &walk, records,
 					NR_RECORDS, &nr))
 			abort();
@@ -223,19 +162,19 @@ struct counts core_walk(struct guest *guest, const struct vmem_space *spaces,
 				U64_MAX - walk.budget };
 }
 
-static __always_inline void translate(struct guest *guest,
+static __always_inline void translate(struct flat *guest,
 				      const vmem_virt_t *vas, u32 nr,
 				      struct vmem_translation *out)
 {
 	u32 done = 0;
 
-	if (vmem_translate(&vmem_fmt_x86_64_4level, &ops.read, guest,
+	if (vmem_translate(&vmem_fmt_x86_64_4level, &flat_ops.read, guest,
 			   &guest->space, vas, nr, out, NULL, &done))
 		abort();
 }
 
 /* Return: a sum, likewise. */
-u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
+u64 core_translate(struct flat *guest, const vmem_virt_t *vas, u32 nr,
 		   u32 batch)
 {
 	struct vmem_translation out[64];
@@ -250,7 +189,7 @@ u64 core_translate(struct guest *guest, const vmem_virt_t *vas, u32 nr,
 }
 
 /* One a call, and each address needs the answer of the one before. */
-u64 core_chain(struct guest *guest, const vmem_virt_t *vas, u32 nr)
+u64 core_chain(struct flat *guest, const vmem_virt_t *vas, u32 nr)
 {
 	struct vmem_translation out = { .gpa = 0 };
 	vmem_virt_t va;

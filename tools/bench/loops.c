@@ -143,44 +143,15 @@ u64 loop_read(vmem_pte_t **tables, u64 nr)
 	return sum;
 }
 
+static __always_inline void give_run(void *to, u64 n, u64 va, u64 entry, u64 len)
+{
+	give(n, va, entry, len);
+}
+
 /* Runs of leaves, eight at a time where they go on. Return: how many. */
 u64 loop_merge(vmem_pte_t **tables, u64 nr)
 {
-	u64 t, i, va = 0, first = 0, from = 0, expect = 0, runs = 0;
-
-	for (t = 0; t < nr; t++) {
-		const volatile u64 *e = (const volatile u64 *)tables[t];
-
-		for (i = 0; i < ENTRIES; i += 8, e += 8) {
-			u64 diff = (e[0] ^ expect) |
-				   (e[1] ^ (expect + PAGE)) |
-				   (e[2] ^ (expect + 2 * PAGE)) |
-				   (e[3] ^ (expect + 3 * PAGE)) |
-				   (e[4] ^ (expect + 4 * PAGE)) |
-				   (e[5] ^ (expect + 5 * PAGE)) |
-				   (e[6] ^ (expect + 6 * PAGE)) |
-				   (e[7] ^ (expect + 7 * PAGE));
-			u64 j;
-
-			if (!diff) {
-				expect += 8 * PAGE;
-				va += 8 * PAGE;
-				continue;
-			}
-			for (j = 0; j < 8; j++, va += PAGE) {
-				u64 entry = e[j];
-
-				if (entry != expect) {
-					give(runs++, from, first, va - from);
-					first = entry;
-					from = va;
-				}
-				expect = entry + PAGE;
-			}
-		}
-	}
-	give(runs++, from, first, va - from);
-	return runs;
+	return flat_merge(tables, nr, give_run, NULL);
 }
 
 /* The same for leaves that don't go on: one at a time. */

@@ -82,9 +82,7 @@ static int change_run(struct local_guest *lg, const struct vmem_change_ask *ask,
 		;
 	space->tables += (s64)pool->nr_used - used;
 	lg->changing = NULL;
-	/* its root could have moved, and didn't: others show the same */
-	if (vmem_root_twins(space->root) && change.answer.flush == VMEM_FLUSH_RANGE)
-		vmem_flush_all(&change, 0);
+	change.answer.flush = vmem_root_flush(space->root, change.answer.flush);
 	if (change.answer.dirty)
 		lg->generation++;
 
