@@ -67,6 +67,39 @@ static void walk_spaces_shared_at_each_level(struct kunit *test)
 	}
 }
 
+/* 33: one behind the other, and behind holes; each has its entry's permissions */
+static void walk_spaces_references_in_one_table(struct kunit *test)
+{
+	static const unsigned int gaps[] = { 1, 2, 9, 17 };
+	struct bench *b = bench_begin(test);
+	struct vmem_space spaces[2];
+	u64 vas[2], span, root, table;
+	unsigned int level, i;
+
+	for (level = 0; level < bench_top(b); level++) {
+		share(b, level, spaces, vas);
+		span = bench_span(b, level + 1);
+		root = vmem_table_gpa(spaces[1].root);
+		table = bench_path(b, bench_root(b), vas[0] + span, level);
+		bench_put(b, bench_root(b), vas[0] + span, 0,
+			  bench_leaf(b, bench_data(b, 2)));
+		for (i = 0; i < ARRAY_SIZE(gaps); i++) {
+			/* in the same table */
+			if ((vas[1] ^ (vas[1] + gaps[i] * span)) >=
+			    bench_span(b, level + 2))
+				break;
+			bench_put(b, root, vas[1] + gaps[i] * span, level + 1,
+				  i % 2 ? bench_read_only(b, bench_table_entry(b, table)) :
+					  bench_table_entry(b, table));
+			bench_check_walks(b, spaces, 2, WHOLE);
+			/* of the last one the range has a part */
+			bench_check_walks(b, spaces, 2, 0, vas[1] + (gaps[i] + 1) * span -
+					  BIT_ULL(b->e->fmt->page_lg2) - 1);
+		}
+		KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(gaps));
+	}
+}
+
 /* 33: within one space too */
 static void walk_spaces_shared_in_one(struct kunit *test)
 {
@@ -368,6 +401,7 @@ static void walk_spaces_of_other_facts(struct kunit *test)
 static struct kunit_case spaces_cases[] = {
 	EACH_X86_64(walk_spaces_of_other_facts),
 	EACH_FORMAT(walk_spaces_shared_at_each_level),
+	EACH_X86_64(walk_spaces_references_in_one_table),
 	EACH_FORMAT(walk_spaces_shared_in_one),
 	EACH_FORMAT(walk_spaces_same_root_twice),
 	EACH_FORMAT(walk_spaces_in_order),

@@ -271,8 +271,6 @@ vmem_walk_run(const struct vmem_env *e, const unsigned int level)
 				break;
 			holes += stop - i;
 			i = stop;
-			/* where it is told, it is what is gathered */
-			plain = plain && run.type == VMEM_REC_MAPPING;
 			continue;
 		}
 		class = vmem_classify(e, entry, level);
