@@ -102,28 +102,44 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 }
 
 /*
- * Pass 2: a table of leaves is linked. Is the next entry to name one, too, all of which
- * is mapped? Then it is the one in hand, and @last what the table translates.
+ * Pass 2: the entry in hand names a table of leaves, and is @entry but for its address.
+ * Make those for the holes behind it, too, as far as all is mapped that they translate.
+ * Nothing is known then that the first one wasn't asked for; where something else lies it
+ * ends. Return: 0; else as vmem_range_step(), and the entry in hand is the one behind.
  */
-static __always_inline bool vmem_install_on(const struct vmem_env *e, vmem_virt_t *last)
+static __always_inline int vmem_install_on(const struct vmem_env *e, u64 entry)
 {
-	unsigned int level = e->at->level;
-	u64 mask = vmem_entry_mask(e->fmt, level);
-	vmem_virt_t next = (e->at->va | mask) + 1;
+	unsigned int level = e->at->level, slot = vmem_slot(e, level);
+	unsigned int end = vmem_nr_entries(e->fmt, level - 1) - 1;
+	u64 size = vmem_entry_mask(e->fmt, level) + 1;
+	vmem_virt_t last = min(e->at->va | vmem_table_mask(e->fmt, level), e->at->last);
+	u64 nr = (last - (e->at->va | (size - 1))) >> e->fmt->entry_lg2(level);
+	vmem_pte_t *above = e->at->path.host[level], *host;
+	vmem_table_t table;
+	int ret;
 
-	if (e->at->cut || *last == e->at->last || e->at->last - next < mask ||
-	    !(next & vmem_table_mask(e->fmt, level)) ||
-	    (e->at->levels & BIT(level) && !((next + e->at->away) & mask)) ||
-	    vmem_read(e->at->path.host[level], vmem_index(e->fmt, next, level)))
-		return false;
-	*last = next + mask;
-	e->at->va = next;
-	e->at->entry = 0;
-	e->at->class = VMEM_CLASS_NONE;
+	if (e->at->levels & BIT(level) && !(e->at->away & (size - 1)))
+		return 0;
+	e->at->va &= ~(size - 1);
 	e->at->begun = true;
 	e->pass->low = level;
-	e->answer->done_len = next - e->at->m->virt_base;
-	return true;
+	for (nr = min(nr, e->asked->budget - e->pass->visited); nr; nr--) {
+		if (e->at->cut || vmem_read(above, ++slot))
+			break;
+		e->at->va += size;
+		e->answer->done_len = e->at->va - e->at->m->virt_base;
+		ret = vmem_install_begin(e, &table, &host);
+		if (ret)
+			return ret;
+		vmem_place_fill(e, host, level - 1, 0, end);
+		if (!vmem_exchange(e, above, slot, 0,
+				   e->fmt->move_table(e->facts, entry, table, 0)))
+			return VMEM_AGAIN;
+		vmem_install_end(e, level);
+		e->pass->visited++;
+		e->answer->pages += size >> e->fmt->page_lg2;
+	}
+	return 0;
 }
 
 /*
@@ -145,29 +161,27 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 	vmem_pte_t *host;
 	int ret;
 
-	do {
-		ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
-		if (ret)
-			return ret;
-		if (leaves)
-			vmem_install_leaves(e, host, level - 1, last);
-		else if (split)
-			vmem_install_split(e, host);
-		else
-			memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
+	ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
+	if (ret)
+		return ret;
+	if (leaves)
+		vmem_install_leaves(e, host, level - 1, last);
+	else if (split)
+		vmem_install_split(e, host);
+	else
+		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
 
-		/* a vCPU sees the table filled */
-		ret = vmem_replace(e, e->fmt->move_table(e->facts, entry, table, 0));
-		if (ret)
-			return ret;
-		vmem_install_end(e, level);
-		if (unlikely(e->at->entry) && !split)
-			vmem_look_back(e, e->at->entry, level, e->at->leaf);
-		if (!leaves)
-			return VMEM_AGAIN;
-		e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
-	} while (vmem_install_on(e, &last));
-	return 0;
+	/* a vCPU sees the table filled */
+	ret = vmem_replace(e, e->fmt->move_table(e->facts, entry, table, 0));
+	if (ret)
+		return ret;
+	vmem_install_end(e, level);
+	if (unlikely(e->at->entry) && !split)
+		vmem_look_back(e, e->at->entry, level, e->at->leaf);
+	if (!leaves)
+		return VMEM_AGAIN;
+	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
+	return vmem_install_on(e, entry);
 }
 
 /* What hung below tables that were freed goes before anything else is done. */

@@ -184,7 +184,6 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 	link->page = page;
 	link->pass = 0;
 	link->slot = slot;
-	link->marks = 0;
 	if (*head)
 		(*head)->back = &link->below;
 	*head = link;
@@ -325,7 +324,7 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
  *
  * Return: VMEM_CHANGED_*, where that entry named another table.
  */
-static noinline u32
+static inline u32
 vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
 	       unsigned int level, vmem_table_t parent, u32 slot)
 {
