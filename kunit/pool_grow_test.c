@@ -195,7 +195,7 @@ static void random_growth(struct kunit *test)
 			/* linked by the slot of its number */
 			n = m->held[0];
 			vmem_pool_take(&f->pool, &f->pages.res, 0,
-				       vmem_table(0x5000), n);
+				       vmem_table(0x5000), n, 1);
 			m->state[n] = VMEM_POOL_USED;
 			memmove(m->held, m->held + 1, --m->nr_held * sizeof(m->held[0]));
 			break;

@@ -373,7 +373,7 @@ static void take_where_one_was_hidden(struct kunit *test)
 	b = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0));
 	KUNIT_EXPECT_EQ(test, VMEM_CHANGED_FREED,
 			vmem_pool_take(&f->pool, &f->pages.res, 1,
-				       vmem_table(0x5000), 9));
+				       vmem_table(0x5000), 9, 1));
 	KUNIT_EXPECT_TRUE(test, vmem_pool_drops(&f->pool));
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, pool_owner(f, a, 1, 9, &links));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, b, 1, 9, &links));
@@ -507,7 +507,7 @@ static void random_calls(struct kunit *test)
 				break;
 			used[nr_used++] = round;
 			vmem_pool_take(&f->pool, &f->pages.res, 0, vmem_table(0x5000),
-				       round);
+				       round, 1);
 			nr_reserved--;
 			break;
 		case 2:

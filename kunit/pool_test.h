@@ -116,7 +116,7 @@ static inline u64 pool_take(struct kunit *test, struct pool_bench *f,
 
 	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
 	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0));
-	vmem_pool_take(&f->pool, &f->pages.res, level, vmem_table(parent), slot);
+	vmem_pool_take(&f->pool, &f->pages.res, level, vmem_table(parent), slot, 1);
 	return gpa;
 }
 

@@ -259,25 +259,25 @@ static __always_inline void vmem_change_passed(const struct vmem_env *e)
 static __always_inline int vmem_change_touch(const struct vmem_env *e)
 {
 	struct vmem_need *need = e->need;
-	u64 begun = need->touched;
+	struct vmem_pool_page *page = need->touched ? need->page : e->pages->res.first;
+	u64 n = need->touched;
 	vmem_table_t table;
 	vmem_pte_t *host;
-	int ret;
+	int ret = 0;
 
-	for (; need->touched < need->tables; need->touched++) {
-		if (need->touched > begun && e->read->pause(e->ctx, 1))
-			return VMEM_PAUSE;
-		table = vmem_pool_reserved(&e->pages->res, need->touched);
-		VMEM_ASSERT(table != VMEM_NO_TABLE);
+	VMEM_ASSERT(e->pages->res.nr >= need->tables);
+	for (; n < need->tables; n++, page = page->next) {
+		table = page->table;
 		/* an entry can't name it */
-		if (!vmem_nameable(e->facts, vmem_table_gpa(table),
-				   vmem_table_gpa(table)))
-			return -EOVERFLOW;
-		ret = vmem_reach(e, table, VMEM_WRITE, &host);
+		ret = n > need->touched && e->read->pause(e->ctx, 1) ? VMEM_PAUSE :
+		      !vmem_nameable(e->facts, vmem_table_gpa(table), vmem_table_gpa(table)) ?
+		      -EOVERFLOW : vmem_reach(e, table, VMEM_WRITE, &host);
 		if (ret)
-			return ret;
+			break;
 	}
-	return 0;
+	need->touched = n;
+	need->page = page;
+	return ret;
 }
 
 /* And before that: it is set aside. */

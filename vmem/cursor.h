@@ -110,18 +110,18 @@ static noinline void vmem_fill_run(vmem_pte_t *host, unsigned int i,
 				   unsigned int end, u64 leaf, u64 step)
 {
 	unsigned int nr = end + 1 - i, n;
-	u64 odd = leaf + step;
+	u64 odd;
 
+	for (host += i; nr % 8; nr--, host++, leaf += step)
+		WRITE_ONCE(*host, cpu_to_le64(leaf));
 	/* an addition and a store each; every other one waits for the one before */
-	for (host += i; nr >= 8; nr -= 8, host += 8) {
+	for (odd = leaf + step; nr; nr -= 8, host += 8) {
 #pragma GCC unroll 4
 		for (n = 0; n < 8; n += 2, leaf += 2 * step, odd += 2 * step) {
 			WRITE_ONCE(host[n], cpu_to_le64(leaf));
 			WRITE_ONCE(host[n + 1], cpu_to_le64(odd));
 		}
 	}
-	for (; nr; nr--, host++, leaf += step)
-		WRITE_ONCE(*host, cpu_to_le64(leaf));
 }
 
 /* Leaves from @i up to @end, included, each of them @step behind the one before it. */

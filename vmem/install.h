@@ -61,12 +61,12 @@ static __always_inline int vmem_install_begin(const struct vmem_env *e,
 	return vmem_reach(e, *table, VMEM_WRITE, host);
 }
 
-/* It is linked by the entry of @level. */
+/* It is linked by the entry of @level, or so many are by those from there on. */
 static __always_inline void vmem_install_end(const struct vmem_env *e,
-					     unsigned int level)
+					     unsigned int level, u32 nr)
 {
 	vmem_linked(e, vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
-				      e->at->path.table[level], vmem_slot(e, level)));
+				      e->at->path.table[level], vmem_slot(e, level), nr));
 }
 
 /* Leaves of @level for what of the range lies up to @last, and zeroes. */
@@ -102,44 +102,52 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 }
 
 /*
- * Pass 2: the entry in hand names a table of leaves, and is @entry but for its address.
- * Make those for the holes behind it, too, as far as all is mapped that they translate.
- * Nothing is known then that the first one wasn't asked for; where something else lies it
- * ends. Return: 0; else as vmem_range_step(), and the entry in hand is the one behind.
+ * Pass 2: a table of leaves is linked by the entry in hand, which is @entry but for its
+ * address. Make those for the holes behind it, too, where all is mapped that an entry
+ * translates: all that differs is where the leaves begin. What isn't so plain ends it.
+ * Return: 0: the entry in hand is the last of them; else as vmem_range_step(), and it is
+ * the one behind.
  */
 static __always_inline int vmem_install_on(const struct vmem_env *e, u64 entry)
 {
-	unsigned int level = e->at->level, slot = vmem_slot(e, level);
-	unsigned int end = vmem_nr_entries(e->fmt, level - 1) - 1;
-	u64 size = vmem_entry_mask(e->fmt, level) + 1;
-	vmem_virt_t last = min(e->at->va | vmem_table_mask(e->fmt, level), e->at->last);
-	u64 nr = (last - (e->at->va | (size - 1))) >> e->fmt->entry_lg2(level);
-	vmem_pte_t *above = e->at->path.host[level], *host;
-	vmem_table_t table;
-	int ret;
+	unsigned int level = e->at->level, leaves = vmem_nr_entries(e->fmt, level - 1);
+	u64 step = e->at->m->kind == VMEM_KIND_RAW ? 0 : e->fmt->step(level - 1);
+	vmem_pte_t *above = e->at->path.host[level] + vmem_slot(e, level), *host;
+	u64 leaf = vmem_place_leaf(e, level - 1) - vmem_slot(e, level - 1) * step, nr;
+	u64 mask = vmem_entry_mask(e->fmt, level), base = e->at->va & ~mask;
+	vmem_virt_t last = min(base | vmem_table_mask(e->fmt, level), e->at->last);
+	struct vmem_pool_page *page = e->pages->res.first;
+	unsigned int n;
+	int ret = 0;
 
-	if (e->at->levels & BIT(level) && !(e->at->away & (size - 1)))
-		return 0;
-	e->at->va &= ~(size - 1);
-	e->at->begun = true;
-	e->pass->low = level;
-	for (nr = min(nr, e->asked->budget - e->pass->visited); nr; nr--) {
-		if (e->at->cut || vmem_read(above, ++slot))
-			break;
-		e->at->va += size;
-		e->answer->done_len = e->at->va - e->at->m->virt_base;
-		ret = vmem_install_begin(e, &table, &host);
+	nr = min_t(u64, (last - base + 1) >> e->fmt->entry_lg2(level), e->pages->res.nr);
+	nr = min(nr, e->asked->budget - e->pass->visited + 1);
+	/* a larger leaf may do */
+	if (e->at->levels & BIT(level) && !(e->at->away & mask))
+		nr = 1;
+	for (n = 1; n < nr && !vmem_read(above, n); n++) {
+		page = page->next;
+		ret = e->read->pause(e->ctx, 1) ? VMEM_PAUSE :
+		      vmem_reach(e, page->table, VMEM_WRITE, &host);
 		if (ret)
-			return ret;
-		vmem_place_fill(e, host, level - 1, 0, end);
-		if (!vmem_exchange(e, above, slot, 0,
-				   e->fmt->move_table(e->facts, entry, table, 0)))
-			return VMEM_AGAIN;
-		vmem_install_end(e, level);
-		e->pass->visited++;
-		e->answer->pages += size >> e->fmt->page_lg2;
+			break;
+		leaf += leaves * step;
+		vmem_fill(host, 0, leaves - 1, leaf, step);
+		if (!vmem_exchanged(&above[n], 0,
+				    e->fmt->move_table(e->facts, entry, page->table, 0)))
+			break;
 	}
-	return 0;
+	vmem_install_end(e, level, n);
+	last = min(base + n * (mask + 1) - 1, e->at->last);
+	e->pass->visited += n - 1;
+	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
+	e->at->va = last;
+	if (!ret)
+		return 0;
+	e->pass->low = level;
+	e->at->va++;
+	e->answer->done_len = e->at->va - e->at->m->virt_base;
+	return ret;
 }
 
 /*
@@ -175,13 +183,12 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 	ret = vmem_replace(e, e->fmt->move_table(e->facts, entry, table, 0));
 	if (ret)
 		return ret;
-	vmem_install_end(e, level);
 	if (unlikely(e->at->entry) && !split)
 		vmem_look_back(e, e->at->entry, level, e->at->leaf);
-	if (!leaves)
-		return VMEM_AGAIN;
-	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
-	return vmem_install_on(e, entry);
+	if (leaves)
+		return vmem_install_on(e, entry);
+	vmem_install_end(e, level, 1);
+	return VMEM_AGAIN;
 }
 
 /* What hung below tables that were freed goes before anything else is done. */
@@ -204,7 +211,7 @@ vmem_copy_link(const struct vmem_env *e, unsigned int level, vmem_table_t copy)
 	if (level < vmem_top(e->facts)) {
 		if (vmem_rename(e, &e->at->path, level + 1, copy, 0, 0) <= 0)
 			return vmem_recount(e);
-		vmem_install_end(e, level + 1);
+		vmem_install_end(e, level + 1, 1);
 		return 0;
 	}
 	/* no other table has none above it: only one that moves comes here */

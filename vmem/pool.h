@@ -147,7 +147,7 @@ struct vmem_pool {
 	u32 moved;		/* of those, as many as were emptied */
 	u64 seed;
 	vmem_table_t parent;	/* that was asked for last */
-	struct vmem_pool_page *parent_page; /* its page, if it is of this pool */
+	struct vmem_link **parent_below; /* where its links are */
 	u32 parent_bucket;	/* and the bucket of its first slot */
 	struct vmem_link **buckets;
 	struct vmem_link **old;	/* that there were before */
@@ -163,8 +163,6 @@ struct vmem_reservation {
 	struct vmem_pool_page *first; /* of @nr pages, a list by their @next */
 	struct vmem_pool_page *last;
 	u32 nr;
-	u32 at;			/* the one behind that asked for last; U32_MAX: none */
-	struct vmem_pool_page *at_page; /* its page */
 	u64 links;
 	u32 pass;		/* a number that no other has; 0: none yet */
 	u32 check;		/* the call's own number for that pass */
@@ -452,29 +450,24 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 		pool->hint = vmem_table_gpa(res->last->table);
 	VMEM_ASSERT(pool->nr_free + pool->nr_reserved + pool->nr_used +
 		    pool->nr_quarantined == pool->capacity);
-	res->at = U32_MAX;
 	return more > VMEM_POOL_STEP ? VMEM_PAUSE : 0;
 }
 
 /**
  * vmem_pool_reserved() - one of the pages set aside
  * @res:	the call's reservation
- * @n:		which, counted from the one that will be taken next; quick when
- *		asked for in ascending order
+ * @n:		which, counted from the one that will be taken next
  *
  * Return: its address, VMEM_NO_TABLE when there are not so many.
  */
-static inline vmem_table_t vmem_pool_reserved(struct vmem_reservation *res, u64 n)
+static inline vmem_table_t vmem_pool_reserved(const struct vmem_reservation *res, u64 n)
 {
-	struct vmem_pool_page *page = res->at_page;
+	const struct vmem_pool_page *page = res->first;
 
 	if (n >= res->nr)
 		return VMEM_NO_TABLE;
-	if (n != res->at)
-		for (page = res->first, res->at = 0; res->at < n; res->at++)
-			page = page->next;
-	res->at++;
-	res->at_page = page->next;
+	while (n--)
+		page = page->next;
 	return page->table;
 }
 
@@ -485,7 +478,6 @@ static inline struct vmem_pool_page *vmem_pool_pop(struct vmem_pool *pool,
 
 	VMEM_ASSERT(res->nr && page->state == VMEM_POOL_RESERVED);
 	res->first = page->next;
-	res->at = U32_MAX;
 	res->nr--;
 	pool->nr_reserved--;
 	return page;
@@ -497,7 +489,6 @@ static inline struct vmem_pool_page *vmem_pool_use(struct vmem_pool *pool,
 {
 	struct vmem_pool_page *page = vmem_pool_pop(pool, res);
 
-	page->first.parent = VMEM_NO_TABLE;
 	page->state = VMEM_POOL_USED;
 	page->level = level;
 	pool->nr_used++;

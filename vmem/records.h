@@ -21,6 +21,8 @@
 #ifndef _VMEM_RECORDS_H
 #define _VMEM_RECORDS_H
 
+#include <linux/prefetch.h>
+
 #include "pool.h"
 
 /* Links */
@@ -114,11 +116,13 @@ static inline void *vmem_buckets_take_back(struct vmem_pool *pool)
 static inline struct vmem_link **vmem_link_seek(struct vmem_pool *pool,
 						vmem_table_t parent, u32 slot)
 {
+	struct vmem_pool_page *page;
 	struct vmem_link **at;
 
 	if (unlikely(pool->parent != parent)) {
 		pool->parent = parent;
-		pool->parent_page = vmem_pool_find(pool, parent);
+		page = vmem_pool_find(pool, parent);
+		pool->parent_below = page ? &page->below : &pool->foreign;
 		pool->parent_bucket = vmem_link_hash(pool, parent);
 	}
 	at = vmem_link_bucket(pool, pool->parent_bucket + slot);
@@ -161,9 +165,9 @@ static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
  * The entry @slot of @parent names @page from now on. Return: VMEM_CHANGED_*, where
  * it named another table, which a guest had taken away from it.
  */
-static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link,
-				  struct vmem_pool_page *page, vmem_table_t parent,
-				  u32 slot)
+static __always_inline u32
+vmem_link_add(struct vmem_pool *pool, struct vmem_link *link,
+	      struct vmem_pool_page *page, vmem_table_t parent, u32 slot)
 {
 	struct vmem_link **at, **head;
 	u32 changes = 0;
@@ -175,7 +179,7 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 		changes = vmem_pool_put(pool, parent, slot);
 		at = vmem_link_seek(pool, parent, slot);
 	}
-	head = pool->parent_page ? &pool->parent_page->below : &pool->foreign;
+	head = pool->parent_below;
 	/* each by itself: a string store would take a third of all this */
 	link->next = NULL;
 	link->below = *head;
@@ -189,7 +193,6 @@ static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link
 	*head = link;
 	*at = link;
 	pool->nr_hashed++;
-	vmem_pool_count(pool, page);
 	return changes;
 }
 
@@ -315,22 +318,37 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
 }
 
 /**
- * vmem_pool_take() - put the next page set aside to use
+ * vmem_pool_take() - put the next pages set aside to use
  * @pool:	the pool
- * @res:	the call's reservation, not empty
- * @level:	of the table
- * @parent:	the table that names it
- * @slot:	index of the entry
+ * @res:	the call's reservation
+ * @level:	of the tables
+ * @parent:	the table that names them
+ * @slot:	index of the entry of the first one; those of the others follow
+ * @nr:		how many; the reservation has them
  *
- * Return: VMEM_CHANGED_*, where that entry named another table.
+ * Return: VMEM_CHANGED_*, where such an entry named another table.
  */
-static inline u32
+static noinline u32
 vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
-	       unsigned int level, vmem_table_t parent, u32 slot)
+	       unsigned int level, vmem_table_t parent, u32 slot, u32 nr)
 {
-	struct vmem_pool_page *page = vmem_pool_use(pool, res, level);
+	struct vmem_pool_page *page = res->first;
+	u32 changes = 0;
 
-	return vmem_link_add(pool, &page->first, page, parent, slot);
+	VMEM_ASSERT(nr && res->nr >= nr);
+	res->nr -= nr;
+	pool->nr_reserved -= nr;
+	pool->nr_used += nr;
+	pool->store->epoch++;
+	for (; nr; nr--, page = page->next) {
+		VMEM_ASSERT(page->state == VMEM_POOL_RESERVED);
+		page->state = VMEM_POOL_USED;
+		page->level = level;
+		page->nr_links = 1;
+		changes |= vmem_link_add(pool, &page->first, page, parent, slot++);
+	}
+	res->first = page;
+	return changes;
 }
 
 /**
@@ -359,6 +377,7 @@ vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
 	}
 	link = pool->store->spare;
 	pool->store->spare = link->next;
+	vmem_pool_count(pool, page);
 	return vmem_link_add(pool, link, page, parent, slot);
 }
 
@@ -505,7 +524,10 @@ static inline struct vmem_root *vmem_root_make(struct vmem_pool *pool,
 					       struct vmem_reservation *res,
 					       unsigned int level)
 {
-	return vmem_root_count(pool->store, pool, vmem_pool_use(pool, res, level)->table);
+	struct vmem_pool_page *page = vmem_pool_use(pool, res, level);
+
+	page->first.parent = VMEM_NO_TABLE;
+	return vmem_root_count(pool->store, pool, page->table);
 }
 
 /**

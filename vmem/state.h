@@ -57,6 +57,7 @@ struct vmem_need {
 	u64 tables;
 	u64 links;		/* records of links */
 	u64 touched;		/* of the tables that were set aside */
+	struct vmem_pool_page *page; /* the next of them */
 	u64 counted[VMEM_LEVELS_MAX]; /* last span counted a level: missing */
 	u64 moved[VMEM_LEVELS_MAX];   /* and the last one whose table moves */
 	u32 counted_path;	/* permissions of the entries that name them */
