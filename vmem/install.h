@@ -204,30 +204,12 @@ static __always_inline int vmem_settle(const struct vmem_env *e)
 
 /* Copying frozen tables */
 
-/* Make the entry above name the copy, if it still names the table. */
-static __always_inline int
-vmem_copy_link(const struct vmem_env *e, unsigned int level, vmem_table_t copy)
-{
-	if (level < vmem_top(e->facts)) {
-		if (vmem_rename(e, &e->at->path, level + 1, copy, 0, 0) <= 0)
-			return vmem_recount(e);
-		vmem_install_end(e, level + 1, 1);
-		return 0;
-	}
-	/* no other table has none above it: only one that moves comes here */
-	if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
-		e->ops->update_root(e->ctx, level);
-	e->space->root = copy;
-	e->answer->dirty = true;
-	return 0;
-}
-
 /* Pass 2: the table in hand of @level moves; the one above can be written. */
 static __always_inline int
 vmem_copy_table(const struct vmem_env *e, unsigned int level)
 {
 	struct vmem_update_parent *path = &e->at->path;
-	unsigned int i, nr = vmem_nr_entries(e->fmt, level);
+	unsigned int i, nr = vmem_nr_entries(e->fmt, level), top = vmem_top(e->facts);
 	vmem_table_t old = path->table[level], copy, child;
 	struct vmem_pages *pages = e->pages;
 	vmem_pte_t *host;
@@ -240,11 +222,19 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	for (i = 0; i < nr; i++)
 		WRITE_ONCE(host[i], READ_ONCE(path->host[level][i]));
 	ret = vmem_need_links(e, host, level, old, &most);
-	if (ret > (s64)pages->res.links)
-		return vmem_recount(e);
-	ret = ret < 0 ? ret : vmem_copy_link(e, level, copy);
-	if (ret)
+	if (ret < 0)
 		return ret;
+	if (ret > pages->res.links ||
+	    (level < top && vmem_rename(e, level + 1, copy, 0, 0) <= 0))
+		return vmem_recount(e);
+	if (level < top)
+		vmem_install_end(e, level + 1, 1);
+	/* no other table has none above it: only one that moves comes here */
+	else if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
+		e->ops->update_root(e->ctx, level);
+	if (level == top)
+		e->space->root = copy;
+	e->answer->dirty = true;
 	/* what a vCPU made equal again since has no record to spare */
 	for (i = 0; level && i < nr && pages->res.links; i++) {
 		if (vmem_look_owner(e, host, level, old, i, &child,
@@ -254,7 +244,7 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 		vmem_link_mark(pages, child, copy, i, VMEM_MARK_COPIED,
 			       e->pass->number);
 	}
-	if (level < vmem_top(e->facts))
+	if (level < top)
 		vmem_link_mark(pages, copy, path->table[level + 1],
 			       vmem_slot(e, level + 1), VMEM_MARK_COPIED,
 			       e->pass->number);
@@ -351,7 +341,7 @@ static __always_inline int vmem_path_widen(const struct vmem_env *e)
 {
 	unsigned int level = e->at->want;
 	vmem_table_t child = e->at->path.table[level - 1];
-	int ret = vmem_rename(e, &e->at->path, level, child, e->at->needs, 0);
+	int ret = vmem_rename(e, level, child, e->at->needs, 0);
 
 	if (ret <= 0)
 		return ret ?: vmem_recount(e);

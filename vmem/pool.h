@@ -453,24 +453,6 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 	return more > VMEM_POOL_STEP ? VMEM_PAUSE : 0;
 }
 
-/**
- * vmem_pool_reserved() - one of the pages set aside
- * @res:	the call's reservation
- * @n:		which, counted from the one that will be taken next
- *
- * Return: its address, VMEM_NO_TABLE when there are not so many.
- */
-static inline vmem_table_t vmem_pool_reserved(const struct vmem_reservation *res, u64 n)
-{
-	const struct vmem_pool_page *page = res->first;
-
-	if (n >= res->nr)
-		return VMEM_NO_TABLE;
-	while (n--)
-		page = page->next;
-	return page->table;
-}
-
 static inline struct vmem_pool_page *vmem_pool_pop(struct vmem_pool *pool,
 						   struct vmem_reservation *res)
 {
@@ -480,18 +462,6 @@ static inline struct vmem_pool_page *vmem_pool_pop(struct vmem_pool *pool,
 	res->first = page->next;
 	res->nr--;
 	pool->nr_reserved--;
-	return page;
-}
-
-static inline struct vmem_pool_page *vmem_pool_use(struct vmem_pool *pool,
-						   struct vmem_reservation *res,
-						   unsigned int level)
-{
-	struct vmem_pool_page *page = vmem_pool_pop(pool, res);
-
-	page->state = VMEM_POOL_USED;
-	page->level = level;
-	pool->nr_used++;
 	return page;
 }
 

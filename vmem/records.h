@@ -524,9 +524,12 @@ static inline struct vmem_root *vmem_root_make(struct vmem_pool *pool,
 					       struct vmem_reservation *res,
 					       unsigned int level)
 {
-	struct vmem_pool_page *page = vmem_pool_use(pool, res, level);
+	struct vmem_pool_page *page = vmem_pool_pop(pool, res);
 
 	page->first.parent = VMEM_NO_TABLE;
+	page->state = VMEM_POOL_USED;
+	page->level = level;
+	pool->nr_used++;
 	return vmem_root_count(pool->store, pool, page->table);
 }
 

@@ -30,8 +30,7 @@ struct vmem_run {
 enum vmem_phase {
 	VMEM_PHASE_BEGIN,	/* the next mapping, or with ATOMIC the list */
 	VMEM_PHASE_CHECK,	/* pass 1: read all of it */
-	VMEM_PHASE_RESERVE,
-	VMEM_PHASE_TOUCH,	/* reach what was reserved */
+	VMEM_PHASE_RESERVE,	/* and reach what was reserved */
 	VMEM_PHASE_APPLY,	/* pass 2 */
 	VMEM_PHASE_SWEEP,	/* ATOMIC: free the tables that were left empty */
 	VMEM_PHASE_DONE,
