@@ -224,7 +224,7 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	ret = vmem_need_links(e, host, level, old, &most);
 	if (ret < 0)
 		return ret;
-	if (ret > pages->res.links ||
+	if (ret > (s64)pages->res.links ||
 	    (level < top && vmem_rename(e, level + 1, copy, 0, 0) <= 0))
 		return vmem_recount(e);
 	if (level < top)
