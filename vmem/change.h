@@ -58,6 +58,8 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		return -EINVAL;
 	switch (m->kind) {
 	case VMEM_KIND_UNMAPPED:
+	case VMEM_KIND_MAKE:
+	case VMEM_KIND_UNSHARE:
 		return 0;
 	case VMEM_KIND_PROTECT:
 		return m->protect.set & m->protect.clear ? -EINVAL :
@@ -67,9 +69,6 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		       -EOPNOTSUPP : 0;
 	case VMEM_KIND_LINK:
 		return vmem_path_check(fmt, facts, m, m->link.level + 1U);
-	case VMEM_KIND_MAKE:
-	case VMEM_KIND_UNSHARE:
-		return 0;
 	case VMEM_KIND_RAW:
 		if (!m->phys_base ||
 		    fmt->classify(facts, m->phys_base, 0) != VMEM_CLASS_NONE)

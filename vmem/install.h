@@ -12,6 +12,8 @@
 #ifndef _VMEM_INSTALL_H
 #define _VMEM_INSTALL_H
 
+#include <linux/prefetch.h>
+
 #include "place.h"
 
 /* Installing tables, and removing them */
@@ -69,10 +71,13 @@ static __always_inline void vmem_install_end(const struct vmem_env *e,
 				      e->at->path.table[level], vmem_slot(e, level), nr));
 }
 
-/* Leaves of @level for what of the range lies up to @last, and zeroes. */
-static __always_inline void vmem_install_leaves(const struct vmem_env *e,
-						vmem_pte_t *host, unsigned int level,
-						vmem_virt_t last)
+/*
+ * Leaves of @level for what of the range lies up to @last, and zeroes: @leaf would be the
+ * first entry, and each is @step behind the one before it.
+ */
+static __always_inline void
+vmem_install_leaves(const struct vmem_env *e, vmem_pte_t *host, unsigned int level,
+		    vmem_virt_t last, u64 leaf, u64 step)
 {
 	unsigned int first = vmem_slot(e, level);
 	unsigned int end = vmem_index(e->fmt, last, level) + 1;
@@ -80,7 +85,7 @@ static __always_inline void vmem_install_leaves(const struct vmem_env *e,
 
 	if (first)
 		memset(host, 0, first * sizeof(*host));
-	vmem_place_fill(e, host, level, first, end - 1);
+	vmem_fill(host, first, end - 1, leaf + first * step, step);
 	if (end < nr)
 		memset(host + end, 0, (nr - end) * sizeof(*host));
 }
@@ -103,18 +108,18 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 
 /*
  * Pass 2: a table of leaves is linked by the entry in hand, which is @entry but for its
- * address. Make those for the holes behind it, too, where all is mapped that an entry
- * translates: all that differs is where the leaves begin. What isn't so plain ends it.
+ * address, and whose leaves begin with @leaf. Make those for the holes behind it, too,
+ * where all is mapped that an entry translates: all that differs is where the leaves
+ * begin. What isn't so plain ends it.
  * Return: 0: the entry in hand is the last of them; else as vmem_range_step(), and it is
  * the one behind.
  */
-static __always_inline int vmem_install_on(const struct vmem_env *e, u64 entry)
+static __always_inline int vmem_install_on(const struct vmem_env *e, u64 entry, u64 leaf,
+					   u64 step)
 {
 	unsigned int level = e->at->level, leaves = vmem_nr_entries(e->fmt, level - 1);
-	u64 step = e->at->m->kind == VMEM_KIND_RAW ? 0 : e->fmt->step(level - 1);
 	vmem_pte_t *above = e->at->path.host[level] + vmem_slot(e, level), *host;
-	u64 leaf = vmem_place_leaf(e, level - 1) - vmem_slot(e, level - 1) * step, nr;
-	u64 mask = vmem_entry_mask(e->fmt, level), base = e->at->va & ~mask;
+	u64 mask = vmem_entry_mask(e->fmt, level), base = e->at->va & ~mask, nr;
 	vmem_virt_t last = min(base | vmem_table_mask(e->fmt, level), e->at->last);
 	struct vmem_pool_page *page = e->pages->res.first;
 	unsigned int n;
@@ -131,6 +136,8 @@ static __always_inline int vmem_install_on(const struct vmem_env *e, u64 entry)
 		      vmem_reach(e, page->table, VMEM_WRITE, &host);
 		if (ret)
 			break;
+		/* far away by the time it is needed */
+		prefetchw(&page->next->table);
 		leaf += leaves * step;
 		vmem_fill(host, 0, leaves - 1, leaf, step);
 		if (!vmem_exchanged(&above[n], 0,
@@ -165,6 +172,7 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
 	u64 entry = e->fmt->make_table(e->facts, vmem_table(0), split ?
 				       VMEM_RWXU : vmem_place_perms(e, level));
+	u64 step = e->at->m->kind == VMEM_KIND_RAW ? 0 : e->fmt->step(level - 1), leaf = 0;
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
@@ -173,7 +181,9 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 	if (ret)
 		return ret;
 	if (leaves)
-		vmem_install_leaves(e, host, level - 1, last);
+		leaf = vmem_place_leaf(e, level - 1) - vmem_slot(e, level - 1) * step;
+	if (leaves)
+		vmem_install_leaves(e, host, level - 1, last, leaf, step);
 	else if (split)
 		vmem_install_split(e, host);
 	else
@@ -186,7 +196,7 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 	if (unlikely(e->at->entry) && !split)
 		vmem_look_back(e, e->at->entry, level, e->at->leaf);
 	if (leaves)
-		return vmem_install_on(e, entry);
+		return vmem_install_on(e, entry, leaf, step);
 	vmem_install_end(e, level, 1);
 	return VMEM_AGAIN;
 }

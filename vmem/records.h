@@ -162,37 +162,47 @@ static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
 }
 
 /*
- * The entry @slot of @parent names @page from now on. Return: VMEM_CHANGED_*, where
- * it named another table, which a guest had taken away from it.
+ * @nr entries from @slot of @parent on name tables of @level from now on: *@pages and those
+ * that follow by @next, each by its first link; one alone by the one that was @lent, if that
+ * isn't NULL. *@pages becomes what follows. Return: VMEM_CHANGED_*, where one named
+ * another table, which a guest had taken away from it.
  */
-static __always_inline u32
-vmem_link_add(struct vmem_pool *pool, struct vmem_link *link,
-	      struct vmem_pool_page *page, vmem_table_t parent, u32 slot)
+static noinline u32
+vmem_link_add(struct vmem_pool *pool, struct vmem_pool_page **pages, struct vmem_link *lent,
+	      unsigned int level, vmem_table_t parent, u32 slot, u32 nr)
 {
-	struct vmem_link **at, **head;
+	struct vmem_pool_page *page = *pages;
+	struct vmem_link **at, **head, *link;
 	u32 changes = 0;
 
-	if (unlikely(pool->moved <= pool->old_mask))
-		vmem_link_rehash(pool);
-	at = vmem_link_seek(pool, parent, slot);
-	if (unlikely(*at)) {
-		changes = vmem_pool_put(pool, parent, slot);
+	for (; nr; nr--, slot++, page = page->next) {
+		link = lent ?: &page->first;
+		if (unlikely(pool->moved <= pool->old_mask))
+			vmem_link_rehash(pool);
 		at = vmem_link_seek(pool, parent, slot);
+		if (unlikely(*at)) {
+			changes |= vmem_pool_put(pool, parent, slot);
+			at = vmem_link_seek(pool, parent, slot);
+		}
+		head = pool->parent_below;
+		/* each by itself: a string store would take a third of all this */
+		link->next = NULL;
+		link->below = *head;
+		link->back = head;
+		link->parent = parent;
+		link->page = page;
+		link->pass = 0;
+		link->slot = slot;
+		if (*head)
+			(*head)->back = &link->below;
+		*head = link;
+		*at = link;
+		pool->nr_hashed++;
+		page->state = VMEM_POOL_USED;
+		page->level = level;
+		vmem_pool_count(pool, page);
 	}
-	head = pool->parent_below;
-	/* each by itself: a string store would take a third of all this */
-	link->next = NULL;
-	link->below = *head;
-	link->back = head;
-	link->parent = parent;
-	link->page = page;
-	link->pass = 0;
-	link->slot = slot;
-	if (*head)
-		(*head)->back = &link->below;
-	*head = link;
-	*at = link;
-	pool->nr_hashed++;
+	*pages = page;
 	return changes;
 }
 
@@ -328,27 +338,15 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
  *
  * Return: VMEM_CHANGED_*, where such an entry named another table.
  */
-static noinline u32
+static inline u32
 vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
 	       unsigned int level, vmem_table_t parent, u32 slot, u32 nr)
 {
-	struct vmem_pool_page *page = res->first;
-	u32 changes = 0;
-
 	VMEM_ASSERT(nr && res->nr >= nr);
 	res->nr -= nr;
 	pool->nr_reserved -= nr;
 	pool->nr_used += nr;
-	pool->store->epoch++;
-	for (; nr; nr--, page = page->next) {
-		VMEM_ASSERT(page->state == VMEM_POOL_RESERVED);
-		page->state = VMEM_POOL_USED;
-		page->level = level;
-		page->nr_links = 1;
-		changes |= vmem_link_add(pool, &page->first, page, parent, slot++);
-	}
-	res->first = page;
-	return changes;
+	return vmem_link_add(pool, &res->first, NULL, level, parent, slot, nr);
 }
 
 /**
@@ -377,8 +375,7 @@ vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
 	}
 	link = pool->store->spare;
 	pool->store->spare = link->next;
-	vmem_pool_count(pool, page);
-	return vmem_link_add(pool, link, page, parent, slot);
+	return vmem_link_add(pool, &page, link, page->level, parent, slot, 1);
 }
 
 /* Is there something for vmem_pool_drop_below() to do? */
