@@ -45,9 +45,9 @@ static __always_inline int vmem_replace(const struct vmem_env *e, u64 new)
 	return 0;
 }
 
-/* Pass 2: the next table that was set aside, to be filled and then linked. */
+/* Pass 2: a table that was set aside, the next one, to be filled and then linked. */
 static __always_inline int vmem_install_begin(const struct vmem_env *e,
-					      vmem_table_t *table,
+					      const struct vmem_pool_page *page,
 					      vmem_pte_t **host)
 {
 	/* nothing of it is done: it may wait for the next piece */
@@ -57,18 +57,17 @@ static __always_inline int vmem_install_begin(const struct vmem_env *e,
 	/* a vCPU took tables away: count again what is still to be made */
 	if (!e->pages->res.nr)
 		return vmem_recount(e);
-	*table = e->pages->res.first->table;
-	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(*table),
-				  vmem_table_gpa(*table)));
-	return vmem_reach(e, *table, VMEM_WRITE, host);
+	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(page->table),
+				  vmem_table_gpa(page->table)));
+	return vmem_reach(e, page->table, VMEM_WRITE, host);
 }
 
-/* It is linked by the entry of @level, or so many are by those from there on. */
-static __always_inline void vmem_install_end(const struct vmem_env *e,
-					     unsigned int level, u32 nr)
+/* Tables are linked by so many entries of @level, from @slot on. */
+static __always_inline void vmem_install_end(const struct vmem_env *e, unsigned int level,
+					     unsigned int slot, u32 nr)
 {
 	vmem_linked(e, vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
-				      e->at->path.table[level], vmem_slot(e, level), nr));
+				      e->at->path.table[level], slot, nr));
 }
 
 /*
@@ -107,44 +106,72 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 }
 
 /*
- * Pass 2: a table of leaves is linked by the entry in hand, which is @entry but for its
- * address, and whose leaves begin with @leaf. Make those for the holes behind it, too,
- * where all is mapped that an entry translates: all that differs is where the leaves
- * begin. What isn't so plain ends it.
- * Return: 0: the entry in hand is the last of them; else as vmem_range_step(), and it is
- * the one behind.
+ * Pass 2: make the table that the entry in hand lacks. Where it is one of leaves, it
+ * is linked when it is filled, and then all below the entry is done. Else it is linked
+ * empty, so that at most one table is taken and not yet linked; or one that is to
+ * change in part does what the leaf did.
+ *
+ * Behind one of leaves, those for holes are made, too, where all is mapped that the entry
+ * translates: all that differs is where the leaves begin. Their records are made together.
+ * Then the entry in hand is the last of them; where it can't go on, the one behind.
  */
-static __always_inline int vmem_install_on(const struct vmem_env *e, u64 entry, u64 leaf,
-					   u64 step)
+static __always_inline int vmem_install(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level, leaves = vmem_nr_entries(e->fmt, level - 1);
-	vmem_pte_t *above = e->at->path.host[level] + vmem_slot(e, level), *host;
-	u64 mask = vmem_entry_mask(e->fmt, level), base = e->at->va & ~mask, nr;
-	vmem_virt_t last = min(base | vmem_table_mask(e->fmt, level), e->at->last);
+	unsigned int level = e->at->level, nr_leaves = vmem_nr_entries(e->fmt, level - 1);
+	unsigned int slot = vmem_slot(e, level), n;
+	u64 mask = vmem_entry_mask(e->fmt, level), base = e->at->va & ~mask;
+	u64 step = e->at->m->kind == VMEM_KIND_RAW ? 0 : e->fmt->step(level - 1);
+	vmem_virt_t last = min(e->at->va | mask, e->at->last);
+	bool split = vmem_place_splits(e);
+	bool leaves = !split && vmem_place_fits(e, level - 1) &&
+		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
+	u64 entry = e->fmt->make_table(e->facts, vmem_table(0), split ?
+				       VMEM_RWXU : vmem_place_perms(e, level));
+	vmem_pte_t *above = e->at->path.host[level] + slot, *host;
 	struct vmem_pool_page *page = e->pages->res.first;
-	unsigned int n;
+	u64 leaf = 0, nr = 1;
 	int ret = 0;
 
-	nr = min_t(u64, (last - base + 1) >> e->fmt->entry_lg2(level), e->pages->res.nr);
-	nr = min(nr, e->asked->budget - e->pass->visited + 1);
-	/* a larger leaf may do */
-	if (e->at->levels & BIT(level) && !(e->at->away & mask))
-		nr = 1;
-	for (n = 1; n < nr && !vmem_read(above, n); n++) {
-		page = page->next;
-		ret = e->read->pause(e->ctx, 1) ? VMEM_PAUSE :
-		      vmem_reach(e, page->table, VMEM_WRITE, &host);
+	if (leaves)
+		leaf = vmem_place_leaf(e, level - 1) - vmem_slot(e, level - 1) * step;
+	/* else larger leaves may do behind it */
+	if (leaves && (!(e->at->levels & BIT(level)) || e->at->away & mask)) {
+		nr = min(base | vmem_table_mask(e->fmt, level), e->at->last) - base + 1;
+		nr = min_t(u64, nr >> e->fmt->entry_lg2(level), e->pages->res.nr);
+		nr = min(nr, e->asked->budget - e->pass->visited) ?: 1;
+	}
+	for (n = 0; n < nr && !(n && vmem_read(above, n)); n++, page = page->next) {
+		ret = vmem_install_begin(e, page, &host) ?: n ? 0 : vmem_visit(e, level - 1);
 		if (ret)
 			break;
 		/* far away by the time it is needed */
 		prefetchw(&page->next->table);
-		leaf += leaves * step;
-		vmem_fill(host, 0, leaves - 1, leaf, step);
-		if (!vmem_exchanged(&above[n], 0,
-				    e->fmt->move_table(e->facts, entry, page->table, 0)))
-			break;
+		if (n)
+			vmem_fill_run(host, 0, nr_leaves - 1, leaf + n * nr_leaves * step, step);
+		else if (leaves)
+			vmem_install_leaves(e, host, level - 1, last, leaf, step);
+		else if (split)
+			vmem_install_split(e, host);
+		else
+			memset(host, 0, nr_leaves * sizeof(*host));
+		/* a vCPU sees the table filled */
+		if (vmem_exchange(e, above, n, n ? 0 : e->at->entry,
+				  e->fmt->move_table(e->facts, entry, page->table, 0)))
+			continue;
+		if (!n)
+			ret = e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
+		break;
 	}
-	vmem_install_end(e, level, n);
+	if (!n)
+		return ret;
+	e->at->tries = 0;
+	if (unlikely(e->at->class != VMEM_CLASS_NONE))
+		vmem_flush_entry(e, level);
+	if (unlikely(e->at->entry) && !split)
+		vmem_look_back(e, e->at->entry, level, e->at->leaf);
+	vmem_install_end(e, level, slot, n);
+	if (!leaves)
+		return VMEM_AGAIN;
 	last = min(base + n * (mask + 1) - 1, e->at->last);
 	e->pass->visited += n - 1;
 	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
@@ -155,50 +182,6 @@ static __always_inline int vmem_install_on(const struct vmem_env *e, u64 entry, 
 	e->at->va++;
 	e->answer->done_len = e->at->va - e->at->m->virt_base;
 	return ret;
-}
-
-/*
- * Pass 2: make the table that the entry in hand lacks. Where it is one of leaves, it
- * is linked when it is filled, and then all below the entry is done. Else it is linked
- * empty, so that at most one table is taken and not yet linked; or one that is to
- * change in part does what the leaf did.
- */
-static __always_inline int vmem_install(const struct vmem_env *e)
-{
-	unsigned int level = e->at->level;
-	vmem_virt_t last = min(e->at->va | vmem_entry_mask(e->fmt, level), e->at->last);
-	bool split = vmem_place_splits(e);
-	bool leaves = !split && vmem_place_fits(e, level - 1) &&
-		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
-	u64 entry = e->fmt->make_table(e->facts, vmem_table(0), split ?
-				       VMEM_RWXU : vmem_place_perms(e, level));
-	u64 step = e->at->m->kind == VMEM_KIND_RAW ? 0 : e->fmt->step(level - 1), leaf = 0;
-	vmem_table_t table;
-	vmem_pte_t *host;
-	int ret;
-
-	ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
-	if (ret)
-		return ret;
-	if (leaves)
-		leaf = vmem_place_leaf(e, level - 1) - vmem_slot(e, level - 1) * step;
-	if (leaves)
-		vmem_install_leaves(e, host, level - 1, last, leaf, step);
-	else if (split)
-		vmem_install_split(e, host);
-	else
-		memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
-
-	/* a vCPU sees the table filled */
-	ret = vmem_replace(e, e->fmt->move_table(e->facts, entry, table, 0));
-	if (ret)
-		return ret;
-	if (unlikely(e->at->entry) && !split)
-		vmem_look_back(e, e->at->entry, level, e->at->leaf);
-	if (leaves)
-		return vmem_install_on(e, entry, leaf, step);
-	vmem_install_end(e, level, 1);
-	return VMEM_AGAIN;
 }
 
 /* What hung below tables that were freed goes before anything else is done. */
@@ -226,9 +209,10 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	u32 links, most;
 	int ret;
 
-	ret = vmem_install_begin(e, &copy, &host);
+	ret = vmem_install_begin(e, pages->res.first, &host);
 	if (ret)
 		return ret;
+	copy = pages->res.first->table;
 	for (i = 0; i < nr; i++)
 		WRITE_ONCE(host[i], READ_ONCE(path->host[level][i]));
 	ret = vmem_need_links(e, host, level, old, &most);
@@ -238,7 +222,7 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	    (level < top && vmem_rename(e, level + 1, copy, 0, 0) <= 0))
 		return vmem_recount(e);
 	if (level < top)
-		vmem_install_end(e, level + 1, 1);
+		vmem_install_end(e, level + 1, vmem_slot(e, level + 1), 1);
 	/* no other table has none above it: only one that moves comes here */
 	else if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
 		e->ops->update_root(e->ctx, level);

@@ -147,7 +147,7 @@ struct vmem_pool {
 	u32 moved;		/* of those, as many as were emptied */
 	u64 seed;
 	vmem_table_t parent;	/* that was asked for last */
-	struct vmem_link **parent_below; /* where its links are */
+	struct vmem_pool_page *parent_page; /* its page, if it is of this pool */
 	u32 parent_bucket;	/* and the bucket of its first slot */
 	struct vmem_link **buckets;
 	struct vmem_link **old;	/* that there were before */

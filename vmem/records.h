@@ -116,13 +116,11 @@ static inline void *vmem_buckets_take_back(struct vmem_pool *pool)
 static inline struct vmem_link **vmem_link_seek(struct vmem_pool *pool,
 						vmem_table_t parent, u32 slot)
 {
-	struct vmem_pool_page *page;
 	struct vmem_link **at;
 
 	if (unlikely(pool->parent != parent)) {
 		pool->parent = parent;
-		page = vmem_pool_find(pool, parent);
-		pool->parent_below = page ? &page->below : &pool->foreign;
+		pool->parent_page = vmem_pool_find(pool, parent);
 		pool->parent_bucket = vmem_link_hash(pool, parent);
 	}
 	at = vmem_link_bucket(pool, pool->parent_bucket + slot);
@@ -184,7 +182,7 @@ vmem_link_add(struct vmem_pool *pool, struct vmem_pool_page **pages, struct vmem
 			changes |= vmem_pool_put(pool, parent, slot);
 			at = vmem_link_seek(pool, parent, slot);
 		}
-		head = pool->parent_below;
+		head = pool->parent_page ? &pool->parent_page->below : &pool->foreign;
 		/* each by itself: a string store would take a third of all this */
 		link->next = NULL;
 		link->below = *head;
@@ -338,7 +336,7 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
  *
  * Return: VMEM_CHANGED_*, where such an entry named another table.
  */
-static inline u32
+static noinline u32
 vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
 	       unsigned int level, vmem_table_t parent, u32 slot, u32 nr)
 {
