@@ -186,7 +186,7 @@ u64 bench_take(struct bench *b, unsigned int level, u64 parent,
 
 	reserve_one(b);
 	vmem_pool_take(&b->guest.pool, &b->guest.pages.res, level,
-		       vmem_table(parent), slot);
+		       vmem_table(parent), slot, 1);
 	bench_write(b, parent, slot, bench_table_entry(b, table));
 	return table;
 }
@@ -199,7 +199,7 @@ void bench_use_up(struct bench *b, u32 nr)
 		model_take(&b->model, 0, parent, nr, &b->result);
 		reserve_one(b);
 		vmem_pool_take(&b->guest.pool, &b->guest.pages.res, 0,
-			       vmem_table(parent), nr);
+			       vmem_table(parent), nr, 1);
 	}
 }
 

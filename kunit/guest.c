@@ -95,7 +95,7 @@ void guest_calm(struct guest *guest)
 {
 	guest->calls = 0;
 	guest->pauses = 0;
-	guest->made = guest->pool.nr_used + guest->pool.nr_quarantined;
+	guest->made = 0;
 	guest->made_most = 0;
 	guest->absent_at = 0;
 	guest->pause_at = 0;
@@ -218,13 +218,10 @@ bool guest_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 	return false;
 }
 
-/* Tables come into use by being made only; a flush is no part of a change. */
 static void count_made(struct guest *guest)
 {
-	u32 made = guest->pool.nr_used + guest->pool.nr_quarantined;
-
-	guest->made_most = max(guest->made_most, made - guest->made);
-	guest->made = made;
+	guest->made_most = max(guest->made_most, guest->made);
+	guest->made = 0;
 }
 
 bool guest_pause(void *ctx, unsigned int nr)
@@ -300,7 +297,9 @@ void guest_written(void *ctx, vmem_table_t table)
 {
 	u32 nr = table_nr(ctx, vmem_table_gpa(table));
 	struct guest *guest = ctx;
+	const struct vmem_pool_page *page = vmem_pool_find(&guest->pool, table);
 
+	guest->made += page && page->state == VMEM_POOL_RESERVED;
 	if (nr == ALL_TABLES || table != guest->asked)
 		guest->told_amiss = true;
 	else

@@ -56,8 +56,8 @@ struct guest_range {
  * @table_lg2:	of a table
  * @calls:	how often a table was asked for
  * @pauses:	how often it was asked for a pause
- * @made:	tables that were made before the last one
- * @made_most:	tables ever made between two such questions
+ * @made:	tables of those set aside that were told to be written since the last one
+ * @made_most:	how many ever were between two such questions
  * @absent_at:	the call, counted from 1, that finds its page absent; 0: none
  * @pause_at:	the question for a pause, counted from 1, that gets a yes
  * @absent_one_in: one of so many calls, at random, finds its page absent

@@ -79,7 +79,7 @@ static void hide_from_below(struct guest *guest)
 	struct twofold *twofold = guest->private;
 	struct bench *b = twofold->b;
 
-	if (b->change.pass.phase == VMEM_PHASE_TOUCH)
+	if (b->change.pass.phase == VMEM_PHASE_RESERVE)
 		guest_write(guest, bench_root(b), bench_last_index(b),
 			    twofold->entry);
 	else if (guest->asked == b->space.root &&

@@ -20,7 +20,7 @@ static void add_anywhere(struct kunit *test)
 	f->pool.generation = 4;
 	pool_put(f, 8);
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->other, 100, 0));
-	gpa = vmem_table_gpa(vmem_pool_reserved(&f->other, 99));
+	gpa = vmem_table_gpa(pool_reserved(&f->other, 99));
 	KUNIT_EXPECT_EQ(test, gpa, pool_gpa(102));
 	for (i = 0; i < ARRAY_SIZE(more); i++)
 		pool_add(test, &f->pool, more[i], 1 + i % 2);
@@ -28,7 +28,7 @@ static void add_anywhere(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->pool.nr_ranges, NR_RANGES + ARRAY_SIZE(more));
 	KUNIT_EXPECT_EQ(test, f->pool.ranges[0].gpa, 0x8000);
 	pool_expect(test, f, NR_PAGES + 7 - 103, 100, 2, 1);
-	KUNIT_EXPECT_EQ(test, gpa, vmem_table_gpa(vmem_pool_reserved(&f->other, 99)));
+	KUNIT_EXPECT_EQ(test, gpa, vmem_table_gpa(pool_reserved(&f->other, 99)));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, table, 2, 9, &links));
 	for (i = 0; i < ARRAY_SIZE(more); i++) {
 		KUNIT_EXPECT_EQ(test, VMEM_MISUSED,
@@ -39,7 +39,7 @@ static void add_anywhere(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res,
 						   f->pool.nr_free, 0));
 	for (i = 0; i < f->pages.res.nr; i++) {
-		gpa = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i));
+		gpa = vmem_table_gpa(pool_reserved(&f->pages.res, i));
 		KUNIT_EXPECT_GT(test, gpa, last);
 		last = gpa;
 	}
@@ -52,7 +52,7 @@ static void add_anywhere(struct kunit *test)
 						   NR_PAGES + 7 - 2, 0));
 	last = 0;
 	for (i = 0; i < f->pages.res.nr; i++) {
-		gpa = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i));
+		gpa = vmem_table_gpa(pool_reserved(&f->pages.res, i));
 		KUNIT_EXPECT_GT(test, gpa, last);
 		last = gpa;
 	}
@@ -195,7 +195,7 @@ static void random_growth(struct kunit *test)
 			/* linked by the slot of its number */
 			n = m->held[0];
 			vmem_pool_take(&f->pool, &f->pages.res, 0,
-				       vmem_table(0x5000), n);
+				       vmem_table(0x5000), n, 1);
 			m->state[n] = VMEM_POOL_USED;
 			memmove(m->held, m->held + 1, --m->nr_held * sizeof(m->held[0]));
 			break;
@@ -228,7 +228,7 @@ static void random_growth(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, f->pool.capacity, NR_MODEL - model_nr(m, ABSENT));
 		for (i = 0; i < m->nr_held; i++)
 			KUNIT_ASSERT_EQ(test, MODEL_GPA(m->held[i]),
-					vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i)));
+					vmem_table_gpa(pool_reserved(&f->pages.res, i)));
 		n = vt_random_below(&random, NR_MODEL);
 		KUNIT_ASSERT_EQ(test, pool_owner(f, MODEL_GPA(n), 0, n, &links),
 				m->state[n] == ABSENT ? VMEM_FOREIGN :

@@ -25,12 +25,12 @@ static void reserve_gives_the_lowest(struct kunit *test)
 	pool_expect(test, f, 0, NR_PAGES, 0, 0);
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
-				vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i)));
+				vmem_table_gpa(pool_reserved(&f->pages.res, i)));
 	/* in any order */
 	for (i = NR_PAGES; i--;)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
-				vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i)));
-	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pages.res, NR_PAGES) ==
+				vmem_table_gpa(pool_reserved(&f->pages.res, i)));
+	KUNIT_EXPECT_TRUE(test, pool_reserved(&f->pages.res, NR_PAGES) ==
 			  VMEM_NO_TABLE);
 }
 
@@ -47,7 +47,7 @@ static void reserve_adds_what_lacks(struct kunit *test)
 	pool_expect(test, f, NR_PAGES - 5, 5, 0, 0);
 	vmem_pool_unreserve(&f->pool, &f->pages.res);
 	pool_expect(test, f, NR_PAGES, 0, 0, 0);
-	KUNIT_EXPECT_TRUE(test, vmem_pool_reserved(&f->pages.res, 0) ==
+	KUNIT_EXPECT_TRUE(test, pool_reserved(&f->pages.res, 0) ==
 			  VMEM_NO_TABLE);
 }
 
@@ -63,12 +63,12 @@ static void reserve_after_release(struct kunit *test)
 	vmem_pool_unreserve(&f->pool, &f->pages.res);
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
 	KUNIT_EXPECT_EQ(test, pool_gpa(0),
-			vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0)));
+			vmem_table_gpa(pool_reserved(&f->pages.res, 0)));
 	vmem_pool_unreserve(&f->pool, &f->other);
 	KUNIT_EXPECT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, NR_PAGES, 0));
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, pool_gpa(i),
-				vmem_table_gpa(vmem_pool_reserved(&f->pages.res, i)));
+				vmem_table_gpa(pool_reserved(&f->pages.res, i)));
 }
 
 /* 16 */
@@ -370,10 +370,10 @@ static void take_where_one_was_hidden(struct kunit *test)
 
 	pool_take(test, f, 0, a, 1);
 	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
-	b = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0));
+	b = vmem_table_gpa(pool_reserved(&f->pages.res, 0));
 	KUNIT_EXPECT_EQ(test, VMEM_CHANGED_FREED,
 			vmem_pool_take(&f->pool, &f->pages.res, 1,
-				       vmem_table(0x5000), 9));
+				       vmem_table(0x5000), 9, 1));
 	KUNIT_EXPECT_TRUE(test, vmem_pool_drops(&f->pool));
 	KUNIT_EXPECT_EQ(test, VMEM_MISUSED, pool_owner(f, a, 1, 9, &links));
 	KUNIT_EXPECT_EQ(test, VMEM_MINE, pool_owner(f, b, 1, 9, &links));
@@ -507,7 +507,7 @@ static void random_calls(struct kunit *test)
 				break;
 			used[nr_used++] = round;
 			vmem_pool_take(&f->pool, &f->pages.res, 0, vmem_table(0x5000),
-				       round);
+				       round, 1);
 			nr_reserved--;
 			break;
 		case 2:

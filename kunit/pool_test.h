@@ -108,6 +108,18 @@ static inline void pool_expect(struct kunit *test, const struct pool_bench *f,
 	KUNIT_EXPECT_EQ(test, f->pool.nr_quarantined, nr_quarantined);
 }
 
+/* Of those set aside the one that is taken after @n others; VMEM_NO_TABLE: none. */
+static inline vmem_table_t pool_reserved(const struct vmem_reservation *res, u32 n)
+{
+	const struct vmem_pool_page *page = res->first;
+
+	if (n >= res->nr)
+		return VMEM_NO_TABLE;
+	while (n--)
+		page = page->next;
+	return page->table;
+}
+
 /* One table, of @level, named by @slot of @parent. */
 static inline u64 pool_take(struct kunit *test, struct pool_bench *f,
 			    unsigned int level, u64 parent, u32 slot)
@@ -115,8 +127,8 @@ static inline u64 pool_take(struct kunit *test, struct pool_bench *f,
 	u64 gpa;
 
 	KUNIT_ASSERT_EQ(test, 0, vmem_pool_reserve(&f->pool, &f->pages.res, 1, 0));
-	gpa = vmem_table_gpa(vmem_pool_reserved(&f->pages.res, 0));
-	vmem_pool_take(&f->pool, &f->pages.res, level, vmem_table(parent), slot);
+	gpa = vmem_table_gpa(pool_reserved(&f->pages.res, 0));
+	vmem_pool_take(&f->pool, &f->pages.res, level, vmem_table(parent), slot, 1);
 	return gpa;
 }
 

@@ -130,8 +130,6 @@ static inline void vmem_piece_init(struct vmem_piece *piece, struct vmem_guest *
 	res->first = NULL;
 	res->last = NULL;
 	res->nr = 0;
-	res->at = 0;
-	res->at_page = NULL;
 	res->links = 0;
 	res->pass = 0;
 	res->check = 0;

@@ -232,7 +232,7 @@ static int vmem_space_work_take(struct vmem_work *work)
 	ret = vmem_pool_reserve(supply->pool, &supply->res, 1, 0);
 	if (ret)
 		return ret;
-	space->space.root = vmem_pool_reserved(&supply->res, 0);
+	space->space.root = supply->res.first->table;
 	gpa = vmem_table_gpa(space->space.root);
 	return vmem_nameable(&space->space.facts, gpa, gpa) ? 0 : -EOVERFLOW;
 }

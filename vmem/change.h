@@ -58,6 +58,8 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		return -EINVAL;
 	switch (m->kind) {
 	case VMEM_KIND_UNMAPPED:
+	case VMEM_KIND_MAKE:
+	case VMEM_KIND_UNSHARE:
 		return 0;
 	case VMEM_KIND_PROTECT:
 		return m->protect.set & m->protect.clear ? -EINVAL :
@@ -67,9 +69,6 @@ vmem_mapping_check(const struct vmem_format *fmt,
 		       -EOPNOTSUPP : 0;
 	case VMEM_KIND_LINK:
 		return vmem_path_check(fmt, facts, m, m->link.level + 1U);
-	case VMEM_KIND_MAKE:
-	case VMEM_KIND_UNSHARE:
-		return 0;
 	case VMEM_KIND_RAW:
 		if (!m->phys_base ||
 		    fmt->classify(facts, m->phys_base, 0) != VMEM_CLASS_NONE)
@@ -93,25 +92,6 @@ vmem_mapping_check(const struct vmem_format *fmt,
 	       vmem_path_check(fmt, facts, m, smallest + 1);
 }
 
-/* In ascending order. Return: 0; -EINVAL: two overlap, or it isn't the order. */
-static __always_inline int vmem_change_apart(const struct vmem_env *e)
-{
-	const struct vmem_mapping *before = NULL, *m;
-	u32 i;
-
-	for (i = 0; i < e->asked->nr; i++) {
-		m = &e->asked->list[e->asked->order[i]];
-		if (!m->len)
-			continue;
-		if (before && before->virt_base + (before->len - 1) >= m->virt_base) {
-			e->answer->at_va = m->virt_base;
-			return -EINVAL;
-		}
-		before = m;
-	}
-	return 0;
-}
-
 /*
  * Are tables that are left empty freed at the end, as another mapping of the
  * list may need them? Those of a list of our own are apart, or see below.
@@ -122,25 +102,47 @@ static __always_inline bool vmem_change_sweeps(const struct vmem_env *e)
 	       e->asked->list != e->change->own;
 }
 
-/* Before pass 1: is what is asked for well-formed? */
+/* How many of the list the pass in hand is about, from its beginning. */
+static __always_inline u32 vmem_change_end(const struct vmem_env *e)
+{
+	return e->asked->flags & VMEM_CHANGE_ATOMIC ? e->asked->nr : e->answer->done + 1;
+}
+
+/*
+ * Before pass 1: the next mapping, or the list. Is what is asked for well-formed, and if
+ * need be in ascending order, and apart? Return: as vmem_map().
+ */
 static __always_inline int vmem_change_begin(const struct vmem_env *e)
 {
 	const struct vmem_asked *asked = e->asked;
-	bool atomic = asked->flags & VMEM_CHANGE_ATOMIC;
-	u32 i, end = atomic ? asked->nr : e->answer->done + 1;
+	const struct vmem_mapping *m, *before = NULL;
+	/* those of a list of ours are in order */
+	bool apart = vmem_change_sweeps(e);
+	u32 i;
 	int ret;
 
+	if (e->answer->done == asked->nr) {
+		e->pass->phase = VMEM_PHASE_DONE;
+		return 0;
+	}
 	e->answer->at_level = 0;
 	e->pass->recounts = 0;
-	for (i = e->answer->done; i < end; i++) {
+	for (i = e->answer->done; i < vmem_change_end(e); i++) {
+		e->answer->at_va = asked->list[i].virt_base;
 		ret = vmem_mapping_check(e->fmt, e->facts, &asked->list[i]);
-		if (ret) {
-			e->answer->at_va = asked->list[i].virt_base;
+		if (ret)
 			return ret;
-		}
 	}
-	/* those of a list of ours are in order */
-	return vmem_change_sweeps(e) ? vmem_change_apart(e) : 0;
+	for (i = 0; apart && i < asked->nr; i++) {
+		m = &asked->list[asked->order[i]];
+		e->answer->at_va = m->virt_base;
+		if (m->len && before && before->virt_base + (before->len - 1) >= m->virt_base)
+			return -EINVAL;
+		before = m->len ? m : before;
+	}
+	e->pass->phase = VMEM_PHASE_CHECK;
+	vmem_change_recheck(e->change);
+	return 0;
 }
 
 /*
@@ -152,11 +154,10 @@ vmem_change_listed(const struct vmem_env *e)
 {
 	bool sweep = e->pass->phase == VMEM_PHASE_SWEEP;
 	bool sorted = !sweep && vmem_change_sweeps(e);
-	u32 i, end = e->asked->flags & VMEM_CHANGE_ATOMIC ?
-		     e->asked->nr : e->answer->done + 1;
 	const struct vmem_mapping *m;
+	u32 i;
 
-	for (; e->pass->item < end; e->pass->item++) {
+	for (; e->pass->item < vmem_change_end(e); e->pass->item++) {
 		i = sorted ? e->asked->order[e->pass->item] : e->pass->item;
 		m = &e->asked->list[i];
 		if (sweep ? m->kind == VMEM_KIND_UNMAPPED : i >= e->answer->done)
@@ -255,61 +256,36 @@ static __always_inline void vmem_change_passed(const struct vmem_env *e)
 	}
 }
 
-/* Between the passes: all that pass 2 will fill is at hand. */
-static __always_inline int vmem_change_touch(const struct vmem_env *e)
+/* Between the passes: all that pass 2 will fill is set aside, and at hand. */
+static __always_inline int vmem_change_reserve(const struct vmem_env *e)
 {
 	struct vmem_need *need = e->need;
-	u64 begun = need->touched;
+	struct vmem_reservation *res = &e->pages->res;
+	struct vmem_pool_page *page;
+	u64 n = need->touched;
 	vmem_table_t table;
 	vmem_pte_t *host;
 	int ret;
 
-	for (; need->touched < need->tables; need->touched++) {
-		if (need->touched > begun && e->read->pause(e->ctx, 1))
-			return VMEM_PAUSE;
-		table = vmem_pool_reserved(&e->pages->res, need->touched);
-		VMEM_ASSERT(table != VMEM_NO_TABLE);
-		/* an entry can't name it */
-		if (!vmem_nameable(e->facts, vmem_table_gpa(table),
-				   vmem_table_gpa(table)))
-			return -EOVERFLOW;
-		ret = vmem_reach(e, table, VMEM_WRITE, &host);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/* And before that: it is set aside. */
-static __always_inline int vmem_change_reserve(const struct vmem_env *e)
-{
-	const struct vmem_need *need = e->need;
-	struct vmem_pages *pages = e->pages;
-
 	e->answer->at_va = e->asked->list[e->answer->done].virt_base +
 			   e->answer->done_len;
 	e->answer->at_level = 0;
-	e->answer->lacking = vmem_pool_lacking(pages->pool, &pages->res,
-					       need->tables);
-	return vmem_pool_reserve(pages->pool, &pages->res, need->tables,
-				 need->links);
-}
-
-/* The next mapping, or the list. Return: as vmem_map(). */
-static __always_inline int vmem_change_next(const struct vmem_env *e)
-{
-	int ret;
-
-	if (e->answer->done == e->asked->nr) {
-		e->pass->phase = VMEM_PHASE_DONE;
-		return 0;
-	}
-	ret = vmem_change_begin(e);
+	e->answer->lacking = vmem_pool_lacking(e->pages->pool, res, need->tables);
+	ret = vmem_pool_reserve(e->pages->pool, res, need->tables, need->links);
 	if (ret)
 		return ret;
-	e->pass->phase = VMEM_PHASE_CHECK;
-	vmem_change_recheck(e->change);
-	return 0;
+	for (page = n ? need->page : res->first; n < need->tables; n++, page = page->next) {
+		table = page->table;
+		/* an entry can't name it */
+		ret = n > need->touched && e->read->pause(e->ctx, 1) ? VMEM_PAUSE :
+		      !vmem_nameable(e->facts, vmem_table_gpa(table), vmem_table_gpa(table)) ?
+		      -EOVERFLOW : vmem_reach(e, table, VMEM_WRITE, &host);
+		if (ret)
+			break;
+	}
+	need->touched = n;
+	need->page = page;
+	return ret;
 }
 
 /**
@@ -378,15 +354,10 @@ vmem_map(const struct vmem_format *fmt, const struct vmem_table_ops *ops,
 			break;
 		switch (pass->phase) {
 		case VMEM_PHASE_BEGIN:
-			ret = vmem_change_next(&e);
+			ret = vmem_change_begin(&e);
 			break;
 		case VMEM_PHASE_RESERVE:
 			ret = vmem_change_reserve(&e);
-			if (!ret)
-				pass->phase = VMEM_PHASE_TOUCH;
-			break;
-		case VMEM_PHASE_TOUCH:
-			ret = vmem_change_touch(&e);
 			if (ret)
 				break;
 			pass->phase = VMEM_PHASE_APPLY;
@@ -449,23 +420,19 @@ vmem_link_list(const struct vmem_format *fmt, struct vmem_change *change,
 	    !vmem_is_canonical(&facts->gap, our_va) ||
 	    !vmem_is_canonical(&facts->gap, link->their_va))
 		return -EINVAL;
+	*m = (struct vmem_mapping){ .virt_base = our_va, .len = mask + 1, .link = *link };
 	/* what is made lies at one place, which isn't in the way of the link */
-	if (flags & VMEM_CHANGE_MAKE)
+	if (flags & VMEM_CHANGE_MAKE) {
 		change->asked.flags &= ~VMEM_CHANGE_SHARED_OK;
-	if (flags & VMEM_CHANGE_MAKE)
-		*m++ = (struct vmem_mapping){
-			.virt_base = link->their_va, .len = mask + 1,
-			.kind = VMEM_KIND_MAKE, .link = *link,
-		};
-	if (flags & VMEM_CHANGE_REPLACE)
-		*m++ = (struct vmem_mapping){
-			.virt_base = our_va, .len = mask + 1,
-			.kind = VMEM_KIND_UNMAPPED,
-		};
-	*m++ = (struct vmem_mapping){
-		.virt_base = our_va, .len = mask + 1, .link = *link,
-		.kind = flags & VMEM_CHANGE_UNSHARE ? VMEM_KIND_UNSHARE : VMEM_KIND_LINK,
-	};
+		m[1] = *m;
+		m->virt_base = link->their_va;
+		m++->kind = VMEM_KIND_MAKE;
+	}
+	if (flags & VMEM_CHANGE_REPLACE) {
+		m[1] = *m;
+		m++->kind = VMEM_KIND_UNMAPPED;
+	}
+	m++->kind = flags & VMEM_CHANGE_UNSHARE ? VMEM_KIND_UNSHARE : VMEM_KIND_LINK;
 	change->asked.nr = m - change->own;
 	vmem_change_own(change);
 	return 0;

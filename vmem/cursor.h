@@ -116,19 +116,18 @@ static noinline void vmem_fill_run(vmem_pte_t *host, unsigned int i,
 				   unsigned int end, u64 leaf, u64 step)
 {
 	unsigned int nr = end + 1 - i, n;
+	u64 odd;
 
-	/* an addition and a store each; only each fourth waits for one before it */
-	for (host += i; nr >= 16; nr -= 16, host += 16) {
+	for (host += i; nr % 8; nr--, host++, leaf += step)
+		WRITE_ONCE(*host, cpu_to_le64(leaf));
+	/* an addition and a store each; every other one waits for the one before */
+	for (odd = leaf + step; nr; nr -= 8, host += 8) {
 #pragma GCC unroll 4
-		for (n = 0; n < 16; n += 4, leaf += 4 * step) {
+		for (n = 0; n < 8; n += 2, leaf += 2 * step, odd += 2 * step) {
 			WRITE_ONCE(host[n], cpu_to_le64(leaf));
-			WRITE_ONCE(host[n + 1], cpu_to_le64(leaf + step));
-			WRITE_ONCE(host[n + 2], cpu_to_le64(leaf + 2 * step));
-			WRITE_ONCE(host[n + 3], cpu_to_le64(leaf + 3 * step));
+			WRITE_ONCE(host[n + 1], cpu_to_le64(odd));
 		}
 	}
-	for (; nr; nr--, host++, leaf += step)
-		WRITE_ONCE(*host, cpu_to_le64(leaf));
 }
 
 /* Leaves from @i up to @end, included, each of them @step behind the one before it. */

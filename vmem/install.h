@@ -12,6 +12,8 @@
 #ifndef _VMEM_INSTALL_H
 #define _VMEM_INSTALL_H
 
+#include <linux/prefetch.h>
+
 #include "place.h"
 
 /* Installing tables, and removing them */
@@ -43,9 +45,9 @@ static __always_inline int vmem_replace(const struct vmem_env *e, u64 new)
 	return 0;
 }
 
-/* Pass 2: the next table that was set aside, to be filled and then linked. */
+/* Pass 2: a table that was set aside, the next one, to be filled and then linked. */
 static __always_inline int vmem_install_begin(const struct vmem_env *e,
-					      vmem_table_t *table,
+					      const struct vmem_pool_page *page,
 					      vmem_pte_t **host)
 {
 	/* nothing of it is done: it may wait for the next piece */
@@ -55,24 +57,26 @@ static __always_inline int vmem_install_begin(const struct vmem_env *e,
 	/* a vCPU took tables away: count again what is still to be made */
 	if (!e->pages->res.nr)
 		return vmem_recount(e);
-	*table = e->pages->res.first->table;
-	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(*table),
-				  vmem_table_gpa(*table)));
-	return vmem_reach(e, *table, VMEM_WRITE, host);
+	VMEM_ASSERT(vmem_nameable(e->facts, vmem_table_gpa(page->table),
+				  vmem_table_gpa(page->table)));
+	return vmem_reach(e, page->table, VMEM_WRITE, host);
 }
 
-/* It is linked by the entry of @level. */
-static __always_inline void vmem_install_end(const struct vmem_env *e,
-					     unsigned int level)
+/* Tables are linked by so many entries of @level, from @slot on. */
+static __always_inline void vmem_install_end(const struct vmem_env *e, unsigned int level,
+					     unsigned int slot, u32 nr)
 {
 	vmem_linked(e, vmem_pool_take(e->pages->pool, &e->pages->res, level - 1,
-				      e->at->path.table[level], vmem_slot(e, level)));
+				      e->at->path.table[level], slot, nr));
 }
 
-/* Leaves of @level for what of the range lies up to @last, and zeroes. */
-static __always_inline void vmem_install_leaves(const struct vmem_env *e,
-						vmem_pte_t *host, unsigned int level,
-						vmem_virt_t last)
+/*
+ * Leaves of @level for what of the range lies up to @last, and zeroes: @leaf would be the
+ * first entry, and each is @step behind the one before it.
+ */
+static __always_inline void
+vmem_install_leaves(const struct vmem_env *e, vmem_pte_t *host, unsigned int level,
+		    vmem_virt_t last, u64 leaf, u64 step)
 {
 	unsigned int first = vmem_slot(e, level);
 	unsigned int end = vmem_index(e->fmt, last, level) + 1;
@@ -80,7 +84,7 @@ static __always_inline void vmem_install_leaves(const struct vmem_env *e,
 
 	if (first)
 		memset(host, 0, first * sizeof(*host));
-	vmem_place_fill(e, host, level, first, end - 1);
+	vmem_fill(host, first, end - 1, leaf + first * step, step);
 	if (end < nr)
 		memset(host + end, 0, (nr - end) * sizeof(*host));
 }
@@ -102,72 +106,82 @@ static __always_inline void vmem_install_split(const struct vmem_env *e,
 }
 
 /*
- * Pass 2: a table of leaves is linked. Is the next entry to name one, too, all of which
- * is mapped? Then it is the one in hand, and @last what the table translates.
- */
-static __always_inline bool vmem_install_on(const struct vmem_env *e, vmem_virt_t *last)
-{
-	unsigned int level = e->at->level;
-	u64 mask = vmem_entry_mask(e->fmt, level);
-	vmem_virt_t next = (e->at->va | mask) + 1;
-
-	if (e->at->cut || *last == e->at->last || e->at->last - next < mask ||
-	    !(next & vmem_table_mask(e->fmt, level)) ||
-	    (e->at->levels & BIT(level) && !((next + e->at->away) & mask)) ||
-	    vmem_read(e->at->path.host[level], vmem_index(e->fmt, next, level)))
-		return false;
-	*last = next + mask;
-	e->at->va = next;
-	e->at->entry = 0;
-	e->at->class = VMEM_CLASS_NONE;
-	e->at->begun = true;
-	e->pass->low = level;
-	e->answer->done_len = next - e->at->m->virt_base;
-	return true;
-}
-
-/*
  * Pass 2: make the table that the entry in hand lacks. Where it is one of leaves, it
  * is linked when it is filled, and then all below the entry is done. Else it is linked
  * empty, so that at most one table is taken and not yet linked; or one that is to
  * change in part does what the leaf did.
+ *
+ * Behind one of leaves, those for holes are made, too, where all is mapped that the entry
+ * translates: all that differs is where the leaves begin. Their records are made together.
+ * Then the entry in hand is the last of them; where it can't go on, the one behind.
  */
 static __always_inline int vmem_install(const struct vmem_env *e)
 {
-	unsigned int level = e->at->level;
-	vmem_virt_t last = min(e->at->va | vmem_entry_mask(e->fmt, level), e->at->last);
+	unsigned int level = e->at->level, nr_leaves = vmem_nr_entries(e->fmt, level - 1);
+	unsigned int slot = vmem_slot(e, level), n;
+	u64 mask = vmem_entry_mask(e->fmt, level), base = e->at->va & ~mask;
+	u64 step = e->at->m->kind == VMEM_KIND_RAW ? 0 : e->fmt->step(level - 1);
+	vmem_virt_t last = min(e->at->va | mask, e->at->last);
 	bool split = vmem_place_splits(e);
 	bool leaves = !split && vmem_place_fits(e, level - 1) &&
 		      !((last + 1) & vmem_entry_mask(e->fmt, level - 1));
 	u64 entry = e->fmt->make_table(e->facts, vmem_table(0), split ?
 				       VMEM_RWXU : vmem_place_perms(e, level));
-	vmem_table_t table;
-	vmem_pte_t *host;
-	int ret;
+	vmem_pte_t *above = e->at->path.host[level] + slot, *host;
+	struct vmem_pool_page *page = e->pages->res.first;
+	u64 leaf = 0, nr = 1;
+	int ret = 0;
 
-	do {
-		ret = vmem_install_begin(e, &table, &host) ?: vmem_visit(e, level - 1);
+	if (leaves)
+		leaf = vmem_place_leaf(e, level - 1) - vmem_slot(e, level - 1) * step;
+	/* else larger leaves may do behind it */
+	if (leaves && (!(e->at->levels & BIT(level)) || e->at->away & mask)) {
+		nr = min(base | vmem_table_mask(e->fmt, level), e->at->last) - base + 1;
+		nr = min_t(u64, nr >> e->fmt->entry_lg2(level), e->pages->res.nr);
+		nr = min(nr, e->asked->budget - e->pass->visited) ?: 1;
+	}
+	for (n = 0; n < nr && !(n && vmem_read(above, n)); n++, page = page->next) {
+		ret = vmem_install_begin(e, page, &host) ?: n ? 0 : vmem_visit(e, level - 1);
 		if (ret)
-			return ret;
-		if (leaves)
-			vmem_install_leaves(e, host, level - 1, last);
+			break;
+		/* far away by the time it is needed */
+		prefetchw(&page->next->table);
+		if (n)
+			vmem_fill_run(host, 0, nr_leaves - 1, leaf + n * nr_leaves * step, step);
+		else if (leaves)
+			vmem_install_leaves(e, host, level - 1, last, leaf, step);
 		else if (split)
 			vmem_install_split(e, host);
 		else
-			memset(host, 0, vmem_nr_entries(e->fmt, level - 1) * sizeof(*host));
-
+			memset(host, 0, nr_leaves * sizeof(*host));
 		/* a vCPU sees the table filled */
-		ret = vmem_replace(e, e->fmt->move_table(e->facts, entry, table, 0));
-		if (ret)
-			return ret;
-		vmem_install_end(e, level);
-		if (unlikely(e->at->entry) && !split)
-			vmem_look_back(e, e->at->entry, level, e->at->leaf);
-		if (!leaves)
-			return VMEM_AGAIN;
-		e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
-	} while (vmem_install_on(e, &last));
-	return 0;
+		if (vmem_exchange(e, above, n, n ? 0 : e->at->entry,
+				  e->fmt->move_table(e->facts, entry, page->table, 0)))
+			continue;
+		if (!n)
+			ret = e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
+		break;
+	}
+	if (!n)
+		return ret;
+	e->at->tries = 0;
+	if (unlikely(e->at->class != VMEM_CLASS_NONE))
+		vmem_flush_entry(e, level);
+	if (unlikely(e->at->entry) && !split)
+		vmem_look_back(e, e->at->entry, level, e->at->leaf);
+	vmem_install_end(e, level, slot, n);
+	if (!leaves)
+		return VMEM_AGAIN;
+	last = min(base + n * (mask + 1) - 1, e->at->last);
+	e->pass->visited += n - 1;
+	e->answer->pages += ((last - e->at->va) >> e->fmt->page_lg2) + 1;
+	e->at->va = last;
+	if (!ret)
+		return 0;
+	e->pass->low = level;
+	e->at->va++;
+	e->answer->done_len = e->at->va - e->at->m->virt_base;
+	return ret;
 }
 
 /* What hung below tables that were freed goes before anything else is done. */
@@ -183,47 +197,38 @@ static __always_inline int vmem_settle(const struct vmem_env *e)
 
 /* Copying frozen tables */
 
-/* Make the entry above name the copy, if it still names the table. */
-static __always_inline int
-vmem_copy_link(const struct vmem_env *e, unsigned int level, vmem_table_t copy)
-{
-	if (level < vmem_top(e->facts)) {
-		if (vmem_rename(e, &e->at->path, level + 1, copy, 0, 0) <= 0)
-			return vmem_recount(e);
-		vmem_install_end(e, level + 1);
-		return 0;
-	}
-	/* no other table has none above it: only one that moves comes here */
-	if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
-		e->ops->update_root(e->ctx, level);
-	e->space->root = copy;
-	e->answer->dirty = true;
-	return 0;
-}
-
 /* Pass 2: the table in hand of @level moves; the one above can be written. */
 static __always_inline int
 vmem_copy_table(const struct vmem_env *e, unsigned int level)
 {
 	struct vmem_update_parent *path = &e->at->path;
-	unsigned int i, nr = vmem_nr_entries(e->fmt, level);
+	unsigned int i, nr = vmem_nr_entries(e->fmt, level), top = vmem_top(e->facts);
 	vmem_table_t old = path->table[level], copy, child;
 	struct vmem_pages *pages = e->pages;
 	vmem_pte_t *host;
 	u32 links, most;
 	int ret;
 
-	ret = vmem_install_begin(e, &copy, &host);
+	ret = vmem_install_begin(e, pages->res.first, &host);
 	if (ret)
 		return ret;
+	copy = pages->res.first->table;
 	for (i = 0; i < nr; i++)
 		WRITE_ONCE(host[i], READ_ONCE(path->host[level][i]));
 	ret = vmem_need_links(e, host, level, old, &most);
-	if (ret > (s64)pages->res.links)
-		return vmem_recount(e);
-	ret = ret < 0 ? ret : vmem_copy_link(e, level, copy);
-	if (ret)
+	if (ret < 0)
 		return ret;
+	if (ret > (s64)pages->res.links ||
+	    (level < top && vmem_rename(e, level + 1, copy, 0, 0) <= 0))
+		return vmem_recount(e);
+	if (level < top)
+		vmem_install_end(e, level + 1, vmem_slot(e, level + 1), 1);
+	/* no other table has none above it: only one that moves comes here */
+	else if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
+		e->ops->update_root(e->ctx, level);
+	if (level == top)
+		e->space->root = copy;
+	e->answer->dirty = true;
 	/* what a vCPU made equal again since has no record to spare */
 	for (i = 0; level && i < nr && pages->res.links; i++) {
 		if (vmem_look_owner(e, host, level, old, i, &child,
@@ -233,7 +238,7 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 		vmem_link_mark(pages, child, copy, i, VMEM_MARK_COPIED,
 			       e->pass->number);
 	}
-	if (level < vmem_top(e->facts))
+	if (level < top)
 		vmem_link_mark(pages, copy, path->table[level + 1],
 			       vmem_slot(e, level + 1), VMEM_MARK_COPIED,
 			       e->pass->number);
@@ -330,7 +335,7 @@ static __always_inline int vmem_path_widen(const struct vmem_env *e)
 {
 	unsigned int level = e->at->want;
 	vmem_table_t child = e->at->path.table[level - 1];
-	int ret = vmem_rename(e, &e->at->path, level, child, e->at->needs, 0);
+	int ret = vmem_rename(e, level, child, e->at->needs, 0);
 
 	if (ret <= 0)
 		return ret ?: vmem_recount(e);

@@ -297,9 +297,10 @@ vmem_exchange(const struct vmem_env *e, vmem_pte_t *host, unsigned int index,
  * no more; -EBUSY.
  */
 static __always_inline int
-vmem_rename(const struct vmem_env *e, const struct vmem_update_parent *path,
-	    unsigned int level, vmem_table_t to, u32 perms, u64 leaf)
+vmem_rename(const struct vmem_env *e, unsigned int level, vmem_table_t to, u32 perms,
+	    u64 leaf)
 {
+	const struct vmem_update_parent *path = &e->at->path;
 	unsigned int slot = vmem_slot(e, level), tries;
 	u64 entry, new = leaf;
 

@@ -42,7 +42,7 @@ enum vmem_pool_state {
  * @page:	of the pool, that it names
  * @pass:	the first pass that marked it last
  * @slot:	index of the entry
- * @marks:	bit n: what that pass marked it for
+ * @marks:	bit n: what that pass, if there is one, marked it for
  */
 struct vmem_link {
 	struct vmem_link *next;
@@ -163,8 +163,6 @@ struct vmem_reservation {
 	struct vmem_pool_page *first; /* of @nr pages, a list by their @next */
 	struct vmem_pool_page *last;
 	u32 nr;
-	u32 at;			/* the last one asked for: its number; U32_MAX: none */
-	struct vmem_pool_page *at_page; /* and its page */
 	u64 links;
 	u32 pass;		/* a number that no other has; 0: none yet */
 	u32 check;		/* the call's own number for that pass */
@@ -411,7 +409,7 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 	u64 lacking = vmem_pool_lacking(pool, res, nr);
 	u32 others = pool->nr_reserved - res->nr;
 	const struct vmem_pool_range *range;
-	struct vmem_pool_page *page;
+	struct vmem_pool_page *page, **at = res->nr ? &res->last->next : &res->first;
 
 	if (lacking)
 		return lacking <= pool->nr_quarantined ? -EAGAIN :
@@ -428,7 +426,10 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 
 	range = vmem_pool_range_from(pool->ranges, pool->nr_ranges, pool->hint);
 	word = (pool->hint - range->gpa) >> pool->table_lg2 >> 6;
-	for (step = min_t(u64, more, VMEM_POOL_STEP); step; step--) {
+	step = min_t(u64, more, VMEM_POOL_STEP);
+	pool->nr_free -= step;
+	pool->nr_reserved += step;
+	for (res->nr += step; step; step--, at = &page->next) {
 		/* the lowest page that is free */
 		while (!range->free[word]) {
 			if (++word << 6 << pool->table_lg2 < range->len)
@@ -442,40 +443,14 @@ static noinline int vmem_pool_reserve(struct vmem_pool *pool,
 		VMEM_ASSERT(page->state == VMEM_POOL_FREE);
 		page->state = VMEM_POOL_RESERVED;
 		page->table = vmem_table(range->gpa + (n << pool->table_lg2));
-		pool->hint = vmem_table_gpa(page->table);
-		if (res->nr++)
-			res->last->next = page;
-		else
-			res->first = page;
+		*at = page;
 		res->last = page;
-		pool->nr_free--;
-		pool->nr_reserved++;
 	}
+	if (more)
+		pool->hint = vmem_table_gpa(res->last->table);
 	VMEM_ASSERT(pool->nr_free + pool->nr_reserved + pool->nr_used +
 		    pool->nr_quarantined == pool->capacity);
-	res->at = U32_MAX;
 	return more > VMEM_POOL_STEP ? VMEM_PAUSE : 0;
-}
-
-/**
- * vmem_pool_reserved() - one of the pages set aside
- * @res:	the call's reservation
- * @n:		which, counted from the one that will be taken next; quick when
- *		asked for in ascending order
- *
- * Return: its address, VMEM_NO_TABLE when there are not so many.
- */
-static inline vmem_table_t vmem_pool_reserved(struct vmem_reservation *res, u64 n)
-{
-	if (n >= res->nr)
-		return VMEM_NO_TABLE;
-	if (n < res->at) {
-		res->at = 0;
-		res->at_page = res->first;
-	}
-	for (; res->at < n; res->at++)
-		res->at_page = res->at_page->next;
-	return res->at_page->table;
 }
 
 static inline struct vmem_pool_page *vmem_pool_pop(struct vmem_pool *pool,
@@ -485,22 +460,8 @@ static inline struct vmem_pool_page *vmem_pool_pop(struct vmem_pool *pool,
 
 	VMEM_ASSERT(res->nr && page->state == VMEM_POOL_RESERVED);
 	res->first = page->next;
-	res->at = U32_MAX;
 	res->nr--;
 	pool->nr_reserved--;
-	return page;
-}
-
-static inline struct vmem_pool_page *vmem_pool_use(struct vmem_pool *pool,
-						   struct vmem_reservation *res,
-						   unsigned int level)
-{
-	struct vmem_pool_page *page = vmem_pool_pop(pool, res);
-
-	page->first.parent = VMEM_NO_TABLE;
-	page->state = VMEM_POOL_USED;
-	page->level = level;
-	pool->nr_used++;
 	return page;
 }
 

@@ -113,7 +113,7 @@ static __always_inline int vmem_promote_left(const struct vmem_env *e)
 			e->pass->keeps |= BIT(level);
 		return 0;
 	}
-	ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE, 0, leaf);
+	ret = vmem_rename(e, level, VMEM_NO_TABLE, 0, leaf);
 	if (ret <= 0)
 		return ret;
 	vmem_count_entry(e, level);

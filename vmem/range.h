@@ -211,18 +211,6 @@ static __always_inline int vmem_range_step(const struct vmem_env *e)
 	return ret;
 }
 
-/* From the root, also where a table of the path may be in use no more. */
-static __always_inline void vmem_range_begin(const struct vmem_env *e, u64 offset)
-{
-	e->at->va = e->at->m->virt_base + offset;
-	e->at->level = e->facts->nr_levels;
-	e->at->child = e->at->m->kind == VMEM_KIND_MAKE ?
-		       e->at->m->link.owner->root : e->space->root;
-	e->at->shared = 0;
-	e->at->cut = false;
-	e->at->leaving = false;
-}
-
 /*
  * One pass over what is left of a mapping; *@offset is how far it came.
  * Return: 0: all of it.
@@ -235,8 +223,16 @@ static __always_inline int vmem_range(const struct vmem_env *e, u64 *offset)
 	e->at->cut = true;
 
 	while (*offset < e->at->m->len) {
-		if (e->at->cut)
-			vmem_range_begin(e, *offset);
+		/* from the root, also where a table of the path may be in use no more */
+		if (e->at->cut) {
+			e->at->va = e->at->m->virt_base + *offset;
+			e->at->level = e->facts->nr_levels;
+			e->at->child = e->at->m->kind == VMEM_KIND_MAKE ?
+				       e->at->m->link.owner->root : e->space->root;
+			e->at->shared = 0;
+			e->at->cut = false;
+			e->at->leaving = false;
+		}
 		ret = vmem_range_step(e);
 		if (ret == VMEM_AGAIN)
 			continue;

@@ -21,6 +21,8 @@
 #ifndef _VMEM_RECORDS_H
 #define _VMEM_RECORDS_H
 
+#include <linux/prefetch.h>
+
 #include "pool.h"
 
 /* Links */
@@ -158,39 +160,47 @@ static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
 }
 
 /*
- * The entry @slot of @parent names @page from now on. Return: VMEM_CHANGED_*, where
- * it named another table, which a guest had taken away from it.
+ * @nr entries from @slot of @parent on name tables of @level from now on: *@pages and those
+ * that follow by @next, each by its first link; one alone by the one that was @lent, if that
+ * isn't NULL. *@pages becomes what follows. Return: VMEM_CHANGED_*, where one named
+ * another table, which a guest had taken away from it.
  */
-static noinline u32 vmem_link_add(struct vmem_pool *pool, struct vmem_link *link,
-				  struct vmem_pool_page *page, vmem_table_t parent,
-				  u32 slot)
+static noinline u32
+vmem_link_add(struct vmem_pool *pool, struct vmem_pool_page **pages, struct vmem_link *lent,
+	      unsigned int level, vmem_table_t parent, u32 slot, u32 nr)
 {
-	struct vmem_link **at, **head;
+	struct vmem_pool_page *page = *pages;
+	struct vmem_link **at, **head, *link;
 	u32 changes = 0;
 
-	if (unlikely(pool->moved <= pool->old_mask))
-		vmem_link_rehash(pool);
-	at = vmem_link_seek(pool, parent, slot);
-	if (unlikely(*at)) {
-		changes = vmem_pool_put(pool, parent, slot);
+	for (; nr; nr--, slot++, page = page->next) {
+		link = lent ?: &page->first;
+		if (unlikely(pool->moved <= pool->old_mask))
+			vmem_link_rehash(pool);
 		at = vmem_link_seek(pool, parent, slot);
+		if (unlikely(*at)) {
+			changes |= vmem_pool_put(pool, parent, slot);
+			at = vmem_link_seek(pool, parent, slot);
+		}
+		head = pool->parent_page ? &pool->parent_page->below : &pool->foreign;
+		/* each by itself: a string store would take a third of all this */
+		link->next = NULL;
+		link->below = *head;
+		link->back = head;
+		link->parent = parent;
+		link->page = page;
+		link->pass = 0;
+		link->slot = slot;
+		if (*head)
+			(*head)->back = &link->below;
+		*head = link;
+		*at = link;
+		pool->nr_hashed++;
+		page->state = VMEM_POOL_USED;
+		page->level = level;
+		vmem_pool_count(pool, page);
 	}
-	head = pool->parent_page ? &pool->parent_page->below : &pool->foreign;
-	/* each by itself: a string store would take a third of all this */
-	link->next = NULL;
-	link->below = *head;
-	link->back = head;
-	link->parent = parent;
-	link->page = page;
-	link->pass = 0;
-	link->slot = slot;
-	link->marks = 0;
-	if (*head)
-		(*head)->back = &link->below;
-	*head = link;
-	*at = link;
-	pool->nr_hashed++;
-	vmem_pool_count(pool, page);
+	*pages = page;
 	return changes;
 }
 
@@ -317,22 +327,25 @@ static inline bool vmem_link_admit(struct vmem_link_store *store,
 }
 
 /**
- * vmem_pool_take() - put the next page set aside to use
+ * vmem_pool_take() - put the next pages set aside to use
  * @pool:	the pool
- * @res:	the call's reservation, not empty
- * @level:	of the table
- * @parent:	the table that names it
- * @slot:	index of the entry
+ * @res:	the call's reservation
+ * @level:	of the tables
+ * @parent:	the table that names them
+ * @slot:	index of the entry of the first one; those of the others follow
+ * @nr:		how many; the reservation has them
  *
- * Return: VMEM_CHANGED_*, where that entry named another table.
+ * Return: VMEM_CHANGED_*, where such an entry named another table.
  */
 static noinline u32
 vmem_pool_take(struct vmem_pool *pool, struct vmem_reservation *res,
-	       unsigned int level, vmem_table_t parent, u32 slot)
+	       unsigned int level, vmem_table_t parent, u32 slot, u32 nr)
 {
-	struct vmem_pool_page *page = vmem_pool_use(pool, res, level);
-
-	return vmem_link_add(pool, &page->first, page, parent, slot);
+	VMEM_ASSERT(nr && res->nr >= nr);
+	res->nr -= nr;
+	pool->nr_reserved -= nr;
+	pool->nr_used += nr;
+	return vmem_link_add(pool, &res->first, NULL, level, parent, slot, nr);
 }
 
 /**
@@ -361,7 +374,7 @@ vmem_pool_share(struct vmem_pool *pool, struct vmem_reservation *res,
 	}
 	link = pool->store->spare;
 	pool->store->spare = link->next;
-	return vmem_link_add(pool, link, page, parent, slot);
+	return vmem_link_add(pool, &page, link, page->level, parent, slot, 1);
 }
 
 /* Is there something for vmem_pool_drop_below() to do? */
@@ -507,7 +520,13 @@ static inline struct vmem_root *vmem_root_make(struct vmem_pool *pool,
 					       struct vmem_reservation *res,
 					       unsigned int level)
 {
-	return vmem_root_count(pool->store, pool, vmem_pool_use(pool, res, level)->table);
+	struct vmem_pool_page *page = vmem_pool_pop(pool, res);
+
+	page->first.parent = VMEM_NO_TABLE;
+	page->state = VMEM_POOL_USED;
+	page->level = level;
+	pool->nr_used++;
+	return vmem_root_count(pool->store, pool, page->table);
 }
 
 /**

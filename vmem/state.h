@@ -30,8 +30,7 @@ struct vmem_run {
 enum vmem_phase {
 	VMEM_PHASE_BEGIN,	/* the next mapping, or with ATOMIC the list */
 	VMEM_PHASE_CHECK,	/* pass 1: read all of it */
-	VMEM_PHASE_RESERVE,
-	VMEM_PHASE_TOUCH,	/* reach what was reserved */
+	VMEM_PHASE_RESERVE,	/* and reach what was reserved */
 	VMEM_PHASE_APPLY,	/* pass 2 */
 	VMEM_PHASE_SWEEP,	/* ATOMIC: free the tables that were left empty */
 	VMEM_PHASE_DONE,
@@ -57,6 +56,7 @@ struct vmem_need {
 	u64 tables;
 	u64 links;		/* records of links */
 	u64 touched;		/* of the tables that were set aside */
+	struct vmem_pool_page *page; /* the next of them */
 	u64 counted[VMEM_LEVELS_MAX]; /* last span counted a level: missing */
 	u64 moved[VMEM_LEVELS_MAX];   /* and the last one whose table moves */
 	u32 counted_path;	/* permissions of the entries that name them */

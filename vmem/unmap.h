@@ -253,7 +253,7 @@ static __always_inline int vmem_unmap_left(const struct vmem_env *e)
 	ret = vmem_want(e, level);
 	if (ret || !e->at->apply)
 		return ret;
-	ret = vmem_rename(e, &e->at->path, level, VMEM_NO_TABLE, 0, 0);
+	ret = vmem_rename(e, level, VMEM_NO_TABLE, 0, 0);
 	if (ret > 0 && e->at->drop)
 		vmem_unmap_dropped(e);
 	if (ret > 0 && goes)

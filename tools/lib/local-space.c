@@ -71,7 +71,7 @@ static int space_make_root(struct local_guest *lg, struct space *space)
 	ret = vmem_pool_reserve(pool, &lg->pages.res, 1, 0);
 	if (ret)
 		return ret;
-	root = vmem_pool_reserved(&lg->pages.res, 0);
+	root = lg->pages.res.first->table;
 	if (!vmem_nameable(&space->space.facts, vmem_table_gpa(root),
 			   vmem_table_gpa(root))) {
 		vmem_pool_unreserve(pool, &lg->pages.res);
