@@ -97,6 +97,13 @@ static void walk_spaces_references_in_one_table(struct kunit *test)
 					  BIT_ULL(b->e->fmt->page_lg2) - 1);
 		}
 		KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(gaps));
+		/* at each of them there can be a pause */
+		guest_calm(&b->guest);
+		bench_walk(b, spaces, 2, WHOLE, 0, U64_MAX);
+		KUNIT_EXPECT_GE(test, b->guest.pauses, b->walk.refs);
+		b->guest.pause_one_in = 2;
+		bench_check_walks(b, spaces, 2, WHOLE);
+		guest_calm(&b->guest);
 	}
 }
 
