@@ -146,6 +146,8 @@ void guest_free(struct flat *guest);
 int core_map(struct flat *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
 int core_map_large(struct flat *guest, vmem_virt_t va, vmem_phys_t gpa, u64 len);
 int core_unmap(struct flat *guest, vmem_virt_t va, u64 len);
+void core_map_each(struct flat *guest, const vmem_virt_t *vas, u64 nr);
+void core_unmap_each(struct flat *guest, const vmem_virt_t *vas, u64 nr);
 int core_protect(struct flat *guest, vmem_virt_t va, u64 len, bool writable);
 struct counts core_walk(struct flat *guest, const struct vmem_space *spaces, u32 nr,
 			u32 flags);
