@@ -91,10 +91,13 @@ static __always_inline u64 vmem_peek(const vmem_pte_t *host, unsigned int index)
 /* The bits of eight entries, from @i on. */
 static __always_inline u64 vmem_eight_or(const vmem_pte_t *host, unsigned int i)
 {
-	host += i;
-	return vmem_peek(host, 0) | vmem_peek(host, 1) | vmem_peek(host, 2) |
-	       vmem_peek(host, 3) | vmem_peek(host, 4) | vmem_peek(host, 5) |
-	       vmem_peek(host, 6) | vmem_peek(host, 7);
+	unsigned int n;
+	u64 any = 0;
+
+#pragma GCC unroll 8
+	for (n = 0; n < 8; n++)
+		any |= vmem_peek(host, i + n);
+	return any;
 }
 
 /* Does any entry from @i up to @end, included, have one of @bits? */

@@ -65,15 +65,14 @@ static __always_inline vmem_virt_t vmem_walk_last(const struct vmem_env *e,
 static __always_inline bool vmem_eight_go_on(const vmem_pte_t *at, u64 expect, u64 step,
 					     u64 ad)
 {
+	unsigned int i;
+
 	/* compared in memory, so that many are under way at once */
-	return (vmem_peek(at, 0) | ad) == expect &&
-	       (vmem_peek(at, 1) | ad) == expect + step &&
-	       (vmem_peek(at, 2) | ad) == expect + 2 * step &&
-	       (vmem_peek(at, 3) | ad) == expect + 3 * step &&
-	       (vmem_peek(at, 4) | ad) == expect + 4 * step &&
-	       (vmem_peek(at, 5) | ad) == expect + 5 * step &&
-	       (vmem_peek(at, 6) | ad) == expect + 6 * step &&
-	       (vmem_peek(at, 7) | ad) == expect + 7 * step;
+#pragma GCC unroll 8
+	for (i = 0; i < 8; i++)
+		if ((vmem_peek(at, i) | ad) != expect + i * step)
+			return false;
+	return true;
 }
 
 /*
@@ -514,18 +513,16 @@ static __always_inline void vmem_walk_references(const struct vmem_env *e)
 {
 	struct vmem_space_aware_mapping *rec = &e->cur->rec;
 	const unsigned int level = e->cur->level, lg2 = e->fmt->entry_lg2(level);
-	const u64 mask = vmem_entry_mask(e->fmt, level);
-	const vmem_virt_t last = vmem_walk_last(e, level);
-	/* of the last one the range may have a part */
-	const unsigned int end = vmem_index(e->fmt, last, level) + !(~last & mask);
+	const vmem_virt_t base = rec->va & ~vmem_table_mask(e->fmt, level);
+	/* of the last one the range may have a part, which doesn't count */
+	const unsigned int end = (vmem_walk_last(e, level) - base + 1) >> lg2;
 	const vmem_pte_t *host = e->cur->host[level];
 	const bool holes = e->walk->flags & VMEM_WALK_HOLES;
 	unsigned int i = vmem_index(e->fmt, rec->va, level);
-	const vmem_virt_t base = rec->va - ((u64)i << lg2);
 	vmem_space_id_t owner;
 	vmem_virt_t their_va;
 	vmem_table_t seen;
-	u64 entry = 0;
+	u64 entry;
 
 	for (;;) {
 		if (++i < end && !vmem_read(host, i) && !holes)
