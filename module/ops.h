@@ -20,9 +20,9 @@
  * A table that is read is in the last one's block most of the time. A frozen one
  * isn't written: that is looked at closely.
  */
-static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
-					      enum vmem_intent intent,
-					      vmem_pte_t **host)
+static __always_inline int vmem_host_from_phys(void *ctx, vmem_table_t table,
+					       enum vmem_intent intent,
+					       vmem_pte_t **host)
 {
 	struct vmem_piece *piece = ctx;
 	vmem_phys_t gpa = vmem_table_gpa(table);
@@ -33,11 +33,23 @@ static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
 
 		if (likely(vmem_host_reached(word))) {
 			*host = (vmem_pte_t *)(word & PAGE_MASK);
-			piece->table = *host;
 			return 0;
 		}
 	}
 	return vmem_piece_lookup(piece, gpa, intent, host);
+}
+
+/* The table reached last names what is absent. */
+static __always_inline int vmem_ops_from_phys(void *ctx, vmem_table_t table,
+					      enum vmem_intent intent,
+					      vmem_pte_t **host)
+{
+	struct vmem_piece *piece = ctx;
+	int ret = vmem_host_from_phys(ctx, table, intent, host);
+
+	if (likely(!ret))
+		piece->table = *host;
+	return ret;
 }
 
 static __always_inline bool vmem_quick_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
@@ -124,9 +136,23 @@ static const struct vmem_table_ops vmem_table_ops __maybe_unused = {
 	.written	= vmem_ops_written,
 };
 
-/* A translation asks for each address. */
+/* A translation tells which table it is that names another one. */
+static __always_inline int vmem_quick_from_phys(void *ctx, vmem_table_t table,
+						enum vmem_intent intent,
+						vmem_pte_t **host)
+{
+	struct vmem_piece *piece = ctx;
+	vmem_pte_t *parent = *host;
+	int ret = vmem_host_from_phys(ctx, table, intent, host);
+
+	if (unlikely(ret == VMEM_ABSENT))
+		piece->table = parent;
+	return ret;
+}
+
+/* It asks for each address: so more is inline. */
 static const struct vmem_table_read_ops vmem_quick_ops __maybe_unused = {
-	.from_phys	= vmem_ops_from_phys,
+	.from_phys	= vmem_quick_from_phys,
 	.in_memory	= vmem_quick_in_memory,
 	.pause		= vmem_ops_pause,
 };

@@ -120,7 +120,6 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
 	}
 	if (word && (intent == VMEM_READ || word & VMEM_HOST_WRITE)) {
 		*host = (vmem_pte_t *)((word & PAGE_MASK) + offset_in_page(gpa));
-		piece->table = *host;
 		return 0;
 	}
 	if (intent == VMEM_READ && vmem_piece_refused(piece, gpa))

@@ -325,7 +325,9 @@ enum vmem_mark {
  *		the ops remember which page it was; for VMEM_WRITE where nothing
  *		is written -EROFS, or VMEM_FROZEN if a table there may move.
  *		Never sleeps. The address is good until the piece ends. @table
- *		may be any address that an entry can hold.
+ *		may be any address that an entry can hold. A translation gives in
+ *		*@host the table that names it, NULL for a root; it stays where the
+ *		answer isn't 0.
  * @in_memory:	whether @gpa lies in memory of the guest, and in @same for how
  *		many bytes the answer holds at least: 1 or more
  * @pause:	asked where the engine could stop and before it visits at most @nr

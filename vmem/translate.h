@@ -23,7 +23,7 @@
 
 /* An address on its way down. */
 struct vmem_descent {
-	const vmem_pte_t *at;	/* the table to be read next, NULL: it ended */
+	vmem_pte_t *at;		/* the table to be read next, NULL: it ended */
 	vmem_virt_t va;		/* without its tag */
 	u64 entry;		/* the last one read */
 	u32 path;		/* what the entries passed grant */
@@ -69,7 +69,7 @@ static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
 /* Begin, at @root, NULL: outside. Return: whether there is a way; else *@out is given. */
 static __always_inline bool
 vmem_translate_begin(const struct vmem_env *e, const struct vmem_space *space,
-		     vmem_virt_t va, const vmem_pte_t *root,
+		     vmem_virt_t va, vmem_pte_t *root,
 		     struct vmem_descent *d, struct vmem_translation *out)
 {
 	const struct vmem_facts *facts = e->facts;
@@ -100,9 +100,6 @@ static __always_inline int
 vmem_translate_step(const struct vmem_env *e, unsigned int level,
 		    struct vmem_descent *d, u64 *entries)
 {
-	vmem_pte_t *host;
-	int ret;
-
 	VMEM_ASSERT(level < e->facts->nr_levels);
 	d->entry = vmem_read(d->at, vmem_index(e->fmt, d->va, level));
 	d->level = level;
@@ -111,11 +108,8 @@ vmem_translate_step(const struct vmem_env *e, unsigned int level,
 	if (unlikely(vmem_classify(e, d->entry, level) != VMEM_CLASS_TABLE))
 		return VMEM_OUTSIDE;
 	d->path |= e->fmt->perms(d->entry, level);
-	ret = e->read->from_phys(e->ctx, vmem_entry_table(e, d->entry, level),
-				 VMEM_READ, &host);
-	if (likely(!ret))
-		d->at = host;
-	return ret;
+	return e->read->from_phys(e->ctx, vmem_entry_table(e, d->entry, level),
+				  VMEM_READ, &d->at);
 }
 
 /* The answer, of a leaf at @level, below entries that grant @path. */
@@ -181,7 +175,7 @@ vmem_translate_end(const struct vmem_env *e, const struct vmem_descent *d,
 /* One address. The loop is unrolled, so that the level is a constant in each step. */
 static __always_inline int
 vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
-		   vmem_virt_t va, const vmem_pte_t *root,
+		   vmem_virt_t va, vmem_pte_t *root,
 		   struct vmem_translation *out, u64 *entries)
 {
 	struct vmem_descent d;
@@ -208,11 +202,12 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 /* Several, level by level, so that their loads overlap. */
 static __always_inline int
 vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
-		     const vmem_virt_t *vas, u32 nr, const vmem_pte_t *root,
+		     const vmem_virt_t *vas, u32 nr, vmem_pte_t *root,
 		     struct vmem_translation *out,
 		     u64 (*entries)[VMEM_LEVELS_MAX])
 {
-	struct vmem_descent group[VMEM_TRANSLATE_GROUP], *d;
+	/* kernels may zero what is local, which takes longer than a translation */
+	struct vmem_descent group[VMEM_TRANSLATE_GROUP] __uninitialized, *d;
 	unsigned int level;
 	u32 i;
 	int ret;
