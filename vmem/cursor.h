@@ -85,6 +85,7 @@ static __always_inline u64 vmem_read(const vmem_pte_t *host, unsigned int index)
 /* What is only looked at, so that it may be read together with others, or again. */
 static __always_inline u64 vmem_peek(const vmem_pte_t *host, unsigned int index)
 {
+	/* a vCPU may change it; what is told is read by vmem_read() */
 	return le64_to_cpu(data_race(host[index]));
 }
 
