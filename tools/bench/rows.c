@@ -320,7 +320,7 @@ static void bench_walk(void)
 {
 	static const struct subject merge = {
 		"walk to extents, all merge, a page", NULL, walk_core,
-		merge_loop, PAGES, 1
+		merge_loop, PAGES, 0.9
 	}, each = {
 		"walk to extents, none merges, a page", NULL, walk_core,
 		merge_each_loop, PAGES, 4.3
