@@ -145,7 +145,7 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 		if (ret)
 			break;
 		/* far away by the time it is needed */
-		prefetchw(&page->next->table);
+		prefetchw(page->next);
 		if (n)
 			vmem_fill_run(host, 0, nr_leaves - 1, leaf + n * nr_leaves * step, step);
 		else if (leaves)

@@ -21,8 +21,6 @@
 #ifndef _VMEM_RECORDS_H
 #define _VMEM_RECORDS_H
 
-#include <linux/prefetch.h>
-
 #include "pool.h"
 
 /* Links */
