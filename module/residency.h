@@ -48,8 +48,9 @@ struct vmem_absence {
  * @block_gpa:	what @block begins with, VMEM_NOWHERE: there is none
  * @frame_gpa:	where the region of the last frame begins
  * @frame_len:	its bytes, 0: there was none
- * @table:	the last table that this piece has reached, NULL: none
- * @dirty:	and if it was for writing, the word where it is marked as written
+ * @table:	the last table that this piece has reached, of translations the one that
+ *		names what is absent; NULL: none
+ * @dirty:	of the last one that is to be written, the word where that is marked
  * @dirty_offset: by its place in its region
  * @absent:	the region of a table that was found absent, referenced while it is
  *		being made resident

@@ -44,7 +44,7 @@ static noinline unsigned int vmem_hole_end(const vmem_pte_t *host, unsigned int 
 	return at - host;
 }
 
-/* What an entry lacks that is nothing to tell of, where holes aren't told. */
+/* The bits of which an entry of a hole has none. */
 static __always_inline u64 vmem_hole_bits(const struct vmem_env *e)
 {
 	return e->walk->flags & VMEM_WALK_NONPRESENT ? U64_MAX : e->fmt->present;
@@ -61,7 +61,7 @@ static __always_inline vmem_virt_t vmem_walk_last(const struct vmem_env *e,
 	return min(e->walk->last, last);
 }
 
-/* Are eight entries @expect and what follows it, but for bits that it has set, @ad? */
+/* Are eight entries @expect and what follows it, but for @ad, which @expect has set? */
 static __always_inline bool vmem_eight_go_on(const vmem_pte_t *at, u64 expect, u64 step,
 					     u64 ad)
 {
@@ -100,8 +100,9 @@ vmem_walk_follow(const vmem_pte_t *host, const vmem_pte_t *ahead, unsigned int i
 /*
  * Leaves from @i on, before @end, that make what is gathered longer, or differ from it
  * in their addresses only: a record each of these, of which all but four words are the
- * same. What is gathered is leaves of this table or of one like it, whole ones, in
- * memory that is known. @base is the table's first address, @expect as in vmem_run.
+ * same. Holes between them are passed where they aren't told. What is gathered is leaves
+ * of this table or of one like it, whole ones, in memory that is known. @base is the
+ * table's first address, @expect as in vmem_run.
  * Return: where they end; the last of the records is what is gathered now.
  */
 static __always_inline unsigned int
@@ -159,7 +160,7 @@ vmem_walk_leaves(const struct vmem_env *e, struct vmem_run *run, unsigned int le
 		}
 		from = i;
 		if (!(entry & bits) && !holes) {
-			/* nothing is told of it, but the next leaf doesn't go on */
+			/* passed, and not counted as leaves; none goes on behind it */
 			i = vmem_hole_end(host, i, end, bits);
 			e->walk->leaves -= i - from;
 			want = 0;
