@@ -75,13 +75,19 @@ static void *translate_all_of_it(void *arg)
 	return NULL;
 }
 
+/*
+ * A table that is freed and taken again during a walk is one that the walk met: without
+ * FOLLOW it would be told as a reference.
+ */
+#define WALK_ALL	(VMEM_IOC_WALK_LEAVES | VMEM_IOC_WALK_FOLLOW)
+
 static void *walk_all_of_it(void *arg)
 {
 	struct beside *b = arg;
 
 	while (!stopped(b) && !ktap_failed()) {
 		struct records rs = walk_all(b->p.fd, b->p.space, VA, VA + LEN - 1,
-					     VMEM_IOC_WALK_LEAVES);
+					     WALK_ALL);
 		const struct vmem_ioc_record *end = records_end(&rs);
 		u64 next = VA;
 		size_t i;
@@ -221,11 +227,12 @@ static void one_splits_one_promotes(void)
 	ASSERT(!pthread_create(&threads[1], NULL, promote_only, &b));
 	for (i = 0; i < 60 && !ktap_failed(); i++) {
 		struct records rs = walk_all(b.p.fd, b.p.space, VA, VA + LEN - 1,
-					     VMEM_IOC_WALK_LEAVES);
+					     WALK_ALL);
 		u64 next = VA;
 		size_t j;
 
 		for (j = 0; j + 1 < rs.nr; j++) {
+			EXPECT_EQ(rs.r[j].type, VMEM_IOC_REC_MAPPING);
 			EXPECT_EQ(rs.r[j].va, next);
 			EXPECT_EQ(rs.r[j].gpa, next - VA + GPA);
 			next += rs.r[j].len;
