@@ -160,8 +160,8 @@ static noinline u32 vmem_pool_put(struct vmem_pool *pool, vmem_table_t parent,
 /*
  * @nr entries from @slot of @parent on name tables of @level from now on: *@pages and those
  * that follow by @next, each by its first link; one alone by the one that was @lent, if that
- * isn't NULL. *@pages becomes what follows, if anything does. Return: VMEM_CHANGED_*, where one named
- * another table, which a guest had taken away from it.
+ * isn't NULL. *@pages becomes what follows, if anything does. Return: VMEM_CHANGED_*,
+ * where one named another table, which a guest had taken away from it.
  */
 static noinline u32
 vmem_link_add(struct vmem_pool *pool, struct vmem_pool_page **pages, struct vmem_link *lent,
