@@ -122,33 +122,33 @@ int core_unmap(struct flat *guest, vmem_virt_t va, u64 len)
 }
 
 /* One call a page. */
-void core_map_each(struct flat *guest, const vmem_virt_t *vas, u64 nr)
+static __always_inline void core_each(struct flat *guest, struct vmem_mapping mapping,
+				      const vmem_virt_t *vas, u64 nr)
 {
-	struct vmem_mapping mapping = {
-		.len		= PAGE,
-		.kind		= VMEM_KIND_BASIC,
-		.basic.attrs	= VMEM_R | VMEM_W,
-	};
 	u64 i;
 
 	for (i = 0; i < nr; i++) {
 		mapping.virt_base = vas[i];
-		mapping.phys_base = i * 3 * PAGE;
+		if (mapping.kind == VMEM_KIND_BASIC)
+			mapping.phys_base = i * 3 * PAGE;
 		if (core_change(guest, &mapping))
 			abort();
 	}
 }
 
+void core_map_each(struct flat *guest, const vmem_virt_t *vas, u64 nr)
+{
+	core_each(guest, (struct vmem_mapping){
+		.len		= PAGE,
+		.kind		= VMEM_KIND_BASIC,
+		.basic.attrs	= VMEM_R | VMEM_W,
+	}, vas, nr);
+}
+
 void core_unmap_each(struct flat *guest, const vmem_virt_t *vas, u64 nr)
 {
-	struct vmem_mapping mapping = { .len = PAGE, .kind = VMEM_KIND_UNMAPPED };
-	u64 i;
-
-	for (i = 0; i < nr; i++) {
-		mapping.virt_base = vas[i];
-		if (core_change(guest, &mapping))
-			abort();
-	}
+	core_each(guest, (struct vmem_mapping){ .len = PAGE, .kind = VMEM_KIND_UNMAPPED },
+		  vas, nr);
 }
 
 int core_protect(struct flat *guest, vmem_virt_t va, u64 len, bool writable)
