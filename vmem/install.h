@@ -129,7 +129,7 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 				       VMEM_RWXU : vmem_place_perms(e, level));
 	vmem_pte_t *above = e->at->path.host[level] + slot, *host;
 	struct vmem_pool_page *page = e->pages->res.first;
-	u64 leaf = 0, nr = 1;
+	u64 leaf = 0, nr = 1, new;
 	int ret = 0;
 
 	if (leaves)
@@ -155,18 +155,14 @@ static __always_inline int vmem_install(const struct vmem_env *e)
 		else
 			memset(host, 0, nr_leaves * sizeof(*host));
 		/* a vCPU sees the table filled */
-		if (vmem_exchange(e, above, n, n ? 0 : e->at->entry,
-				  e->fmt->move_table(e->facts, entry, page->table, 0)))
-			continue;
+		new = e->fmt->move_table(e->facts, entry, page->table, 0);
 		if (!n)
-			ret = e->at->tries++ < VMEM_LINK_TRIES ? VMEM_AGAIN : -EBUSY;
-		break;
+			ret = vmem_replace(e, new);
+		if (n ? !vmem_exchange(e, above, n, 0, new) : ret)
+			break;
 	}
 	if (!n)
 		return ret;
-	e->at->tries = 0;
-	if (unlikely(e->at->class != VMEM_CLASS_NONE))
-		vmem_flush_entry(e, level);
 	if (unlikely(e->at->entry) && !split)
 		vmem_look_back(e, e->at->entry, level, e->at->leaf);
 	vmem_install_end(e, level, slot, n);
@@ -221,14 +217,15 @@ vmem_copy_table(const struct vmem_env *e, unsigned int level)
 	if (ret > (s64)pages->res.links ||
 	    (level < top && vmem_rename(e, level + 1, copy, 0, 0) <= 0))
 		return vmem_recount(e);
-	if (level < top)
+	if (level < top) {
 		vmem_install_end(e, level + 1, vmem_slot(e, level + 1), 1);
-	/* no other table has none above it: only one that moves comes here */
-	else if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
-		e->ops->update_root(e->ctx, level);
-	if (level == top)
+	} else {
+		/* no other table has none above it: only one that moves comes here */
+		if (e->ops->movability == VMEM_MAY_MOVE_TABLE)
+			e->ops->update_root(e->ctx, level);
 		e->space->root = copy;
-	e->answer->dirty = true;
+		e->answer->dirty = true;
+	}
 	/* what a vCPU made equal again since has no record to spare */
 	for (i = 0; level && i < nr && pages->res.links; i++) {
 		if (vmem_look_owner(e, host, level, old, i, &child,

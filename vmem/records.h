@@ -194,8 +194,11 @@ vmem_link_add(struct vmem_pool *pool, struct vmem_pool_page **pages, struct vmem
 		*head = link;
 		*at = link;
 		pool->nr_hashed++;
-		page->state = VMEM_POOL_USED;
-		page->level = level;
+		/* one that was in use is that already, which is asserted */
+		if (!lent) {
+			page->state = VMEM_POOL_USED;
+			page->level = level;
+		}
 		vmem_pool_count(pool, page);
 	}
 	*pages = page;
