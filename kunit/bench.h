@@ -241,6 +241,19 @@ struct vmem_space bench_space(const struct bench *b, u64 root);
 void bench_translate(struct bench *b, const struct vmem_space *space, u64 va,
 		     struct vmem_translation *out);
 /* As the model has it; in one call, and one by one. */
+/* Return: bit n: status n was met. */
+u32 bench_check_access(struct bench *b, const struct vmem_space *space,
+		       const struct vmem_access *access, const u64 *vas, u32 nr);
+/*
+ * With what the accesses set, over the guest and the model: all must agree. @exact: what
+ * is told of each is how it was before.
+ */
+void bench_check_set(struct bench *b, const struct vmem_access *access, const u64 *vas,
+		     u32 nr, bool exact);
+/* One such access, over the guest only. Return: what the call did. */
+int bench_run_set(struct bench *b, u32 what, u64 va, struct vmem_translation *out);
+bool bench_same_translation(const struct vmem_translation *a,
+			    const struct vmem_translation *b);
 void bench_check_translate(struct bench *b, const struct vmem_space *space,
 			   const u64 *vas, u32 nr);
 /* Into b->out, the record of the end apart. */

@@ -3,6 +3,7 @@
  * What the suites share: translations and walks beside the model's.
  */
 #include "bench.h"
+#include "../vmem/call_access.h"
 
 /* A translation that may be stopped, over and over, until it is done. */
 static void translate(struct bench *b, const struct vmem_space *space,
@@ -13,7 +14,7 @@ static void translate(struct bench *b, const struct vmem_space *space,
 	int ret;
 
 	do {
-		ret = b->e->core->translate(b->e->fmt, &b->guest, space, vas, nr, out, entries,
+		ret = b->e->core->translate(b->e->fmt, &b->guest, space, vas, nr, false, out, entries,
 				      &done);
 		if (++tries == 100000)
 			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
@@ -29,7 +30,7 @@ void bench_translate(struct bench *b, const struct vmem_space *space, u64 va,
 	translate(b, space, &va, 1, out, NULL);
 }
 
-static bool same_translation(const struct vmem_translation *a,
+bool bench_same_translation(const struct vmem_translation *a,
 			     const struct vmem_translation *b)
 {
 	return a->gpa == b->gpa && a->entry == b->entry &&
@@ -47,9 +48,9 @@ static void check_translation(struct bench *b, const struct vmem_space *space,
 	struct vmem_translation expected;
 
 	model_translate(b->rules, &b->model.cpu, &b->guest,
-			vmem_table_gpa(space->root), va, &expected,
+			vmem_table_gpa(space->root), va, false, &expected,
 			expected_entries);
-	if (same_translation(got, &expected) &&
+	if (bench_same_translation(got, &expected) &&
 	    (!entries || !memcmp(entries, expected_entries,
 				 sizeof(expected_entries))))
 		return;
@@ -77,6 +78,107 @@ void bench_check_translate(struct bench *b, const struct vmem_space *space,
 		bench_translate(b, space, vas[i], &one);
 		check_translation(b, space, vas[i], &one, NULL);
 	}
+}
+
+/* Accesses that may be stopped, over and over, until all are judged, or refused. */
+static int judged(struct bench *b, struct guest *guest, const struct vmem_space *space,
+		  const struct vmem_access *access, const u64 *vas, u32 nr,
+		  struct vmem_translation *out, u64 (*entries)[VMEM_LEVELS_MAX])
+{
+	struct vmem_judge judge;
+	u32 done = 0, tries = 0;
+	int ret;
+
+	KUNIT_ASSERT_EQ(b->test, 0, b->e->core->judge(&space->facts, access, &judge));
+	do {
+		ret = vmem_translate_judged(b->e->core, b->e->fmt, guest, space, &judge,
+					    vas, nr, out, entries, &done);
+		if (++tries == 100000)
+			KUNIT_FAIL_AND_ABORT(b->test, "no progress");
+	} while (ret == VMEM_ABSENT || ret == VMEM_PAUSE);
+	KUNIT_EXPECT_EQ(b->test, done == nr, !ret);
+	return ret;
+}
+
+u32 bench_check_access(struct bench *b, const struct vmem_space *space,
+		       const struct vmem_access *access, const u64 *vas, u32 nr)
+{
+	struct vmem_translation *out = b->translations, expected;
+	u64 words[VMEM_LEVELS_MAX];
+	u32 i, met = 0;
+
+	KUNIT_ASSERT_LE(b->test, nr, TRANSLATE_MAX);
+	KUNIT_EXPECT_EQ(b->test, 0, judged(b, &b->guest, space, access, vas, nr, out,
+					   b->entries));
+	for (i = 0; i < nr; i++) {
+		model_access(b->rules, &b->model.cpu, &b->guest,
+			     vmem_table_gpa(space->root), vas[i], access, &expected, words);
+		met |= BIT(expected.status);
+		if (!bench_same_translation(&out[i], &expected) ||
+		    memcmp(b->entries[i], words, sizeof(words)))
+			KUNIT_FAIL_AND_ABORT(b->test, "%llx what %x mode %x keys %x %x: status %u level %u error %x flags %x, expected %u %u %x %x",
+					     vas[i], access->what, access->mode,
+					     access->pkru, access->pkrs, out[i].status,
+					     out[i].level, out[i].error_code, out[i].flags,
+					     expected.status, expected.level,
+					     expected.error_code, expected.flags);
+	}
+	return met;
+}
+
+void bench_check_set(struct bench *b, const struct vmem_access *access, const u64 *vas,
+		     u32 nr, bool exact)
+{
+	bool fetch = access->what & VMEM_ACCESS_FETCH, written = access->what & VMEM_ACCESS_WRITE;
+	struct vmem_access asked = *access;
+	struct vmem_translation expected;
+	u64 words[1][VMEM_LEVELS_MAX];
+	u64 behind;
+	u32 i;
+
+	KUNIT_ASSERT_LE(b->test, nr, TRANSLATE_MAX);
+	guest_remember(&b->guest, NULL);
+	asked.what |= VMEM_ACCESS_SET_AD;
+	KUNIT_EXPECT_EQ(b->test, 0, judged(b, &b->guest, &b->space, &asked, vas, nr,
+					   b->translations, b->entries));
+	for (i = 0; i < nr; i++) {
+		struct vmem_translation *got = &b->translations[i];
+
+		/* what is told is as without it, which is compared with the model */
+		KUNIT_EXPECT_EQ(b->test, 0, judged(b, &b->model.guest, &b->space, access,
+						   &vas[i], 1, &expected, words));
+		if (expected.status == VMEM_OK) {
+			model_set_ad(b->rules, &b->model.cpu, &b->model.guest, bench_root(b),
+				     vas[i], fetch, written);
+			behind = (vas[i] / 4096 + 1) * 4096;
+			if (behind - vas[i] <= access->what >> 8)
+				model_set_ad(b->rules, &b->model.cpu, &b->model.guest,
+					     bench_root(b), behind, fetch, written);
+		}
+		/* after a stop some of it may be set */
+		if (!exact) {
+			got->entry = expected.entry;
+			got->leaf = expected.leaf;
+			memcpy(b->entries[i], words, sizeof(words));
+		}
+		if (!bench_same_translation(got, &expected) ||
+		    memcmp(b->entries[i], words, sizeof(words)))
+			KUNIT_FAIL_AND_ABORT(b->test, "%llx what %x mode %x: status %u level %u entry %llx, expected %u %u %llx",
+					     vas[i], access->what, access->mode, got->status,
+					     got->level, got->entry, expected.status,
+					     expected.level, expected.entry);
+	}
+	bench_check_same(b, "A and D");
+	KUNIT_EXPECT_TRUE(b->test, guest_untold(&b->guest) == VMEM_NO_TABLE);
+	KUNIT_EXPECT_FALSE(b->test, b->guest.told_amiss);
+}
+
+int bench_run_set(struct bench *b, u32 what, u64 va, struct vmem_translation *out)
+{
+	const struct vmem_access access = { .what = what | VMEM_ACCESS_SET_AD,
+					    .mode = VMEM_MODE_WP };
+
+	return judged(b, &b->guest, &b->space, &access, &va, 1, out, b->entries);
 }
 
 /* The walk's memory is too small: twice as much. */

@@ -186,9 +186,27 @@ struct model_records {
 };
 
 void model_translate(const struct rules *rules, const struct cpu *cpu,
-		     const struct guest *guest, u64 root, u64 va,
+		     const struct guest *guest, u64 root, u64 va, bool fetch,
 		     struct vmem_translation *out,
 		     u64 entries[VMEM_LEVELS_MAX]);
+
+/* What an access makes of that; @out: in and out. */
+void model_judge(const struct rules *rules, const struct cpu *cpu,
+		 const struct vmem_access *access, const u64 *entries,
+		 struct vmem_translation *out);
+
+/* Both, of the one page or the two that it is to. */
+void model_access(const struct rules *rules, const struct cpu *cpu,
+		  const struct guest *guest, u64 root, u64 va,
+		  const struct vmem_access *access, struct vmem_translation *out,
+		  u64 entries[VMEM_LEVELS_MAX]);
+
+/*
+ * What the entries set that translate @va: the accessed bit in all, and when it is
+ * @written the dirty bit in the leaf. Only where it translates.
+ */
+void model_set_ad(const struct rules *rules, const struct cpu *cpu, struct guest *guest,
+		  u64 root, u64 va, bool fetch, bool written);
 void model_walk(const struct rules *rules, const struct cpu *cpu,
 		const struct guest *guest, const struct vmem_space *spaces,
 		u32 nr_spaces, u64 first, u64 last, u32 flags,

@@ -30,7 +30,7 @@ static u32 effective(const struct rules *rules, const struct cpu *cpu,
 }
 
 void model_translate(const struct rules *rules, const struct cpu *cpu,
-		     const struct guest *guest, u64 root, u64 va,
+		     const struct guest *guest, u64 root, u64 va, bool fetch,
 		     struct vmem_translation *out,
 		     u64 entries[VMEM_LEVELS_MAX])
 {
@@ -42,7 +42,8 @@ void model_translate(const struct rules *rules, const struct cpu *cpu,
 	memset(out, 0, sizeof(*out));
 	memset(entries, 0, VMEM_LEVELS_MAX * sizeof(*entries));
 	out->level = level;
-	va = rules->untag(cpu, rules->levels, va);
+	if (!fetch)
+		va = rules->untag(cpu, rules->levels, va);
 	if (va != sign_extend(rules, va)) {
 		out->status = VMEM_NON_CANONICAL;
 		return;

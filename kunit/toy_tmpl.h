@@ -91,6 +91,25 @@ TOY(leaf_attrs)(const struct vmem_facts *facts, u64 entry, unsigned int level)
 	       (TOY(is_cow)(facts, entry) ? VMEM_COW : 0);
 }
 
+/* As nobody's: each right is its own bit of the error code. */
+static inline int TOY(judge)(const struct vmem_facts *facts,
+			     const struct vmem_access *access, struct vmem_judge *judge)
+{
+	*judge = (struct vmem_judge){
+		.yes	= (access->what & VMEM_ACCESS_WRITE ? VMEM_W : 0) |
+			  (access->what & VMEM_ACCESS_FETCH ? VMEM_X : 0) |
+			  (access->what & VMEM_ACCESS_USER ? VMEM_U : 0),
+		.len	= FIELD_GET(VMEM_ACCESS_LEN, access->what) + 1,
+		.code	= access->what & 0xf,
+		.code_present = 0x100, .code_reserved = 0x200,
+	};
+	if (access->what & VMEM_ACCESS_SET_AD) {
+		judge->set[0] = TOY_A;
+		judge->set[1] = TOY_A | (access->what & VMEM_ACCESS_WRITE ? TOY_D : 0);
+	}
+	return access->what & ~(VMEM_ACCESS_LEN | VMEM_ACCESS_SET_AD | 0xf) ? -EINVAL : 0;
+}
+
 static __always_inline u64 TOY(perm_bits)(u32 perms)
 {
 	return (perms & VMEM_R ? TOY_R : 0) | (perms & VMEM_W ? TOY_W : 0) |

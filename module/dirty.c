@@ -2,9 +2,10 @@
 /*
  * Which pages of a region vmem wrote.
  *
- * Bits are set by those who change tables, who have the guest alone, and read and
- * cleared by those who share it: so that each is told to one of them, and what is
- * told is how it was between two changes.
+ * Bits are set by those who change tables and have the guest alone, and read and
+ * cleared by those who share it: so each is told to one of them, and what is told is how
+ * it was between two changes. Who only sets A and D in tables shares the guest as well,
+ * and sets the bit of a page behind the write: what is told has been done.
  */
 #include <linux/minmax.h>
 

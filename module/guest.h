@@ -28,11 +28,11 @@ struct vmem_link_chunk;
  *		debugfs, which find a dead guest after its end
  * @number:	of the guest since the module was inserted; immutable
  * @dir:	in debugfs; immutable until the end
- * @lock:	of the objects: calls that read share it, those that change or
- *		destroy have it alone. Nothing that may wait for userspace, or
- *		for an mmap_lock, is done under it.
- * @generation:	raised in every hold of @lock in which tables were changed, or
- *		what their change depends on; guarded by @lock
+ * @lock:	of the objects: calls that read share it, and what sets A and D in
+ *		tables; those that change or destroy have it alone. Nothing that may
+ *		wait for userspace, or for an mmap_lock, is done under it.
+ * @generation:	raised in every hold of @lock in which tables were changed in more
+ *		than A and D, or what their change depends on; guarded by @lock
  * @dead:	the guest has ended; guarded by @lock
  * @pools:	all pools, those not yet published too; guarded by @lock
  * @pool_ranges: the ranges of all pools; guarded by @lock

@@ -135,11 +135,13 @@ int vmem_piece_lookup(struct vmem_piece *piece, vmem_phys_t gpa,
  * vmem_piece_written() - the table that was looked up last, for writing, is written
  * @piece:	the context
  *
- * Context: the same piece of a call that has the guest alone.
+ * Context: the same piece. Of a call that has the guest alone, at any time; else behind
+ * the write.
  */
 void vmem_piece_written(struct vmem_piece *piece)
 {
-	lockdep_assert_held_write(&piece->guest->lock);
+	if (piece->changing)
+		lockdep_assert_held_write(&piece->guest->lock);
 	vmem_dirty_mark(piece->dirty, piece->dirty_offset);
 }
 
@@ -329,8 +331,8 @@ static int vmem_piece_why(struct vmem_piece *piece)
  * @piece:	the context, whose last piece found something absent that is
  *		referenced since; siblings may have been added
  *
- * A page that the host refuses to be read is outside for the rest of the
- * call; a changing call ends.
+ * A page that the host refuses is outside for the rest of the call; a changing call
+ * ends, as one does that may read it and not write.
  *
  * Context: sleeps, for as long as a fault of userspace does; no lock is held.
  * Return: 0: look again; -EINTR: killed; -ENOMEM; for writing -EROFS; in a
@@ -340,7 +342,7 @@ int vmem_piece_resident(struct vmem_piece *piece)
 {
 	struct vmem_region *region = piece->absent;
 	enum vmem_intent intent = piece->intent;
-	bool first = intent == VMEM_READ && !piece->absence;
+	bool first = !piece->absence && (intent == VMEM_READ || !piece->changing);
 	struct vmem_absence *absence;
 	int ret;
 

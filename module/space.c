@@ -5,11 +5,13 @@
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "../vmem/call.h"
+#include "../vmem/call_access.h"
 #include "calls.h"
 #include "compat.h"
 #include "pool.h"
@@ -375,6 +377,7 @@ out:
  * @work:	holds and pieces
  * @ask:	the call
  * @space:	in a hold: the space
+ * @judge:	likewise, where an access is given
  * @nr:		addresses of this batch
  * @done:	of them
  * @vas:	the addresses
@@ -385,6 +388,7 @@ struct vmem_translate_work {
 	struct vmem_work work;
 	const struct vmem_ioc_translate *ask;
 	const struct vmem_space_object *space;
+	struct vmem_judge judge;
 	u32 nr;
 	u32 done;
 	vmem_virt_t *vas;
@@ -409,7 +413,11 @@ static int vmem_translate_take(struct vmem_work *work)
 	struct vmem_translate_work *w = vmem_translate_of(work);
 
 	w->space = vmem_space_find(work->piece.guest, w->ask->space);
-	return PTR_ERR_OR_ZERO(w->space);
+	if (IS_ERR(w->space))
+		return PTR_ERR(w->space);
+	return !w->ask->access ? 0 :
+	       vmem_ioc_access_read(w->space->ops->engine, &w->space->space.facts, w->ask,
+				    &w->judge);
 }
 
 static int vmem_translate_piece(struct vmem_work *work)
@@ -418,11 +426,11 @@ static int vmem_translate_piece(struct vmem_work *work)
 	const struct vmem_space_object *space = w->space;
 	int ret;
 
-	/* of these tables it reads an entry each: a batch is a piece */
+	/* it reads an entry of each, of second pages once more: a batch is a piece */
 	work->piece.tables = VMEM_TRANSLATE_BATCH * VMEM_LEVELS_MAX;
-	ret = space->ops->engine->translate(space->ops->fmt, &work->piece,
-					    &space->space, w->vas, w->nr,
-					    w->results, w->entries, &w->done);
+	ret = vmem_translate_judged(space->ops->engine, space->ops->fmt, &work->piece,
+				    &space->space, w->ask->access ? &w->judge : NULL,
+				    w->vas, w->nr, w->results, w->entries, &w->done);
 	if (ret == VMEM_ABSENT)
 		vmem_space_absent(space, &work->piece);
 	return ret;
@@ -467,6 +475,8 @@ static int vmem_translate_all(struct vmem_ioc_translate *ask,
 	int ret;
 
 	do {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		at = ask->out_done;
 		w->nr = min_t(u32, ask->nr - at, batch);
 		w->done = 0;
@@ -490,8 +500,12 @@ static int vmem_translate_all(struct vmem_ioc_translate *ask,
  * @call:	the call
  * @arg:	struct vmem_ioc_translate
  *
+ * What an access sets is set with the guest shared: those who share it change nothing
+ * else, and a page is marked as written behind the write.
+ *
  * Context: takes the guest's lock, a batch at a time; may wait for tables.
- * Return: 0, -EOPNOTSUPP, -E2BIG, -EFAULT, -ENOENT, -EINVAL, -ENOMEM, -EINTR.
+ * Return: 0, -EACCES, -EOPNOTSUPP, -E2BIG, -EFAULT, -ENOENT, -EINVAL, -EROFS, -EBUSY,
+ * -ENOMEM, -EINTR.
  */
 int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 {
@@ -504,7 +518,7 @@ int vmem_ioctl_translate(struct vmem_call *call, void *arg)
 	size_t size = 0;
 	int ret;
 
-	ret = vmem_ioc_translate_check(ask);
+	ret = vmem_ioc_translate_check(ask, call->view->rights);
 	if (ret)
 		return ret;
 	w.ask = ask;

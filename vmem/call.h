@@ -87,7 +87,8 @@ static inline int vmem_ioc_info_fill(struct vmem_ioc_info *info, u32 rights,
 					  VMEM_IOC_FEATURE_SIZES |
 					  VMEM_IOC_FEATURE_PROMOTE |
 					  VMEM_IOC_FEATURE_ATTRS |
-					  VMEM_IOC_FEATURE_MAKE,
+					  VMEM_IOC_FEATURE_MAKE |
+					  VMEM_IOC_FEATURE_ACCESS,
 		.out_region_len_max	= VMEM_REGION_LEN_MAX,
 		.out_regions_max	= VMEM_REGIONS_MAX,
 		.out_pool_ranges_max	= VMEM_POOL_RANGES_MAX,
@@ -484,20 +485,7 @@ static inline bool vmem_roots_within(const struct vmem_link_store *store,
 	return false;
 }
 
-/* TRANSLATE, WALK_CREATE, LIST */
-
-/**
- * vmem_ioc_translate_check() - TRANSLATE
- * @ask:	the call
- *
- * Return: 0; -EOPNOTSUPP; -E2BIG.
- */
-static inline int vmem_ioc_translate_check(const struct vmem_ioc_translate *ask)
-{
-	if (ask->access || ask->mode || ask->pkru)
-		return -EOPNOTSUPP;
-	return ask->nr > VMEM_TRANSLATE_MAX ? -E2BIG : 0;
-}
+/* WALK_CREATE, LIST */
 
 /**
  * vmem_ioc_walk_create_check() - WALK_CREATE

@@ -10,12 +10,16 @@
 #ifndef _VMEM_ENGINE_H
 #define _VMEM_ENGINE_H
 
+#include "access.h"
+
 /**
  * struct vmem_engine - the core over some ops
  * @entry_lg2:	of the format
  * @table_lg2:	vmem_table_lg2()
  * @facts:	struct vmem_format.facts()
+ * @judge:	struct vmem_format.judge()
  * @translate:	vmem_translate()
+ * @set_ad:	vmem_set_ad()
  * @walk_init:	vmem_walk_init()
  * @walk_space:	vmem_walk_space()
  * @walk_end:	vmem_walk_end()
@@ -34,11 +38,16 @@ struct vmem_engine {
 				  unsigned int level);
 	int (*facts)(const struct vmem_format *fmt, struct vmem_facts *facts,
 		     const struct vmem_vcpu *vcpu);
+	int (*judge)(const struct vmem_facts *facts, const struct vmem_access *access,
+		     struct vmem_judge *judge);
 	int (*translate)(const struct vmem_format *fmt, void *ctx,
 			 const struct vmem_space *space,
-			 const vmem_virt_t *vas, u32 nr,
+			 const vmem_virt_t *vas, u32 nr, bool fetch,
 			 struct vmem_translation *out,
 			 u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
+	int (*set_ad)(const struct vmem_format *fmt, void *ctx,
+		      const struct vmem_space *space, const struct vmem_judge *judge,
+		      vmem_virt_t va, unsigned int lowest, const u64 *entries, bool apply);
 	void (*walk_init)(const struct vmem_format *fmt, struct vmem_walk *walk,
 			  vmem_virt_t first, vmem_virt_t last, u32 flags,
 			  u64 budget, struct vmem_seen *seen);
@@ -85,14 +94,31 @@ _name##_facts(const struct vmem_format *fmt, struct vmem_facts *facts,	\
 }									\
 									\
 static noinline int							\
+_name##_judge(const struct vmem_facts *facts,				\
+	      const struct vmem_access *access, struct vmem_judge *judge) \
+{									\
+	return (_format).judge(facts, access, judge);			\
+}									\
+									\
+static noinline int							\
 _name##_translate(const struct vmem_format *fmt, void *ctx,		\
 		  const struct vmem_space *space,			\
-		  const vmem_virt_t *vas, u32 nr,			\
+		  const vmem_virt_t *vas, u32 nr, bool fetch,		\
 		  struct vmem_translation *out,				\
 		  u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)		\
 {									\
 	return vmem_translate(&(_format), &(_quick), ctx, space, vas, nr,	\
-			      out, entries, done);			\
+			      fetch, out, entries, done);			\
+}									\
+									\
+static noinline int							\
+_name##_set_ad(const struct vmem_format *fmt, void *ctx,		\
+	       const struct vmem_space *space, const struct vmem_judge *judge, \
+	       vmem_virt_t va, unsigned int lowest, const u64 *entries,	\
+	       bool apply)						\
+{									\
+	return vmem_set_ad(&(_format), &(_ops), ctx, space, judge, va, lowest, \
+			   entries, apply);				\
 }									\
 									\
 static noinline void							\
@@ -168,7 +194,9 @@ static const struct vmem_engine _name = {				\
 	.entry_lg2	= _name##_entry_lg2,				\
 	.table_lg2	= _name##_table_lg2,				\
 	.facts		= _name##_facts,				\
+	.judge		= _name##_judge,				\
 	.translate	= _name##_translate,				\
+	.set_ad		= _name##_set_ad,				\
 	.walk_init	= _name##_walk_init,				\
 	.walk_space	= _name##_walk_space,				\
 	.walk_end	= _name##_walk_end,				\

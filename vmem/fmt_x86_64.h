@@ -233,6 +233,73 @@ vmem_x86_64_leaf_attrs(const struct vmem_facts *facts, u64 entry,
 	       (u32)vmem_x86_64_is_cow(facts, entry) << 10;
 }
 
+/* Error code of a #PF: SDM 3A, "Page-Fault Exceptions". */
+#define X86_64_PF_P		BIT(0)
+#define X86_64_PF_W		BIT(1)
+#define X86_64_PF_U		BIT(2)
+#define X86_64_PF_RSVD		BIT(3)
+#define X86_64_PF_ID		BIT(4)
+#define X86_64_PF_PK		BIT(5)
+#define X86_64_PF_SS		BIT(6)
+
+/* Bit n: what PKRU or PKRS says of key n denies a data access. */
+static inline u32 vmem_x86_64_denied(u32 rights, bool write)
+{
+	unsigned int key;
+	u32 denied = 0;
+
+	for (key = 0; key < 16; key++, rights >>= 2)
+		if (rights & 1 || (write && rights & 2))
+			denied |= BIT(key);
+	return denied;
+}
+
+/*
+ * SDM 3A, "Determination of Access Rights", "Protection Keys" and "Accessed and Dirty
+ * Flags". CR4.CET can't be set while CR0.WP isn't.
+ */
+static inline int vmem_x86_64_judge(const struct vmem_facts *facts,
+				    const struct vmem_access *access,
+				    struct vmem_judge *judge)
+{
+	u32 what = access->what, mode = access->mode;
+	u32 kind = what & (VMEM_ACCESS_READ | VMEM_ACCESS_WRITE | VMEM_ACCESS_FETCH);
+	bool user = what & VMEM_ACCESS_USER, fetch = kind == VMEM_ACCESS_FETCH;
+	bool implicit = what & VMEM_ACCESS_IMPLICIT, shadow = what & VMEM_ACCESS_SHADOW;
+	bool binds = user || mode & VMEM_MODE_WP, nx = !(facts->tells[0] & X86_64_NX);
+	bool write = kind == VMEM_ACCESS_WRITE;
+
+	*judge = (struct vmem_judge){
+		.len		= FIELD_GET(VMEM_ACCESS_LEN, what) + 1,
+		.fetch		= fetch,
+		.code		= (write ? X86_64_PF_W : 0) | (user ? X86_64_PF_U : 0) |
+				  (shadow ? X86_64_PF_SS : 0) |
+				  (fetch && (nx || mode & VMEM_MODE_SMEP) ? X86_64_PF_ID : 0),
+		.code_present	= X86_64_PF_P,
+		.code_reserved	= X86_64_PF_RSVD,
+		.code_key	= X86_64_PF_PK,
+	};
+	if (!kind || kind & (kind - 1) || (user && implicit) || (fetch && (implicit || shadow)) ||
+	    (shadow && !facts->shadow) || (facts->shadow && !(mode & VMEM_MODE_WP)) ||
+	    judge->len > VMEM_ACCESS_LEN_MAX)
+		return -EINVAL;
+	if (what & VMEM_ACCESS_SET_AD) {
+		judge->set[0] = X86_64_A;
+		judge->set[1] = X86_64_A | (write ? X86_64_D : 0);
+	}
+	judge->yes = (user ? VMEM_U : 0) | (fetch ? VMEM_X : 0) |
+		     (shadow ? VMEM_SHADOW : write && binds ? VMEM_W : 0);
+	if (!user && (shadow || mode & (fetch ? VMEM_MODE_SMEP : VMEM_MODE_SMAP)) &&
+	    (fetch || shadow || implicit || !(mode & VMEM_MODE_AC)))
+		judge->no = VMEM_U;
+	if (!fetch && mode & VMEM_MODE_PKS)
+		judge->denied = vmem_x86_64_denied(access->pkrs,
+						   write && mode & VMEM_MODE_WP);
+	if (!fetch && mode & VMEM_MODE_PKE)
+		judge->denied |= vmem_x86_64_denied(access->pkru, write && binds) << 16;
+	return 0;
+}
+
 /*
  * Permissions are positive here and NX is negative there, so an entry that
  * must not grant X needs NX. Tables that vmem makes grant X: leaves decide.

@@ -185,6 +185,68 @@ struct vmem_facts {
 	struct vmem_vcpu vcpu;
 };
 
+/* An access: the numbers of the UAPI. One of the first three. */
+#define VMEM_ACCESS_READ	BIT(0)
+#define VMEM_ACCESS_WRITE	BIT(1)
+#define VMEM_ACCESS_FETCH	BIT(2)
+#define VMEM_ACCESS_USER	BIT(3)	/* else a supervisor's */
+#define VMEM_ACCESS_IMPLICIT	BIT(4)	/* of the supervisor, in any mode: of a GDT, say */
+#define VMEM_ACCESS_SHADOW	BIT(5)	/* of a shadow stack */
+#define VMEM_ACCESS_SET_AD	BIT(6)	/* what it sets of A and D is set */
+#define VMEM_ACCESS_FLAGS	GENMASK(6, 0)
+#define VMEM_ACCESS_LEN		GENMASK(15, 8) /* bytes less one */
+#define VMEM_ACCESS_LEN_MAX	64
+
+/* The mode of the vCPU that makes it. */
+#define VMEM_MODE_WP		BIT(0)	/* CR0.WP */
+#define VMEM_MODE_SMEP		BIT(1)	/* CR4.SMEP */
+#define VMEM_MODE_SMAP		BIT(2)	/* CR4.SMAP */
+#define VMEM_MODE_AC		BIT(3)	/* EFLAGS.AC */
+#define VMEM_MODE_PKE		BIT(4)	/* CR4.PKE */
+#define VMEM_MODE_PKS		BIT(5)	/* CR4.PKS */
+#define VMEM_MODE_FLAGS		GENMASK(5, 0)
+
+/**
+ * struct vmem_access - an access, and the mode of the vCPU that makes it
+ * @what:	VMEM_ACCESS_*; 0: none
+ * @mode:	VMEM_MODE_*
+ * @pkru:	rights of keys in user pages, two bits each; looked at with PKE
+ * @pkrs:	and in a supervisor's, with PKS
+ */
+struct vmem_access {
+	u32 what;
+	u32 mode;
+	u32 pkru;
+	u32 pkrs;
+};
+
+/**
+ * struct vmem_judge - what a translation has to have for an access
+ * @yes:	of what is effective: all of these
+ * @no:		and none of these
+ * @denied:	bit n: key n denies it in a supervisor's page; bit 16 + n: in a user's
+ * @len:	bytes of the access
+ * @fetch:	it is one of instructions
+ * @code:	the fault's error code, as far as the access decides it
+ * @code_present: what is added when no entry lacked on the way
+ * @code_reserved: when an entry is malformed
+ * @code_key:	when a key denies it, whatever else does
+ * @set:	bits that it sets: in the entries passed, and in the leaf; 0: nothing
+ *		is to be set
+ */
+struct vmem_judge {
+	u32 yes;
+	u32 no;
+	u32 denied;
+	u32 len;
+	bool fetch;
+	u32 code;
+	u32 code_present;
+	u32 code_reserved;
+	u32 code_key;
+	u64 set[2];
+};
+
 /**
  * struct vmem_format - what the bits of a table mean
  * @name:	for people and for JSON
@@ -208,6 +270,8 @@ struct vmem_facts {
  * @step:	what makes of a leaf of @level the one of the page behind it
  * @perms:	R, W, X, U that a table entry grants, as the nibble of @level in a path
  * @leaf_attrs:	attributes of a leaf, all but ENC, see vmem_leaf_attrs()
+ * @judge:	what a translation has to have for an access: 0; -EINVAL: there is no
+ *		such access, or a vCPU with these facts has no such mode
  * @make_table:	a table entry that grants @perms, as far as it can be expressed;
  *		@table is an address that the vCPU has
  * @move_table:	a table entry that names another table and grants @perms, too,
@@ -254,6 +318,8 @@ struct vmem_format {
 	u32 (*perms)(u64 entry, unsigned int level);
 	u32 (*leaf_attrs)(const struct vmem_facts *facts, u64 entry,
 			  unsigned int level);
+	int (*judge)(const struct vmem_facts *facts, const struct vmem_access *access,
+		     struct vmem_judge *judge);
 	u64 (*make_table)(const struct vmem_facts *facts, vmem_table_t table,
 			  u32 perms);
 	u64 (*move_table)(const struct vmem_facts *facts, u64 entry,
@@ -285,6 +351,7 @@ struct vmem_format {
 	.step		= _prefix##_step,			\
 	.perms		= _prefix##_perms,			\
 	.leaf_attrs	= _prefix##_leaf_attrs,			\
+	.judge		= _prefix##_judge,			\
 	.make_table	= _prefix##_make_table,			\
 	.move_table	= _prefix##_move_table,			\
 	.can_map	= _prefix##_can_map,			\
@@ -356,8 +423,9 @@ struct vmem_table_read_ops {
  * @update_root: the first table set aside is now the space's root. Only for
  *		VMEM_MAY_MOVE_TABLE.
  * @written:	@table, which from_phys() was asked for last, for writing, is about to
- *		be written in this piece. It may be told of and stay as it is; nothing
- *		is written that wasn't told of. NULL: nobody wants to know.
+ *		be written in this piece, or by vmem_set_ad() was. It may be told of
+ *		and stay as it is; nothing is written that isn't told of. NULL: nobody
+ *		wants to know.
  */
 struct vmem_table_ops {
 	struct vmem_table_read_ops read;

@@ -66,17 +66,25 @@ static __always_inline u8 vmem_frame_flags(const struct vmem_env *e,
 	return flags;
 }
 
+/* Take the tag out of an address, if it may have one. Return: whether it is canonical. */
+static __always_inline bool vmem_untag(const struct vmem_env *e, vmem_virt_t *va, bool fetch)
+{
+	const struct vmem_facts *facts = e->facts;
+	bool canonical = vmem_is_canonical(&facts->gap, *va);
+
+	if (unlikely(!canonical || (facts->tag_inside && !(*va >> 63))) && !fetch)
+		canonical = e->fmt->untag(facts, va);
+	return canonical;
+}
+
 /* Begin, at @root, NULL: outside. Return: whether there is a way; else *@out is given. */
 static __always_inline bool
 vmem_translate_begin(const struct vmem_env *e, const struct vmem_space *space,
-		     vmem_virt_t va, vmem_pte_t *root,
+		     vmem_virt_t va, bool fetch, vmem_pte_t *root,
 		     struct vmem_descent *d, struct vmem_translation *out)
 {
-	const struct vmem_facts *facts = e->facts;
-	bool canonical = vmem_is_canonical(&facts->gap, va);
+	bool canonical = vmem_untag(e, &va, fetch);
 
-	if (unlikely(!canonical || (facts->tag_inside && !(va >> 63))))
-		canonical = e->fmt->untag(facts, &va);
 	d->at = root;
 	d->va = va;
 	d->path = 0;
@@ -85,10 +93,10 @@ vmem_translate_begin(const struct vmem_env *e, const struct vmem_space *space,
 	*out = (struct vmem_translation){
 		.entry	= canonical ? vmem_table_gpa(space->root) : 0,
 		.status	= canonical ? VMEM_STATUS_OUTSIDE : VMEM_NON_CANONICAL,
-		.level	= facts->nr_levels,
+		.level	= e->facts->nr_levels,
 	};
 	d->at = NULL;
-	d->level = facts->nr_levels;
+	d->level = e->facts->nr_levels;
 	return false;
 }
 
@@ -175,13 +183,13 @@ vmem_translate_end(const struct vmem_env *e, const struct vmem_descent *d,
 /* One address. The loop is unrolled, so that the level is a constant in each step. */
 static __always_inline int
 vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
-		   vmem_virt_t va, vmem_pte_t *root,
+		   vmem_virt_t va, bool fetch, vmem_pte_t *root,
 		   struct vmem_translation *out, u64 *entries)
 {
 	struct vmem_descent d;
 	int ret, level;
 
-	if (unlikely(!vmem_translate_begin(e, space, va, root, &d, out)))
+	if (unlikely(!vmem_translate_begin(e, space, va, fetch, root, &d, out)))
 		return 0;
 #pragma GCC unroll 5
 	for (level = VMEM_LEVELS_MAX - 1; level; level--) {
@@ -202,7 +210,7 @@ vmem_translate_one(const struct vmem_env *e, const struct vmem_space *space,
 /* Several, level by level, so that their loads overlap. */
 static __always_inline int
 vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
-		     const vmem_virt_t *vas, u32 nr, vmem_pte_t *root,
+		     const vmem_virt_t *vas, u32 nr, bool fetch, vmem_pte_t *root,
 		     struct vmem_translation *out,
 		     u64 (*entries)[VMEM_LEVELS_MAX])
 {
@@ -213,7 +221,7 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 	int ret;
 
 	for (i = 0; i < nr; i++)
-		vmem_translate_begin(e, space, vas[i], root, &group[i], &out[i]);
+		vmem_translate_begin(e, space, vas[i], fetch, root, &group[i], &out[i]);
 	for (level = vmem_top(e->facts); level; level--) {
 		for (i = 0, d = group; i < nr; i++, d++) {
 			if (unlikely(!d->at))
@@ -240,7 +248,7 @@ vmem_translate_group(const struct vmem_env *e, const struct vmem_space *space,
 static __always_inline int
 vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	       void *ctx, const struct vmem_space *space,
-	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
+	       const vmem_virt_t *vas, u32 nr, bool fetch, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done)
 {
 	const struct vmem_env e = {
@@ -261,7 +269,7 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 		ops->pause(ctx, levels);
 		if (entries)
 			memset(entries + *done, 0, sizeof(*entries));
-		ret = vmem_translate_one(&e, space, vas[*done], root, &out[*done],
+		ret = vmem_translate_one(&e, space, vas[*done], fetch, root, &out[*done],
 					 entries ? entries[*done] : NULL);
 		*done += !ret;
 		return ret;
@@ -273,7 +281,7 @@ vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *
 			return VMEM_PAUSE;
 		if (entries)
 			memset(entries + *done, 0, n * sizeof(*entries));
-		ret = vmem_translate_group(&e, space, &vas[*done], n, root, &out[*done],
+		ret = vmem_translate_group(&e, space, &vas[*done], n, fetch, root, &out[*done],
 					   entries ? &entries[*done] : NULL);
 		if (ret)
 			return ret;

@@ -100,6 +100,21 @@ static_assert(VMEM_SAME_NAME(WALK_FOLLOW) && VMEM_SAME_NAME(WALK_LEAVES) &&
 	      VMEM_SAME_NAME(WALK_HOLES) && VMEM_SAME_NAME(WALK_IGNORE_AD) &&
 	      VMEM_SAME_NAME(WALK_RESIDENT_ONLY) && VMEM_SAME_NAME(WALK_NONPRESENT));
 
+/* not by a macro of their own, as WRITE is one of the kernel's */
+static_assert(VMEM_SAME(WRITE, STATUS_WRITE) && VMEM_SAME(USER, STATUS_USER) &&
+	      VMEM_SAME(EXEC, STATUS_EXEC) && VMEM_SAME(SMEP, STATUS_SMEP) &&
+	      VMEM_SAME(SMAP, STATUS_SMAP) && VMEM_SAME(KEY, STATUS_KEY) &&
+	      VMEM_SAME(SHADOW, STATUS_SHADOW) && VMEM_SAME_NAME(RESULT_MAY) &&
+	      VMEM_SAME_NAME(RESULT_SECOND));
+static_assert(VMEM_SAME_NAME(ACCESS_READ) && VMEM_SAME_NAME(ACCESS_WRITE) &&
+	      VMEM_SAME_NAME(ACCESS_FETCH) && VMEM_SAME_NAME(ACCESS_USER) &&
+	      VMEM_SAME_NAME(ACCESS_IMPLICIT) && VMEM_SAME_NAME(ACCESS_SHADOW) &&
+	      VMEM_SAME_NAME(ACCESS_SET_AD) &&
+	      VMEM_ACCESS_LEN == 0xff << VMEM_IOC_ACCESS_LEN_SHIFT);
+static_assert(VMEM_SAME_NAME(MODE_WP) && VMEM_SAME_NAME(MODE_SMEP) &&
+	      VMEM_SAME_NAME(MODE_SMAP) && VMEM_SAME_NAME(MODE_AC) &&
+	      VMEM_SAME_NAME(MODE_PKE) && VMEM_SAME_NAME(MODE_PKS));
+
 /* Results and records are given to the caller as the core made them. */
 #define VMEM_SAME_PLACE(their_type, theirs, our_type, ours)		\
 	(offsetof(struct their_type, theirs) == offsetof(struct our_type, ours) && \

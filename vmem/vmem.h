@@ -145,12 +145,22 @@ enum vmem_status {
 	VMEM_NON_CANONICAL,
 	VMEM_STATUS_RESERVED,
 	VMEM_STATUS_OUTSIDE,
+	/* of an access: */
+	VMEM_STATUS_WRITE,
+	VMEM_STATUS_USER,
+	VMEM_STATUS_EXEC,
+	VMEM_STATUS_SMEP,
+	VMEM_STATUS_SMAP,
+	VMEM_STATUS_KEY,
+	VMEM_STATUS_SHADOW,
 };
 
 /* flags of translations and of records, one number for each */
 #define VMEM_FRAME_OUTSIDE	BIT(0)	/* no memory: this byte; all of the record */
 #define VMEM_FRAME_PARTIAL	BIT(1)	/* not all of the page is memory */
 #define VMEM_FRAME_PART		BIT(1)	/* a part of a leaf, to a border of memory */
+#define VMEM_RESULT_MAY		BIT(2)	/* a fault may set A */
+#define VMEM_RESULT_SECOND	BIT(4)	/* of an access to two pages, the second one */
 
 /**
  * struct vmem_translation - what an address translates to
@@ -159,7 +169,7 @@ enum vmem_status {
  * @status:	enum vmem_status
  * @level:	of the table that holds @entry; nr_levels when there is none
  * @page_lg2:	of the leaf, 0 without one
- * @flags:	VMEM_FRAME_OUTSIDE, VMEM_FRAME_PARTIAL
+ * @flags:	VMEM_FRAME_OUTSIDE, VMEM_FRAME_PARTIAL, VMEM_RESULT_*
  * @error_code:	0: no access was given
  * @leaf:	attributes of the leaf itself
  * @effective:	R, W, X, U over all levels, VMEM_SHADOW
@@ -186,6 +196,7 @@ struct vmem_translation {
  * @space:	where to translate
  * @vas:	any addresses, sorted or not; tags are taken out
  * @nr:		of them
+ * @fetch:	they are of instructions, whose tags aren't taken out
  * @out:	a result an address
  * @entries:	NULL, or VMEM_LEVELS_MAX words an address: the entry read at each
  *		level, 0 where none was
@@ -200,7 +211,7 @@ struct vmem_translation {
 static __always_inline int
 vmem_translate(const struct vmem_format *fmt, const struct vmem_table_read_ops *ops,
 	       void *ctx, const struct vmem_space *space,
-	       const vmem_virt_t *vas, u32 nr, struct vmem_translation *out,
+	       const vmem_virt_t *vas, u32 nr, bool fetch, struct vmem_translation *out,
 	       u64 (*entries)[VMEM_LEVELS_MAX], u32 *done);
 
 /* Walks */

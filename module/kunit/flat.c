@@ -139,7 +139,7 @@ int flat_translate(struct flat *flat, const vmem_virt_t *vas, u32 nr,
 	u32 done = 0;
 
 	return vmem_translate(&vmem_fmt_x86_64_4level, &flat_ops.read, flat,
-			      &flat->space, vas, nr, out, entries, &done);
+			      &flat->space, vas, nr, false, out, entries, &done);
 }
 
 /* A record, from leaf @entry on; the last one stays. */

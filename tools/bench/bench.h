@@ -153,6 +153,7 @@ struct counts core_walk(struct flat *guest, const struct vmem_space *spaces, u32
 			u32 flags);
 u64 core_translate(struct flat *guest, const vmem_virt_t *vas, u32 nr,
 		   u32 batch);
+u64 core_access(struct flat *guest, const vmem_virt_t *vas, u32 nr, u32 batch);
 u64 core_chain(struct flat *guest, const vmem_virt_t *vas, u32 nr);
 
 /* loops.c: the same, with nothing checked and nothing to be found out. */

@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../../vmem/call_access.h"
 #include "bench.h"
+
+DEFINE_VMEM_ENGINE(flat_engine, vmem_fmt_x86_64_4level, flat_ops, flat_ops.read);
 
 #define HUGE		(2ULL << 20)
 #define ALIGN_UP(x, to)	(((x) + (to) - 1) / (to) * (to))
@@ -199,7 +202,7 @@ static __always_inline void translate(struct flat *guest,
 	u32 done = 0;
 
 	if (vmem_translate(&vmem_fmt_x86_64_4level, &flat_ops.read, guest,
-			   &guest->space, vas, nr, out, NULL, &done))
+			   &guest->space, vas, nr, false, out, NULL, &done))
 		abort();
 }
 
@@ -213,6 +216,32 @@ u64 core_translate(struct flat *guest, const vmem_virt_t *vas, u32 nr,
 
 	for (i = 0; i < nr; i += batch) {
 		translate(guest, &vas[i], batch, out);
+		sum += out[0].gpa;
+	}
+	return sum;
+}
+
+/* Likewise, and a write to each address is judged, in a mode with all that is. */
+u64 core_access(struct flat *guest, const vmem_virt_t *vas, u32 nr, u32 batch)
+{
+	const struct vmem_access access = {
+		.what = VMEM_ACCESS_WRITE | FIELD_PREP(VMEM_ACCESS_LEN, 7),
+		.mode = VMEM_MODE_FLAGS & ~VMEM_MODE_AC,
+		.pkru = 0x55555554, .pkrs = 0x55555554,
+	};
+	struct vmem_translation out[64];
+	struct vmem_judge judge;
+	u32 i, done;
+	u64 sum = 0;
+
+	if (flat_engine.judge(&guest->space.facts, &access, &judge))
+		abort();
+	for (i = 0; i < nr; i += batch) {
+		done = 0;
+		if (vmem_translate_judged(&flat_engine, &vmem_fmt_x86_64_4level, guest,
+					  &guest->space, &judge, &vas[i], batch, out, NULL,
+					  &done) || out[0].status)
+			abort();
 		sum += out[0].gpa;
 	}
 	return sum;

@@ -163,6 +163,11 @@ static void translate_core(struct work *work)
 			      work->batch);
 }
 
+static void access_core(struct work *work)
+{
+	sink = core_access(&work->guest, work->vas, work->nr_vas, work->batch);
+}
+
 static void chain_core(struct work *work)
 {
 	sink = core_chain(&work->guest, work->vas, work->nr_vas);
@@ -399,6 +404,7 @@ static void bench_translate(u64 nr_tables, const char *where, const double *adds
 		{ "one a call", 1, translate_core, loads_loop },
 		{ "one after the other", 1, chain_core, chain_loop },
 		{ "32 a call", 32, translate_core, abreast_loop },
+		{ "32 accesses a call", 32, access_core, translate_core },
 	};
 	struct work work;
 	char name[64];
@@ -426,10 +432,10 @@ void bench_rows(void)
 	bench_walk();
 	bench_cold();
 	bench_roots();
-	bench_translate(512, "hot", (const double[]){ 6.7, 32, 10 });
-	bench_translate(512, "2 MiB of tables", (const double[]){ 13, 71, 14 });
+	bench_translate(512, "hot", (const double[]){ 6.7, 32, 10, 0 });
+	bench_translate(512, "2 MiB of tables", (const double[]){ 13, 71, 14, 0 });
 	bench_translate(8192, "32 MiB of tables",
-			(const double[]){ 80, 800, 64 });
+			(const double[]){ 80, 800, 64, 0 });
 	bench_translate(65536, "256 MiB of tables",
-			(const double[]){ 96, 1400, 70 });
+			(const double[]){ 96, 1400, 70, 0 });
 }

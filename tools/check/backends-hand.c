@@ -37,7 +37,8 @@ void do_tree(void)
 		if ((next & 0x81) != 1 ||
 		    (next & 0xffffffffff000) - FROZEN_GPA >= FROZEN_LEN) {
 			next = by_hand_table(level - 1);
-			next |= chance(8) ? 0x23 : 1 | chance(8) << 1;
+			next |= chance(8) ? 0x27 : 1 | chance(8) << 1;
+			next &= chance(3) ? ~0ULL : ~0x20ULL;
 			next |= chance(12) ? 0 : 1ULL << 63;
 			by_hand(at, next);
 		}
@@ -46,8 +47,8 @@ void do_tree(void)
 	at = va >> 12 & 511;
 	for (i = (int)chance(80); i >= 0; i--)
 		by_hand(table + 8 * ((at + (unsigned int)i) & 511),
-			(some_gpa() & ~4095ULL & ((1ULL << 36) - 1)) | 0x61 |
-			chance(2) << 1);
+			(some_gpa() & ~4095ULL & ((1ULL << 36) - 1)) |
+			(chance(3) ? 0x61 : 1 | chance(4) << 5) | chance(4) << 1);
 }
 
 /* A guest has a large page where tables were, or where there is nothing. */

@@ -32,6 +32,7 @@ const char *doing = "setup";
 static unsigned long calls, refusals, errnos[256];
 static unsigned long moved, freed, unshared, linked, protected, written;
 static unsigned long large, raw, widened, split, promoted, skipped, made, parted;
+static unsigned long set, crossed, refused[VMEM_IOC_SHADOW + 1];
 
 static void differ(const char *what)
 {
@@ -454,12 +455,25 @@ static void do_unshare(void)
 	same(ret[0], ret[1], &args[0], &args[1], sizeof(args[0]));
 }
 
+/* Where something is, if that is found soon. */
+static __u64 some_page(int at)
+{
+	int tries = 8;
+	__u64 va;
+
+	do
+		va = chance(3) ? mapped[at][chance(8)] + 4096 * chance(4) : some_va();
+	while (--tries && look(at, va).status != VMEM_IOC_OK);
+	return va;
+}
+
 static void do_translate(void)
 {
 	static struct vmem_ioc_result results[2][NR_VAS];
 	static __u64 entries[2][NR_VAS][VMEM_IOC_LEVELS_MAX];
 	struct vmem_ioc_translate args[2] = { { .size = sizeof(args[0]) } };
 	int i, at = some_space(), ret[2], words = (int)chance(2);
+	const struct vmem_ioc_result *result;
 	__u64 vas[NR_VAS];
 
 	doing = "TRANSLATE";
@@ -469,7 +483,19 @@ static void do_translate(void)
 	for (i = 0; i < NR_VAS; i++)
 		vas[i] = some_va();
 	args[0].vas = (__u64)(unsigned long)vas;
-	args[0].access = chance(40) ? 0 : 1;
+	if (!chance(3)) {
+		args[0].access = 1U << chance(3) | (chance(40) ? 0 : 1U << chance(20)) |
+				 some_of(VMEM_IOC_ACCESS_USER | VMEM_IOC_ACCESS_SET_AD) |
+				 (chance(4) ? 0 : some_of(VMEM_IOC_ACCESS_IMPLICIT |
+							  VMEM_IOC_ACCESS_SHADOW)) |
+				 (__u32)chance(2) * (__u32)chance(64) << VMEM_IOC_ACCESS_LEN_SHIFT;
+		args[0].mode = (__u32)chance(64) | (chance(8) ? VMEM_IOC_MODE_WP : 0);
+		args[0].pkru = chance(2) ? 0 : (__u32)rand();
+		args[0].pkrs = chance(2) ? 0 : (__u32)rand();
+		/* at the end of a page, perhaps */
+		for (i = 0; i < (int)args[0].nr; i++)
+			vas[i] = some_page(at) | (chance(2) ? 4095 - chance(64) : 0);
+	}
 	args[1] = args[0];
 	for (i = 0; i < 2; i++) {
 		args[i].space = sides[i].spaces[at];
@@ -483,6 +509,17 @@ static void do_translate(void)
 	if (memcmp(results[0], results[1], sizeof(results[0])) ||
 	    memcmp(entries[0], entries[1], sizeof(entries[0])))
 		differ("results");
+	for (i = 0; args[0].access && i < (int)args[0].out_done; i++) {
+		result = &results[0][i];
+		refused[result->status]++;
+		if (result->status != VMEM_IOC_OK)
+			continue;
+		set += args[0].access & VMEM_IOC_ACCESS_SET_AD &&
+		       (!(result->leaf & VMEM_IOC_ATTR_A) ||
+			(args[0].access & VMEM_IOC_ACCESS_WRITE &&
+			 !(result->leaf & VMEM_IOC_ATTR_D)));
+		crossed += (vas[i] & 4095) + (args[0].access >> VMEM_IOC_ACCESS_LEN_SHIFT) > 4095;
+	}
 }
 
 /* All records, read in pieces of any size. */
@@ -738,8 +775,12 @@ int main(int argc, char **argv)
 	for (i = 0; i < 256; i++)
 		if (errnos[i])
 			printf(" %s %lu", strerrorname_np(i), errnos[i]);
-	printf("; moved %lu, freed %lu, unshared %lu, linked %lu, protected %lu, written %lu, large %lu, split %lu, promoted %lu, skipped %lu, raw %lu, widened %lu, made %lu, parted %lu\n",
+	printf("; moved %lu, freed %lu, unshared %lu, linked %lu, protected %lu, written %lu, large %lu, split %lu, promoted %lu, skipped %lu, raw %lu, widened %lu, made %lu, parted %lu",
 	       moved / 2, freed / 2, unshared / 2, linked, protected, written, large,
 	       split, promoted, skipped, raw, widened, made, parted);
+	printf(", set %lu, crossed %lu; by write %lu, user %lu, exec %lu, smep %lu, smap %lu, key %lu, shadow %lu\n",
+	       set, crossed, refused[VMEM_IOC_WRITE], refused[VMEM_IOC_USER],
+	       refused[VMEM_IOC_EXEC], refused[VMEM_IOC_SMEP], refused[VMEM_IOC_SMAP],
+	       refused[VMEM_IOC_KEY], refused[VMEM_IOC_SHADOW]);
 	return calls - refusals > most / 4 && refusals > most / 20 ? 0 : 1;
 }

@@ -384,10 +384,14 @@ int vmem_space_link(struct vmem_guest *guest, struct vmem_ioc_link *arg);
  * @guest:	the guest
  * @arg:	space and addresses; out: a result an address
  *
- * An address that does not translate is no error: its result says why.
+ * An address that does not translate, or an access that is refused, is no error: its
+ * result says why. With VMEM_IOC_ACCESS_SET_AD one that goes through sets A and D; the
+ * results tell what was there before.
  *
- * Return: 0; -ENOENT; -EINVAL: not a space; -E2BIG: too many addresses;
- * -EOPNOTSUPP: an access, in this version; -ENOMEM; -EINTR, -EFAULT, -EACCES.
+ * Return: 0; -ENOENT; -EINVAL: not a space, no such access, no vCPU with such a mode;
+ * -E2BIG: too many addresses; -EOPNOTSUPP: unknown flags; for what is to be set -EROFS:
+ * frozen or unwritable memory, and -EBUSY: a vCPU changes an entry again and again, call
+ * again; -ENOMEM; -EINTR, -EFAULT, -EACCES.
  */
 int vmem_space_translate(struct vmem_guest *guest,
 			 struct vmem_ioc_translate *arg);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../vmem/call_access.h"
 #include "local.h"
 
 static int space_destroy(struct local_guest *lg, struct object *object,
@@ -180,18 +181,24 @@ int local_translate(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_translate *arg = p;
 	const struct space *space;
+	struct vmem_judge judge;
 	int ret;
 
-	ret = vmem_ioc_translate_check(arg);
+	ret = vmem_ioc_translate_check(arg, VMEM_RIGHTS_ALL);
 	if (ret)
 		return ret;
 	space = space_find(lg, arg->space, &ret);
 	if (!space)
 		return ret;
-	return space->format->engine->translate(space->format->fmt, lg, &space->space,
-						(const u64 *)(uintptr_t)arg->vas,
-						arg->nr,
-						(void *)(uintptr_t)arg->results,
-						(void *)(uintptr_t)arg->entries,
-						&arg->out_done);
+	if (arg->access)
+		ret = vmem_ioc_access_read(space->format->engine, &space->space.facts, arg,
+					   &judge);
+	/* it pauses only where it sets something */
+	for (ret = ret ?: VMEM_PAUSE; ret == VMEM_PAUSE;)
+		ret = vmem_translate_judged(space->format->engine, space->format->fmt, lg,
+					    &space->space, arg->access ? &judge : NULL,
+					    (const u64 *)(uintptr_t)arg->vas, arg->nr,
+					    (void *)(uintptr_t)arg->results,
+					    (void *)(uintptr_t)arg->entries, &arg->out_done);
+	return ret;
 }

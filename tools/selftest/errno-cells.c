@@ -261,9 +261,48 @@ SET(tr_long, struct vmem_ioc_info i; info(fx->g.fd, &i);
 SET(tr_vas, args->translate.vas = nowhere())
 SET(tr_results, args->translate.results = nowhere())
 SET(tr_entries, args->translate.entries = nowhere())
-SET(tr_access, args->translate.access = 1)
-SET(tr_mode, args->translate.mode = 1)
-SET(tr_pkru, args->translate.pkru = 1)
+SET(tr_access, args->translate.access = BIT(0) | BIT(7))
+SET(tr_access_high, args->translate.access = BIT(0) | BIT(16))
+SET(tr_mode, args->translate.access = 1; args->translate.mode = BIT(6))
+SET(tr_reserved, args->translate.__reserved = 1)
+SET(tr_no_access, args->translate.mode = 1)
+SET(tr_no_access_pkru, args->translate.pkru = 1)
+SET(tr_no_access_pkrs, args->translate.pkrs = 1)
+SET(tr_no_kind, args->translate.access = VMEM_IOC_ACCESS_USER)
+SET(tr_two_kinds, args->translate.access = VMEM_IOC_ACCESS_READ | VMEM_IOC_ACCESS_WRITE)
+SET(tr_user_implicit, args->translate.access = VMEM_IOC_ACCESS_READ |
+    VMEM_IOC_ACCESS_USER | VMEM_IOC_ACCESS_IMPLICIT)
+SET(tr_fetch_implicit, args->translate.access = VMEM_IOC_ACCESS_FETCH |
+    VMEM_IOC_ACCESS_IMPLICIT)
+SET(tr_fetch_shadow, args->translate.access = VMEM_IOC_ACCESS_FETCH |
+    VMEM_IOC_ACCESS_SHADOW)
+SET(tr_shadow_no_cet, args->translate.access = VMEM_IOC_ACCESS_READ |
+    VMEM_IOC_ACCESS_SHADOW; args->translate.mode = VMEM_IOC_MODE_WP)
+SET(tr_wide, args->translate.access = VMEM_IOC_ACCESS_READ |
+    64 << VMEM_IOC_ACCESS_LEN_SHIFT)
+
+static void tr_sets(struct args *args)
+{
+	args->translate.access = VMEM_IOC_ACCESS_WRITE | VMEM_IOC_ACCESS_SET_AD;
+}
+
+/* The leaf of the first page lacks A, that of the second has it. */
+static void tr_lacks(u8 *mem)
+{
+	((u64 *)mem)[1536 + index_of(FX_VA, 0)] &= ~X86_A;
+}
+
+SET(tr_right, tr_sets(args))
+SET(tr_frozen, tr_sets(args); tr_lacks(fx->frozen_mem);
+    args->translate.space = fx->in_frozen)
+/* its tables lie behind those of in_frozen */
+SET(tr_frozen_movable, tr_sets(args); tr_lacks(fx->frozen_mem + FX_MOVABLE - FX_FROZEN);
+    args->translate.space = fx->movable)
+SET(tr_unwritable, tr_sets(args);
+    ASSERT(!mprotect(fx->unwritable_mem, FX_SIDE_LEN, PROT_READ | PROT_WRITE));
+    tr_lacks(fx->unwritable_mem);
+    ASSERT(!mprotect(fx->unwritable_mem, FX_SIDE_LEN, PROT_READ));
+    args->translate.space = fx->in_unwritable)
 
 /* WALK_CREATE */
 SET(walk_none, args->walk_create.nr = 0)
@@ -491,8 +530,23 @@ const struct cell cells[] = {
 	C(TRANSLATE, EFAULT, tr_results),
 	C(TRANSLATE, EFAULT, tr_entries),
 	C(TRANSLATE, EOPNOTSUPP, tr_access),
+	C(TRANSLATE, EOPNOTSUPP, tr_access_high),
 	C(TRANSLATE, EOPNOTSUPP, tr_mode),
-	C(TRANSLATE, EOPNOTSUPP, tr_pkru),
+	C(TRANSLATE, EOPNOTSUPP, tr_reserved),
+	C(TRANSLATE, EINVAL, tr_no_access),
+	C(TRANSLATE, EINVAL, tr_no_access_pkru),
+	C(TRANSLATE, EINVAL, tr_no_access_pkrs),
+	C(TRANSLATE, EINVAL, tr_no_kind),
+	C(TRANSLATE, EINVAL, tr_two_kinds),
+	C(TRANSLATE, EINVAL, tr_user_implicit),
+	C(TRANSLATE, EINVAL, tr_fetch_implicit),
+	C(TRANSLATE, EINVAL, tr_fetch_shadow),
+	C(TRANSLATE, EINVAL, tr_shadow_no_cet),
+	C(TRANSLATE, EINVAL, tr_wide),
+	{ TRANSLATE, EACCES, "tr_right", tr_right, CELL_READ_VIEW },
+	C(TRANSLATE, EROFS, tr_frozen),
+	C(TRANSLATE, EROFS, tr_frozen_movable),
+	C(TRANSLATE, EROFS, tr_unwritable),
 
 	C(WALK_CREATE, EINVAL, walk_none),
 	C(WALK_CREATE, EINVAL, walk_reversed),

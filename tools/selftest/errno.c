@@ -3,8 +3,8 @@
  * Each errno of each call: valid data but for one thing, and nothing changed.
  *
  * The matrix below is the whole table. Each cell is met by at least one case
- * (x), met by another program (f: failnth), or can't be met, for the reason
- * that its letter stands for.
+ * (x), met by another program (f: failnth; v: the suites of the core), or can't be
+ * met, for the reason that its letter stands for.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -65,7 +65,7 @@ static const struct row matrix[] = {
 	{ PROTECT,	"n x x x x x x x x x x x x x x f d d x x k" },
 	{ PROMOTE,	"n x x x x x x x x x o o x x x f d d x x k" },
 	{ LINK,		"n x x x x x x x x x x x x x x f d d x x k" },
-	{ TRANSLATE,	"n x x x a x x s w x m m m p p f d d s u k" },
+	{ TRANSLATE,	"n x x x a x x s x x m m m p p f d d s v k" },
 	{ WALK_CREATE,	"n x x x a x x s w x m m m p p f x x s u k" },
 	{ FLUSHED,	"n x x x a x x g w h m m m p p y d d g u k" },
 	{ VIEW,		"n x x x a x x g w h m m m p p f x x g u t" },

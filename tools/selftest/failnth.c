@@ -509,6 +509,24 @@ static void translated_absent(struct fixture *fx, struct args *args, int ret)
 	EXPECT_EQ(args->results[1].status, VMEM_IOC_OUTSIDE);
 }
 
+/* No entry on the way has A, and nothing of them was written yet. */
+static void translate_set(struct fixture *fx, struct args *args)
+{
+	u64 table = fx->g.root, entry;
+	unsigned int level = 4, index;
+
+	while (level--) {
+		index = index_of(FX_VA_SMALL, level);
+		entry = entry_get(&fx->g, table, index) & ~(X86_A | X86_D);
+		entry_set(&fx->g, table, index, entry);
+		table = entry & X86_ADDR;
+	}
+	args->translate.space = fx->by_hand;
+	args->translate.nr = 1;
+	args->translate.access = VMEM_IOC_ACCESS_WRITE | VMEM_IOC_ACCESS_SET_AD;
+	args->vas[0] = FX_VA_SMALL;
+}
+
 /* A read that failed, and the ones after it, give each record once. */
 
 static struct records got;
@@ -664,6 +682,7 @@ static const struct trial trials[] = {
 	{ "TRANSLATE", TRANSLATE, NULL, NULL, translated, false },
 	{ "TRANSLATE_absent", TRANSLATE, translate_absent, NULL,
 	  translated_absent, false },
+	{ "TRANSLATE_set", TRANSLATE, translate_set, NULL, NULL, true },
 	{ "WALK_CREATE", WALK_CREATE, NULL, NULL, NULL, false },
 	{ "FLUSHED", FLUSHED, NULL, NULL, NULL, false },
 	{ "VIEW", VIEW, NULL, NULL, NULL, false },

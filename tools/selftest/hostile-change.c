@@ -305,7 +305,7 @@ static void all_flushed(int fd, u32 space)
 	ASSERT_OK(flushed(fd, get.out_generation));
 }
 
-/* The structs of the changes, whatever is in them. */
+/* The structs of what changes tables, whatever is in them. */
 union random_call {
 	struct {
 		u32 size, flags, space, nr;
@@ -315,6 +315,7 @@ union random_call {
 	struct vmem_ioc_protect protect;
 	struct vmem_ioc_promote promote;
 	struct vmem_ioc_link link;
+	struct vmem_ioc_translate translate;
 	u64 words[32];
 };
 
@@ -384,8 +385,11 @@ void garbage(void)
 		  RANGE_FLAGS & ~VMEM_IOC_RANGE_SPLIT },
 		{ VMEM_IOC_LINK, sizeof(struct vmem_ioc_link),
 		  LINK_FLAGS | VMEM_IOC_LINK_UNSHARE },
+		{ VMEM_IOC_TRANSLATE, sizeof(struct vmem_ioc_translate), 0 },
 	};
 	static struct vmem_ioc_mapping list[4];
+	static struct vmem_ioc_result results[4];
+	static u64 vas[4];
 	u64 seed = seed_pick(), done[ARRAY_SIZE(calls)] = {};
 	struct vmem_ioc_pool_stat stat;
 	union random_call args;
@@ -404,8 +408,9 @@ void garbage(void)
 		args.size = calls[which].size;
 		args.space = right ? space : args.space;
 		args.flags &= right ? calls[which].flags : ~0U;
-		/* the same place in each of them, but in LINK */
-		if (right && calls[which].cmd != VMEM_IOC_LINK) {
+		/* the same place in each of them, but in LINK and TRANSLATE */
+		if (right && calls[which].cmd != VMEM_IOC_LINK &&
+		    calls[which].cmd != VMEM_IOC_TRANSLATE) {
 			args.unmap.budget = rnd(&seed) % 64;
 			args.unmap.start &= (BIT(47) - 1) & -PAGE;
 			args.unmap.last = random_last(args.unmap.start, &seed);
@@ -416,6 +421,19 @@ void garbage(void)
 			args.map.nr = 1 + rnd(&seed) % 4;
 			args.map.mappings = (uintptr_t)list;
 			args.map.budget = 0;
+		} else if (calls[which].cmd == VMEM_IOC_TRANSLATE) {
+			for (j = 0; j < ARRAY_SIZE(vas); j++)
+				vas[j] = random_word(&seed);
+			args.nr = 1 + rnd(&seed) % ARRAY_SIZE(vas);
+			args.translate.vas = (uintptr_t)vas;
+			args.translate.results = (uintptr_t)results;
+			args.translate.entries = 0;
+			if (right) {
+				args.translate.access = BIT(rnd(&seed) % 3) |
+					VMEM_IOC_ACCESS_SET_AD | (args.translate.access & 0x3f08);
+				args.translate.mode &= 0x3f;
+				args.translate.__reserved = 0;
+			}
 		} else if (right && calls[which].cmd == VMEM_IOC_PROTECT) {
 			args.protect.set &= 0x3ff7bff;
 			args.protect.clear &= ~args.protect.set & 0x3ff7bfe;
@@ -438,10 +456,10 @@ void garbage(void)
 		EXPECT_EQ(stat.out_free + stat.out_used + stat.out_quarantined, 32);
 		EXPECT_EQ(stat.out_reserved, 0);
 	}
-	ktap_msg("of %u calls were done: MAP %llu, UNMAP %llu, PROTECT %llu, PROMOTE %llu, LINK %llu",
+	ktap_msg("of %u calls were done: MAP %llu, UNMAP %llu, PROTECT %llu, PROMOTE %llu, LINK %llu, TRANSLATE %llu",
 		 i, (unsigned long long)done[0], (unsigned long long)done[1],
 		 (unsigned long long)done[2], (unsigned long long)done[3],
-		 (unsigned long long)done[4]);
+		 (unsigned long long)done[4], (unsigned long long)done[5]);
 	for (j = 0; j < ARRAY_SIZE(calls); j++)
 		EXPECT(done[j] > 0);
 	ASSERT_OK(destroy(g.fd, space));

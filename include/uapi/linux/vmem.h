@@ -85,7 +85,7 @@
 
 /* Rights of a descriptor. */
 #define VMEM_IOC_RIGHT_READ	(1 << 0)	/* translate, walk, list, stat */
-#define VMEM_IOC_RIGHT_CHANGE	(1 << 1)	/* map and its kin, flushed */
+#define VMEM_IOC_RIGHT_CHANGE	(1 << 1)	/* map and its kin, flushed; SET_AD */
 #define VMEM_IOC_RIGHT_MANAGE	(1 << 2)	/* create, set, grow, destroy */
 
 /* INFO */
@@ -106,6 +106,7 @@
 #define VMEM_IOC_FEATURE_PROMOTE (1 << 13)
 #define VMEM_IOC_FEATURE_ATTRS	 (1 << 14)	/* all attributes; WIDEN, KEEP, raw */
 #define VMEM_IOC_FEATURE_MAKE	 (1 << 15)	/* MAKE and UNSHARE of LINK */
+#define VMEM_IOC_FEATURE_ACCESS	 (1 << 16)	/* access, mode, keys of TRANSLATE */
 
 struct vmem_ioc_format {
 	__u32 id;
@@ -421,9 +422,12 @@ struct vmem_ioc_link {
 #define VMEM_IOC_SMEP		8
 #define VMEM_IOC_SMAP		9
 #define VMEM_IOC_KEY		10
+#define VMEM_IOC_SHADOW		11	/* not what an access to a shadow stack needs */
 
 #define VMEM_IOC_RESULT_OUTSIDE	(1 << 0)	/* this byte is in no region */
 #define VMEM_IOC_RESULT_PARTIAL	(1 << 1)	/* the page isn't wholly in regions */
+#define VMEM_IOC_RESULT_MAY	(1 << 2)	/* a fault may set A, see uapi.rst */
+#define VMEM_IOC_RESULT_SECOND	(1 << 4)	/* it is the second page that refuses */
 
 struct vmem_ioc_result {
 	__u64 gpa;			/* only when status is ok */
@@ -438,6 +442,24 @@ struct vmem_ioc_result {
 	__u32 path;
 };
 
+/* The access: one of the first three, and what it is beside that. */
+#define VMEM_IOC_ACCESS_READ	 (1 << 0)
+#define VMEM_IOC_ACCESS_WRITE	 (1 << 1)
+#define VMEM_IOC_ACCESS_FETCH	 (1 << 2)
+#define VMEM_IOC_ACCESS_USER	 (1 << 3)	/* else a supervisor's */
+#define VMEM_IOC_ACCESS_IMPLICIT (1 << 4)	/* by the supervisor, in any mode */
+#define VMEM_IOC_ACCESS_SHADOW	 (1 << 5)	/* to a shadow stack */
+#define VMEM_IOC_ACCESS_SET_AD	 (1 << 6)	/* set A and D, as it would */
+#define VMEM_IOC_ACCESS_LEN_SHIFT 8		/* bytes less one, 0 to 63 */
+
+/* And the mode of the vCPU. */
+#define VMEM_IOC_MODE_WP	(1 << 0)	/* CR0.WP */
+#define VMEM_IOC_MODE_SMEP	(1 << 1)	/* CR4.SMEP */
+#define VMEM_IOC_MODE_SMAP	(1 << 2)	/* CR4.SMAP */
+#define VMEM_IOC_MODE_AC	(1 << 3)	/* EFLAGS.AC */
+#define VMEM_IOC_MODE_PKE	(1 << 4)	/* CR4.PKE */
+#define VMEM_IOC_MODE_PKS	(1 << 5)	/* CR4.PKS */
+
 struct vmem_ioc_translate {
 	__u32 size;
 	__u32 flags;
@@ -450,6 +472,8 @@ struct vmem_ioc_translate {
 	__u32 mode;
 	__u32 pkru;
 	__u32 out_done;
+	__u32 pkrs;
+	__u32 __reserved;
 };
 
 /* WALK_CREATE and the records that a walk's descriptor gives */
@@ -613,7 +637,7 @@ VMEM_IOC_ASSERT_SIZE(vmem_ioc_protect, 160);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_promote, 152);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_link, 168);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_result, 32);
-VMEM_IOC_ASSERT_SIZE(vmem_ioc_translate, 56);
+VMEM_IOC_ASSERT_SIZE(vmem_ioc_translate, 64);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_walk_create, 56);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_record, 48);
 VMEM_IOC_ASSERT_SIZE(vmem_ioc_flushed, 16);

@@ -107,7 +107,7 @@ static __always_inline u64 self_phys(const struct vmem_format *fmt,
 	vmem_virt_t va = (vmem_virt_t)at;
 	u32 done = 0;
 
-	if (vmem_translate(fmt, &ops.read, self, space, &va, 1, &result, NULL, &done) ||
+	if (vmem_translate(fmt, &ops.read, self, space, &va, 1, false, &result, NULL, &done) ||
 	    result.status != VMEM_OK)
 		return U64_MAX;
 	return result.gpa;
