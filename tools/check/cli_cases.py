@@ -9,6 +9,7 @@ import re
 import struct
 import zlib
 
+import cli_access
 from cases import FILES, KIB, NX, SIZE, TREE, image, path
 
 VA = "0x400000"
@@ -495,6 +496,7 @@ def hints(cases):
 def run(tests):
     """All of it, on the program under test. Return: the files, for more."""
     cases = Cases(tests)
-    for part in (numbers, roots, lines, folds, containers, parts, hints):
+    for part in (numbers, roots, lines, folds, containers, parts, hints,
+                 cli_access.run):
         part(cases)
     return cases

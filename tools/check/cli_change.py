@@ -611,9 +611,42 @@ def hostile(tests, rounds):
                    status in (0, 1) and bool(err) == bool(status), status, err)
 
 
+def accesses(tests):
+    """What an access sets: told, and nothing is written; then written."""
+    # the root's entry and the leaves lack A; the second page isn't writable
+    data = image((0x1000, 0x2007), (0x2000, 0x3027), (0x3000, 0x200087, 0x400085),
+                 size=8 * MIB)
+    change = Change(tests, data)
+    words = ("--access=w,user,ad", "0x1234", "0x200000")
+    status, out, err = change.run("translate", *words)
+    tests.case("ad: told", status == 0 and len(out) == 3 and
+               out[2] == "2 entries to be written: --write does that, "
+               "nothing was written" and change.data() == data, status, out, err)
+    _, _, entries, end, err = change.json("translate", *words)
+    tests.expect("ad: which entries", [
+        {"gpa": "0x1000", "old": "0x2007", "new": "0x2027"},
+        {"gpa": "0x3000", "old": "0x200087", "new": "0x2000e7"}], entries)
+    tests.expect("ad: how many", {"entries": 2, "written": False},
+                 end.get("done"))
+    status, out, err = change.run("translate", *words, "--write")
+    tests.case("ad: written", status == 0 and out[2:] == ["2 entries written"] and
+               change.data() == patched(data, entries)[0], status, out, err)
+    status, out, err = change.run("translate", *words, "--write")
+    tests.case("ad: nothing is left to be set",
+               status == 0 and out[2:] == ["0 entries written"], out, err)
+    status, out, err = change.run("translate", "--access=r,ad,smap=0", "0x200000")
+    tests.case("ad: of a read, A alone", status == 0 and
+               out[1:] == ["1 entry to be written: --write does that, "
+                           "nothing was written"], out, err)
+    change.refused("--write without ad", ["--write", "ad"], "translate",
+                   "--access=w", "0x1234", status=2)
+    change.refused("ad by the module", ["--kernel"], "translate", "--kernel",
+                   "--access=w,ad", "0x1234", status=2)
+
+
 def run(tests, sanitized):
     """All of it, on the program under test."""
-    for part in (commands, changes, files, refusals, usage, encrypted):
+    for part in (commands, changes, accesses, files, refusals, usage, encrypted):
         part(tests)
     sequences(tests, 80 if sanitized else 160)
     hostile(tests, 12 if sanitized else 24)

@@ -59,13 +59,25 @@ static void change_pool(struct change *change, const char *arg,
 	range->len = last - start + 1;
 }
 
-static void change_check(struct change *change, struct argp_state *state)
+/* The files of a change are kept open, by this process. */
+void change_keep(struct change *change, struct argp_state *state)
 {
 	struct source *source = &change->source;
 	size_t i;
 
 	if (source->kernel)
 		argp_error(state, "--kernel: memory in files is changed by this process alone");
+	for (i = 0; i < source->nr_memories; i++) {
+		source->memories[i].keep = true;
+		source->memories[i].write = change->write;
+	}
+}
+
+static void change_check(struct change *change, struct argp_state *state)
+{
+	struct source *source = &change->source;
+
+	change_keep(change, state);
 	if (change->new_root)
 		source_check_memory(source, state);
 	else
@@ -76,10 +88,6 @@ static void change_check(struct change *change, struct argp_state *state)
 		argp_error(state, "--root: it is one space that is changed");
 	if (change->new_root && !change->nr_pools)
 		argp_error(state, "--new-root: the root is a page of --pool");
-	for (i = 0; i < source->nr_memories; i++) {
-		source->memories[i].keep = true;
-		source->memories[i].write = change->write;
-	}
 }
 
 static error_t change_parse(int key, char *arg, struct argp_state *state)
@@ -222,6 +230,19 @@ static __u64 show_block(const struct change *change, const struct block *block)
 	return nr;
 }
 
+/* The entries that differ, if the draft was compared; and they are written, if that was asked. */
+static __u64 change_write(struct change *change)
+{
+	__u64 entries = 0;
+	size_t i;
+
+	for (i = 0; i < change->draft.nr_blocks; i++)
+		entries += show_block(change, &change->draft.blocks[i]);
+	if (change->write)
+		draft_write(change);
+	return entries;
+}
+
 /* Where the tables are that came from the pool. Return: how many. */
 static __u64 show_taken(const struct change *change)
 {
@@ -287,6 +308,16 @@ static void text_flush_of(const struct vmem_ioc_change *answer)
 		puts("to be flushed: everything, by all vCPUs");
 }
 
+static void text_entries(const struct change *change, __u64 entries)
+{
+	char count[32];
+
+	printf("%s %s %s\n", show_count(entries, count),
+	       entries == 1 ? "entry" : "entries",
+	       change->write ? "written" :
+	       "to be written: --write does that, nothing was written");
+}
+
 static void text_outcome(const struct change *change,
 			 const struct vmem_ioc_change *answer, __u64 entries)
 {
@@ -314,10 +345,7 @@ static void text_outcome(const struct change *change,
 		printf("the new root: 0x%llx\n", answer->out_root);
 	else if (answer->out_root != change->source.roots[change->space])
 		printf("the root moved: CR3 must be 0x%llx\n", answer->out_root);
-	printf("%s %s %s\n", show_count(entries, count),
-	       entries == 1 ? "entry" : "entries",
-	       change->write ? "written" :
-	       "to be written: --write does that, nothing was written");
+	text_entries(change, entries);
 }
 
 /**
@@ -332,8 +360,7 @@ int change_end(struct change *change, int ret,
 	       const struct vmem_ioc_change *answer)
 {
 	struct draft *draft = &change->draft;
-	__u64 entries = 0;
-	size_t i;
+	__u64 entries;
 
 	if (ret) {
 		why_show(change, ret, answer);
@@ -343,14 +370,25 @@ int change_end(struct change *change, int ret,
 	draft_compare(change);
 	if (!diff_show(change))
 		note("the walk of what changed is not complete: more tables than can be remembered");
-	for (i = 0; i < draft->nr_blocks; i++)
-		entries += show_block(change, &draft->blocks[i]);
-	if (change->write)
-		draft_write(change);
+	entries = change_write(change);
 	if (change->json)
 		json_outcome(change, answer, entries);
 	else
 		text_outcome(change, answer, entries);
 	end_output();
 	return 0;
+}
+
+/* Tell which entries accesses changed in the draft, and write them if that was asked. */
+void change_end_set(struct change *change)
+{
+	__u64 entries;
+
+	draft_compare(change);
+	entries = change_write(change);
+	if (change->json)
+		printf("{\"done\":{\"entries\":%llu,\"written\":%s}}\n", entries,
+		       change->write ? "true" : "false");
+	else
+		text_entries(change, entries);
 }

@@ -113,8 +113,17 @@ void note(const char *format, ...)
 void *allocate(void *old, size_t nr, size_t size);
 void end_output(void);
 
+/* As TRANSLATE is given it; @what is 0: none. */
+struct access {
+	__u32 what;
+	__u32 mode;
+	__u32 pkru;
+	__u32 pkrs;
+};
+
 /* parse.c */
 bool parse_address(const char *text, __u64 *value, const char **why);
+bool parse_bits(const char *text, __u32 *bits, const char **why);
 bool parse_count(const char *text, __u64 *value);
 bool parse_range(const char *text, __u64 *start, __u64 *last,
 		 const char **why);
@@ -132,6 +141,8 @@ __u64 cpu_root(const struct cpu *cpu, __u64 cr3);
 #define ENTRY_P		1ULL
 #define ENTRY_W		(1ULL << 1)
 #define ENTRY_U		(1ULL << 2)
+#define ENTRY_A		(1ULL << 5)
+#define ENTRY_D		(1ULL << 6)
 #define ENTRY_PS	(1ULL << 7)
 #define ENTRY_ADDR	0x000ffffffffff000ULL
 #define ENTRY_NX	(1ULL << 63)
@@ -210,6 +221,9 @@ struct view {
 	const char *format;
 	bool entries;
 	bool fold;
+	const struct access *access;	/* that results are of, NULL: of none */
+	bool chain;
+	unsigned int levels;
 	size_t headed;
 	__u64 nr_held;
 	struct vmem_ioc_record held;
@@ -217,18 +231,28 @@ struct view {
 	char mark;
 };
 
+/* access.c */
+bool parse_access(const char *list, struct access *access, const char **why);
+const char *access_clash(const struct access *access, const struct cpu *cpu);
+__u64 fault_va(__u64 va, const struct vmem_ioc_result *result);
+bool is_refused(const struct vmem_ioc_result *result);
+unsigned int refused_at(const struct vmem_ioc_result *result, unsigned int levels);
+const char *refused_why(const struct vmem_ioc_result *result, const struct view *view);
+
 /* json.c */
 void json_head(const struct view *view);
 void json_record(const struct vmem_ioc_record *rec, const struct view *view);
 void json_result(__u64 va, const struct vmem_ioc_result *result,
-		 const struct view *view);
+		 const __u64 *entries, const struct view *view);
 
 /* text.c */
 void text_head(void);
 void text_record(const struct vmem_ioc_record *rec, struct view *view);
 void text_flush(struct view *view);
 void text_result(__u64 va, const struct vmem_ioc_result *result,
-		 unsigned int levels, const struct view *view);
+		 const __u64 *entries, const struct view *view);
+void text_chain(__u64 va, const struct vmem_ioc_result *result, const __u64 *entries,
+		const struct view *view);
 
 /**
  * struct hints - what was seen that hints may come of
@@ -262,8 +286,8 @@ struct hints {
 void hint_record(struct hints *hints, const struct source *source,
 		 const struct vmem_ioc_record *rec);
 void hint_result(struct hints *hints, const struct source *source, __u64 va,
-		 const struct vmem_ioc_result *result);
-void hint_address(struct hints *hints, const struct source *source, __u64 va);
+		 const struct vmem_ioc_result *result, bool tags);
+void hint_address(struct hints *hints, const struct source *source, __u64 va, bool tags);
 void hint_outside(const struct source *source, __u64 gpa);
 void hint_say(const struct hints *hints, const struct source *source);
 
@@ -410,6 +434,8 @@ void change_range(const struct change *change, const char *text, __u64 *start,
 		  __u64 *last);
 void change_sizes(const struct change *change, __u64 sizes);
 void change_open(struct change *change);
+void change_keep(struct change *change, struct argp_state *state);
+void change_end_set(struct change *change);
 int change_end(struct change *change, int ret,
 	       const struct vmem_ioc_change *answer);
 

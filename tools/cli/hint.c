@@ -163,16 +163,17 @@ static const char *untagged_by(const struct source *source, __u64 va)
 	return bit == 47 ? "lam48" : NULL;
 }
 
-void hint_address(struct hints *hints, const struct source *source, __u64 va)
+/* @tags: an address of this kind may have one */
+void hint_address(struct hints *hints, const struct source *source, __u64 va, bool tags)
 {
-	__u64 *kind = untagged_by(source, va) ? &hints->tagged : &hints->cut;
+	__u64 *kind = tags && untagged_by(source, va) ? &hints->tagged : &hints->cut;
 
 	if (!*kind)
 		*kind = va;
 }
 
 void hint_result(struct hints *hints, const struct source *source, __u64 va,
-		 const struct vmem_ioc_result *result)
+		 const struct vmem_ioc_result *result, bool tags)
 {
 	switch (result->status) {
 	case VMEM_IOC_OK:
@@ -185,7 +186,7 @@ void hint_result(struct hints *hints, const struct source *source, __u64 va,
 			     entry_addr(source, result->entry));
 		break;
 	case VMEM_IOC_NON_CANONICAL:
-		hint_address(hints, source, va);
+		hint_address(hints, source, fault_va(va, result), tags);
 		break;
 	}
 }

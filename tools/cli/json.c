@@ -167,11 +167,41 @@ static const char *const statuses[] = {
 	[VMEM_IOC_NON_CANONICAL]	= "non-canonical",
 	[VMEM_IOC_RESERVED]		= "reserved",
 	[VMEM_IOC_OUTSIDE]		= "outside",
+	[VMEM_IOC_WRITE]		= "write",
+	[VMEM_IOC_USER]			= "user",
+	[VMEM_IOC_EXEC]			= "exec",
+	[VMEM_IOC_SMEP]			= "smep",
+	[VMEM_IOC_SMAP]			= "smap",
+	[VMEM_IOC_KEY]			= "key",
+	[VMEM_IOC_SHADOW]		= "shadow",
 };
 
-void json_result(__u64 va, const struct vmem_ioc_result *result,
-		 const struct view *view)
+/* What comes of an access. */
+static void json_access(__u64 va, const struct vmem_ioc_result *result,
+			const struct view *view)
 {
+	if (result->flags & VMEM_IOC_RESULT_SECOND)
+		fputs(",\"second\":true", stdout);
+	if (result->status == VMEM_IOC_NON_CANONICAL)
+		printf(",\"fault\":\"#GP\",\"fault_va\":\"0x%llx\"", fault_va(va, result));
+	else if (result->status != VMEM_IOC_OK && result->status != VMEM_IOC_OUTSIDE)
+		printf(",\"fault\":\"#PF\",\"fault_va\":\"0x%llx\",\"error\":\"0x%x\"",
+		       fault_va(va, result), result->error_code);
+	if (is_refused(result))
+		printf(",\"refused\":%u,\"why\":\"%s\"", refused_at(result, view->levels),
+		       refused_why(result, view));
+	if (result->status == VMEM_IOC_KEY)
+		printf(",\"key\":%u", (result->leaf & VMEM_IOC_ATTR_KEY_MASK) >>
+					VMEM_IOC_ATTR_KEY_SHIFT);
+	if (result->flags & VMEM_IOC_RESULT_MAY)
+		fputs(",\"may_set_accessed\":true", stdout);
+}
+
+void json_result(__u64 va, const struct vmem_ioc_result *result,
+		 const __u64 *entries, const struct view *view)
+{
+	unsigned int level;
+
 	printf("{\"va\":\"0x%llx\",\"status\":\"%s\",\"level\":%u", va,
 	       statuses[result->status], result->level);
 	if (result->status == VMEM_IOC_OK) {
@@ -186,5 +216,14 @@ void json_result(__u64 va, const struct vmem_ioc_result *result,
 		fputs(",\"outside\":true", stdout);
 	else if (result->flags & VMEM_IOC_RESULT_PARTIAL)
 		fputs(",\"partial\":true", stdout);
+	if (view->access)
+		json_access(va, result, view);
+	if (view->chain && result->status != VMEM_IOC_NON_CANONICAL) {
+		fputs(",\"chain\":{", stdout);
+		for (level = view->levels; level-- > result->level;)
+			printf("\"%u\":\"0x%llx\"%s", level, entries[level],
+			       level > result->level ? "," : "");
+		putchar('}');
+	}
 	puts("}");
 }

@@ -150,6 +150,20 @@ bool parse_address(const char *text, __u64 *value, const char **why)
 	return scan_address(text, value, &end, why) && !*end;
 }
 
+/* The bits of a register of 32: written as an address is. */
+bool parse_bits(const char *text, __u32 *bits, const char **why)
+{
+	const char *end;
+	__u64 value;
+
+	*why = "has no hexadecimal number, like 0x40 or 0000000c";
+	if (!scan_address(text, &value, &end, why) || *end)
+		return false;
+	*why = "is above 32 bits";
+	*bits = (__u32)value;
+	return value <= UINT32_MAX;
+}
+
 /* How many: decimal, or with 0x. A sign and space are no part of it. */
 bool parse_count(const char *text, __u64 *value)
 {

@@ -240,10 +240,26 @@ void text_record(const struct vmem_ioc_record *rec, struct view *view)
 	view->held_path = path;
 }
 
-void text_result(__u64 va, const struct vmem_ioc_result *result,
-		 unsigned int levels, const struct view *view)
+/* The fault that an access gets, if one was given. */
+static void text_fault(const struct vmem_ioc_result *result, const struct view *view)
 {
+	if (!view->access)
+		putchar('\n');
+	else if (result->status == VMEM_IOC_NON_CANONICAL)
+		puts(": #GP");
+	else
+		printf(": #PF 0x%x\n", result->error_code);
+}
+
+/* @entries: of the levels, where there is an access. */
+void text_result(__u64 va, const struct vmem_ioc_result *result,
+		 const __u64 *entries, const struct view *view)
+{
+	unsigned int level;
+
 	printf("%016llx  ", va);
+	if (result->flags & VMEM_IOC_RESULT_SECOND)
+		printf("the second page, %016llx: ", fault_va(va, result));
 	switch (result->status) {
 	case VMEM_IOC_OK:
 		text_leaf(view, result->gpa, result->page_lg2, result->leaf,
@@ -255,21 +271,75 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 		putchar('\n');
 		break;
 	case VMEM_IOC_NOT_PRESENT:
-		printf("not present: entry %016llx of level %u\n",
-		       result->entry, result->level);
+		printf("not present: entry %016llx of level %u", result->entry,
+		       result->level);
+		text_fault(result, view);
 		break;
 	case VMEM_IOC_NON_CANONICAL:
-		puts("non-canonical");
+		fputs("non-canonical", stdout);
+		text_fault(result, view);
 		break;
 	case VMEM_IOC_OUTSIDE:
-		if (result->level == levels)
+		if (result->level == view->levels)
 			printf("outside: the root at 0x%llx\n", result->entry);
 		else
 			printf("outside: the table that entry %016llx of level %u names\n",
 			       result->entry, result->level);
 		break;
-	default:
-		printf("malformed: entry %016llx of level %u has a reserved bit set\n",
+	case VMEM_IOC_RESERVED:
+		printf("malformed: entry %016llx of level %u has a reserved bit set",
 		       result->entry, result->level);
+		text_fault(result, view);
+		break;
+	default:
+		level = refused_at(result, view->levels);
+		printf("refused: entry %016llx of level %u %s", entries[level], level,
+		       refused_why(result, view));
+		text_fault(result, view);
 	}
+}
+
+/* Of a leaf all that its own bits are, too: D of shadow stacks, the key. */
+static void text_chain_leaf(const struct vmem_ioc_result *result)
+{
+	unsigned int key = (result->leaf & VMEM_IOC_ATTR_KEY_MASK) >> VMEM_IOC_ATTR_KEY_SHIFT;
+	char attrs[ATTRS_LEAF + 1], size[32];
+
+	printf("  %s  maps %s", show_attrs(result->leaf, ATTRS_LEAF, attrs),
+	       show_size(1ULL << result->page_lg2, size));
+	if (key)
+		printf(", key=%u", key);
+}
+
+/*
+ * The entry of each level, from the root on, which of them refused the access, and
+ * whether that may set bits all the same.
+ */
+void text_chain(__u64 va, const struct vmem_ioc_result *result, const __u64 *entries,
+		const struct view *view)
+{
+	unsigned int level = view->levels, refused = refused_at(result, level);
+	bool second = result->flags & VMEM_IOC_RESULT_SECOND;
+	char grants[ATTRS_PATH + 1];
+
+	if (result->status == VMEM_IOC_NON_CANONICAL)
+		return;
+	if (second)
+		printf("  of the second page, %016llx:\n", fault_va(va, result));
+	while (level-- > result->level) {
+		printf("  level %u  %016llx", level, entries[level]);
+		if (level > result->level || result->status == VMEM_IOC_OUTSIDE)
+			printf("  %s  names a table",
+			       show_attrs(result->path >> (4 * level), ATTRS_PATH, grants));
+		else if (result->status == VMEM_IOC_OK || is_refused(result))
+			text_chain_leaf(result);
+		else
+			fputs(result->status == VMEM_IOC_NOT_PRESENT ?
+			      "        is not present" : "        is malformed", stdout);
+		puts(is_refused(result) && level == refused ? ", and refuses" : "");
+	}
+	if (result->flags & VMEM_IOC_RESULT_MAY)
+		printf("  may set A above%s\n", !second ? "" :
+		       view->access->what & VMEM_IOC_ACCESS_WRITE ?
+		       ", or A or D of the first page" : " or of the first page");
 }

@@ -203,7 +203,7 @@ int walk_show(struct source *source, struct walk_how *how)
 	ret = walk_print(walker, source, &view, &hints, how->json);
 	vmem_walk_close(walker);
 	if (walk_range_is_hole(source, walk))
-		hint_address(&hints, source, walk->start);
+		hint_address(&hints, source, walk->start, true);
 	hint_say(&hints, source);
 	return ret;
 }
