@@ -58,6 +58,8 @@ shell:
 #:   make check        what each change has to pass; one stage: tools/check/run NAME
 #:   make check-full   that, more kernels, and what takes long
 #:   make check-fresh  make run and make check in a new, minimal Debian 12 and 13
+#:   make matrix       accesses in all modes, some 15 million, predicted and made: by
+#:                     emulators and by vCPUs; writes Documentation/matrix.rst
 #:   make bench        ratios to plain loops over the same memory, and to friendly
 #:                     tables; a Linux guest's, too, once `make run` has saved some;
 #:                     JSON=1 in JSON; ROWS= those with this in their names
@@ -75,6 +77,9 @@ check-full:
 
 check-fresh:
 	@tools/check/fresh
+
+matrix: deps
+	@tools/mmu/matrix
 
 bench:
 	@$(MAKE) -s $(BUILD)/bench
@@ -132,6 +137,6 @@ print-%:
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run shell deps check check-full check-fresh bench bench-calls \
+.PHONY: help demo run shell deps check check-full check-fresh matrix bench bench-calls \
 	tools usertests selftests modules modules_install kernel-tree load unload \
 	install uninstall deb clean

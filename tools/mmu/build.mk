@@ -20,8 +20,10 @@ $(BUILD)/mmu/guest.bin: $(BUILD)/mmu/guest.elf
 	objcopy -O binary -R .bss $< $@
 
 $(BUILD)/mmu/mmu: tools/mmu/mmu.c tools/mmu/cases.c tools/mmu/written.c tools/mmu/judge.c \
+		tools/mmu/matrix.c tools/mmu/machine.c tools/vmm/vcpu.c \
+		tools/vmm/vectors.S tools/vmm/vcpu.h tools/vmm/kvm-compat.h \
 		$(BUILD)/libvmem.a tools/mmu/mmu.h tools/mmu/rig.h \
 		tools/lib/libvmem.h include/uapi/linux/vmem.h tools/mmu/build.mk
 	@mkdir -p $(@D)
 	$(CC) $(tools_cflags) -D__SANE_USERSPACE_TYPES__ -Iinclude/uapi \
-		-Itools/lib $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.a,$^)
+		-Itools/lib $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $(filter %.c %.S %.a,$^)

@@ -32,53 +32,72 @@ struct path {
 	__u64 entry[MMU_LEVELS_MAX];	/* of each level */
 };
 
-static __u64 table(unsigned int level)
+__u64 mmu_table(const struct mmu_cpu *of, unsigned int level)
 {
-	return RIG_IMAGE + (__u64)(cpu->levels - 1 - level) * 4096;
+	return RIG_IMAGE + (of->levels - 1 - level) * MMU_PAGE;
 }
 
-static unsigned int slot(__u64 va, unsigned int level)
+static __u64 table(unsigned int level)
+{
+	return mmu_table(cpu, level);
+}
+
+unsigned int mmu_slot(__u64 va, unsigned int level)
 {
 	return va >> (12 + 9 * level) & 511;
 }
 
-static __u64 canonical(__u64 va)
+static __u64 va_of(const struct mmu_cpu *of, const unsigned int *slots, __u64 offset)
 {
-	unsigned int unused = 64 - (12 + 9 * cpu->levels);
+	unsigned int unused = 64 - (12 + 9 * of->levels), level;
+	__u64 va = offset;
 
+	for (level = 0; level < of->levels; level++)
+		va |= (__u64)slots[level] << (12 + 9 * level);
 	return (__u64)((long long)(va << unused) >> unused);
 }
 
-static __u64 va_of(const unsigned int *slots, __u64 offset)
+/* An address for a leaf of the level, that differs from others' in no slot above. */
+__u64 mmu_usual_va(const struct mmu_cpu *of, unsigned int leaf)
 {
-	__u64 va = offset;
-	unsigned int level;
+	static const unsigned int slots[] = { 18, 300, 5, 130, 77 };
 
-	for (level = 0; level < cpu->levels; level++)
-		va |= (__u64)slots[level] << (12 + 9 * level);
-	return canonical(va);
+	return leaf == 2 ? va_of(of, slots, 0) >> 30 << 30 | OFFSET_2 :
+			   va_of(of, slots, 0x128);
+}
+
+__u64 mmu_usual_frame(unsigned int leaf)
+{
+	static const __u64 frames[] = { FRAME_0, FRAME_1, 0 };
+
+	return frames[leaf];
+}
+
+/* Where the case's bytes lie that a leaf of the level leads to. */
+void mmu_watch(struct mmu_case *c, unsigned int leaf, __u64 entry)
+{
+	__u64 mask = BIT(12 + 9 * leaf) - 1;
+	__u64 gpa = (entry & ENTRY_ADDR & ~mask) | (c->va & mask);
+
+	if (gpa >= RIG_IMAGE && gpa < RIG_IMAGE + RIG_IMAGE_LEN)
+		c->watch[0] = gpa & ~7ULL;
 }
 
 /* A path on which all is allowed. */
 static struct path path_to(__u64 va, unsigned int leaf)
 {
-	static const __u64 frames[] = { FRAME_0, FRAME_1 | ENTRY_PS, ENTRY_PS };
 	struct path path = { .va = va, .leaf = leaf };
 	unsigned int level;
 
 	for (level = leaf + 1; level < cpu->levels; level++)
 		path.entry[level] = table(level - 1) | ENTRY_ALL;
-	path.entry[leaf] = frames[leaf] | ENTRY_ALL;
+	path.entry[leaf] = mmu_usual_frame(leaf) | ENTRY_ALL | (leaf ? ENTRY_PS : 0);
 	return path;
 }
 
 static struct path path_usual(unsigned int leaf)
 {
-	static const unsigned int slots[] = { 18, 300, 5, 130, 77 };
-
-	if (leaf == 2)
-		return path_to(va_of(slots, 0) >> 30 << 30 | OFFSET_2, leaf);
-	return path_to(va_of(slots, 0x128), leaf);
+	return path_to(mmu_usual_va(cpu, leaf), leaf);
 }
 
 static void add(const struct path *path, __u32 access, const char *fmt, ...)
@@ -108,24 +127,19 @@ static void add(const struct path *path, __u32 access, const char *fmt, ...)
 	va_end(ap);
 	for (level = cpu->levels; level-- > path->leaf;) {
 		c->writes[c->nr_writes].gpa =
-			table(level) + 8 * slot(path->va, level);
+			table(level) + 8 * mmu_slot(path->va, level);
 		c->writes[c->nr_writes++].value = path->entry[level];
 	}
+	if (path->leaf < cpu->levels)
+		mmu_watch(c, path->leaf, path->entry[path->leaf]);
 }
 
 /* What the guest itself needs in every root. */
-static void add_home(void)
+void mmu_home(const struct mmu_cpu *of, struct mmu_case *c)
 {
-	struct path path = { .leaf = cpu->levels };
-	struct mmu_case *c;
-
-	group = "home";
-	add(&path, 0, "home");
-	c = &list->cases[list->nr - 1];
-	c->nr_writes = 1;
+	*c = (struct mmu_case){ .group = "home", .name = "home", .nr_writes = 1 };
 	c->writes[0].gpa = RIG_IMAGE + 8 * RIG_HOME_SLOT;
-	c->writes[0].value = RIG_HOME_ENTRY(cpu->levels == 5 ? RIG_HOME_4 :
-					    RIG_HOME_3);
+	c->writes[0].value = RIG_HOME_ENTRY(of->levels == 5 ? RIG_HOME_4 : RIG_HOME_3);
 }
 
 /* Calls @fn for the entry of each level on a path to a leaf of each level. */
@@ -301,7 +315,7 @@ static void rights(struct path path, unsigned int level)
 /* What a processor is set to, over a page of supervisors and one of users. */
 static void modes(void)
 {
-	const __u32 settings[] = { RIG_WP_OFF, cpu->smep ? RIG_SMEP : 0,
+	const __u32 settings[] = { RIG_WP_OFF, cpu->smap ? RIG_SMAP | RIG_AC : 0, cpu->smep ? RIG_SMEP : 0,
 				   cpu->smap ? RIG_SMAP : 0, RIG_NXE_OFF,
 				   cpu->smep ? RIG_SMEP | RIG_NXE_OFF : 0 };
 	unsigned int n, i, j;
@@ -377,6 +391,7 @@ static void written(unsigned int leaf)
 					  (frame & (low << 9 | 0x1ff));
 			if (!mmu_written(cpu, made.va, leaf, frame, attrs, way, &made))
 				continue;
+			mmu_watch(&made, leaf, frame);
 			for (i = 0; i < ARRAY_SIZE(all_accesses); i++) {
 				made.access = all_accesses[i];
 				*new_case() = made;
@@ -436,9 +451,9 @@ static void random_case(unsigned int nr)
 		slots[level] = chance(RIG_HOME_SLOT);
 	leaf = chance(3);
 	if (leaf == 2)
-		path = path_to(va_of(slots, 0) >> 30 << 30 | OFFSET_2, leaf);
+		path = path_to(va_of(cpu, slots, 0) >> 30 << 30 | OFFSET_2, leaf);
 	else
-		path = path_to(va_of(slots, 8 * chance(512)), leaf);
+		path = path_to(va_of(cpu, slots, 8 * chance(512)), leaf);
 	for (n = chance(4); n;) {
 		level = leaf + chance(cpu->levels - leaf);
 		bit = chance(64);
@@ -471,9 +486,10 @@ void mmu_list_make(struct mmu_list *to, const struct mmu_cpu *of,
 	};
 	unsigned int i;
 
+	*to = (struct mmu_list){ .cpu = of };
 	list = to;
 	cpu = of;
-	add_home();
+	mmu_home(cpu, new_case());
 	for (i = 0; i < ARRAY_SIZE(entries); i++) {
 		group = entries[i].name;
 		each_entry(entries[i].fn);

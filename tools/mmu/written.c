@@ -20,8 +20,6 @@
 #define AD		(VMEM_IOC_ATTR_A | VMEM_IOC_ATTR_D)
 #define SOFT		(0x3feU << VMEM_IOC_ATTR_SOFT_SHIFT)	/* none that says Cow */
 
-#define ENTRY_ADDR	0x000ffffffffff000ULL
-
 enum made { MADE_MAP, MADE_SPLIT, MADE_PROMOTE, NR_MADE };
 
 static char *tables;			/* from RIG_IMAGE on */

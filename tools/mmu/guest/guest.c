@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guest of the rig: nothing but the rig's cases, run one by one, and a line
- * of text for each. rig.h says what is where, and what the lines are.
+ * of text or a result in memory for each. rig.h says what is where, and what the lines are.
  */
 #include <stdbool.h>
 
@@ -17,22 +17,39 @@ typedef unsigned long u64;
 #define EXIT_BOCHS	0x8900
 
 #define MSR_EFER	0xc0000080
+#define MSR_U_CET	0x6a0
+#define MSR_PKRS	0x6e1
+#define EFER_SCE	(1UL << 0)
+#define EFER_LME	(1UL << 8)
+#define EFER_LMA	(1UL << 10)
 #define EFER_NXE	(1UL << 11)
 #define CR0_WP		(1UL << 16)
+#define CR4_PGE		(1UL << 7)
 #define CR4_SMEP	(1UL << 20)
 #define CR4_SMAP	(1UL << 21)
+#define CR4_PKE		(1UL << 22)
 #define CR4_CET		(1UL << 23)
+#define CR4_PKS		(1UL << 24)
+#define FLAGS_ONE	(1UL << 1)
+#define FLAGS_AC	(1UL << 18)
+
+/* vectors */
+#define UD		6	/* after an access that was made */
+#define NP		11
+#define GP		13
 
 /* known by their offsets to start.S */
 struct probe {
 	u64 access;
 	u64 va;
 	u64 cr3;
-	u64 value;	/* read there, or to be written */
-	u64 vector;	/* -1: none */
+	u64 value;	/* to be written */
+	u64 vector;
 	u64 error;
 	u64 cr2;
 	u64 rip;
+	u64 flags;
+	u64 rax;	/* what was read */
 };
 
 struct frame {
@@ -44,17 +61,18 @@ struct frame {
 void probe_run(struct probe *probe);
 extern const u8 probe_user[];
 extern const u32 probe_user_len;
-extern const u8 vectors[], vector_user[];
+extern const u8 vectors[];
 void guest(void);
 void guest_lost(const struct frame *frame);
 
-static u64 gdt[8], idt[2 * 129];
+static u64 gdt[10], idt[2 * 32];
 static struct {
 	u32 zero;
 	u64 rsp0;
 	u8 rest[92];
 } __attribute__((packed)) tss;
 static u64 undo[64];
+static u64 cr4_always;
 
 /* Everything that the guest has is in its window of home. */
 static u64 *at(u64 gpa)
@@ -121,14 +139,6 @@ void guest_lost(const struct frame *frame)
 	stop();
 }
 
-static u64 rdmsr(u32 msr)
-{
-	u32 low, high;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-	return (u64)high << 32 | low;
-}
-
 static void wrmsr(u32 msr, u64 value)
 {
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value),
@@ -168,8 +178,7 @@ static void descriptors(void)
 	gdt[7] = base >> 32;
 	tss.rsp0 = RIG_HOME + RIG_STACK - 0x8000;
 	for (i = 0; i < 32; i++)
-		gate(i, vectors + 16 * i, i == 3 ? 3 : 0);
-	gate(0x80, vector_user, 3);
+		gate(i, vectors + 16 * i, 0);
 	where.limit = sizeof(gdt) - 1;
 	where.base = (u64)gdt;
 	__asm__ volatile("lgdt %0" : : "m"(where));
@@ -181,8 +190,51 @@ static void descriptors(void)
 	__asm__ volatile("ltr %w0" : : "r"(0x30));
 }
 
+/* CR0, CR4 and EFER as an access wants them; each is written when it changes. */
+static void mode_set(const struct rig_case *c)
+{
+	static u64 cr0, cr4, efer;
+	static u32 pkrs;
+	u32 access = c->access;
+	u64 cr0_now, cr4_now = cr4_always, efer_now;
+
+	__asm__("mov %%cr0, %0" : "=r"(cr0_now));
+	cr0_now |= CR0_WP;
+	if (access & RIG_SMEP)
+		cr4_now |= CR4_SMEP;
+	if (access & RIG_SMAP)
+		cr4_now |= CR4_SMAP;
+	if (access & RIG_PKE)
+		cr4_now |= CR4_PKE;
+	if (access & RIG_PKS)
+		cr4_now |= CR4_PKS;
+	if (access & RIG_WP_OFF) {
+		cr0_now &= ~CR0_WP;
+		/* which wants WP */
+		cr4_now &= ~CR4_CET;
+	}
+	efer_now = EFER_LME | EFER_LMA | (access & RIG_NXE_OFF ? 0 : EFER_NXE);
+	if (efer != efer_now)
+		wrmsr(MSR_EFER, efer_now);
+	if (cr0 != cr0_now && cr0_now & CR0_WP)
+		__asm__ volatile("mov %0, %%cr0" : : "r"(cr0_now));
+	if (cr4 != cr4_now)
+		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4_now));
+	if (cr0 != cr0_now && !(cr0_now & CR0_WP))
+		__asm__ volatile("mov %0, %%cr0" : : "r"(cr0_now));
+	efer = efer_now;
+	cr0 = cr0_now;
+	cr4 = cr4_now;
+	if (access & RIG_PKE)
+		__asm__ volatile("wrpkru" : : "a"(c->pkru), "c"(0), "d"(0));
+	if (access & RIG_PKS && c->pkrs != pkrs) {
+		wrmsr(MSR_PKRS, c->pkrs);
+		pkrs = c->pkrs;
+	}
+}
+
 /* What this processor is, so that vmem can be asked about the same one. */
-static u64 facts(u64 wanted)
+static void facts(u64 wanted)
 {
 	u32 r[4], max;
 	u64 cr4;
@@ -208,6 +260,10 @@ static u64 facts(u64 wanted)
 	print_hex(r[1] >> 7 & 1);
 	print(" smap");
 	print_hex(r[1] >> 20 & 1);
+	print(" pku");
+	print_hex(r[2] >> 3 & 1);
+	print(" pks");
+	print_hex(r[2] >> 31 & 1);
 	print(" cet");
 	print_hex(r[2] >> 7 & 1);
 	print(" la57");
@@ -221,93 +277,112 @@ static u64 facts(u64 wanted)
 	print(" levels");
 	print_hex(4 + (cr4 >> 12 & 1));
 	print("\n");
-	return cr4 | (wanted & RIG_CET ? CR4_CET : 0);
-}
-
-static void mode(u64 access, u64 cr4)
-{
-	u64 efer = rdmsr(MSR_EFER) & ~EFER_NXE, cr0;
-
-	if (!(access & RIG_NXE_OFF))
-		efer |= EFER_NXE;
-	wrmsr(MSR_EFER, efer);
-	if (access & RIG_SMEP)
-		cr4 |= CR4_SMEP;
-	if (access & RIG_SMAP)
-		cr4 |= CR4_SMAP;
-	__asm__("mov %%cr0, %0" : "=r"(cr0));
-	cr0 |= CR0_WP;
-	if (access & RIG_WP_OFF)
-		cr0 &= ~CR0_WP;
-	/* CET wants WP */
-	if (cr0 & CR0_WP) {
-		__asm__ volatile("mov %0, %%cr0" : : "r"(cr0));
-		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
-	} else {
-		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 & ~CR4_CET));
-		__asm__ volatile("mov %0, %%cr0" : : "r"(cr0));
+	cr4_always = cr4 & ~CR4_PGE;
+	if (wanted & RIG_CET) {
+		cr4_always |= CR4_CET;
+		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4_always));
+		/* SH_STK_EN, WR_SHSTK_EN */
+		wrmsr(MSR_U_CET, 3);
 	}
 }
 
-/* One access of a case, which begins with nothing cached. */
-static bool access_one(struct probe *probe, u64 access, u64 value, u64 cr4)
+/* A descriptor of the LDT is at @va. */
+static void ldt(u64 va)
 {
-	probe->access = access;
-	probe->value = value;
-	mode(access, cr4);
-	probe_run(probe);
-	return probe->vector == -1UL;
+	gdt[8] = 0xffff | (va & 0xffffff) << 16 | 0x82UL << 40 |
+		 (va >> 24 & 0xff) << 56;
+	gdt[9] = va >> 32;
+	__asm__ volatile("lldt %w0" : : "r"(0x40));
+}
+
+/* The words in which the bytes of a write lie. */
+static void words_of(const struct rig_case *c, u64 *words)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		words[i] = c->watch[i] == RIG_NO_WATCH ? 0 : *at(c->watch[i]);
+}
+
+/* What a read at @va finds, in words whose first one it begins in. */
+static u64 read_of(const struct rig_case *c, const u64 *words)
+{
+	unsigned int shift = 8 * (c->va & 7);
+	u64 value = words[0] >> shift;
+
+	if (shift)
+		value |= words[1] << (64 - shift);
+	return c->access & RIG_BYTE ? value & 0xff : value;
 }
 
 /*
- * A write is of what was there, inverted; it must be seen by a read, and is
- * undone. What was there tells where it was. false: it was not as it must be.
+ * The access of a case, which begins with nothing cached. A write is of what was
+ * there, inverted, where the host says that it has to go; what was there tells where
+ * it was, and is put back.
  */
-static bool access_write(struct probe *probe, u64 access, u64 cr4)
+static void access_one(const struct rig_case *c, struct rig_result *r)
 {
-	u64 byte = access & RIG_BYTE, mask = byte ? 0xff : -1UL, was;
-	u64 read = RIG_READ | byte | (access & RIG_NXE_OFF);
-	struct probe other = *probe;
-	bool readable = access_one(&other, read, 0, cr4);
+	u32 kind = c->access & RIG_KIND;
+	bool write = kind == RIG_WRITE || kind == RIG_SHADOW;
+	u64 words[2] = { 0 }, after[2], was = 0;
+	unsigned int i;
+	struct probe probe = {
+		.access = c->access, .va = c->va, .cr3 = c->root,
+		.flags = FLAGS_ONE | (c->access & RIG_AC ? FLAGS_AC : 0),
+	};
 
-	was = other.value;
-	if (!access_one(probe, access, ~was, cr4))
-		return true;
-	if (!readable || !access_one(&other, read, 0, cr4) ||
-	    other.value != (~was & mask))
-		return false;
-	if (!access_one(probe, access, was, cr4))
-		return false;
-	probe->value = was;
-	return true;
+	mode_set(c);
+	if (kind == RIG_IMPLICIT)
+		ldt(c->va);
+	if (write) {
+		words_of(c, words);
+		was = read_of(c, words);
+		probe.value = ~was;
+	}
+	probe_run(&probe);
+	*r = (struct rig_result){ .vector = RIG_NONE };
+	if (kind != RIG_FETCH && probe.vector == UD) {
+		r->value = write ? was : probe.rax;
+	} else if (!(kind == RIG_FETCH && probe.vector == UD && probe.rip == c->va) &&
+		   !(kind == RIG_IMPLICIT && probe.error == 4 &&
+		     (probe.vector == GP || probe.vector == NP))) {
+		/* a fetch finds no instruction, and there is no segment's descriptor */
+		r->vector = probe.vector;
+		r->error = probe.error;
+		r->value = probe.cr2;
+	}
+	if (!write)
+		return;
+	words_of(c, after);
+	if (r->vector != RIG_NONE) {
+		if (after[0] != words[0] || after[1] != words[1])
+			r->ad |= RIG_TORN;
+	} else if (c->watch[0] == RIG_NO_WATCH || read_of(c, after) !=
+		   (~was & (c->access & RIG_BYTE ? 0xff : -1UL))) {
+		r->ad |= RIG_LOST;
+	}
+	for (i = 0; i < 2; i++)
+		if (c->watch[i] != RIG_NO_WATCH && after[i] != words[i])
+			*at(c->watch[i]) = words[i];
 }
 
-static void result(u64 nr, const struct probe *probe)
+static void result(u64 nr, const struct rig_result *r)
 {
 	print_hex(nr);
-	/* int3 is what a fetch finds: it has come to an end */
-	if (probe->vector == 3 && (probe->access & RIG_KIND) == RIG_FETCH &&
-	    probe->rip == probe->va + 1) {
-		print(" ok 0");
-	} else if (probe->vector == -1UL) {
-		print(" ok");
-		print_hex(probe->value);
-	} else {
-		print(" fault");
-		print_hex(probe->vector);
-		print_hex(probe->error);
-		print_hex(probe->cr2);
-	}
+	print_hex(r->value);
+	print_hex(r->vector);
+	print_hex(r->error);
+	print_hex(r->ad);
 	print("\n");
 }
 
 void guest(void)
 {
 	const struct rig_list *list = (void *)(RIG_HOME + 0x3ff00000);
-	const u64 *word = (const u64 *)(list + 1), *writes;
-	u64 gpa, nr, i, nr_writes, cr4, access, kind;
-	struct probe probe;
-	bool good;
+	struct rig_result *to = (void *)at(RIG_RESULTS), r;
+	const struct rig_case *c;
+	const u64 *writes;
+	u64 gpa, nr, i;
 
 	descriptors();
 	/* 115200 baud, 8 bits */
@@ -320,42 +395,42 @@ void guest(void)
 		print("no list\n");
 		stop();
 	}
-	cr4 = facts(list->facts);
+	facts(list->facts);
+	c = list->facts & RIG_LIST_IN_MEMORY ? (void *)at(RIG_LIST) : (void *)(list + 1);
 	for (i = 0; i < probe_user_len; i++)
 		((u8 *)at(RIG_USER))[i] = probe_user[i];
-	for (gpa = RIG_IMAGE; gpa < RIG_IMAGE + RIG_IMAGE_LEN; gpa += 8)
+	for (gpa = RIG_IMAGE; !(list->facts & RIG_STAMPED) &&
+	     gpa < RIG_IMAGE + RIG_IMAGE_LEN; gpa += 8)
 		*at(gpa) = RIG_STAMP(gpa);
 
-	for (nr = 0; nr < list->nr; nr++) {
-		nr_writes = word[0] >> 32;
-		access = word[0] & 0xffffffff;
-		probe.cr3 = word[1];
-		probe.va = word[2];
-		writes = word + RIG_CASE_WORDS;
-		word = writes + 2 * nr_writes;
-		if (nr_writes > sizeof(undo) / sizeof(undo[0]) && access) {
+	for (nr = 0; nr < list->nr; nr++, c = (void *)(writes + 2 * c->nr_writes)) {
+		bool stays = !c->access || c->access & RIG_STAYS;
+
+		writes = (const u64 *)(c + 1);
+		if (c->nr_writes > sizeof(undo) / sizeof(undo[0])) {
 			print("too many writes\n");
 			stop();
 		}
-		for (i = 0; i < nr_writes; i++) {
-			if (access)
-				undo[i] = *at(writes[2 * i]);
+		for (i = 0; i < c->nr_writes; i++) {
+			undo[i] = *at(writes[2 * i]);
 			*at(writes[2 * i]) = writes[2 * i + 1];
 		}
-		if (!access)
+		if (!c->access)
 			continue;
-		kind = access & RIG_KIND;
-		good = true;
-		if (kind == RIG_WRITE || kind == RIG_SHADOW)
-			good = access_write(&probe, access, cr4);
-		else
-			access_one(&probe, access, 0, cr4);
-		while (i--)
+		access_one(c, &r);
+		for (i = 0; i < c->nr_writes; i++) {
+			u64 entry = *at(writes[2 * i]);
+
+			r.ad |= RIG_AD(i, entry);
+			if ((entry ^ writes[2 * i + 1]) & ~0x60UL)
+				r.ad |= RIG_CHANGED;
+		}
+		while (!stays && i--)
 			*at(writes[2 * i]) = undo[i];
-		if (good)
-			result(nr, &probe);
+		if (list->facts & RIG_RESULTS_TO_MEMORY)
+			*to++ = r;
 		else
-			print("a write was lost\n");
+			result(nr, &r);
 	}
 	print("end");
 	print_hex(nr);

@@ -121,6 +121,10 @@ long_mode:
 	call	*%rax
 	hlt
 
+	/* a vCPU that has its tables already */
+	.org	0xfd0
+	jmp	long_mode
+
 	/* what a processor begins with: the 16th byte from the end */
 	.org	0xff0
 	.code16
@@ -144,87 +148,74 @@ probe_run:
 	mov	0(%rdi), %rdx		/* access */
 	mov	8(%rdi), %rsi		/* va */
 	mov	16(%rdi), %rcx		/* cr3 */
+	mov	24(%rdi), %rbx		/* value */
+	mov	64(%rdi), %rbp		/* RFLAGS */
 	mov	%rcx, %cr3
 	mov	%rdx, %rax
 	and	$RIG_KIND, %eax
 	test	$RIG_USER_MODE, %edx
 	jnz	user
-
+	push	%rbp
+	popfq
 	cmp	$RIG_FETCH, %eax
-	je	fetch
-	cmp	$RIG_SHADOW, %eax
-	je	shadow
-	cmp	$RIG_WRITE, %eax
-	je	write
-	test	$RIG_BYTE, %edx
-	jnz	read_byte
-	mov	(%rsi), %rax
-	jmp	good
-read_byte:
-	movzbl	(%rsi), %eax
-	jmp	good
-write:
-	mov	24(%rdi), %rax
-	test	$RIG_BYTE, %edx
-	jnz	write_byte
-	mov	%rax, (%rsi)
-	jmp	good
-write_byte:
-	mov	%al, (%rsi)
-	jmp	good
-shadow:
-	mov	24(%rdi), %rax
-	wrussq	%rax, (%rsi)
-	jmp	good
-fetch:
-	call	*%rsi			/* int3 */
+	jne	probe_user
+	call	*%rsi
 	ud2
 
 user:
 	/* SS, RSP, RFLAGS, CS, RIP */
 	pushq	$0x23
 	pushq	$0
-	pushq	$2
+	push	%rbp
 	pushq	$0x2b
 	mov	$RIG_HOME + RIG_USER, %rcx
 	cmp	$RIG_FETCH, %eax
 	cmove	%rsi, %rcx
 	push	%rcx
-	mov	24(%rdi), %rbx
 	iretq
 
-/* Copied to a page of user mode. */
+/* The access, in either mode, and #UD behind it; copied to a page of user mode, too. */
 probe_user:
+	cmp	$RIG_IMPLICIT, %eax
+	je	5f
+	cmp	$RIG_SHADOW, %eax
+	je	4f
 	cmp	$RIG_WRITE, %eax
 	je	2f
 	test	$RIG_BYTE, %edx
 	jnz	1f
 	mov	(%rsi), %rax
-	int	$0x80
+	ud2
 1:
 	movzbl	(%rsi), %eax
-	int	$0x80
+	ud2
 2:
 	mov	%rbx, %rax
 	test	$RIG_BYTE, %edx
 	jnz	3f
 	mov	%rax, (%rsi)
-	int	$0x80
+	ud2
 3:
 	mov	%al, (%rsi)
-	int	$0x80
+	ud2
+4:
+	mov	%rbx, %rax
+	test	$RIG_USER_MODE, %edx
+	jnz	6f
+	wrussq	%rax, (%rsi)
+	ud2
+6:
+	wrssq	%rax, (%rsi)
+	ud2
+5:
+	mov	$7, %eax		/* the first of the LDT */
+	mov	%eax, %fs
+	ud2
 probe_user_end:
 
 	.balign	4
 probe_user_len:
 	.long	probe_user_end - probe_user
-
-/* the end of a probe that met no fault: %rax was read, or written */
-good:
-	mov	probe_now(%rip), %rdi
-	mov	%rax, 24(%rdi)
-	movq	$-1, 32(%rdi)		/* vector: none */
-	jmp	probe_end
 
 /* The vectors: what is on the stack from vector on is struct frame. */
 	.globl	vectors
@@ -241,23 +232,17 @@ vectors:
 	.set	vector, vector + 1
 	.endr
 
-	.globl	vector_user
-vector_user:
-	cmpq	$0, probe_now(%rip)
-	jne	good
-	pushq	$0
-	pushq	$0x80
 vector_common:
 	mov	probe_now(%rip), %rdi
 	test	%rdi, %rdi
 	jz	lost
+	mov	%rax, 72(%rdi)
 	pop	32(%rdi)
 	pop	40(%rdi)
 	mov	%cr2, %rax
 	mov	%rax, 48(%rdi)
 	mov	(%rsp), %rax		/* RIP */
 	mov	%rax, 56(%rdi)
-probe_end:
 	movq	$0, probe_now(%rip)
 	mov	$RIG_HOME_ROOT, %eax
 	mov	%rax, %cr3
