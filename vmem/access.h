@@ -68,11 +68,12 @@ static __always_inline bool vmem_judge_result(const struct vmem_judge *judge,
 					      const struct vmem_facts *facts,
 					      struct vmem_translation *out)
 {
-	u32 effective = out->effective;
-	u32 key = judge->denied >> ((out->leaf >> 12) + (effective & VMEM_U) * 2) & 1;
+	u32 effective = out->effective, leaf = out->leaf;
+	u32 key = judge->denied >> ((leaf >> 12) + (effective & VMEM_U) * 2) & 1;
 
 	static_assert(!VMEM_OK && VMEM_U * 2 == 16);
-	if (likely(!(out->status | (judge->yes & ~effective) | (judge->no & effective) | key)))
+	/* no bit is in both */
+	if (likely(!(out->status | key | ((effective ^ judge->yes) & (judge->yes | judge->no)))))
 		return true;
 	vmem_judge_fault(judge, facts, out, key);
 	return false;
@@ -87,8 +88,10 @@ static __always_inline bool vmem_judge_result(const struct vmem_judge *judge,
 static __always_inline bool vmem_judge_second(const struct vmem_judge *judge,
 					      vmem_virt_t va, vmem_virt_t *second)
 {
+	if (likely((va & (VMEM_ACCESS_PAGE - 1)) + judge->len <= VMEM_ACCESS_PAGE))
+		return false;
 	*second = (va | (VMEM_ACCESS_PAGE - 1)) + 1;
-	return unlikely(*second - va < judge->len);
+	return true;
 }
 
 /*
