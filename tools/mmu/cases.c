@@ -42,9 +42,17 @@ static __u64 table(unsigned int level)
 	return mmu_table(cpu, level);
 }
 
-unsigned int mmu_slot(__u64 va, unsigned int level)
+static unsigned int slot_of(__u64 va, unsigned int level)
 {
 	return va >> (12 + 9 * level) & 511;
+}
+
+/* The entry of an address in the table of its level. */
+void mmu_write(struct mmu_case *c, const struct mmu_cpu *of, __u64 va,
+	       unsigned int level, __u64 entry)
+{
+	c->writes[c->nr_writes].gpa = mmu_table(of, level) + 8 * slot_of(va, level);
+	c->writes[c->nr_writes++].value = entry;
 }
 
 static __u64 va_of(const struct mmu_cpu *of, const unsigned int *slots, __u64 offset)
@@ -125,11 +133,8 @@ static void add(const struct path *path, __u32 access, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(c->name, sizeof(c->name), fmt, ap);
 	va_end(ap);
-	for (level = cpu->levels; level-- > path->leaf;) {
-		c->writes[c->nr_writes].gpa =
-			table(level) + 8 * mmu_slot(path->va, level);
-		c->writes[c->nr_writes++].value = path->entry[level];
-	}
+	for (level = cpu->levels; level-- > path->leaf;)
+		mmu_write(c, cpu, path->va, level, path->entry[level]);
 	if (path->leaf < cpu->levels)
 		mmu_watch(c, path->leaf, path->entry[path->leaf]);
 }

@@ -19,6 +19,7 @@
 #define MATRIX_TIMES	8U
 
 #define FRAME_SECOND	(RIG_DATA + 0x9000)
+#define ENTRY_SOFT	(0x7fULL << 52 | 7ULL << 9)
 
 /* What a combination is made of; a value of each is a small number. */
 enum factor {
@@ -234,66 +235,80 @@ static __u32 rights_of(const struct cell *c, unsigned int own)
 	return (others & ~(3U << 2 * key)) | bits[own] << 2 * key;
 }
 
+/* A factor that is 1 sets a bit. */
+struct factor_bit {
+	enum factor factor;
+	__u64 bit;
+};
+
+static __u64 bits_of(const struct cell *c, const struct factor_bit *bits, size_t nr)
+{
+	__u64 set = 0;
+
+	for (; nr--; bits++)
+		if (c->f[bits->factor])
+			set |= bits->bit;
+	return set;
+}
+
 static __u32 access_of(const struct mmu_cpu *cpu, const struct cell *c)
 {
-	__u32 access = c->f[KIND] | RIG_STAYS;
+	static const struct factor_bit bits[] = {
+		{ USER, RIG_USER_MODE }, { WP, RIG_WP_OFF }, { SMEP, RIG_SMEP },
+		{ SMAP, RIG_SMAP }, { AC, RIG_AC }, { NXE, RIG_NXE_OFF },
+	};
+	__u32 keys = (cpu->pku ? RIG_PKE : 0) | (cpu->pks ? RIG_PKS : 0);
 
-	if (c->f[USER])
-		access |= RIG_USER_MODE;
-	if (c->f[PLACE] == PLACE_BYTE)
-		access |= RIG_BYTE;
-	if (c->f[WP])
-		access |= RIG_WP_OFF;
-	if (c->f[SMEP])
-		access |= RIG_SMEP;
-	if (c->f[SMAP])
-		access |= RIG_SMAP;
-	if (c->f[AC])
-		access |= RIG_AC;
-	if (c->f[NXE])
-		access |= RIG_NXE_OFF;
-	if (c->f[KEYS] && cpu->pku)
-		access |= RIG_PKE;
-	if (c->f[KEYS] && cpu->pks)
-		access |= RIG_PKS;
-	return access;
+	return c->f[KIND] | RIG_STAYS | (__u32)bits_of(c, bits, ARRAY_SIZE(bits)) |
+	       (c->f[PLACE] == PLACE_BYTE ? RIG_BYTE : 0) | (c->f[KEYS] ? keys : 0);
 }
 
 static __u64 leaf_entry(const struct cell *c, __u64 frame, unsigned int leaf)
 {
-	__u64 entry = frame | ENTRY_P | (__u64)c->f[KEY] << 59 |
-		      (__u64)c->f[CACHE] << 3 | (__u64)c->f[GLOBAL] << 8;
+	static const struct factor_bit bits[] = {
+		{ LEAF_W, ENTRY_W }, { LEAF_U, ENTRY_U }, { LEAF_NX, ENTRY_NX },
+		{ LEAF_A, ENTRY_A }, { LEAF_D, ENTRY_D }, { SOFT, ENTRY_SOFT },
+	};
 
-	if (c->f[LEAF_W])
-		entry |= ENTRY_W;
-	if (c->f[LEAF_U])
-		entry |= ENTRY_U;
-	if (c->f[LEAF_NX])
-		entry |= ENTRY_NX;
-	if (c->f[LEAF_A])
-		entry |= ENTRY_A;
-	if (c->f[LEAF_D])
-		entry |= ENTRY_D;
-	if (c->f[PAT])
-		entry |= leaf ? BIT(12) : BIT(7);
-	if (c->f[SOFT])
-		entry |= 0x7fULL << 52 | 7ULL << 9;
-	return leaf ? entry | ENTRY_PS : entry;
+	return frame | ENTRY_P | bits_of(c, bits, ARRAY_SIZE(bits)) |
+	       (__u64)c->f[KEY] << 59 | (__u64)c->f[CACHE] << 3 |
+	       (__u64)c->f[GLOBAL] << 8 | (leaf ? ENTRY_PS : 0) |
+	       (!c->f[PAT] ? 0 : leaf ? BIT(12) : BIT(7));
 }
 
-static __u64 table_entry(const struct cell *c, __u64 table, bool w, bool u, bool nx, bool a)
+static __u64 table_entry(const struct cell *c, __u64 table, __u64 rights)
 {
-	return table | ENTRY_P | (w ? ENTRY_W : 0) | (u ? ENTRY_U : 0) |
-	       (nx ? ENTRY_NX : 0) | (a ? ENTRY_A : 0) |
-	       (c->f[TABLE_KEY] ? 9ULL << 59 : 0) |
-	       (c->f[SOFT] ? 0x7fULL << 52 | 7ULL << 9 | ENTRY_D : 0);
+	static const struct factor_bit bits[] = {
+		{ TABLE_KEY, 9ULL << 59 }, { SOFT, ENTRY_SOFT | ENTRY_D },
+	};
+
+	return table | ENTRY_P | rights | bits_of(c, bits, ARRAY_SIZE(bits));
+}
+
+/* What the entry above the leaf grants, and one further up, the @up-th of these. */
+static __u64 upper_rights(const struct cell *c)
+{
+	static const struct factor_bit bits[] = {
+		{ UPPER_W, ENTRY_W }, { UPPER_U, ENTRY_U }, { UPPER_NX, ENTRY_NX },
+		{ UPPER_A, ENTRY_A },
+	};
+
+	return bits_of(c, bits, ARRAY_SIZE(bits));
+}
+
+static __u64 path_rights(const struct cell *c, unsigned int up)
+{
+	unsigned int path = c->f[PATH_2 + up];
+
+	return (path & 1 ? 0 : ENTRY_W) | (path & 2 ? 0 : ENTRY_U) |
+	       (path & 4 ? ENTRY_NX : 0) | (c->f[PATH_A] >> up & 1 ? ENTRY_A : 0);
 }
 
 void mmu_matrix_case(const struct mmu_cpu *cpu, unsigned long seed, __u64 n,
 		     struct mmu_case *out)
 {
 	const struct cell c = cell_of(cpu, seed, n);
-	unsigned int leaf = c.f[LEAF], level, path, bad;
+	unsigned int leaf = c.f[LEAF], level, bad;
 	__u64 entry, va = mmu_usual_va(cpu, leaf);
 
 	*out = (struct mmu_case){ .group = "the matrix", .access = access_of(cpu, &c) };
@@ -302,7 +317,7 @@ void mmu_matrix_case(const struct mmu_cpu *cpu, unsigned long seed, __u64 n,
 		/* the guest's own pages have key 0 */
 		out->pkrs = rights_of(&c, c.f[KEYS]) & ~3U;
 	}
-	bad = c.f[BAD_LEVEL] == BAD_LEAF ? leaf : leaf + c.f[BAD_LEVEL];
+	bad = leaf + c.f[BAD_LEVEL];
 	if (c.f[BAD_LEVEL] == BAD_PATH)
 		bad = cpu->levels > leaf + 2 ? leaf + 2 + (n >> 3) % (cpu->levels - leaf - 2) :
 					       leaf + 1;
@@ -310,21 +325,15 @@ void mmu_matrix_case(const struct mmu_cpu *cpu, unsigned long seed, __u64 n,
 		va = (va | (MMU_PAGE - 1)) - 3;
 	out->va = va;
 	for (level = cpu->levels; level-- > leaf;) {
-		path = level < leaf + 2 ? 0 : c.f[PATH_2 + level - leaf - 2];
 		if (level == leaf)
 			entry = leaf_entry(&c, mmu_usual_frame(leaf), leaf);
-		else if (level == leaf + 1)
-			entry = table_entry(&c, mmu_table(cpu, leaf), c.f[UPPER_W],
-					    c.f[UPPER_U], c.f[UPPER_NX], c.f[UPPER_A]);
 		else
-			entry = table_entry(&c, mmu_table(cpu, level - 1), !(path & 1),
-					    !(path & 2), path & 4,
-					    c.f[PATH_A] >> (level - leaf - 2) & 1);
+			entry = table_entry(&c, mmu_table(cpu, level - 1),
+					    level == leaf + 1 ? upper_rights(&c) :
+					    path_rights(&c, level - leaf - 2));
 		if (c.f[BAD] && level == bad)
 			entry = spoilt(cpu, &c, entry, level == leaf, level);
-		out->writes[out->nr_writes].gpa = mmu_table(cpu, level) +
-						  8 * mmu_slot(va, level);
-		out->writes[out->nr_writes++].value = entry;
+		mmu_write(out, cpu, va, level, entry);
 	}
 	mmu_watch(out, leaf, mmu_usual_frame(leaf));
 	if (c.f[PLACE] == PLACE_CROSSING) {
@@ -333,9 +342,7 @@ void mmu_matrix_case(const struct mmu_cpu *cpu, unsigned long seed, __u64 n,
 			(n & 4 ? ENTRY_U : 0) ^ (n & 1 ? 0 : ENTRY_A | ENTRY_D);
 		if (cpu->cet && c.f[WP])
 			entry |= ENTRY_D;
-		out->writes[out->nr_writes].gpa = mmu_table(cpu, 0) +
-						  8 * mmu_slot(va + 4, 0);
-		out->writes[out->nr_writes++].value = entry;
+		mmu_write(out, cpu, va + 4, 0, entry);
 		out->watch[1] = FRAME_SECOND;
 	}
 	snprintf(out->name, sizeof(out->name), "%llu: leaf %u, PKRU %x, PKRS %x",

@@ -91,7 +91,8 @@ void mmu_home(const struct mmu_cpu *cpu, struct mmu_case *c);
 __u64 mmu_table(const struct mmu_cpu *cpu, unsigned int level);
 __u64 mmu_usual_va(const struct mmu_cpu *cpu, unsigned int leaf);
 __u64 mmu_usual_frame(unsigned int leaf);
-unsigned int mmu_slot(__u64 va, unsigned int level);
+void mmu_write(struct mmu_case *c, const struct mmu_cpu *of, __u64 va,
+	       unsigned int level, __u64 entry);
 void mmu_watch(struct mmu_case *c, unsigned int leaf, __u64 entry);
 
 /* matrix.c: how many there are for a processor; the n-th; are all pairs there? */
