@@ -171,7 +171,7 @@ static const char *why_shadow(const struct vmem_ioc_result *result, const struct
 
 static const char *why_key(const struct vmem_ioc_result *result, const struct view *view)
 {
-	unsigned int key = (result->leaf & VMEM_IOC_ATTR_KEY_MASK) >> VMEM_IOC_ATTR_KEY_SHIFT;
+	unsigned int key = key_of(result->leaf);
 	bool user = result->effective & VMEM_IOC_ATTR_U;
 	__u32 keys = user ? view->access->pkru : view->access->pkrs;
 	static char text[64];

@@ -197,6 +197,7 @@ const char *show_size(__u64 bytes, char *buf);
 const char *show_count(__u64 count, char *buf);
 __u32 path_effective(__u32 path);
 __u64 record_span(const struct vmem_ioc_record *rec);
+unsigned int key_of(__u32 leaf);
 struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
 		      __u64 entry);
 

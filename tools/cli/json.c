@@ -191,8 +191,7 @@ static void json_access(__u64 va, const struct vmem_ioc_result *result,
 		printf(",\"refused\":%u,\"why\":\"%s\"", refused_at(result, view->levels),
 		       refused_why(result, view));
 	if (result->status == VMEM_IOC_KEY)
-		printf(",\"key\":%u", (result->leaf & VMEM_IOC_ATTR_KEY_MASK) >>
-					VMEM_IOC_ATTR_KEY_SHIFT);
+		printf(",\"key\":%u", key_of(result->leaf));
 	if (result->flags & VMEM_IOC_RESULT_MAY)
 		fputs(",\"may_set_accessed\":true", stdout);
 }

@@ -118,6 +118,12 @@ __u64 record_span(const struct vmem_ioc_record *rec)
 	return 1ULL << (12 + 9 * rec->level);
 }
 
+/* The protection key of a leaf, by its attributes. */
+unsigned int key_of(__u32 leaf)
+{
+	return (leaf & VMEM_IOC_ATTR_KEY_MASK) >> VMEM_IOC_ATTR_KEY_SHIFT;
+}
+
 struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
 		      __u64 entry)
 {
@@ -125,8 +131,7 @@ struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
 		.pat	= leaf & VMEM_IOC_ATTR_PAT,
 		.cow	= cpu->cow && leaf & VMEM_IOC_ATTR_COW,
 		.shadow	= effective & VMEM_IOC_EFFECTIVE_SHADOW,
-		.key	= (leaf & VMEM_IOC_ATTR_KEY_MASK) >>
-			  VMEM_IOC_ATTR_KEY_SHIFT,
+		.key	= key_of(leaf),
 		.soft	= entry & SOFT,
 	};
 

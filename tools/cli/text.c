@@ -302,7 +302,7 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 /* Of a leaf all that its own bits are, too: D of shadow stacks, the key. */
 static void text_chain_leaf(const struct vmem_ioc_result *result)
 {
-	unsigned int key = (result->leaf & VMEM_IOC_ATTR_KEY_MASK) >> VMEM_IOC_ATTR_KEY_SHIFT;
+	unsigned int key = key_of(result->leaf);
 	char attrs[ATTRS_LEAF + 1], size[32];
 
 	printf("  %s  maps %s", show_attrs(result->leaf, ATTRS_LEAF, attrs),
