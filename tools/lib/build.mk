@@ -5,6 +5,13 @@
 
 VERSION := $(shell sed -n 's/^.define VMEM_RELEASE.*"\(.*\)"/\1/p' module/main.c)
 LIBVMEM_SOVERSION := 0
+# What unpacks dumps: codec-NAME.c, where the header of its library is there.
+codecs := $(shell for codec in zlib lzo snappy zstd; do \
+	$(CC) $(CFLAGS) -w -fsyntax-only tools/lib/codec-$$codec.c 2> /dev/null && echo $$codec; \
+	done)
+codec_libs := $(patsubst %,-l%,$(subst lzo,lzo2,$(subst zlib,z,$(codecs))))
+# Weak names alone need no library in the linker's eyes.
+LIBVMEM_LIBS := -Wl,--push-state,--no-as-needed $(codec_libs) -Wl,--pop-state
 
 libvmem_so := $(BUILD)/libvmem.so.$(LIBVMEM_SOVERSION)
 TOOLS += $(BUILD)/libvmem.a $(libvmem_so) $(BUILD)/libvmem.so
@@ -19,9 +26,9 @@ core_cflags := $(tools_cflags) -fno-strict-aliasing -fno-strict-overflow \
 lib_cflags := $(core_cflags) -fPIC -fvisibility=hidden \
 	-DVMEM_VERSION='"$(VERSION)"' -Itools/lib
 
-# magic.c is the command's alone as long as the library opens no files
-lib_objects := $(patsubst tools/lib/%.c,$(BUILD)/lib/%.o, \
-	$(filter-out tools/lib/magic.c,$(wildcard tools/lib/*.c)))
+lib_sources := $(filter-out tools/lib/codec-%.c,$(wildcard tools/lib/*.c)) \
+	$(codecs:%=tools/lib/codec-%.c)
+lib_objects := $(lib_sources:tools/lib/%.c=$(BUILD)/lib/%.o)
 lib_headers := $(wildcard tools/lib/*.h vmem/*.h tools/include/*/*.h) \
 	include/uapi/linux/vmem.h
 
@@ -40,7 +47,8 @@ $(BUILD)/libvmem.a: $(BUILD)/lib/libvmem.o
 
 $(libvmem_so): $(lib_objects) tools/lib/libvmem.map
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
-		-Wl,--version-script=tools/lib/libvmem.map -o $@ $(lib_objects)
+		-Wl,--version-script=tools/lib/libvmem.map -o $@ $(lib_objects) \
+		$(LIBVMEM_LIBS)
 
 $(BUILD)/libvmem.so: $(libvmem_so)
 	ln -sf $(<F) $@

@@ -606,6 +606,8 @@ int vmem_rebuild(struct vmem_guest *guest, struct vmem_walker *walker,
 
 #pragma GCC visibility pop
 
+#include "libvmem-dump.h"
+
 #ifdef __cplusplus
 }
 #endif

@@ -110,6 +110,7 @@ static void local_put(struct local_guest *lg)
 	objects_end(lg);
 	pools_end(lg);
 	free(lg->regions);
+	dump_close(lg->dump);
 	free(lg);
 }
 
@@ -123,7 +124,7 @@ static void local_close(struct vmem_guest *guest)
 	local_put(container_of(guest, struct local_guest, guest));
 }
 
-static const struct backend local_backend = {
+const struct backend local_backend = {
 	.call		= local_call,
 	.walk		= local_walk,
 	.read		= walk_read,

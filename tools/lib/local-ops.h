@@ -24,6 +24,8 @@ static inline int ops_from_phys(void *ctx, vmem_table_t table,
 
 	if (unlikely(!region->len))
 		return VMEM_OUTSIDE;
+	if (unlikely(region->dump))
+		return intent == VMEM_WRITE ? -EROFS : dump_table(ctx, gpa, host);
 	if (intent == VMEM_WRITE && region->frozen)
 		return ((struct local_guest *)ctx)->movable ? VMEM_FROZEN :
 							      -EROFS;
@@ -37,13 +39,18 @@ static inline bool ops_in_memory(void *ctx, vmem_phys_t gpa, u64 *same)
 
 	if (unlikely(!region->len))
 		return region_covers(ctx, gpa, same);
+	if (unlikely(region->dump))
+		return dump_in_memory(region->dump, gpa, same);
 	*same = region->gpa + region->len - gpa;
 	return true;
 }
 
+/* Pages of a dump stay for a piece of work only. */
 static inline bool ops_pause(void *ctx, unsigned int nr)
 {
-	return false;
+	const struct local_guest *lg = ctx;
+
+	return unlikely(lg->dump) && dump_piece_full(lg->dump);
 }
 
 static inline enum vmem_owner ops_owner(void *ctx, vmem_table_t table,

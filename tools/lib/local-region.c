@@ -172,12 +172,56 @@ static const struct object_ops region_ops = {
 	.free		= region_free,
 };
 
+/* Take a place among the others. */
+static void region_insert(struct local_guest *lg, struct region *region)
+{
+	u32 at = region_lower_bound(lg, region->gpa);
+
+	memmove(&lg->regions[at + 1], &lg->regions[at],
+		(lg->nr_regions - at) * sizeof(struct region *));
+	lg->regions[at] = region;
+	lg->nr_regions++;
+	lg->hint = &region_none;
+}
+
+/*
+ * All memory of a dump, in a guest that has none: from address 0 on, as the dump itself
+ * says what is memory there.
+ */
+int region_of_dump(struct local_guest *lg, struct dump *dump, u64 len)
+{
+	struct region *region = calloc(1, sizeof(*region));
+	int ret;
+
+	lg->regions = calloc(1, sizeof(struct region *));
+	if (!region || !lg->regions) {
+		free(region);
+		return -ENOMEM;
+	}
+	ret = object_add(lg, &region->object, &region_ops);
+	if (!ret) {
+		region->kind = VMEM_IOC_REGION_USER;
+		region->len = len;
+		region->frozen = true;
+		region->memfd = -1;
+		region->dump = dump;
+		ret = region_track(region);
+		if (ret)
+			object_remove(lg, &region->object);
+	}
+	if (ret) {
+		free(region);
+		return ret;
+	}
+	region_insert(lg, region);
+	return 0;
+}
+
 int local_region_create(struct local_guest *lg, void *p)
 {
 	struct vmem_ioc_region_create *arg = p;
 	struct region *region, **regions;
 	u64 same;
-	u32 at;
 	int ret;
 
 	/* the kernel's half isn't the caller's, whatever the processor */
@@ -215,12 +259,7 @@ int local_region_create(struct local_guest *lg, void *p)
 			goto err_dirty;
 	}
 
-	at = region_lower_bound(lg, region->gpa);
-	memmove(&regions[at + 1], &regions[at],
-		(lg->nr_regions - at) * sizeof(struct region *));
-	regions[at] = region;
-	lg->nr_regions++;
-	lg->hint = &region_none;
+	region_insert(lg, region);
 	arg->out_id = region->object.id;
 	if (region->kind == VMEM_IOC_REGION_OWNED)
 		arg->out_mmap_offset = region->gpa;

@@ -182,6 +182,7 @@ int local_translate(struct local_guest *lg, void *p)
 	struct vmem_ioc_translate *arg = p;
 	const struct space *space;
 	struct vmem_judge judge;
+	u32 i;
 	int ret;
 
 	ret = vmem_ioc_translate_check(arg, VMEM_RIGHTS_ALL);
@@ -194,11 +195,16 @@ int local_translate(struct local_guest *lg, void *p)
 		ret = vmem_ioc_access_read(space->format->engine, &space->space.facts, arg,
 					   &judge);
 	/* it pauses only where it sets something */
-	for (ret = ret ?: VMEM_PAUSE; ret == VMEM_PAUSE;)
+	for (ret = ret ?: VMEM_PAUSE; ret == VMEM_PAUSE;) {
+		if (lg->dump)
+			dump_piece_begin(lg->dump);
 		ret = vmem_translate_judged(space->format->engine, space->format->fmt, lg,
 					    &space->space, arg->access ? &judge : NULL,
 					    (const u64 *)(uintptr_t)arg->vas, arg->nr,
 					    (void *)(uintptr_t)arg->results,
 					    (void *)(uintptr_t)arg->entries, &arg->out_done);
+	}
+	for (i = 0; lg->dump && i < arg->out_done; i++)
+		dump_result(lg, space, &((struct vmem_ioc_result *)(uintptr_t)arg->results)[i]);
 	return ret;
 }

@@ -120,6 +120,8 @@ static int walk_step(struct local_walker *lw,
 			out[*nr - 1].flags |= VMEM_IOC_REC_CHANGED;
 		return 0;
 	}
+	if (lw->lg->dump)
+		dump_piece_begin(lw->lg->dump);
 	space = space_find(lw->lg, lw->ids[lw->walk.space], &ret);
 	if (!space)
 		return ret;
@@ -138,17 +140,19 @@ int walk_read(struct vmem_walker *walker, struct vmem_ioc_record *records,
 {
 	struct local_walker *lw = container_of(walker, struct local_walker,
 					       walker);
-	u32 max = nr < VMEM_READ_MAX ? nr : VMEM_READ_MAX, done = 0;
-	int ret;
+	u32 max = nr < VMEM_READ_MAX ? nr : VMEM_READ_MAX, done = 0, i;
+	int ret = 0;
 
 	if (!max)
 		return -EINVAL;
 	while (done < max && !lw->walk.finished) {
 		ret = walk_step(lw, (void *)records, max, &done);
 		if (ret)
-			return done ? (int)done : ret;
+			break;
 	}
-	return done;
+	for (i = 0; lw->lg->dump && i < done; i++)
+		dump_record(lw->lg, &records[i]);
+	return done || !ret ? (int)done : ret;
 }
 
 /* Return: the guest, which the walk kept. */

@@ -15,6 +15,7 @@
 
 #include "../../vmem/call.h"
 #include "backend.h"
+#include "dump.h"
 
 struct local_guest;
 struct object;
@@ -58,6 +59,7 @@ struct object {
  * @uses:	ranges of pools in it
  * @frozen:	it is not written to
  * @dirty:	a bit a page that was written, as in REGION_DIRTY's bitmap
+ * @dump:	what has it instead of @host, page by page; NULL: nothing has
  */
 struct region {
 	struct object object;
@@ -69,6 +71,7 @@ struct region {
 	u32 uses;
 	bool frozen;
 	u8 *dirty;
+	struct dump *dump;
 };
 
 /**
@@ -136,6 +139,7 @@ struct link_chunk {
  * @shared_owner: likewise of the space for which it makes a table
  * @pages:	where that call has its tables from
  * @made:	a walker that a call made
+ * @dump:	that has its memory, NULL: none
  */
 struct local_guest {
 	struct vmem_guest guest;
@@ -158,6 +162,7 @@ struct local_guest {
 	vmem_table_t shared_owner;
 	struct vmem_pages pages;
 	struct vmem_walker *made;
+	struct dump *dump;
 };
 
 static inline struct region *to_region(const struct object *object)
@@ -203,10 +208,20 @@ static inline void region_written(const struct region *region, vmem_phys_t gpa)
 
 const struct region *region_search(const struct local_guest *lg,
 				   vmem_phys_t gpa);
+int region_of_dump(struct local_guest *lg, struct dump *dump, u64 len);
 int region_use(struct local_guest *lg, u64 gpa, u64 len, int by);
 bool region_covers(struct local_guest *lg, vmem_phys_t gpa, u64 *same);
 int region_mmap(struct vmem_guest *guest, __u64 offset, size_t len, int prot,
 		void **addr);
+
+/* local-calls.c */
+extern const struct backend local_backend;
+
+/* local-dump.c */
+int dump_table(struct local_guest *lg, vmem_phys_t gpa, vmem_pte_t **host);
+void dump_result(struct local_guest *lg, const struct space *space,
+		 struct vmem_ioc_result *result);
+void dump_record(struct local_guest *lg, struct vmem_ioc_record *record);
 
 /* local-pool.c */
 extern const struct object_ops pool_ops;

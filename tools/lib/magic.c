@@ -13,8 +13,10 @@
 
 #define BYTES(s)	.bytes = (s), .nr = sizeof(s) - 1
 
-#define QEMU_RAW \
-	"have the memory written raw, in QEMU's monitor by `pmemsave 0 SIZE FILE'"
+#define QEMU_DUMP \
+	"have a dump written, in QEMU's monitor by `dump-guest-memory FILE'"
+#define WHOLE \
+	"it is a guest of its own: give it alone, as --memory FILE without @GPA"
 #define UNPACK(command) \
 	"unpack it first: " command
 
@@ -64,31 +66,25 @@ static const struct vmem_magic magics[] = {
 	  .advice = "its pages stand in the section .xen_pages, in no order that the addresses follow: have the memory written raw",
 	  BYTES("\177ELF"), .check = elf_core_without_headers },
 	{ .name = "an ELF core (QEMU's dump-guest-memory, VirtualBox, /proc/vmcore)",
-	  .advice = "give each LOAD that `readelf -lW FILE' shows, by hand: FILE@PHYSADDR:OFFSET+FILESIZ",
+	  .advice = WHOLE, .reader = VMEM_MAGIC_ELF,
 	  BYTES("\177ELF"), .check = elf_core },
 	{ .name = "an ELF file that is no core: a program or a kernel",
 	  .advice = "it holds no guest's memory",
 	  BYTES("\177ELF"), .check = elf_other },
-	{ .name = "an ELF core",
-	  .advice = "give each LOAD that `readelf -lW FILE' shows, by hand: FILE@PHYSADDR:OFFSET+FILESIZ",
+	{ .name = "an ELF core", .advice = WHOLE, .reader = VMEM_MAGIC_ELF,
 	  BYTES("\177ELF") },
 
-	{ .name = "a LiME capture",
-	  .advice = "each range has a header of 32 bytes, with its first address at byte 8 and its last at byte 16, and its memory behind that: give each by hand, FILE@FIRST:OFFSET+LEN; or capture with format=padded, which is raw",
+	{ .name = "a LiME capture", .advice = WHOLE, .reader = VMEM_MAGIC_LIME,
 	  BYTES("EMiL") },
-	{ .name = "a compressed LiME capture (a zlib stream)",
-	  .advice = "inflate it first, what comes out is LiME: `zlib-flate -uncompress' or `pigz -dz'",
-	  BYTES("\x38\x8d"), .check = deflated },
-	{ .name = "an AVML capture, which is compressed",
-	  .advice = "`avml-convert --format raw FILE RAW' makes it raw",
+	{ .name = "a compressed LiME capture (a zlib stream)", .advice = WHOLE,
+	  .reader = VMEM_MAGIC_ZLIB, BYTES("\x38\x8d"), .check = deflated },
+	{ .name = "an AVML capture", .advice = WHOLE, .reader = VMEM_MAGIC_AVML,
 	  BYTES("AVML") },
 
-	{ .name = "a flattened kdump file of makedumpfile or QEMU",
-	  .advice = "`makedumpfile -R' puts it in order, but its pages stay compressed: " QEMU_RAW,
-	  BYTES("makedumpfile\0\0\0\0") },
-	{ .name = "a kdump file (makedumpfile, QEMU)",
-	  .advice = "its pages are compressed one by one: " QEMU_RAW,
-	  BYTES("KDUMP   ") },
+	{ .name = "a flattened kdump file of makedumpfile or QEMU", .advice = WHOLE,
+	  .reader = VMEM_MAGIC_KDUMP, BYTES("makedumpfile\0\0\0\0") },
+	{ .name = "a kdump file (makedumpfile, QEMU)", .advice = WHOLE,
+	  .reader = VMEM_MAGIC_KDUMP, BYTES("KDUMP   ") },
 	{ .name = "a diskdump file",
 	  .advice = "its pages are compressed one by one: have the memory written raw",
 	  BYTES("DISKDUMP") },
@@ -101,13 +97,13 @@ static const struct vmem_magic magics[] = {
 	  BYTES("PAGEDUMP") },
 
 	{ .name = "a state saved by QEMU (savevm, migrate)",
-	  .advice = "pages stand in it as they were sent: " QEMU_RAW,
+	  .advice = "pages stand in it as they were sent: " QEMU_DUMP,
 	  BYTES("QEVM") },
 	{ .name = "a state saved by libvirt (virsh save)",
-	  .advice = "`virsh dump --memory-only' writes an ELF core instead, whose parts can be given by hand",
+	  .advice = "`virsh dump --memory-only' writes an ELF core instead, which is read",
 	  BYTES("LibvirtQemud") },
 	{ .name = "a state saved by VirtualBox",
-	  .advice = "`VBoxManage debugvm VM dumpvmcore' writes an ELF core instead, whose parts can be given by hand",
+	  .advice = "`VBoxManage debugvm VM dumpvmcore' writes an ELF core instead, which is read",
 	  BYTES("\177VirtualBox SavedState ") },
 	{ .name = "a state saved by Xen (xl save)",
 	  .advice = "pages stand in it as they were sent: have the memory written raw",
@@ -127,9 +123,11 @@ static const struct vmem_magic magics[] = {
 	  BYTES("QFI\xfb") },
 
 	{ .name = "compressed with gzip",
-	  .advice = UNPACK("`gzip -dc'"), BYTES("\x1f\x8b\x08") },
+	  .advice = UNPACK("`gzip -dc'"),
+	  .reader = VMEM_MAGIC_ZLIB, BYTES("\x1f\x8b\x08") },
 	{ .name = "compressed with zstd",
-	  .advice = UNPACK("`zstd -dc'"), BYTES("\x28\xb5\x2f\xfd") },
+	  .advice = UNPACK("`zstd -dc'"),
+	  .reader = VMEM_MAGIC_ZSTD, BYTES("\x28\xb5\x2f\xfd") },
 	{ .name = "compressed with xz",
 	  .advice = UNPACK("`xz -dc'"), BYTES("\xfd\x37zXZ\0") },
 	{ .name = "compressed with bzip2",
@@ -142,7 +140,7 @@ static const struct vmem_magic magics[] = {
 #define ZLIB(magic) \
 	{ .name = "a zlib stream", \
 	  .advice = UNPACK("`zlib-flate -uncompress' or `pigz -dz'"), \
-	  BYTES(magic), .check = deflated }
+	  .reader = VMEM_MAGIC_ZLIB, BYTES(magic), .check = deflated }
 	ZLIB("\x78\x01"),
 	ZLIB("\x78\x5e"),
 	ZLIB("\x78\x9c"),

@@ -423,10 +423,12 @@ struct vmem_ioc_link {
 #define VMEM_IOC_SMAP		9
 #define VMEM_IOC_KEY		10
 #define VMEM_IOC_SHADOW		11	/* not what an access to a shadow stack needs */
+#define VMEM_IOC_ABSENT_IN_DUMP	12	/* of dumps: a table isn't in the file */
 
 #define VMEM_IOC_RESULT_OUTSIDE	(1 << 0)	/* this byte is in no region */
 #define VMEM_IOC_RESULT_PARTIAL	(1 << 1)	/* the page isn't wholly in regions */
 #define VMEM_IOC_RESULT_MAY	(1 << 2)	/* a fault may set A, see uapi.rst */
+#define VMEM_IOC_RESULT_ABSENT	(1 << 3)	/* of dumps: not all of the page is there */
 #define VMEM_IOC_RESULT_SECOND	(1 << 4)	/* it is the second page that refuses */
 
 struct vmem_ioc_result {
@@ -508,6 +510,7 @@ struct vmem_ioc_walk_create {
 /* flags of a mapping */
 #define VMEM_IOC_REC_OUTSIDE	(1 << 0)	/* in no region */
 #define VMEM_IOC_REC_PART	(1 << 1)	/* part of a leaf, to a border of memory */
+#define VMEM_IOC_REC_LEFT_OUT	(1 << 3)	/* of dumps: not all of it is in the file */
 /* flags of the end */
 #define VMEM_IOC_REC_CHANGED	(1 << 0)	/* tables were changed meanwhile */
 
@@ -515,6 +518,7 @@ struct vmem_ioc_walk_create {
 #define VMEM_IOC_BAD_RESERVED	1
 #define VMEM_IOC_BAD_OUTSIDE	2
 #define VMEM_IOC_BAD_LARGE	3	/* large-page bit where it can't be */
+#define VMEM_IOC_BAD_LEFT_OUT	4	/* of dumps: the table isn't in the file */
 
 /* why a walk ended */
 #define VMEM_IOC_END_COMPLETE	0

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * kdump files of makedumpfile and QEMU: pages that are compressed one by one, each with a
+ * descriptor, in the order of a bitmap.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dump.h"
+
+/* The header, its fields of 32 bits, and the one behind it. */
+#define HEAD_LEN	464
+#define HEAD_MACHINE	(12 + 4 * 65)
+#define HEAD_BLOCK_SIZE	428
+#define HEAD32_BLOCK_SIZE 416	/* of machines of 32 bits, whose header is another one */
+#define HEAD_SUB_BLOCKS	432
+#define HEAD_BITMAP_BLOCKS 436
+#define HEAD_MAX_MAPNR	440
+#define SUB_LEN		104
+#define SUB_SPLIT	12
+#define SUB_VMCOREINFO	32
+#define SUB_NOTES	48
+#define SUB_MAX_MAPNR	96
+
+#define DESC_LEN	24
+#define PAGE_ZLIB	0x1
+#define PAGE_LZO	0x2
+#define PAGE_SNAPPY	0x4
+#define PAGE_ZSTD	0x20
+
+/* Of what hostile files could make as large as they like. */
+#define BITMAP_MAX	(64ULL << 20)	/* bytes, of 2 TiB of memory */
+#define NOTES_MAX	(4ULL << 20)
+#define RANGES_MAX	(1ULL << 20)
+#define PACKED_MAX	(2 * DUMP_PAGE)	/* a page that compression made larger */
+
+#define RANK_BITS	4096	/* between two sums */
+
+/**
+ * struct kdump - what is known of it
+ * @flat:	of a flattened file, NULL: it is as it is meant
+ * @bitmap:	a bit a page that is there
+ * @notes:	a copy, of a flattened file
+ * @vmcoreinfo:	likewise
+ * @rank:	how many pages there are before each RANK_BITS
+ * @nr_pfns:	that the bitmap is about
+ * @descs:	where descriptors are
+ * @nr_descs:	how many there are to be
+ */
+struct kdump {
+	struct dump_flat *flat;
+	unsigned char *bitmap;
+	unsigned char *notes;
+	unsigned char *vmcoreinfo;
+	__u64 *rank;
+	__u64 nr_pfns;
+	__u64 descs;
+	__u64 nr_descs;
+};
+
+static void kdump_free(struct dump *dump)
+{
+	struct kdump *k = dump->own;
+
+	if (!k)
+		return;
+	dump_flat_free(k->flat);
+	free(k->bitmap);
+	free(k->notes);
+	free(k->vmcoreinfo);
+	free(k->rank);
+	free(k);
+}
+
+/* Bytes of the file that is meant. Return: whether it has them. */
+static bool copy_out(const struct dump *dump, __u64 at, void *to, __u64 len)
+{
+	const struct kdump *k = dump->own;
+
+	if (k->flat)
+		return dump_flat_copy(dump, k->flat, at, to, len);
+	if (!dump_holds(dump, at, len))
+		return false;
+	memcpy(to, dump->data + at, len);
+	return true;
+}
+
+/* Pages */
+
+/* How many pages it has before @pfn. */
+static __u64 rank_of(const struct kdump *k, __u64 pfn)
+{
+	__u64 at = pfn & ~(RANK_BITS - 1ULL), rank, word;
+
+	if (pfn >= k->nr_pfns)
+		return k->nr_descs;
+	rank = k->rank[pfn / RANK_BITS];
+	/* the bitmap is padded to words */
+	for (; at + 64 <= pfn; at += 64) {
+		memcpy(&word, k->bitmap + at / 8, 8);
+		rank += (unsigned int)__builtin_popcountll(word);
+	}
+	memcpy(&word, k->bitmap + at / 8, 8);
+	return rank + (unsigned int)__builtin_popcountll(word & ((1ULL << (pfn - at)) - 1));
+}
+
+static bool kdump_has(const struct dump *dump, __u64 gpa, __u64 *index)
+{
+	const struct kdump *k = dump->own;
+	__u64 pfn = gpa / DUMP_PAGE;
+
+	if (pfn >= k->nr_pfns || !(k->bitmap[pfn / 8] >> pfn % 8 & 1))
+		return false;
+	*index = rank_of(k, pfn);
+	return true;
+}
+
+static __u64 kdump_count(const struct dump *dump, __u64 gpa, __u64 len)
+{
+	__u64 end = (gpa + len + DUMP_PAGE - 1) / DUMP_PAGE;
+
+	return rank_of(dump->own, end) - rank_of(dump->own, gpa / DUMP_PAGE);
+}
+
+/* Each page is as its own flags say. */
+static int unpack(struct dump *dump, __u32 flags, const unsigned char *packed, __u32 len,
+		  void *to)
+{
+	switch (flags & (PAGE_ZLIB | PAGE_LZO | PAGE_SNAPPY | PAGE_ZSTD)) {
+	case 0:
+		if (len != DUMP_PAGE)
+			break;
+		memcpy(to, packed, DUMP_PAGE);
+		return 0;
+	case PAGE_ZLIB:
+		return dump_codec(dump, &codec_zlib, "zlib", packed, len, to, DUMP_PAGE);
+	case PAGE_LZO:
+		return dump_codec(dump, &codec_lzo, "LZO", packed, len, to, DUMP_PAGE);
+	case PAGE_SNAPPY:
+		return dump_codec(dump, &codec_snappy, "snappy", packed, len, to, DUMP_PAGE);
+	case PAGE_ZSTD:
+		return dump_codec(dump, &codec_zstd, "zstd", packed, len, to, DUMP_PAGE);
+	}
+	dump->damaged++;
+	return -EIO;
+}
+
+static int kdump_page(struct dump *dump, __u64 index, void *to)
+{
+	const struct kdump *k = dump->own;
+	unsigned char desc[DESC_LEN], packed[PACKED_MAX];
+	__u32 len;
+
+	if (copy_out(dump, k->descs + index * DESC_LEN, desc, sizeof(desc))) {
+		len = dump_32(desc + 8);
+		if (len && len <= sizeof(packed) && copy_out(dump, dump_64(desc), packed, len))
+			return unpack(dump, dump_32(desc + 12), packed, len, to);
+		if (len && len <= sizeof(packed) && dump->cut)
+			return -ENODATA;
+	} else if (dump->cut) {
+		return -ENODATA;
+	}
+	dump->damaged++;
+	return -EIO;
+}
+
+static const struct dump_ops kdump_ops = {
+	.page	= kdump_page,
+	.has	= kdump_has,
+	.count	= kdump_count,
+	.free	= kdump_free,
+};
+
+/* A copy of a part. NULL, 0: there is none, or it is cut. */
+static int part(struct dump *dump, __u64 at, __u64 len, __u64 max, unsigned char **to)
+{
+	*to = NULL;
+	if (!len || len > max)
+		return 0;
+	/* a word more, that is zero */
+	*to = calloc(1, len + 16);
+	if (!*to)
+		return -ENOMEM;
+	if (!copy_out(dump, at, *to, len)) {
+		free(*to);
+		*to = NULL;
+	}
+	return 0;
+}
+
+/* The guest's memory, by the first bitmap: so many runs of pages that exist. */
+static int memory_of(struct dump *dump, const unsigned char *bitmap, __u64 nr_pfns)
+{
+	__u64 pfn, first = 0;
+	bool in = false, bit;
+	int ret = 0;
+
+	for (pfn = 0; pfn <= nr_pfns && !ret; pfn++) {
+		if (!(pfn % 8) && pfn + 8 <= nr_pfns &&
+		    bitmap[pfn / 8] == (in ? 0xff : 0)) {
+			pfn += 7;
+			continue;
+		}
+		bit = pfn < nr_pfns && bitmap[pfn / 8] >> pfn % 8 & 1;
+		if (bit == in)
+			continue;
+		if (bit)
+			first = pfn;
+		else
+			ret = dump_add_memory(dump, first * DUMP_PAGE,
+					      (pfn - first) * DUMP_PAGE);
+		if (dump->nr_memory > RANGES_MAX)
+			return dump_fail(dump, "is a kdump file whose memory lies in more than %llu pieces",
+					 RANGES_MAX);
+		in = bit;
+	}
+	return ret;
+}
+
+static int rank_make(struct kdump *k)
+{
+	__u64 sums = k->nr_pfns / RANK_BITS + 1, pfn, sum = 0;
+
+	k->rank = calloc(sums, sizeof(*k->rank));
+	if (!k->rank)
+		return -ENOMEM;
+	for (pfn = 0; pfn < k->nr_pfns; pfn += 8) {
+		if (!(pfn % RANK_BITS))
+			k->rank[pfn / RANK_BITS] = sum;
+		sum += (unsigned int)__builtin_popcount(k->bitmap[pfn / 8]);
+	}
+	k->nr_descs = sum;
+	return 0;
+}
+
+static int bitmaps(struct dump *dump, __u64 at, __u64 len)
+{
+	struct kdump *k = dump->own;
+	unsigned char *first;
+	int ret;
+
+	if (!len || len % 2 || len / 2 > BITMAP_MAX)
+		return dump_fail(dump, "is a kdump file with bitmaps of 0x%llx bytes", len);
+	if (k->nr_pfns > len / 2 * 8)
+		k->nr_pfns = len / 2 * 8;
+	ret = part(dump, at, len / 2, BITMAP_MAX, &first);
+	if (!ret)
+		ret = part(dump, at + len / 2, len / 2, BITMAP_MAX, &k->bitmap);
+	if (!ret && (!first || !k->bitmap))
+		ret = dump_fail(dump, "is a kdump file that ends within its bitmaps");
+	if (!ret) {
+		/* bits behind the last page say nothing */
+		if (k->nr_pfns % 8)
+			k->bitmap[k->nr_pfns / 8] &= (1 << k->nr_pfns % 8) - 1;
+		ret = memory_of(dump, first, k->nr_pfns);
+	}
+	free(first);
+	return ret ? ret : rank_make(k);
+}
+
+/* Registers and what Linux says of itself. */
+static int notes(struct dump *dump, const unsigned char *sub)
+{
+	struct kdump *k = dump->own;
+	__u64 len = dump_64(sub + SUB_NOTES + 8);
+	int ret = part(dump, dump_64(sub + SUB_NOTES), len, NOTES_MAX, &k->notes);
+
+	if (!ret && k->notes)
+		ret = dump_notes(dump, k->notes, len);
+	if (ret || dump->vmcoreinfo)
+		return ret;
+	len = dump_64(sub + SUB_VMCOREINFO + 8);
+	ret = part(dump, dump_64(sub + SUB_VMCOREINFO), len, NOTES_MAX, &k->vmcoreinfo);
+	if (!ret && k->vmcoreinfo) {
+		dump->vmcoreinfo = (const char *)k->vmcoreinfo;
+		dump->vmcoreinfo_len = len;
+	}
+	return ret;
+}
+
+static int machine(struct dump *dump, const unsigned char *head)
+{
+	static const char *const others[] = { "i386", "i486", "i586", "i686", "aarch64",
+					      "ppc64le", "s390x", "arm" };
+	const char *name = (const char *)head + HEAD_MACHINE;
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!strncmp(name, others[i], 65))
+			return dump_fail(dump, "is a kdump file of %s, and vmem reads x86-64",
+					 others[i]);
+	return 0;
+}
+
+int dump_read_kdump(struct dump *dump)
+{
+	unsigned char head[HEAD_LEN], sub[SUB_LEN];
+	__u64 block = DUMP_PAGE, sub_blocks, bitmap_len;
+	struct kdump *k = calloc(1, sizeof(*k));
+	int ret = 0;
+
+	if (!k)
+		return -ENOMEM;
+	strcpy(dump->format, "kdump file");
+	dump->own = k;
+	dump->ops = &kdump_ops;
+	if (dump->data[0] == 'm') {
+		strcpy(dump->format, "flattened kdump file");
+		ret = dump_flat_read(dump, &k->flat);
+	}
+	if (ret)
+		return ret;
+	if (!copy_out(dump, 0, head, sizeof(head)) || memcmp(head, "KDUMP   ", 8))
+		return dump_fail(dump, "is a kdump file without its header");
+	ret = machine(dump, head);
+	if (ret)
+		return ret;
+	if (dump_32(head + HEAD_BLOCK_SIZE) != block && dump_32(head + HEAD32_BLOCK_SIZE) == block)
+		return dump_fail(dump, "is a kdump file of a machine of 32 bits, and vmem reads x86-64");
+	if (dump_32(head + HEAD_BLOCK_SIZE) != block)
+		return dump_fail(dump, "is a kdump file with pages of %u bytes, and vmem reads 4096",
+				 dump_32(head + HEAD_BLOCK_SIZE));
+	sub_blocks = dump_32(head + HEAD_SUB_BLOCKS);
+	bitmap_len = dump_32(head + HEAD_BITMAP_BLOCKS) * block;
+	k->nr_pfns = dump_32(head + HEAD_MAX_MAPNR);
+	memset(sub, 0, sizeof(sub));
+	if (!sub_blocks || !copy_out(dump, block, sub, sizeof(sub)))
+		return dump_fail(dump, "is a kdump file that ends within its headers");
+	if (dump_32(sub + SUB_SPLIT))
+		return dump_fail(dump, "is a part of a kdump file that was split: `makedumpfile --reassemble' joins them");
+	if (dump_32(head + 8) >= 6)
+		k->nr_pfns = dump_64(sub + SUB_MAX_MAPNR);
+	ret = bitmaps(dump, (1 + sub_blocks) * block, bitmap_len);
+	k->descs = (1 + sub_blocks) * block + bitmap_len;
+	return ret ? ret : notes(dump, sub);
+}
