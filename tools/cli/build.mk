@@ -13,4 +13,4 @@ $(BUILD)/vmem: $(cli_sources) tools/cli/cli.h tools/lib/libvmem.h \
 		include/uapi/linux/vmem.h tools/cli/build.mk $(LIBVMEM)
 	$(CC) $(tools_cflags) -D_GNU_SOURCE -D__SANE_USERSPACE_TYPES__ \
 		-Iinclude/uapi -Itools/lib $(CFLAGS) $(LDFLAGS) -o $@ \
-		$(cli_sources) $(LIBVMEM)
+		$(cli_sources) $(LIBVMEM) $(LIBVMEM_LIBS)

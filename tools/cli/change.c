@@ -175,7 +175,15 @@ void change_sizes(const struct change *change, __u64 sizes)
 
 void change_open(struct change *change)
 {
+	const char *dump = memory_dump(&change->source);
+
+	if (dump)
+		fail("%s: is not raw memory but %s, which is only read",
+		     change->source.memories[0].path, dump);
 	source_open(&change->source);
+	if (change->source.dump)
+		fail("%s: is a dump, and dumps aren't changed: raw memory is",
+		     change->source.memories[0].path);
 	draft_open(change);
 }
 

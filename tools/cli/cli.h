@@ -7,8 +7,9 @@
  *      change was refused), diff.c (two walks), draft.c (memory as it would be),
  *      pool.c (pages for its tables), attrs.c
  *   -> hint.c (does an answer look like a wrong question?)
- *   -> source.c (which spaces) -> memory.c (which memory), cpu.c (which vCPU),
- *      parse.c
+ *   -> source.c (which spaces) -> roots.c (all of them) -> scan.c, root.c (which
+ *      one) -> linux.c (what the guest's Linux tells) -> memory.c (which memory),
+ *      cpu.c (which vCPU), parse.c
  *   -> text.c, json.c -> show.c -> libvmem
  */
 #ifndef _VMEM_CLI_H
@@ -78,6 +79,16 @@ struct cpu {
  * @cpu:	what the vCPU is
  * @kernel:	the module does it, not this process
  * @device:	of the module
+ * @vcpu:	of a dump, whose registers are taken
+ * @pid:	of a process, whose root is taken
+ * @kpti:	which half of a pair of roots is meant, NULL: it wasn't said
+ * @rooted:	a root is needed
+ * @linux_too:	Linux is asked even where registers tell
+ * @all:	all roots that are known are taken
+ * @dump:	out: the memory is a dump's
+ * @trouble:	out: what was said to be wrong with it
+ * @knows:	out: what the guest's Linux tells
+ * @labels:	out: of the roots, for people, NULL: there are none
  * @guest:	out
  * @spaces:	out: ids, one a root
  * @levels:	out: of the format
@@ -94,7 +105,17 @@ struct source {
 	struct cpu cpu;
 	bool kernel;
 	const char *device;
+	__u32 vcpu;
+	__u32 pid;
+	const char *kpti;
+	bool rooted;
+	bool linux_too;
+	bool all;
 
+	bool dump;
+	char trouble[VMEM_DUMP_WHY_LEN];
+	struct knows *knows;
+	char **labels;
 	struct vmem_guest *guest;
 	__u32 *spaces;
 	unsigned int levels;
@@ -150,6 +171,9 @@ __u64 cpu_root(const struct cpu *cpu, __u64 cr3);
 /* memory.c */
 void memory_add(struct vmem_guest *guest, struct memory *memory);
 const char *memory_at(const struct source *source, __u64 gpa);
+const char *memory_dump(const struct source *source);
+bool memory_page(const struct source *source, __u64 gpa, __u64 *entries);
+bool memory_here(const struct source *source, __u64 gpa, __u64 *same);
 bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry);
 __u64 memory_top(const struct source *source);
 __u64 entry_addr(const struct source *source, __u64 entry);
@@ -158,13 +182,63 @@ __u64 entry_addr(const struct source *source, __u64 entry);
 extern const struct argp source_argp;
 void source_init(struct source *source);
 void source_check_memory(const struct source *source, struct argp_state *state);
-void source_check(const struct source *source, struct argp_state *state);
+void source_check(struct source *source, struct argp_state *state);
 void source_open(struct source *source);
+void source_close(struct source *source);
 int source_space(const struct source *source, __u32 format, __u64 root,
 		 __u32 *id);
 void no_module(const char *device, int ret) __attribute__((__noreturn__));
 void source_formats(struct vmem_guest *guest, struct vmem_ioc_info *info,
 		    struct vmem_ioc_format **formats);
+
+/* linux.c */
+#define COMM_LEN	(VMEM_LINUX_COMM_LEN * 6)	/* of a name that is shown */
+
+const struct vmem_linux *linux_about(struct source *source);
+const struct vmem_linux_list *linux_list(struct source *source);
+const char *linux_why(struct source *source);
+const char *show_comm(const char *comm, bool json, char buf[COMM_LEN]);
+
+/* root.c */
+bool kpti_pair(const struct source *source, __u64 root, __u64 *kernel);
+void root_default(struct source *source);
+
+/**
+ * struct root - what is or may be the root of a space
+ * @gpa:	where it is
+ * @kernel:	of its upper half, without A and D; roots of one kernel have the same
+ * @lower:	entries of the lower half
+ * @upper:	and of the upper one
+ * @followed:	that were tried and led to leaves, 0: it wasn't tried
+ * @shared:	roots with this upper half, this one too
+ * @vcpu:	the first one that uses it, -1: none is known to
+ * @swapper:	it is the kernel's own
+ * @process:	the first process that has it, NULL: none is known to
+ * @owners:	all that have it
+ * @nr_owners:	how many
+ * @pair:	the other half of its pair, 0: it is of none
+ */
+struct root {
+	__u64 gpa;
+	__u64 kernel;
+	unsigned int lower;
+	unsigned int upper;
+	unsigned int followed;
+	size_t shared;
+	int vcpu;
+	bool swapper;
+	const struct vmem_linux_process *process;
+	const struct vmem_linux_process **owners;
+	size_t nr_owners;
+	__u64 pair;
+};
+
+/* scan.c: roots by their looks. */
+bool root_read(const struct source *source, __u64 gpa, struct root *root);
+struct root *scan_roots(const struct source *source, size_t *nr);
+
+/* roots.c */
+void roots_all(struct source *source);
 
 #define ATTRS_LEAF	9	/* rwxugadct */
 #define ATTRS_PATH	4	/* rwxu */
@@ -205,8 +279,10 @@ struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
  * struct view - how records are shown
  * @roots:	of the list of spaces
  * @nr_roots:	how many
+ * @labels:	of @roots, NULL: there are none
  * @cpu:	what the vCPU is
  * @format:	of the tables, by its name
+ * @dump:	the guest, if it is of a dump
  * @entries:	each record is one leaf
  * @fold:	text: the same again and again is one line
  * @headed:	text: the spaces that have their heading
@@ -218,8 +294,10 @@ struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
 struct view {
 	const __u64 *roots;
 	size_t nr_roots;
+	char **labels;
 	const struct cpu *cpu;
 	const char *format;
+	const struct vmem_guest *dump;
 	bool entries;
 	bool fold;
 	const struct access *access;	/* that results are of, NULL: of none */
@@ -444,6 +522,7 @@ int change_end(struct change *change, int ret,
 int command_info(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_walk(int argc, char **argv);
+int command_roots(int argc, char **argv);
 int command_translate(int argc, char **argv);
 int command_map(int argc, char **argv);
 int command_unmap(int argc, char **argv);

@@ -24,6 +24,18 @@ static void json_space(const struct view *view, __u32 index)
 		printf("\"index\":%u,", index);
 }
 
+/* Labels are plain, but for a backslash and quotes. */
+static void json_label(const char *label, size_t index)
+{
+	fputs(index ? ",\"" : "\"", stdout);
+	for (; *label; label++) {
+		if (*label == '\\' || *label == '"')
+			putchar('\\');
+		putchar(*label);
+	}
+	putchar('"');
+}
+
 void json_head(const struct view *view)
 {
 	size_t i;
@@ -32,6 +44,9 @@ void json_head(const struct view *view)
 	       view->format);
 	for (i = 0; i < view->nr_roots; i++)
 		printf("%s\"0x%llx\"", i ? "," : "", view->roots[i]);
+	fputs(view->labels ? "],\"labels\":[" : "", stdout);
+	for (i = 0; view->labels && i < view->nr_roots; i++)
+		json_label(view->labels[i], i);
 	puts("]}");
 }
 
@@ -81,6 +96,9 @@ static void json_mapping(const struct vmem_ioc_record *rec,
 		fputs(",\"part\":true", stdout);
 	if (rec->flags & VMEM_IOC_REC_OUTSIDE)
 		fputs(",\"outside\":true", stdout);
+	if (rec->flags & VMEM_IOC_REC_LEFT_OUT)
+		printf(",\"not_in_dump\":%llu",
+		       vmem_dump_missing(view->dump, rec->gpa, rec->len));
 	puts("}");
 }
 
@@ -102,7 +120,8 @@ static void json_bad(const struct vmem_ioc_record *rec, const struct view *view)
 {
 	const char *why = rec->detail == VMEM_IOC_BAD_RESERVED ? "reserved" :
 			  rec->detail == VMEM_IOC_BAD_OUTSIDE ? "outside" :
-								"ps";
+			  rec->detail == VMEM_IOC_BAD_LEFT_OUT ? "not-in-dump" :
+								 "ps";
 
 	json_begin(view);
 	json_space(view, rec->space);
@@ -174,6 +193,7 @@ static const char *const statuses[] = {
 	[VMEM_IOC_SMAP]			= "smap",
 	[VMEM_IOC_KEY]			= "key",
 	[VMEM_IOC_SHADOW]		= "shadow",
+	[VMEM_IOC_ABSENT_IN_DUMP]	= "not-in-dump",
 };
 
 /* What comes of an access. */
@@ -184,7 +204,8 @@ static void json_access(__u64 va, const struct vmem_ioc_result *result,
 		fputs(",\"second\":true", stdout);
 	if (result->status == VMEM_IOC_NON_CANONICAL)
 		printf(",\"fault\":\"#GP\",\"fault_va\":\"0x%llx\"", fault_va(va, result));
-	else if (result->status != VMEM_IOC_OK && result->status != VMEM_IOC_OUTSIDE)
+	else if (result->status != VMEM_IOC_OK && result->status != VMEM_IOC_OUTSIDE &&
+		 result->status != VMEM_IOC_ABSENT_IN_DUMP)
 		printf(",\"fault\":\"#PF\",\"fault_va\":\"0x%llx\",\"error\":\"0x%x\"",
 		       fault_va(va, result), result->error_code);
 	if (is_refused(result))
@@ -215,6 +236,8 @@ void json_result(__u64 va, const struct vmem_ioc_result *result,
 		fputs(",\"outside\":true", stdout);
 	else if (result->flags & VMEM_IOC_RESULT_PARTIAL)
 		fputs(",\"partial\":true", stdout);
+	if (result->flags & VMEM_IOC_RESULT_ABSENT)
+		fputs(",\"not_in_dump\":true", stdout);
 	if (view->access)
 		json_access(va, result, view);
 	if (view->chain && result->status != VMEM_IOC_NON_CANONICAL) {

@@ -14,6 +14,8 @@
 #include "cli.h"
 #include "magic.h"
 
+#define ENTRIES_LEN	4096
+
 /* What isn't the memory itself is refused, but where its bytes are meant. */
 static void memory_recognize(const struct memory *memory, int fd)
 {
@@ -160,6 +162,26 @@ void memory_add(struct vmem_guest *guest, struct memory *memory)
 		     memory->path, strerror(-ret));
 }
 
+/* Of one file that is a guest of its own, a dump that is read as a whole: what it is. */
+const char *memory_dump(const struct source *source)
+{
+	const struct memory *memory = source->memories;
+	unsigned char head[VMEM_MAGIC_LEN];
+	const struct vmem_magic *magic;
+	ssize_t nr;
+	int fd;
+
+	if (source->nr_memories != 1 || memory->placed || memory->gpa)
+		return NULL;
+	fd = open(memory->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return NULL;
+	nr = pread(fd, head, sizeof(head), 0);
+	close(fd);
+	magic = nr > 0 ? vmem_magic_find(head, (size_t)nr) : NULL;
+	return magic && magic->reader ? magic->name : NULL;
+}
+
 /* Where this process has what is at @gpa. Return: NULL: there is no memory. */
 const char *memory_at(const struct source *source, __u64 gpa)
 {
@@ -175,11 +197,59 @@ const char *memory_at(const struct source *source, __u64 gpa)
 	return NULL;
 }
 
+/* Is there memory at @gpa? The answer holds for @same bytes, or more. */
+bool memory_here(const struct source *source, __u64 gpa, __u64 *same)
+{
+	__u64 next = memory_top(source);
+	size_t i;
+
+	*same = ENTRIES_LEN;
+	if (source->dump)
+		return true;
+	for (i = 0; i < source->nr_memories; i++) {
+		const struct memory *memory = &source->memories[i];
+
+		if (gpa >= memory->gpa && gpa - memory->gpa < memory->host_len)
+			return true;
+		if (memory->gpa > gpa && memory->gpa < next)
+			next = memory->gpa;
+	}
+	*same = next - gpa;
+	return false;
+}
+
+/* A page of entries. Return: whether there is one. */
+bool memory_page(const struct source *source, __u64 gpa, __u64 *entries)
+{
+	const char *at;
+	size_t i;
+
+	if (source->dump) {
+		if (vmem_dump_read(source->guest, gpa, entries, ENTRIES_LEN))
+			return false;
+	} else {
+		at = memory_at(source, gpa);
+		if (!at)
+			return false;
+		memcpy(entries, at, ENTRIES_LEN);
+	}
+	for (i = 0; i < ENTRIES_LEN / sizeof(*entries); i++)
+		entries[i] = le64toh(entries[i]);
+	return true;
+}
+
 /* The entry at @gpa, a multiple of 8. Return: whether there is memory. */
 bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry)
 {
-	const char *at = memory_at(source, gpa);
+	const char *at;
 
+	if (source->dump) {
+		if (vmem_dump_read(source->guest, gpa, entry, sizeof(*entry)))
+			return false;
+		*entry = le64toh(*entry);
+		return true;
+	}
+	at = memory_at(source, gpa);
 	if (at)
 		*entry = le64toh(*(const __u64 *)at);
 	return at;
@@ -188,9 +258,17 @@ bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry)
 /* Where the guest's memory ends. */
 __u64 memory_top(const struct source *source)
 {
+	struct vmem_ioc_item item = { 0 };
+	struct vmem_ioc_list list = {
+		.size = sizeof(list), .kind = VMEM_IOC_LIST_REGIONS, .nr = 1,
+		.items = (uintptr_t)&item,
+	};
 	__u64 top = 0, end;
 	size_t i;
 
+	/* all memory of a dump is one region from 0 on */
+	if (source->dump && !vmem_guest_list(source->guest, &list))
+		return item.len;
 	for (i = 0; i < source->nr_memories; i++) {
 		end = source->memories[i].gpa + source->memories[i].host_len;
 		if (end > top)

@@ -16,6 +16,9 @@ enum {
 	OPTION_NXE_OFF,
 	OPTION_CPU,
 	OPTION_COW,
+	OPTION_VCPU,
+	OPTION_PID,
+	OPTION_KPTI,
 };
 
 static const struct argp_option source_options[] = {
@@ -25,7 +28,17 @@ static const struct argp_option source_options[] = {
 	{ "root", 'r', "GPA[,GPA...]", 0,
 	  "Address of the root table, or the CR3 that holds it", 1 },
 	{ "format", 'f', "FORMAT", 0,
-	  "x86_64-4level (default) or x86_64-5level", 1 },
+	  "x86_64-4level (default, but for a dump or a Linux that says else) or x86_64-5level",
+	  1 },
+	{ "vcpu", OPTION_VCPU, "N", 0,
+	  "Of a dump: take --root and --format from the registers of this vCPU (the first one with paging on)",
+	  1 },
+	{ "pid", OPTION_PID, "N", 0,
+	  "Take --root and --format from the process N of a Linux that tells of its processes (`vmem roots' lists them)",
+	  1 },
+	{ "kpti", OPTION_KPTI, "kernel|user", 0,
+	  "Which root of a pair, where Linux has one for the kernel and one for user mode (kernel, but of a --root that which was given)",
+	  1 },
 	{ "cpu", OPTION_CPU, "FACT[,FACT...]", 0,
 	  "What the vCPU is: amd or intel; no-1g, no-nx: it has no pages of 1 GiB, EFER.NXE = 0; phys=N: its guest-physical addresses have N bits (52); c-bit=N, shared-bit=N: bit N of an entry says encrypted (SEV), shared (TDX); cet: CR4.CET; lam48, lam57, lam-sup, uai: addresses may have tags",
 	  1 },
@@ -44,6 +57,7 @@ static error_t source_parse(int key, char *arg, struct argp_state *state)
 	struct source *source = state->input;
 	struct memory memory;
 	const char *why;
+	__u64 number;
 
 	switch (key) {
 	case 'm':
@@ -77,6 +91,21 @@ static error_t source_parse(int key, char *arg, struct argp_state *state)
 	case OPTION_NXE_OFF:
 		source->cpu.flags |= VMEM_IOC_SPACE_NXE_OFF;
 		return 0;
+	case OPTION_VCPU:
+		if (!parse_count(arg, &number) || number > UINT32_MAX)
+			argp_error(state, "--vcpu %s is no number of a vCPU", arg);
+		source->vcpu = (__u32)number;
+		return 0;
+	case OPTION_PID:
+		if (!parse_count(arg, &number) || number >= UINT32_MAX)
+			argp_error(state, "--pid %s is no number of a process", arg);
+		source->pid = (__u32)number;
+		return 0;
+	case OPTION_KPTI:
+		if (strcmp(arg, "kernel") && strcmp(arg, "user"))
+			argp_error(state, "--kpti %s is neither kernel nor user", arg);
+		source->kpti = arg;
+		return 0;
 	case 'k':
 		source->kernel = true;
 		source->device = arg;
@@ -91,7 +120,7 @@ const struct argp source_argp = { source_options, source_parse, NULL, NULL,
 
 void source_init(struct source *source)
 {
-	*source = (struct source){ .format = "x86_64-4level" };
+	*source = (struct source){ .vcpu = UINT32_MAX, .pid = UINT32_MAX };
 }
 
 /* After all options: is there memory? */
@@ -102,17 +131,17 @@ void source_check_memory(const struct source *source, struct argp_state *state)
 			   "    pmemsave 0 0x20000000 guest.memory");
 }
 
-/* And what else is missing. */
-void source_check(const struct source *source, struct argp_state *state)
+/* And which root: one way to say it, or none, then it is found where that can be. */
+void source_check(struct source *source, struct argp_state *state)
 {
 	source_check_memory(source, state);
-	if (source->nr_roots)
-		return;
-	argp_error(state, "no --root: the address of the root table, which is what CR3 holds. It is told by\n"
-		   "    QEMU's monitor      info registers\n"
-		   "    gdb on QEMU's stub  print $cr3\n"
-		   "    a VMM with KVM      KVM_GET_SREGS, cr3\n"
-		   "    a Linux guest       the symbol init_top_pgt, as a physical address");
+	source->rooted = true;
+	if (source->pid != UINT32_MAX && source->nr_roots)
+		argp_error(state, "--pid and --root: both say which root");
+	if (source->pid != UINT32_MAX && source->vcpu != UINT32_MAX)
+		argp_error(state, "--pid and --vcpu: both say which root");
+	if (source->vcpu != UINT32_MAX && source->nr_roots)
+		argp_error(state, "--vcpu and --root: both say which root");
 }
 
 /* A file was cut short while it was read: say so, and end. */
@@ -238,29 +267,84 @@ static void source_spaces(struct source *source, __u32 format)
 	}
 }
 
+static int say_progress(void *path, const char *what, __u64 done, __u64 all)
+{
+	if (all)
+		note("%s: %s: %llu of %llu MiB", (const char *)path, what, done >> 20, all >> 20);
+	else
+		note("%s: %s, 0x%llx bytes", (const char *)path, what, done);
+	return 0;
+}
+
+/* What is wrong with a dump. Each text is said once. */
+static void source_trouble(struct source *source)
+{
+	const char *trouble = source->dump ? vmem_dump_trouble(source->guest) : NULL;
+
+	if (!trouble || !strcmp(trouble, source->trouble))
+		return;
+	snprintf(source->trouble, sizeof(source->trouble), "%s", trouble);
+	note("%s: %s", source->memories[0].path, trouble);
+}
+
+/* A file that is a dump is the whole guest. */
+static void source_open_dump(struct source *source)
+{
+	const char *path = source->memories[0].path;
+	struct vmem_dump_how how = {
+		.size = sizeof(how), .progress = say_progress, .ctx = (void *)path,
+	};
+	char why[VMEM_DUMP_WHY_LEN];
+	int ret;
+
+	if (source->kernel)
+		fail("%s: is a dump, and the module reads none: without --kernel", path);
+	ret = vmem_open_dump(path, &how, &source->guest, why);
+	if (ret == -EINVAL)
+		fail("%s: %s", path, why);
+	if (ret)
+		fail("%s: %s", path, strerror(-ret));
+	source->dump = true;
+	source_trouble(source);
+}
+
+static void source_open_raw(struct source *source)
+{
+	const char *device = source->device ? source->device : "/dev/vmem";
+	size_t i;
+	int ret;
+
+	ret = source->kernel ? vmem_open(device, &source->guest) :
+			       vmem_open_local(&source->guest);
+	if (ret && source->kernel)
+		no_module(device, ret);
+	if (ret)
+		fail("%s", strerror(-ret));
+	for (i = 0; i < source->nr_memories; i++)
+		memory_add(source->guest, &source->memories[i]);
+}
+
 void source_open(struct source *source)
 {
 	struct sigaction sigbus = { .sa_handler = source_sigbus };
 	__u32 format;
-	size_t i;
-	int ret;
 
 	sigaction(SIGBUS, &sigbus, NULL);
-	if (source->kernel) {
-		const char *device = source->device ? source->device :
-						      "/dev/vmem";
-
-		ret = vmem_open(device, &source->guest);
-		if (ret)
-			no_module(device, ret);
-	} else {
-		ret = vmem_open_local(&source->guest);
-		if (ret)
-			fail("%s", strerror(-ret));
-	}
+	if (memory_dump(source))
+		source_open_dump(source);
+	else
+		source_open_raw(source);
+	root_default(source);
 	format = source_format(source);
 	source_facts(source);
-	for (i = 0; i < source->nr_memories; i++)
-		memory_add(source->guest, &source->memories[i]);
+	if (source->all)
+		roots_all(source);
 	source_spaces(source, format);
+}
+
+/* At the end: what was met meanwhile. */
+void source_close(struct source *source)
+{
+	source_trouble(source);
+	vmem_close(source->guest);
 }

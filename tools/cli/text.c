@@ -70,6 +70,9 @@ static void text_mapping(const struct vmem_ioc_record *rec,
 		fputs("  part", stdout);
 	if (rec->flags & VMEM_IOC_REC_OUTSIDE)
 		fputs("  outside", stdout);
+	if (rec->flags & VMEM_IOC_REC_LEFT_OUT)
+		printf("  %s not in the dump",
+		       show_size(vmem_dump_missing(view->dump, rec->gpa, rec->len), size));
 	if (view->held_path)
 		printf("  path=%s", show_path(rec->path, path));
 	if (view->nr_held > 1)
@@ -102,6 +105,8 @@ static void text_bad(const struct vmem_ioc_record *rec, const struct view *view)
 	printf("!! entry %016llx of level %u: ", rec->entry, rec->level);
 	if (rec->detail == VMEM_IOC_BAD_OUTSIDE)
 		printf("the table at 0x%llx is outside", rec->gpa);
+	else if (rec->detail == VMEM_IOC_BAD_LEFT_OUT)
+		printf("the table at 0x%llx is not in the dump", rec->gpa);
 	else if (rec->detail == VMEM_IOC_BAD_LARGE)
 		fputs("a large page where none can be", stdout);
 	else
@@ -213,6 +218,15 @@ static bool text_alike(const struct view *view,
 	       rec->flags == held->flags;
 }
 
+/* The heading of a space. */
+static void text_space(const struct view *view, size_t index)
+{
+	printf("space 0x%llx", view->roots[index]);
+	if (view->labels)
+		printf("  %s", view->labels[index]);
+	putchar('\n');
+}
+
 void text_record(const struct vmem_ioc_record *rec, struct view *view)
 {
 	bool path = false;
@@ -230,7 +244,7 @@ void text_record(const struct vmem_ioc_record *rec, struct view *view)
 	/* a space without records is shown too */
 	while (view->nr_roots > 1 && view->headed <= rec->space &&
 	       view->headed < view->nr_roots)
-		printf("space 0x%llx\n", view->roots[view->headed++]);
+		text_space(view, view->headed++);
 	if (rec->type == VMEM_IOC_REC_END) {
 		text_end(rec, view);
 		return;
@@ -268,6 +282,8 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 			fputs("  outside", stdout);
 		else if (result->flags & VMEM_IOC_RESULT_PARTIAL)
 			fputs("  part", stdout);
+		if (result->flags & VMEM_IOC_RESULT_ABSENT)
+			fputs("  not in the dump", stdout);
 		putchar('\n');
 		break;
 	case VMEM_IOC_NOT_PRESENT:
@@ -280,10 +296,13 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 		text_fault(result, view);
 		break;
 	case VMEM_IOC_OUTSIDE:
+	case VMEM_IOC_ABSENT_IN_DUMP:
+		fputs(result->status == VMEM_IOC_OUTSIDE ? "outside" : "not in the dump",
+		      stdout);
 		if (result->level == view->levels)
-			printf("outside: the root at 0x%llx\n", result->entry);
+			printf(": the root at 0x%llx\n", result->entry);
 		else
-			printf("outside: the table that entry %016llx of level %u names\n",
+			printf(": the table that entry %016llx of level %u names\n",
 			       result->entry, result->level);
 		break;
 	case VMEM_IOC_RESERVED:
@@ -328,7 +347,8 @@ void text_chain(__u64 va, const struct vmem_ioc_result *result, const __u64 *ent
 		printf("  of the second page, %016llx:\n", fault_va(va, result));
 	while (level-- > result->level) {
 		printf("  level %u  %016llx", level, entries[level]);
-		if (level > result->level || result->status == VMEM_IOC_OUTSIDE)
+		if (level > result->level || result->status == VMEM_IOC_OUTSIDE ||
+		    result->status == VMEM_IOC_ABSENT_IN_DUMP)
 			printf("  %s  names a table",
 			       show_attrs(result->path >> (4 * level), ATTRS_PATH, grants));
 		else if (result->status == VMEM_IOC_OK || is_refused(result))

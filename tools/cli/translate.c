@@ -219,6 +219,7 @@ int command_translate(int argc, char **argv)
 		.nr_roots	= 1,
 		.cpu		= &source->cpu,
 		.format		= source->format,
+		.dump		= source->dump ? source->guest : NULL,
 		.levels		= source->levels,
 		.access		= options.access.what ? &options.access : NULL,
 		.chain		= options.chain,
@@ -239,6 +240,6 @@ int command_translate(int argc, char **argv)
 		change_end_set(&options.change);
 	end_output();
 	hint_say(&hints, source);
-	vmem_close(source->guest);
+	source_close(source);
 	return 0;
 }

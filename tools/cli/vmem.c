@@ -19,6 +19,7 @@ static const struct command {
 	{ "demo", command_demo },
 	{ "walk", command_walk },
 	{ "translate", command_translate },
+	{ "roots", command_roots },
 	{ "map", command_map },
 	{ "unmap", command_unmap },
 	{ "protect", command_protect },
@@ -36,6 +37,7 @@ static const char doc[] =
 	"  demo        a small guest, made on the spot, walked and explained\n"
 	"  walk        all mappings of one or more spaces\n"
 	"  translate   what addresses of a space translate to\n"
+	"  roots       what may be the roots of address spaces\n"
 	"  map         new mappings; as all below, told and not done without --write\n"
 	"  unmap       a range is not mapped any more\n"
 	"  protect     other attributes for what a range maps\n"

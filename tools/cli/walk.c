@@ -17,6 +17,7 @@ enum {
 	OPTION_JSON,
 	OPTION_NONPRESENT,
 	OPTION_NO_FOLD,
+	OPTION_ALL,
 };
 
 struct walk_options {
@@ -25,6 +26,9 @@ struct walk_options {
 };
 
 static const struct argp_option walk_options[] = {
+	{ "all", OPTION_ALL, NULL, 0,
+	  "All spaces together whose roots are known (`vmem roots' lists them): of vCPUs, of the kernel, of processes; where Linux tells of none, also those that look like a root and share their upper half",
+	  1 },
 	{ "range", 'a', "START-LAST", 0,
 	  "These addresses only, LAST included; or START+LEN", 2 },
 	{ "leaves", 'l', NULL, 0,
@@ -69,6 +73,19 @@ static __u64 walk_number(const char *option, const char *arg,
 	return value;
 }
 
+static void walk_check(struct source *source, struct argp_state *state)
+{
+	if (!source->all) {
+		source_check(source, state);
+		return;
+	}
+	source_check_memory(source, state);
+	source->linux_too = true;
+	if (source->nr_roots || source->pid != UINT32_MAX || source->vcpu != UINT32_MAX ||
+	    source->kpti)
+		argp_error(state, "--all: without --root, --pid, --vcpu and --kpti");
+}
+
 static error_t walk_parse(int key, char *arg, struct argp_state *state)
 {
 	struct walk_options *options = state->input;
@@ -104,11 +121,14 @@ static error_t walk_parse(int key, char *arg, struct argp_state *state)
 	case OPTION_JSON:
 		options->how.json = true;
 		return 0;
+	case OPTION_ALL:
+		options->source.all = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "%s is one argument too many", arg);
 		return 0;
 	case ARGP_KEY_END:
-		source_check(&options->source, state);
+		walk_check(&options->source, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -184,8 +204,10 @@ int walk_show(struct source *source, struct walk_how *how)
 	struct view view = {
 		.roots		= source->roots,
 		.nr_roots	= source->nr_roots,
+		.labels		= source->labels,
 		.cpu		= &source->cpu,
 		.format		= source->format,
+		.dump		= source->dump ? source->guest : NULL,
 		.entries	= walk->flags & VMEM_IOC_WALK_LEAVES,
 	};
 	struct hints hints = {
@@ -230,6 +252,6 @@ int command_walk(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	source_open(&options.source);
 	ret = walk_show(&options.source, &options.how);
-	vmem_close(options.source.guest);
+	source_close(&options.source);
 	return ret;
 }
