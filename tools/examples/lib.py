@@ -1,64 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""A guest's first page tables from Python: map, translate, walk, in this process
-(lib.c does the same). cffi reads the headers as the C preprocessor gives them.
+"""A guest's first page tables from Python: map, translate, walk, by libvmem's own calls
+(lib.c does the same). To look at what is there takes less: see dump.py.
 
-    python3 lib.py LIBVMEM.SO [-IDIRECTORY...]
+    python3 lib.py          in the module
+    python3 lib.py local    in this process
 """
 
 import mmap
 import os
-import re
-import subprocess
 import sys
 
-import cffi
+from vmem import ffi, lib
 
 MIB = 1 << 20
 
 
-def preprocessed(text, *flags):
-    """C, without what cffi does not know. It needs no alignment said: on x86-64
-    each field has its natural one."""
-    command = ["cc", "-E", "-P", "-D__attribute__(x)=", "-D__extension__=",
-               "-D__signed__=signed", "-D_LINUX_POSIX_TYPES_H",
-               "-U__SIZEOF_INT128__", *flags, "-"]
-    return subprocess.run(command, input=f"#include <libvmem.h>\n{text}",
-                          check=True, stdout=subprocess.PIPE, text=True).stdout
+def must(ret):
+    if ret < 0:
+        raise OSError(-ret, os.strerror(-ret))
+    return ret
 
 
-def load(path, *flags):
-    """The library, with VMEM_IOC_* as IOC_*, and cffi."""
-    names = re.findall(r"#define VMEM_(IOC_\w+) ",
-                       preprocessed("", "-dM", *flags))
-    text = preprocessed("enum {" + ", ".join(
-        f"{name} = VMEM_{name}" for name in sorted(names)) + "};", *flags)
-    sizes = r"typedef char vmem_ioc_assert_(\w+)\[sizeof.*?\((\d+)\).*?;"
-    ffi = cffi.FFI()
-    ffi.cdef(re.sub(rf"{sizes}|#pragma.*", "", text))
-    for name, size in re.findall(sizes, text):
-        if ffi.sizeof(f"struct {name}") != int(size):
-            raise TypeError(f"struct {name}")
-    return ffi.dlopen(path), ffi
+def pointer(data):
+    return int(ffi.cast("uintptr_t", data))
 
 
-def main(path, *flags):
-    lib, ffi = load(path, *flags)
+def arg(name, **fields):
+    kind = f"struct vmem_ioc_{name}"
+    return ffi.new(f"{kind} *", {"size": ffi.sizeof(kind), **fields})
 
-    def must(ret):
-        if ret < 0:
-            raise OSError(-ret, os.strerror(-ret))
-        return ret
 
-    def pointer(data):
-        return int(ffi.cast("unsigned long", data))
-
-    def arg(name, **fields):
-        kind = f"struct vmem_ioc_{name}"
-        return ffi.new(f"{kind} *", {"size": ffi.sizeof(kind), **fields})
-
+def main(local):
     memory = ffi.from_buffer(mmap.mmap(-1, 16 * MIB))
     out = ffi.new("struct vmem_guest **")
-    must(lib.vmem_open_local(out))
+    must(lib.vmem_open_local(out) if local else lib.vmem_open(ffi.NULL, out))
     guest = out[0]
 
     must(lib.vmem_region_create(guest, arg(
@@ -70,13 +45,11 @@ def main(path, *flags):
     space = arg("space_create", flags=lib.IOC_SPACE_NEW, pool=pool.out_id,
                 format=lib.IOC_FORMAT_X86_64_4LEVEL)
     must(lib.vmem_space_create(guest, space))
-    text = ffi.new("struct vmem_ioc_mapping *", {
-        "va": 0x400000, "gpa": 2 * MIB, "len": 64 << 10,
-        "kind": lib.IOC_KIND_BASIC,
-        "attrs": lib.IOC_ATTR_R | lib.IOC_ATTR_X | lib.IOC_ATTR_U})
-    change = arg("map", space=space.out_id, mappings=pointer(text), nr=1)
-    must(lib.vmem_space_map(guest, change))
-    print(f"CR3 = {space.out_root:#x}, flush: {change.change.out_flush}")
+    change = ffi.new("struct vmem_ioc_change *")
+    must(lib.vmem_space_map_one(
+        guest, space.out_id, 0x400000, 2 * MIB, 64 << 10,
+        lib.IOC_ATTR_R | lib.IOC_ATTR_X | lib.IOC_ATTR_U, change))
+    print(f"CR3 = {space.out_root:#x}, flush: {change.out_flush}")
 
     va = ffi.new("__u64 *", 0x401234)
     result = ffi.new("struct vmem_ioc_result *")
@@ -99,4 +72,4 @@ def main(path, *flags):
     lib.vmem_close(guest)
 
 
-main(*sys.argv[1:])
+main(sys.argv[1:] == ["local"])

@@ -15,6 +15,10 @@ MANDIR ?= $(PREFIX)/share/man
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 UDEVDIR ?= $(PREFIX)/lib/udev
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+# Where the Python that is here looks below PREFIX, or would if it were of there.
+PYTHONDIR ?= $(or $(shell python3 -c 'import site, sys; print("".join([d for d in \
+	site.getsitepackages() if d.startswith(sys.argv[1] + "/lib/")][:1]))' \
+	'$(PREFIX)' 2> /dev/null),$(PREFIX)/lib/python3/dist-packages)
 SCDOC ?= scdoc
 
 PROGRAMS := $(patsubst Documentation/man/%.1.scd,%,$(wildcard Documentation/man/*.1.scd))
@@ -34,12 +38,12 @@ libvmem_so_file = libvmem.so.$(VERSION)
 
 # What make and sed can't be given, and a libvmem.pc can't say.
 paths = $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(MANDIR) $(PKGCONFIGDIR) $(UDEVDIR) \
-	$(SYSUSERSDIR)
+	$(SYSUSERSDIR) $(PYTHONDIR)
 odd = $(strip $(foreach char,' " & ` \ ; | < > * ?,$(findstring \
 	$(char),$(DESTDIR) $(paths))))
 check_paths = $(if $(odd),$(error $(odd) in PREFIX, DESTDIR or another \
 	directory))$(if $(word 2,$(DESTDIR)),$(error a space in DESTDIR))$(if \
-	$(filter-out 7,$(words $(paths)))$(filter-out /%,$(paths)),$(error \
+	$(filter-out 8,$(words $(paths)))$(filter-out /%,$(paths)),$(error \
 	PREFIX and directories have to be absolute, and without spaces))
 
 # With DESTDIR there is nobody yet who could link to the library, be in a group, or
@@ -54,19 +58,20 @@ install: install-files
 	$(check_paths)
 	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(libvmem_so)).*
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR) $(INCLUDEDIR)/linux \
-		$(PKGCONFIGDIR) $(UDEVDIR)/rules.d $(SYSUSERSDIR))
+		$(PKGCONFIGDIR) $(UDEVDIR)/rules.d $(SYSUSERSDIR) $(PYTHONDIR)/vmem)
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(BINDIR)
 	install -m 644 $(BUILD)/libvmem.a $(DESTDIR)$(LIBDIR)
 	install -m 755 $(libvmem_so) $(DESTDIR)$(LIBDIR)/$(libvmem_so_file)
 	ln -sf $(libvmem_so_file) $(DESTDIR)$(LIBDIR)/$(notdir $(libvmem_so))
 	ln -sf $(notdir $(libvmem_so)) $(DESTDIR)$(LIBDIR)/libvmem.so
-	install -m 644 tools/lib/libvmem.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 tools/lib/libvmem.h tools/lib/libvmem-dump.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 include/uapi/linux/vmem.h $(DESTDIR)$(INCLUDEDIR)/linux
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBDIR@|$(call below_prefix,$(LIBDIR))|; s|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(codec_libs)|; s|@LIBDIR@|$(call below_prefix,$(LIBDIR))|; s|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' \
 		tools/lib/libvmem.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/libvmem.pc
 	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/libvmem.pc
 	install -m 644 tools/install/60-vmem.rules $(DESTDIR)$(UDEVDIR)/rules.d
 	install -m 644 tools/install/vmem.conf $(DESTDIR)$(SYSUSERSDIR)
+	install -m 644 $(PYTHON_FILES:%=$(BUILD)/python/%) $(DESTDIR)$(PYTHONDIR)/vmem
 ifneq ($(MANPAGES),)
 	install -d $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(MANPAGES:%=$(BUILD)/%) $(DESTDIR)$(MANDIR)/man1
@@ -88,9 +93,11 @@ uninstall:
 		$(PROGRAMS:%=$(BINDIR)/%) $(MANPAGES:%=$(MANDIR)/man1/%) \
 		$(addprefix $(LIBDIR)/,libvmem.a libvmem.so \
 			$(notdir $(libvmem_so)) $(notdir $(libvmem_so)).*) \
-		$(INCLUDEDIR)/libvmem.h $(INCLUDEDIR)/linux/vmem.h \
+		$(INCLUDEDIR)/libvmem.h $(INCLUDEDIR)/libvmem-dump.h $(INCLUDEDIR)/linux/vmem.h \
 		$(PKGCONFIGDIR)/libvmem.pc $(UDEVDIR)/rules.d/60-vmem.rules \
-		$(SYSUSERSDIR)/vmem.conf)
+		$(SYSUSERSDIR)/vmem.conf $(PYTHON_FILES:%=$(PYTHONDIR)/%))
+	rm -rf $(DESTDIR)$(PYTHONDIR)/vmem/__pycache__
+	rmdir $(DESTDIR)$(PYTHONDIR)/vmem 2> /dev/null || :
 	@$(if_here) PATH=$$PATH:/usr/sbin:/sbin ldconfig
 
 # A kernel's headers have no System.map, without which its own rule runs no depmod.

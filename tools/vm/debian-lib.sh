@@ -63,12 +63,16 @@ mapped='CR3 = 0x100000, flush: 0
 0x401234 -> 0x201234
 0x400000 + 0x10000 -> 0x200000'
 
+examples_py=/usr/share/doc/python3-vmem/examples/lib.py
+
 # used: by a member of the group, by another user
 used()
 {
 	check "a member: vmem info" module_answers member
 	check "a member: a program with the library" \
 		same lib as member lib <<< "$mapped"
+	check "a member: the library from Python" \
+		same lib.py as member python3 "$examples_py" <<< "$mapped"
 	check "a member: a program by ioctl" same raw as member raw <<< "$mapped"
 	check "another user: vmem info is refused" \
 		refused as other vmem info --kernel
@@ -76,4 +80,6 @@ used()
 		refused as other lib
 	check "another user: the library without the module" \
 		same local as other lib local <<< "$mapped"
+	check "another user: from Python" \
+		same local as other python3 "$examples_py" local <<< "$mapped"
 }

@@ -10,7 +10,7 @@
 
 purge()
 {
-	apt-get purge -y vmem-dkms vmem-tools libvmem0 libvmem-dev > /tmp/apt 2>&1 ||
+	apt-get purge -y vmem-dkms vmem-tools libvmem0 libvmem-dev python3-vmem > /tmp/apt 2>&1 ||
 		{ cat /tmp/apt; return 1; }
 }
 
