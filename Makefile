@@ -122,13 +122,14 @@ clean:
 	@[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) $@
 
 #: Install
-#:   make install      the library, the programs, their manual pages, the udev rule:
-#:                     into PREFIX= (/usr/local), below DESTDIR= if given
+#:   make install      the library, the programs, their manual pages, the Python
+#:                     package, the udev rule: into PREFIX= (/usr/local), below
+#:                     DESTDIR= if given
 #:   make modules_install
 #:                     the module, for the running kernel or KDIR=
 #:   make uninstall    takes out what make install put there
 #:   make deb          packages for Debian 12 and 13, into build/deb/: vmem-dkms,
-#:                     vmem-tools, libvmem0, libvmem-dev
+#:                     vmem-tools, libvmem0, libvmem-dev, python3-vmem
 deb:
 	@tools/deb
 

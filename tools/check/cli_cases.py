@@ -260,7 +260,7 @@ def folds(cases):
 
 
 def containers(cases):
-    """Files that aren't raw are named, with what to do, and never read."""
+    """Files that aren't raw are read as what they are, or named, with what to do."""
     def lzma_(data):
         return lzma.compress(data, preset=0)
 
@@ -268,6 +268,8 @@ def containers(cases):
     core32 = b"\x7fELF\1\1\1".ljust(16, b"\0") + struct.pack("<HH", 4, 3)
     small_window = zlib.compressobj(1, zlib.DEFLATED, 11)
     packed_lime = small_window.compress(FILES["05.lime"]) + small_window.flush()
+    holes = bytearray(FILES["05-vbox.elf"])
+    struct.pack_into("<2Q", holes, 0x138 + 0x4008, 0x10063, 0xe0000063)
     more = {
         "kernel.elf": kernel.ljust(SIZE, b"\0"),
         "core32.elf": core32.ljust(SIZE, b"\0"),
@@ -281,43 +283,70 @@ def containers(cases):
         "vm.vmss": b"\xd2\xbe\xd2\xbe\x08\0\0\0".ljust(SIZE, b"\0"),
         "vm.vmsn": b"\xd1\xba\xd1\xba\x08\0\0\0".ljust(SIZE, b"\0"),
         "disk.qcow2": b"QFI\xfb\0\0\0\3".ljust(SIZE, b"\0"),
+        "holes.elf": bytes(holes),
         "raw.gz": gzip.compress(TREE), "raw.bz2": bz2.compress(TREE),
         "raw.xz": lzma_(TREE), "raw.zz": zlib.compress(TREE, 6),
-        "raw.zst": b"\x28\xb5\x2f\xfd\x04\0".ljust(SIZE, b"\0"),
+        "stub.zst": b"\x28\xb5\x2f\xfd\x04\0".ljust(SIZE, b"\0"),
         "raw.lz4": b"\x04\x22\x4d\x18\x40\0".ljust(SIZE, b"\0"),
         "raw.lzo": b"\x89LZO\0\r\n\x1a\n\x10".ljust(SIZE, b"\0"),
         "raw.zip": b"PK\3\4\x14\0".ljust(SIZE, b"\0")}
     for name, data in more.items():
         cases.file(name, data)
     for name, words in (
-            ("05.lime", "LiME 32_bytes padded"), ("05-gap.lime", "LiME"),
-            ("05-vbox.elf", "ELF_core readelf"), ("05-paging.elf", "ELF_core"),
-            ("05-xen-nophdr.elf", "ELF_core without_program_headers Xen"),
-            ("05.avml", "AVML avml-convert"),
-            ("05-kdump.flat", "flattened_kdump makedumpfile_-R"),
             ("05-win.dmp", "Windows 64_bits 0x2000"),
-            ("05-qemu.savevm", "QEMU savevm pmemsave"),
-            ("kernel.elf", "ELF_file no_core"), ("core32.elf", "ELF_core"),
-            ("compressed.lime", "compressed_LiME inflate"),
-            ("kdump", "kdump pmemsave"), ("diskdump", "diskdump"),
+            ("05-qemu.savevm", "QEMU savevm"), ("diskdump", "diskdump"),
             ("win32.dmp", "Windows 32_bits 0x1000"),
             ("virsh.save", "libvirt --memory-only"), ("xl.save", "Xen"),
             ("vbox.sav", "VirtualBox dumpvmcore"), ("vm.vmss", "VMware .vmem"),
             ("vm.vmsn", "VMware"), ("disk.qcow2", "qcow2"),
-            ("raw.gz", "gzip_-dc"), ("raw.bz2", "bzip2_-dc"),
-            ("raw.xz", "xz_-dc"), ("raw.zz", "zlib"), ("raw.zst", "zstd_-dc"),
-            ("raw.lz4", "lz4_-dc"), ("raw.lzo", "lzop_-dc"), ("raw.zip", "zip")):
+            ("raw.bz2", "bzip2_-dc"), ("raw.xz", "xz_-dc"), ("raw.lz4", "lz4_-dc"),
+            ("raw.lzo", "lzop_-dc"), ("raw.zip", "zip")):
         words = [word.replace("_", " ") for word in words.split()]
         for suffix in ("", "@0", "@0x100000"):
             cases.tests.refused(
                 f"refused by its name: {name}{suffix}", 1,
                 [name, "not raw", "What to do", f"{name}@", ":0", *words],
                 "walk", "-m", cases.file(name) + suffix, "-r", ROOT)
-        # what is no whole page is refused for that
-        if len((cases.tests.tmp / name).read_bytes()) >= 2 * KIB * 4:
-            status, out, err = cases.run("walk", cases.file(name) + "@0:0")
-            cases.tests.case(f"taken as bytes: {name}", status == 0 and
-                             len(out) >= 2 and "not raw" not in err, out, err)
+    # what can't be read of its kind
+    for name, words in (
+            ("05-xen-nophdr.elf", "ELF_core without_program_headers Xen"),
+            ("05.avml", "AVML"), ("05-kdump.flat", "flattened_kdump"),
+            ("kernel.elf", "ELF_file no_core"), ("core32.elf", "ELF_core 32_bits"),
+            ("kdump", "kdump"), ("stub.zst", "compressed")):
+        words = [word.replace("_", " ") for word in words.split()]
+        for suffix in ("", "@0"):
+            cases.tests.refused(f"refused, for it can't be read: {name}{suffix}", 1,
+                                [name, *words], "walk", "-m",
+                                cases.file(name) + suffix, "-r", ROOT)
+    # what is read; a dump is a whole guest, and has no place
+    leaf = {"0x400000": ("0x8000", False, False)}
+    for name, want in (
+            ("05.lime", leaf), ("compressed.lime", leaf), ("05-paging.elf", leaf),
+            ("05-gap.lime", {"0x400000": ("0x8000", True, False)}),
+            ("05-vbox.elf", leaf), ("raw.gz", leaf), ("raw.zz", leaf),
+            ("holes.elf", {**leaf, "0x401000": ("0x10000", False, True),
+                           "0x402000": ("0xe0000000", False, True)})):
+        for suffix in ("", "@0"):
+            cases.tests.expect(f"read: {name}{suffix}", {
+                r["va"]: (r["gpa"], r.get("outside", False),
+                          bool(r.get("not_in_dump")))
+                for r in cases.records(name + suffix)}, want)
+        if not name.startswith(("raw", "compressed")):
+            cases.tests.refused(f"not read where it can't lie: {name}@0x100000", 1,
+                                [name], "walk", "-m",
+                                cases.file(name) + "@0x100000", "-r", ROOT)
+            cases.tests.refused(f"not read beside others: {name}", 1, [name], "walk",
+                                "-m", cases.file(name), "-m",
+                                cases.file("20-cr3.img") + "@0x10000000", "-r", ROOT)
+    # bytes are bytes, where it is said; what is no whole page is refused for that
+    for name in (*FILES, *more):
+        if name.endswith(".img") or len(
+                (cases.tests.tmp / name).read_bytes()) < 2 * KIB * 4:
+            continue
+        status, out, err = cases.run("walk", cases.file(name) + "@0:0")
+        cases.tests.case(f"taken as bytes: {name}", status == 0 and
+                         len(out) >= 2 and "not raw" not in err and
+                         "compressed" not in err, out, err)
 
     # what a guest may have at its address 0 is no name of a file
     for what, begin in (

@@ -3,7 +3,9 @@
 build what they run."""
 
 import contextlib
+import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -69,3 +71,36 @@ class Tests:
         """Its answer is what the stage ends with."""
         print(f"1..{self.number}")
         return 1 if self.failed else 0
+
+
+class Command(Tests):
+    """KTAP, and vmem(1) as the program under test."""
+
+    def __init__(self, tmp):
+        super().__init__()
+        self.tmp = pathlib.Path(tmp).resolve()
+        self.vmem = f"{BUILD}/vmem"
+
+    def run(self, *arguments, **options):
+        return subprocess.run([self.vmem, *map(str, arguments)], check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=300, **options)
+
+    def refused(self, name, status, words, *arguments):
+        """It ends with a status, all of the words on stderr, and no more."""
+        done = self.run(*arguments)
+        error = done.stderr.decode()
+        self.case(name, done.returncode == status and not done.stdout and
+                  all(word in error for word in words),
+                  done.returncode, error, done.stdout[:200])
+
+    def lines(self, *arguments):
+        """The JSON lines of a run that must succeed, and what it noted."""
+        done = self.run(*arguments, "--json")
+        if done.returncode:
+            raise RuntimeError(f"{arguments}: {done.returncode} {done.stderr}")
+        return ([json.loads(line) for line in done.stdout.splitlines()],
+                done.stderr.decode())
+
+    def expect(self, name, got, want):
+        self.case(name, got == want, f"got  {got}", f"want {want}")
