@@ -40,6 +40,13 @@ def hand_elf(cases):
              ((0, 1000), (500, 4000), (0, len(data)), (4000, 200), (13, 5000))]
     cases.same("a core by hand: LOADs that overlap", cases.file(
         "core", dumps.elf(parts, noted)), made)
+    # the same bytes at several addresses: any amount of memory, in a small file
+    core = bytearray(dumps.elf(loads + [(MIB, bytes(MIB), None, None)] * 2, noted))
+    headers = 64 + 56 * (1 + len(loads))
+    struct.pack_into("<Q", core, headers + 56 + 24, 4 * MIB)
+    core[headers + 56 + 8:headers + 56 + 16] = core[headers + 8:headers + 16]
+    cases.refused("a core by hand: LOADs of the same bytes", ["bytes of memory", "has 0x"],
+                  cases.file("core", bytes(core[:-MIB])))
     cut = [(gpa + at, data[at:at + 777], None, None)
            for gpa, data in runs(pages) for at in range(0, len(data), 777)]
     cases.same("a core by hand: LOADs of 777 bytes", cases.file(

@@ -285,6 +285,15 @@ def memory(cases, vmem, raw, path):
                      dump.read, THERE - 8, 16)
         cases.expect("read: by virtual address, over pages",
                      space.read(0xff0, 0x20), GUEST[0x5ff0:0x6000] + GUEST[0x6000:0x6010])
+        # the library's own, which copies through the dump's cache
+        lib, ffi = vmem.lib, vmem.ffi
+        buf = ffi.new("char[32]")
+        handle = space.guest._handle.open()  # pylint: disable=protected-access
+        cases.expect("vmem_space_read() of a dump", (
+            lib.vmem_space_read(handle, space.id, 0xff0, buf, 32, 0, ffi.NULL),
+            bytes(ffi.buffer(buf))), (0, space.read(0xff0, 0x20)))
+        cases.expect("vmem_space_write() of a dump", lib.vmem_space_write(
+            handle, space.id, 0xff0, buf, 32, 0, ffi.NULL), -errno.EROFS)
         cases.expect("read: nothing", space.read(0x123400000000000, 0), b"")
         for name, number, va in (
                 ("not in the dump", errno.ENODATA, 0x1ff0),

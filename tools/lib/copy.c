@@ -64,6 +64,14 @@ static int copy_writable(struct copy *copy, const struct area *area)
 	return 0;
 }
 
+/* Bytes of a dump, which is only read. */
+static int copy_dump(struct copy *copy, __u64 gpa, void *buf, size_t len)
+{
+	if (copy->what != COPY_READ)
+		return -EROFS;
+	return vmem_dump_read(copy->guest, gpa, buf, len);
+}
+
 /* In one page, all of which lies in one region: these are made of pages. */
 static int copy_page(struct copy *copy, struct vmem_ioc_result *result, size_t len)
 {
@@ -80,6 +88,11 @@ static int copy_page(struct copy *copy, struct vmem_ioc_result *result, size_t l
 				 lacks & VMEM_IOC_ATTR_X ? VMEM_IOC_EXEC :
 				 VMEM_IOC_NOT_PRESENT;
 		return -EFAULT;
+	}
+	if (vmem_dump_format(copy->guest)) {
+		ret = copy_dump(copy, result->gpa, buf, len);
+		copy->stop.done += ret ? 0 : len;
+		return ret;
 	}
 	ret = memory_find(copy->guest, result->gpa, &area);
 	if (ret)

@@ -127,6 +127,16 @@ static int read_container(struct dump *dump)
 	return ret ?: dump_fail(dump, "is packed more than %u times", PACKED_MAX);
 }
 
+static __u64 extents_len(const struct dump *dump)
+{
+	__u64 len = 0;
+	size_t i;
+
+	for (i = 0; i < dump->nr_extents; i++)
+		len += dump->extents[i].len;
+	return len;
+}
+
 int dump_read(struct dump *dump)
 {
 	int ret = read_container(dump);
@@ -135,6 +145,10 @@ int dump_read(struct dump *dump)
 		return ret;
 	settle_extents(dump);
 	settle_memory(dump);
+	/* then the same bytes are at several addresses, and at any number of them */
+	if (!dump->ops && extents_len(dump) > dump->size)
+		return dump_fail(dump, "tells of 0x%llx bytes of memory that are in it, and has 0x%llx",
+				 extents_len(dump), dump->size);
 	if (!dump->nr_memory || (!dump->nr_extents && !(dump->ops && dump->ops->has)))
 		return dump_fail(dump, "holds no memory (%s%s)", dump->format,
 				 dump->cut ? ", cut" : "");

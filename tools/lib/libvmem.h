@@ -475,7 +475,7 @@ struct vmem_stop {
  * @need; -ENXIO: it translates to what is in no region, as a device is; -EREMOTE:
  * to a region of another process (as vmem_gpa_to_host()); -EOVERFLOW: the range
  * wraps; -EOPNOTSUPP: other permissions; what vmem_space_translate() and
- * vmem_gpa_to_host() answer.
+ * vmem_gpa_to_host() answer, or of a dump vmem_dump_read().
  */
 int vmem_space_read(struct vmem_guest *guest, __u32 space, __u64 va, void *buf,
 	      size_t len, __u32 need, struct vmem_stop *stop);
