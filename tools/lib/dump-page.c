@@ -62,11 +62,23 @@ static __u64 memory_in(const struct dump *dump, __u64 gpa, __u64 len)
 	return all;
 }
 
+/* Is all of a range in the extent that was asked for last? */
+static bool in_hint(const struct dump *dump, __u64 gpa, __u64 len)
+{
+	const struct dump_extent *e = &dump->extents[dump->hint];
+
+	return dump->nr_extents && gpa >= e->gpa && gpa - e->gpa < e->len &&
+	       len <= e->len - (gpa - e->gpa);
+}
+
 __u64 dump_missing(const struct dump *dump, __u64 gpa, __u64 len)
 {
-	__u64 memory = memory_in(dump, gpa, len), here = 0, first, end;
+	__u64 memory, here = 0, first, end;
 	size_t i;
 
+	if (in_hint(dump, gpa, len))
+		return 0;
+	memory = memory_in(dump, gpa, len);
 	if (dump->ops && dump->ops->has) {
 		here = dump->ops->count(dump, gpa, len) * DUMP_PAGE;
 		return memory > here ? memory - here : 0;
