@@ -24,7 +24,10 @@ static int of_machine(struct dump *dump, const Elf64_Ehdr *head)
 		name = "x86 of 32 bits";
 		break;
 	case EM_386:
-		name = "x86 of 32 bits (i386, PAE)";
+		/* QEMU says so by the mode of the first vCPU */
+		name = head->e_ident[EI_CLASS] == ELFCLASS64 ?
+		       "x86 of 32 bits (i386, or its first vCPU wasn't in 64-bit mode)" :
+		       "x86 of 32 bits (i386, PAE)";
 		break;
 	case EM_AARCH64:
 		name = "arm64";
