@@ -151,25 +151,38 @@ static bool is_root(const struct source *source, __u64 gpa, __u64 top, struct ro
 	return reaches(source, entries, top, root);
 }
 
+/* The next memory that can have a root in it, from @gpa on. Return: whether there is some. */
+static bool next_range(const struct source *source, __u64 gpa, struct vmem_dump_range *range)
+{
+	__u64 top = memory_top(source), same;
+
+	if (source->dump)
+		return !vmem_dump_next(source->guest, gpa, range);
+	for (; gpa < top; gpa += (same - 1 + PAGE) & ~(PAGE - 1)) {
+		if (memory_here(source, gpa, &same)) {
+			*range = (struct vmem_dump_range){ .gpa = gpa, .len = PAGE };
+			return true;
+		}
+	}
+	return false;
+}
+
 /* All pages that look like one, by address. */
 struct root *scan_roots(const struct source *source, size_t *nr)
 {
-	__u64 gpa = 0, top = memory_top(source), same;
+	struct vmem_dump_range range = { 0 };
+	__u64 gpa, top = memory_top(source);
 	struct root *roots = NULL, root;
 
 	*nr = 0;
-	for (; gpa < top; gpa += PAGE) {
-		if (source->dump && vmem_dump_next(source->guest, &gpa))
-			break;
-		if (!source->dump && !memory_here(source, gpa, &same)) {
-			gpa += (same - 1) & ~(PAGE - 1);
-			continue;
+	while (next_range(source, range.gpa + range.len, &range)) {
+		for (gpa = range.gpa; gpa < range.gpa + range.len; gpa += PAGE) {
+			if (!is_root(source, gpa, top, &root))
+				continue;
+			if (!(*nr & (*nr - 1)))
+				roots = allocate(roots, *nr ? 2 * *nr : 1, sizeof(*roots));
+			roots[(*nr)++] = root;
 		}
-		if (!is_root(source, gpa, top, &root))
-			continue;
-		if (!(*nr & (*nr - 1)))
-			roots = allocate(roots, *nr ? 2 * *nr : 1, sizeof(*roots));
-		roots[(*nr)++] = root;
 	}
 	return roots;
 }

@@ -133,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	dump->data = file;
 	dump->size = size;
 	dump->lent = true;
+	dump->fd = -1;
 	if (dump_read(dump))
 		dump_close(dump);
 	else

@@ -145,30 +145,16 @@ int vmem_dump_vmcoreinfo(const struct vmem_guest *guest, const char **text, size
 	return *text ? 0 : -ENOENT;
 }
 
-int vmem_dump_next(const struct vmem_guest *guest, __u64 *gpa)
+int vmem_dump_range(const struct vmem_guest *guest, __u64 gpa, struct vmem_dump_range *range)
 {
 	const struct local_guest *lg = local_of(guest);
-	u64 same, len, end;
 
-	if (!lg)
-		return -EINVAL;
-	end = dump_end(lg->dump);
-	while (*gpa < end) {
-		if (!dump_in_memory(lg->dump, *gpa, &same)) {
-			/* memory may begin within a page */
-			len = same & ~(DUMP_PAGE - 1);
-			if (!len)
-				return 0;
-			*gpa += len;
-			continue;
-		}
-		len = same < DUMP_PAGE ? same : DUMP_PAGE;
-		if (same < DUMP_PAGE || dump_missing(lg->dump, *gpa, len) < len)
-			return 0;
-		/* what isn't in the dump is mostly long: as far as doubling leads */
-		while (len <= same / 2 && dump_missing(lg->dump, *gpa, 2 * len) == 2 * len)
-			len *= 2;
-		*gpa += len;
-	}
-	return -ENOENT;
+	return lg ? dump_range(lg->dump, gpa, range) : -EINVAL;
+}
+
+int vmem_dump_next(const struct vmem_guest *guest, __u64 gpa, struct vmem_dump_range *range)
+{
+	const struct local_guest *lg = local_of(guest);
+
+	return lg ? dump_next(lg->dump, gpa, range) : -EINVAL;
 }

@@ -105,14 +105,18 @@ static __u64 rank_of(const struct kdump *k, __u64 pfn)
 	return rank + (unsigned int)__builtin_popcountll(word & ((1ULL << (pfn - at)) - 1));
 }
 
+static bool kdump_bit(const struct kdump *k, __u64 pfn)
+{
+	return pfn < k->nr_pfns && k->bitmap[pfn / 8] >> pfn % 8 & 1;
+}
+
 static bool kdump_has(const struct dump *dump, __u64 gpa, __u64 *index)
 {
 	const struct kdump *k = dump->own;
-	__u64 pfn = gpa / DUMP_PAGE;
 
-	if (pfn >= k->nr_pfns || !(k->bitmap[pfn / 8] >> pfn % 8 & 1))
+	if (!kdump_bit(k, gpa / DUMP_PAGE))
 		return false;
-	*index = rank_of(k, pfn);
+	*index = rank_of(k, gpa / DUMP_PAGE);
 	return true;
 }
 
@@ -121,6 +125,21 @@ static __u64 kdump_count(const struct dump *dump, __u64 gpa, __u64 len)
 	__u64 end = (gpa + len + DUMP_PAGE - 1) / DUMP_PAGE;
 
 	return rank_of(dump->own, end) - rank_of(dump->own, gpa / DUMP_PAGE);
+}
+
+static __u64 kdump_run(const struct dump *dump, __u64 gpa, __u64 nr)
+{
+	const struct kdump *k = dump->own;
+	__u64 first = gpa / DUMP_PAGE, end = first + nr, pfn = first;
+	bool here = kdump_bit(k, first);
+	unsigned char all = here ? 0xff : 0;
+
+	if (!here && end > k->nr_pfns)
+		end = k->nr_pfns;
+	while (pfn < end && kdump_bit(k, pfn) == here)
+		pfn += !(pfn % 8) && pfn + 8 <= end && k->bitmap[pfn / 8] == all ? 8 : 1;
+	/* behind the bitmap there is nothing */
+	return pfn >= end && !here ? nr : pfn - first;
 }
 
 /* Each page is as its own flags say. */
@@ -169,6 +188,7 @@ static const struct dump_ops kdump_ops = {
 	.page	= kdump_page,
 	.has	= kdump_has,
 	.count	= kdump_count,
+	.run	= kdump_run,
 	.free	= kdump_free,
 };
 

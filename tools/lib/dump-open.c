@@ -167,6 +167,7 @@ int dump_open(const char *path, const struct vmem_dump_how *how, struct dump **o
 	*out = dump;
 	if (!dump)
 		return -ENOMEM;
+	dump->fd = -1;
 	if (how)
 		memcpy(&dump->how, how, how->size < sizeof(*how) ? how->size : sizeof(*how));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

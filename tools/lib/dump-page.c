@@ -3,10 +3,12 @@
  * Pages of a dump: which there are, and those that aren't in the file as they are by way
  * of a cache.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "dump.h"
 
@@ -110,6 +112,99 @@ bool dump_in_memory(const struct dump *dump, __u64 gpa, __u64 *same)
 	}
 	*same = r->gpa + r->len - gpa;
 	return true;
+}
+
+/* How far the extents have, or lack, what begins at @gpa, @max bytes at most. */
+static __u64 extents_run(const struct dump *dump, __u64 gpa, __u64 max, bool *here)
+{
+	size_t i = extent_at(dump, gpa);
+	const struct dump_extent *e = &dump->extents[i];
+	__u64 end;
+
+	*here = i < dump->nr_extents && e->gpa <= gpa;
+	if (i == dump->nr_extents || (!*here && e->gpa - gpa >= max))
+		return max;
+	if (!*here)
+		return e->gpa - gpa;
+	for (end = e->gpa + e->len; end - gpa < max; end = e->gpa + e->len) {
+		e = &dump->extents[++i];
+		if (i == dump->nr_extents || e->gpa != end)
+			break;
+	}
+	return end - gpa < max ? end - gpa : max;
+}
+
+int dump_range(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range)
+{
+	size_t i = memory_at(dump, gpa);
+	const struct dump_range *r = &dump->memory[i];
+	__u64 max, nr, index;
+	bool here;
+
+	if (i == dump->nr_memory)
+		return -ENOENT;
+	if (gpa < r->gpa)
+		gpa = r->gpa;
+	max = r->gpa + r->len - gpa;
+	if (dump->ops && dump->ops->has) {
+		/* from within a page to the end of one */
+		nr = dump->ops->run(dump, gpa, (r->gpa + r->len) / DUMP_PAGE - gpa / DUMP_PAGE);
+		max = (gpa & ~(DUMP_PAGE - 1)) + nr * DUMP_PAGE - gpa;
+		here = dump->ops->has(dump, gpa, &index);
+	} else {
+		max = extents_run(dump, gpa, max, &here);
+	}
+	*range = (struct vmem_dump_range){ gpa, max, here ? VMEM_DUMP_HERE : 0, 0 };
+	return 0;
+}
+
+/* What of an extent, from @gpa on, is no hole of the file. Return: whether there is some. */
+static bool extent_data(const struct dump *dump, const struct dump_extent *e, __u64 gpa,
+			struct vmem_dump_range *range)
+{
+	__u64 skip = gpa > e->gpa ? gpa - e->gpa : 0, len = e->len;
+	off_t at;
+
+	if (!dump->ops && dump->fd >= 0) {
+		at = lseek(dump->fd, (off_t)(e->offset + skip), SEEK_DATA);
+		if (at < 0 && errno == ENXIO)
+			return false;
+		if (at >= 0 && (__u64)at - e->offset >= len)
+			return false;
+		if (at >= 0)
+			skip = (__u64)at - e->offset;
+		at = lseek(dump->fd, (off_t)(e->offset + skip), SEEK_HOLE);
+		if (at > 0 && (__u64)at - e->offset < len)
+			len = (__u64)at - e->offset;
+	}
+	*range = (struct vmem_dump_range){ .gpa = e->gpa + skip, .len = len - skip };
+	return true;
+}
+
+int dump_next(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range)
+{
+	size_t i;
+	int ret;
+
+	if (dump->ops && dump->ops->has) {
+		range->gpa = gpa;
+		range->len = 0;
+		do {
+			ret = dump_range(dump, range->gpa + range->len, range);
+		} while (!ret && !(range->flags & VMEM_DUMP_HERE));
+	} else {
+		i = extent_at(dump, gpa);
+		while (i < dump->nr_extents && !extent_data(dump, &dump->extents[i], gpa, range))
+			i++;
+		ret = i < dump->nr_extents ? 0 : -ENOENT;
+	}
+	if (ret)
+		return ret;
+	range->flags = VMEM_DUMP_HERE;
+	range->len += range->gpa & (DUMP_PAGE - 1);
+	range->len = (range->len + DUMP_PAGE - 1) & ~(DUMP_PAGE - 1);
+	range->gpa &= ~(DUMP_PAGE - 1);
+	return 0;
 }
 
 /* Pages that aren't in the file as they are */

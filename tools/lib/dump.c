@@ -187,6 +187,9 @@ static void file_unmap(struct dump *dump)
 {
 	if (dump->data && !dump->lent)
 		munmap((void *)dump->data, dump->size);
+	if (dump->fd >= 0)
+		close(dump->fd);
+	dump->fd = -1;
 	dump->data = NULL;
 	dump->size = 0;
 	dump->lent = false;
@@ -199,6 +202,7 @@ int dump_map(struct dump *dump, int fd)
 	int ret = 0;
 
 	file_unmap(dump);
+	dump->fd = fd;
 	if (fstat(fd, &st) < 0)
 		ret = -errno;
 	else if (!S_ISREG(st.st_mode))
@@ -211,7 +215,6 @@ int dump_map(struct dump *dump, int fd)
 		dump->data = data;
 		dump->size = (__u64)st.st_size;
 	}
-	close(fd);
 	return ret;
 }
 

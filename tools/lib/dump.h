@@ -66,6 +66,7 @@ struct dump;
  * @has:	whether the file has a page: its number among those that it has. NULL:
  *		extents say it
  * @count:	how many pages of a range it has
+ * @run:	for how many pages from @gpa on @has says the same, @nr at most
  * @free:	free @own
  */
 struct dump_ops {
@@ -73,6 +74,7 @@ struct dump_ops {
 	int (*page)(struct dump *dump, __u64 index, void *to);
 	bool (*has)(const struct dump *dump, __u64 gpa, __u64 *index);
 	__u64 (*count)(const struct dump *dump, __u64 gpa, __u64 len);
+	__u64 (*run)(const struct dump *dump, __u64 gpa, __u64 nr);
 	void (*free)(struct dump *dump);
 };
 
@@ -91,6 +93,7 @@ struct dump_ops {
  * @told:	when it was last said how far it is, in nanoseconds
  * @scanned:	how far a reader has come
  * @passed:	bytes of the file that were read since some were forgotten
+ * @fd:		the file
  * @data:	all of it
  * @lent:	which is somebody else's
  * @size:	bytes
@@ -125,6 +128,7 @@ struct dump {
 	__u64 told;
 	__u64 scanned;
 	__u64 passed;
+	int fd;
 	const unsigned char *data;
 	bool lent;
 	__u64 size;
@@ -208,7 +212,7 @@ void dump_flat_free(struct dump_flat *flat);
 
 /* What a file is that is packed as a whole comes into a temporary one, which is then read. */
 int dump_unpack(struct dump *dump, const struct codec *codec);
-/* Read @fd, which is closed, in place of what was read until now. */
+/* Read @fd, which is @dump's then, in place of what was read until now. */
 int dump_map(struct dump *dump, int fd);
 
 /* Unpack a page or the like, all of it. Return: 0; -EIO, which is counted. */
@@ -271,5 +275,10 @@ static inline __u64 dump_end(const struct dump *dump)
  * Return: how many bytes of it are the guest's memory and not in the dump.
  */
 __u64 dump_missing(const struct dump *dump, __u64 gpa, __u64 len);
+
+/* The first memory from @gpa on. Return: 0; -ENOENT. */
+int dump_range(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range);
+/* The first that the dump has something of, without holes. */
+int dump_next(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range);
 
 #endif /* _LIBVMEM_DUMP_H */

@@ -115,6 +115,34 @@ int vmem_dump_vcpu(const struct vmem_guest *guest, __u32 n, struct vmem_dump_vcp
  */
 __u64 vmem_dump_missing(const struct vmem_guest *guest, __u64 gpa, __u64 len);
 
+/* The dump has it. */
+#define VMEM_DUMP_HERE		(1U << 0)
+
+/**
+ * struct vmem_dump_range - memory of a guest that is all in a dump, or all isn't
+ * @gpa:	guest-physical address of the first byte
+ * @len:	bytes
+ * @flags:	VMEM_DUMP_HERE, or 0
+ * @reserved:	0
+ */
+struct vmem_dump_range {
+	__u64 gpa;
+	__u64 len;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/**
+ * vmem_dump_range() - memory of a dump's guest, range by range
+ * @guest:	a guest of vmem_open_dump()
+ * @gpa:	from where on
+ * @range:	out: the first memory from there on, as far as what @range->flags says is
+ *		true of it; the next one is from @range->gpa + @range->len on
+ *
+ * Return: 0; -ENOENT: there is no more memory; -EINVAL: not a dump's guest.
+ */
+int vmem_dump_range(const struct vmem_guest *guest, __u64 gpa, struct vmem_dump_range *range);
+
 /**
  * vmem_dump_read() - memory of a dump
  * @guest:	a guest of vmem_open_dump()
@@ -128,14 +156,15 @@ __u64 vmem_dump_missing(const struct vmem_guest *guest, __u64 gpa, __u64 len);
 int vmem_dump_read(struct vmem_guest *guest, __u64 gpa, void *buf, size_t len);
 
 /**
- * vmem_dump_next() - where a dump goes on
+ * vmem_dump_next() - where a dump goes on, for a search
  * @guest:	a guest of vmem_open_dump()
- * @gpa:	from where, a multiple of 4096; out: the first page from there on of which
- *		the dump has something
+ * @gpa:	from where on
+ * @range:	out: the first memory from there on of which the dump has something, in
+ *		whole pages. What is a hole of the file, and so zeros, is passed over
  *
- * Return: 0; -ENOENT: there is none; -EINVAL: not a dump's guest.
+ * Return: 0; -ENOENT: there is no more; -EINVAL: not a dump's guest.
  */
-int vmem_dump_next(const struct vmem_guest *guest, __u64 *gpa);
+int vmem_dump_next(const struct vmem_guest *guest, __u64 gpa, struct vmem_dump_range *range);
 
 /**
  * vmem_dump_vmcoreinfo() - what Linux says of itself in a dump

@@ -148,35 +148,50 @@ static int scan_page(struct scan *scan, __u64 gpa)
 	return ret;
 }
 
-/* All memory of a region; of a dump what is in it. */
-static int scan_region(struct scan *scan, const struct vmem_ioc_item *region)
+/* All memory from @gpa to before @end. */
+static int scan_range(struct scan *scan, __u64 gpa, __u64 end)
 {
-	bool dump = vmem_dump_format(scan->guest);
-	__u64 gpa = region->gpa;
 	int ret = -ENOENT;
 
-	for (; ret == -ENOENT && gpa - region->gpa < region->len; gpa += KERNEL_PAGE) {
-		if (dump && vmem_dump_next(scan->guest, &gpa))
-			break;
+	for (; ret == -ENOENT && gpa < end; gpa += KERNEL_PAGE)
 		ret = scan_page(scan, gpa);
-	}
 	return ret;
 }
 
-static int scan_memory(struct scan *scan)
+static int scan_dump(struct scan *scan)
+{
+	struct vmem_dump_range range = { 0 };
+	int ret = -ENOENT;
+
+	while (ret == -ENOENT &&
+	       !vmem_dump_next(scan->guest, range.gpa + range.len, &range))
+		ret = scan_range(scan, range.gpa, range.gpa + range.len);
+	return ret;
+}
+
+static int scan_regions(struct scan *scan)
 {
 	struct vmem_ioc_item region;
 	struct vmem_ioc_list list = VMEM_INIT(list,
 		.kind = VMEM_IOC_LIST_REGIONS, .items = VMEM_PTR(&region), .nr = 1);
 	int ret;
 
-	say(scan->why, 0, "there is no VMCOREINFO of Linux in memory");
 	do {
 		ret = vmem_guest_list(scan->guest, &list);
 		if (!ret)
-			ret = list.out_nr ? scan_region(scan, &region) : -ENOENT;
+			ret = list.out_nr ? scan_range(scan, region.gpa,
+						       region.gpa + region.len) : -ENOENT;
 		list.cursor = list.out_cursor;
 	} while (ret == -ENOENT && list.cursor);
+	return ret;
+}
+
+static int scan_memory(struct scan *scan)
+{
+	int ret;
+
+	say(scan->why, 0, "there is no VMCOREINFO of Linux in memory");
+	ret = vmem_dump_format(scan->guest) ? scan_dump(scan) : scan_regions(scan);
 	return ret == -E2BIG ? -ENOENT : ret;
 }
 
