@@ -340,7 +340,84 @@ def captures(cases):
             left_out={0x401000, 0x403000}, outside=())
 
 
+def cut_short(cases):
+    """Files that end too early: what they lost is not in the dump, and it is said."""
+    made = Tables(4, range(0x10000, 0x18000, PAGE))
+    lost_from = [0x20000 + n * PAGE for n in range(8)]
+    for n, gpa in enumerate(lost_from):
+        made.map(0x400000 + n * PAGE, gpa)
+    pages = hand_pages(made)
+    pages.update({gpa: os.urandom(PAGE) for gpa in lost_from})
+    registers_ = dumps.qemu_note(made.root)
+
+    def same(name, data, kept):
+        got = cases.same(name, cases.file("cut", data), made, left_out={
+            va for va, (gpa, _) in made.leaves.items() if gpa >= 0x20000 + kept * PAGE},
+            outside=())
+        cases.case(f"{name}: it is said", "ends too early" in got.notes, got.notes)
+        first = cases.tests.run("translate", "-m", str(cases.tests.tmp / "cut"),
+                                hex(0x400000 + kept * PAGE))
+        cases.case(f"{name}: what a lost page translates to",
+                   b"not in the dump" in first.stdout, first)
+
+    for how in (0, dumps.ZLIB):
+        data = dumps.kdump(pages, 64, registers_, lambda _, how=how: how)
+        descs = 4 * PAGE
+        for kept in (0, 1, 5, 7):
+            at, = struct.unpack_from("<Q", data, descs + 24 * (len(pages) - 8 + kept))
+            for more in (0, 1, 2000):
+                same(f"kdump, packed by {how}: {kept} pages and {more} bytes",
+                     data[:at + more], kept)
+        at, = struct.unpack_from("<Q", data, descs + 24 * (len(pages) - 5))
+        cuts = [(first, min(first + 1000, len(data)))
+                for first in range(0, len(data), 1000)]
+        flat = dumps.flat(data[:at], [(first, min(last, at)) for first, last in cuts
+                                      if first < at], end=False)
+        same(f"flattened, packed by {how}: cut between records", flat, 3)
+        same(f"flattened, packed by {how}: cut within one", flat + struct.pack(
+            ">qq", at, PAGE) + data[at:at + 30], 3)
+        same(f"flattened, packed by {how}: records that aren't there", dumps.flat(
+            data, [(0, at)]), 3)
+    # what had no more room on its disk has no bytes for the rest
+    data = bytearray(dumps.kdump(pages, 64, registers_, status=9))
+    for n in range(4, 8):
+        struct.pack_into("<QIIQ", data, descs + 24 * (len(pages) - 8 + n), 0, 0, 0, 0)
+    same("kdump that is incomplete by its header", bytes(data), 4)
+    core = dumps.elf([(gpa, data, None, None) for gpa, data in runs(pages)], registers_)
+    same("ELF core", core[:-3 * PAGE], 5)
+    whole = b"".join(pages.get(gpa, bytes(PAGE)) for gpa in range(0, 0x28000, PAGE))
+    got = cases.same("LiME capture", cases.file("cut", dumps.lime((0, whole))[:-PAGE]),
+                     made, "-r", hex(made.root), left_out={0x407000}, outside=())
+    cases.case("LiME capture: it is said", "ends too early" in got.notes, got.notes)
+
+
+def windows(cases):
+    """zstd: what pzstd writes, and windows of any size."""
+    made = small()
+    whole = b"".join(hand_pages(made).get(gpa, bytes(PAGE))
+                     for gpa in range(0, 0x20000, PAGE))
+    root = ("-r", hex(made.root))
+    parts = [dumps.packed_zstd(whole[at:at + 40000]) for at in range(0, len(whole), 40000)]
+    cases.same("as pzstd writes it", cases.file("packed", b"".join(
+        struct.pack("<III", 0x184d2a50, 4, len(part)) + part for part in parts)), made,
+        *root, outside=())
+
+    def frame(log):
+        blocks = [whole[at:at + 65536] for at in range(0, len(whole), 65536)]
+        return b"\x28\xb5\x2f\xfd\0" + bytes([log - 10 << 3]) + b"".join(
+            (len(block) << 3 | (n == len(blocks) - 1)).to_bytes(3, "little") + block
+            for n, block in enumerate(blocks))
+
+    cases.same("a window of 128 MiB", cases.file("packed", frame(27)), made, *root,
+               outside=())
+    for log in (28, 31):
+        cases.refused(f"a window of {1 << log - 20} MiB",
+                      ["window", "128 MiB", "zstd -d --long=31"],
+                      cases.file("packed", frame(log)), *root)
+
+
 def run(cases):
     """All of it."""
-    for part in (hand_elf, registers, vmcoreinfo, hand_kdump, flattened, captures):
+    for part in (hand_elf, registers, vmcoreinfo, hand_kdump, flattened, captures,
+                 cut_short, windows):
         timed(cases, part)

@@ -180,6 +180,20 @@ def words(name, data, places, values=(0, 1, 0x7fffffff, 0xffffffff)):
                 "<Q", value) + data[at + 8:]
 
 
+def core_of_notes(loads, size, nr, content=b""):
+    """Notes of some size, named so often."""
+    core = bytearray(dumps.elf(loads, content))
+    at, = struct.unpack_from("<Q", core, 64 + 8)
+    size = size or len(content)
+    core += struct.pack(dumps.PHDR, dumps.PT_NOTE, 0, at, 0, 0, size, size, 0) * nr
+    nr_loads = len(loads) + 1
+    head = len(core) - 56 * nr
+    core += core[64:64 + 56 * nr_loads]
+    struct.pack_into("<Q", core, 32, head)
+    struct.pack_into("<H", core, 56, nr + nr_loads)
+    return bytes(core)
+
+
 def sizes():
     """Files that promise terabytes, and those made to take long: (what, bytes)."""
     made = dump_cases.small()
@@ -204,6 +218,14 @@ def sizes():
     yield "50,000 LOADs of the same", dumps.elf(
         [(PAGE * (n % 40), body[:PAGE * (n % 60)], None, None) if n < 100 else
          (n, b"", 5 * PAGE, None) for n in range(50000)], registers)
+    yield "notes of 1 GiB of nothing", dumps.packed_zstd(
+        core_of_notes(loads, GIB, 1)) + dumps.packed_zstd(bytes(4 * MIB)) * 256
+    yield "60,000 times the same notes", core_of_notes(
+        loads, 0, 60000, dumps.note(b"X", 1, b"") * 4096)
+    yield "20,000 times the same 100 vCPUs", core_of_notes(
+        loads, 0, 20000, registers * 100)
+    yield "8,000 vCPUs with a root each", dumps.elf(loads, b"".join(
+        dumps.qemu_note(n % 0x20 * PAGE) for n in range(8000)))
     kdump = dumps.kdump(pages, 64, registers)
     yield from words("kdump", kdump, [428, 432, 436, 440, PAGE + 12, PAGE + 32, PAGE + 40,
                                       PAGE + 48, PAGE + 56, PAGE + 96, 4 * PAGE,

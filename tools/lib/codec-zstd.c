@@ -4,10 +4,12 @@
  */
 #include <errno.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "codec.h"
 
 #pragma weak ZSTD_isError
+#pragma weak ZSTD_getErrorCode
 #pragma weak ZSTD_decompress
 #pragma weak ZSTD_createDStream
 #pragma weak ZSTD_decompressStream
@@ -15,7 +17,7 @@
 
 static bool zstd_there(void)
 {
-	return ZSTD_isError && ZSTD_decompress && ZSTD_createDStream &&
+	return ZSTD_isError && ZSTD_getErrorCode && ZSTD_decompress && ZSTD_createDStream &&
 	       ZSTD_decompressStream && ZSTD_freeDStream;
 }
 
@@ -38,8 +40,10 @@ static int zstd_step(struct codec_stream *stream)
 	ZSTD_outBuffer out = { stream->out, stream->out_len, 0 };
 	size_t left = ZSTD_decompressStream(stream->state, &out, &in);
 
+	/* by default its window may have 128 MiB */
 	if (ZSTD_isError(left))
-		return -EIO;
+		return ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge ?
+		       -E2BIG : -EIO;
 	stream->ended = !left;
 	stream->in += in.pos;
 	stream->in_len -= in.pos;

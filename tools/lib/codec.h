@@ -35,7 +35,8 @@ struct codec_stream {
  * @there:	whether the program was linked to the library
  * @page:	unpack @len bytes to at most @room. Return: how many came; -1: damaged
  * @open:	begin with a file. Return: 0; -ENOMEM
- * @step:	go on: some of @in, some of @out is used. Return: 0; -EIO: damaged; -ENOMEM
+ * @step:	go on: some of @in, some of @out is used. Return: 0; -EIO: damaged; -E2BIG: it
+ *		takes more memory than may be had; -ENOMEM
  * @close:	be done with it
  */
 struct codec {

@@ -37,11 +37,10 @@ void dump_flat_free(struct dump_flat *flat)
 	free(flat);
 }
 
-bool dump_flat_copy(const struct dump *dump, const struct dump_flat *flat, __u64 at, void *to,
-		    __u64 len)
+/* The first piece that doesn't end at or before @at. */
+static size_t piece_at(const struct dump_flat *flat, __u64 at)
 {
 	size_t low = 0, high = flat->nr;
-	__u64 nr, skip;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -51,10 +50,19 @@ bool dump_flat_copy(const struct dump *dump, const struct dump_flat *flat, __u64
 		else
 			high = middle;
 	}
-	for (; len; low++) {
-		const struct piece *p = &flat->pieces[low];
+	return low;
+}
 
-		if (low == flat->nr || p->at > at)
+bool dump_flat_copy(const struct dump *dump, const struct dump_flat *flat, __u64 at, void *to,
+		    __u64 len)
+{
+	size_t i = piece_at(flat, at);
+	__u64 nr, skip;
+
+	for (; len; i++) {
+		const struct piece *p = &flat->pieces[i];
+
+		if (i == flat->nr || p->at > at)
 			return false;
 		skip = at - p->at;
 		nr = p->len - skip < len ? p->len - skip : len;
@@ -64,6 +72,34 @@ bool dump_flat_copy(const struct dump *dump, const struct dump_flat *flat, __u64
 		len -= nr;
 	}
 	return true;
+}
+
+bool dump_flat_holds(const struct dump_flat *flat, __u64 at, __u64 len)
+{
+	size_t i = piece_at(flat, at);
+	__u64 nr;
+
+	for (; len; i++) {
+		const struct piece *p = &flat->pieces[i];
+
+		if (i == flat->nr || p->at > at)
+			return false;
+		nr = p->len - (at - p->at);
+		if (nr > len)
+			nr = len;
+		at += nr;
+		len -= nr;
+	}
+	return true;
+}
+
+__u64 dump_flat_next(const struct dump_flat *flat, __u64 at)
+{
+	size_t i = piece_at(flat, at);
+
+	if (i == flat->nr)
+		return ~0ULL;
+	return flat->pieces[i].at > at ? flat->pieces[i].at : at;
 }
 
 static __u64 be_64(const unsigned char *p)

@@ -12,6 +12,8 @@
 /* The header, its fields of 32 bits, and the one behind it. */
 #define HEAD_LEN	464
 #define HEAD_MACHINE	(12 + 4 * 65)
+#define HEAD_STATUS	424
+#define STATUS_INCOMPLETE 0x8	/* makedumpfile: no more room */
 #define HEAD_BLOCK_SIZE	428
 #define HEAD32_BLOCK_SIZE 416	/* of machines of 32 bits, whose header is another one */
 #define HEAD_SUB_BLOCKS	432
@@ -36,27 +38,39 @@
 #define PACKED_MAX	(2 * DUMP_PAGE)	/* a page that compression made larger */
 
 #define RANK_BITS	4096	/* between two sums */
+#define BITS_PAD	16	/* bytes behind the last bit, in which none is set */
+#define LAST_DESCS	65536U	/* that are looked at to see whether the file is whole */
+
+/**
+ * struct bits - a bit a page
+ * @bits:	padded to words
+ * @rank:	how many are set before each RANK_BITS
+ * @nr:		how many are set
+ */
+struct bits {
+	unsigned char *bits;
+	__u64 *rank;
+	__u64 nr;
+};
 
 /**
  * struct kdump - what is known of it
  * @flat:	of a flattened file, NULL: it is as it is meant
- * @bitmap:	a bit a page that is there
+ * @described:	pages that have a descriptor
+ * @here:	those that are there, of a file that was cut: else @described
  * @notes:	a copy, of a flattened file
  * @vmcoreinfo:	likewise
- * @rank:	how many pages there are before each RANK_BITS
- * @nr_pfns:	that the bitmap is about
+ * @nr_pfns:	that bits are about
  * @descs:	where descriptors are
- * @nr_descs:	how many there are to be
  */
 struct kdump {
 	struct dump_flat *flat;
-	unsigned char *bitmap;
+	struct bits described;
+	struct bits here;
 	unsigned char *notes;
 	unsigned char *vmcoreinfo;
-	__u64 *rank;
 	__u64 nr_pfns;
 	__u64 descs;
-	__u64 nr_descs;
 };
 
 static void kdump_free(struct dump *dump)
@@ -66,10 +80,14 @@ static void kdump_free(struct dump *dump)
 	if (!k)
 		return;
 	dump_flat_free(k->flat);
-	free(k->bitmap);
+	if (k->here.bits != k->described.bits) {
+		free(k->here.bits);
+		free(k->here.rank);
+	}
+	free(k->described.bits);
+	free(k->described.rank);
 	free(k->notes);
 	free(k->vmcoreinfo);
-	free(k->rank);
 	free(k);
 }
 
@@ -88,58 +106,57 @@ static bool copy_out(const struct dump *dump, __u64 at, void *to, __u64 len)
 
 /* Pages */
 
-/* How many pages it has before @pfn. */
-static __u64 rank_of(const struct kdump *k, __u64 pfn)
+/* How many bits are set before that of @pfn. */
+static __u64 rank_of(const struct kdump *k, const struct bits *bits, __u64 pfn)
 {
 	__u64 at = pfn & ~(RANK_BITS - 1ULL), rank, word;
 
 	if (pfn >= k->nr_pfns)
-		return k->nr_descs;
-	rank = k->rank[pfn / RANK_BITS];
-	/* the bitmap is padded to words */
+		return bits->nr;
+	rank = bits->rank[pfn / RANK_BITS];
 	for (; at + 64 <= pfn; at += 64) {
-		memcpy(&word, k->bitmap + at / 8, 8);
+		memcpy(&word, bits->bits + at / 8, 8);
 		rank += (unsigned int)__builtin_popcountll(word);
 	}
-	memcpy(&word, k->bitmap + at / 8, 8);
+	memcpy(&word, bits->bits + at / 8, 8);
 	return rank + (unsigned int)__builtin_popcountll(word & ((1ULL << (pfn - at)) - 1));
 }
 
-static bool kdump_bit(const struct kdump *k, __u64 pfn)
+static bool is_here(const struct kdump *k, __u64 pfn)
 {
-	return pfn < k->nr_pfns && k->bitmap[pfn / 8] >> pfn % 8 & 1;
+	return pfn < k->nr_pfns && k->here.bits[pfn / 8] >> pfn % 8 & 1;
 }
 
 static bool kdump_has(const struct dump *dump, __u64 gpa, __u64 *index)
 {
 	const struct kdump *k = dump->own;
 
-	if (!kdump_bit(k, gpa / DUMP_PAGE))
+	if (!is_here(k, gpa / DUMP_PAGE))
 		return false;
-	*index = rank_of(k, gpa / DUMP_PAGE);
+	*index = rank_of(k, &k->described, gpa / DUMP_PAGE);
 	return true;
 }
 
 static __u64 kdump_count(const struct dump *dump, __u64 gpa, __u64 len)
 {
+	const struct kdump *k = dump->own;
 	__u64 end = (gpa + len + DUMP_PAGE - 1) / DUMP_PAGE;
 
-	return rank_of(dump->own, end) - rank_of(dump->own, gpa / DUMP_PAGE);
+	return rank_of(k, &k->here, end) - rank_of(k, &k->here, gpa / DUMP_PAGE);
 }
 
 static __u64 kdump_run(const struct dump *dump, __u64 gpa, __u64 nr)
 {
 	const struct kdump *k = dump->own;
-	__u64 first = gpa / DUMP_PAGE, end = first + nr, pfn = first;
-	bool here = kdump_bit(k, first);
-	unsigned char all = here ? 0xff : 0;
+	__u64 first = gpa / DUMP_PAGE, pfn = first, end = first + nr;
+	bool here = is_here(k, first);
+	unsigned char same = here ? 0xff : 0;
 
-	if (!here && end > k->nr_pfns)
-		end = k->nr_pfns;
-	while (pfn < end && kdump_bit(k, pfn) == here)
-		pfn += !(pfn % 8) && pfn + 8 <= end && k->bitmap[pfn / 8] == all ? 8 : 1;
-	/* behind the bitmap there is nothing */
-	return pfn >= end && !here ? nr : pfn - first;
+	while (pfn < end && pfn < k->nr_pfns && is_here(k, pfn) == here)
+		pfn += !(pfn % 8) && pfn + 8 <= end && pfn + 8 <= k->nr_pfns &&
+		       k->here.bits[pfn / 8] == same ? 8 : 1;
+	/* behind the bits nothing is there */
+	return !here && pfn >= k->nr_pfns ? nr : pfn - first;
 }
 
 /* Each page is as its own flags say. */
@@ -175,10 +192,6 @@ static int kdump_page(struct dump *dump, __u64 index, void *to)
 		len = dump_32(desc + 8);
 		if (len && len <= sizeof(packed) && copy_out(dump, dump_64(desc), packed, len))
 			return unpack(dump, dump_32(desc + 12), packed, len, to);
-		if (len && len <= sizeof(packed) && dump->cut)
-			return -ENODATA;
-	} else if (dump->cut) {
-		return -ENODATA;
 	}
 	dump->damaged++;
 	return -EIO;
@@ -198,8 +211,7 @@ static int part(struct dump *dump, __u64 at, __u64 len, __u64 max, unsigned char
 	*to = NULL;
 	if (!len || len > max)
 		return 0;
-	/* a word more, that is zero */
-	*to = calloc(1, len + 16);
+	*to = calloc(1, len + BITS_PAD);
 	if (!*to)
 		return -ENOMEM;
 	if (!copy_out(dump, at, *to, len)) {
@@ -238,19 +250,18 @@ static int memory_of(struct dump *dump, const unsigned char *bitmap, __u64 nr_pf
 	return ret;
 }
 
-static int rank_make(struct kdump *k)
+static int rank_make(const struct kdump *k, struct bits *bits)
 {
-	__u64 sums = k->nr_pfns / RANK_BITS + 1, pfn, sum = 0;
+	__u64 sums = k->nr_pfns / RANK_BITS + 1, pfn;
 
-	k->rank = calloc(sums, sizeof(*k->rank));
-	if (!k->rank)
+	bits->rank = calloc(sums, sizeof(*bits->rank));
+	if (!bits->rank)
 		return -ENOMEM;
 	for (pfn = 0; pfn < k->nr_pfns; pfn += 8) {
 		if (!(pfn % RANK_BITS))
-			k->rank[pfn / RANK_BITS] = sum;
-		sum += (unsigned int)__builtin_popcount(k->bitmap[pfn / 8]);
+			bits->rank[pfn / RANK_BITS] = bits->nr;
+		bits->nr += (unsigned int)__builtin_popcount(bits->bits[pfn / 8]);
 	}
-	k->nr_descs = sum;
 	return 0;
 }
 
@@ -266,17 +277,130 @@ static int bitmaps(struct dump *dump, __u64 at, __u64 len)
 		k->nr_pfns = len / 2 * 8;
 	ret = part(dump, at, len / 2, BITMAP_MAX, &first);
 	if (!ret)
-		ret = part(dump, at + len / 2, len / 2, BITMAP_MAX, &k->bitmap);
-	if (!ret && (!first || !k->bitmap))
+		ret = part(dump, at + len / 2, len / 2, BITMAP_MAX, &k->described.bits);
+	if (!ret && (!first || !k->described.bits))
 		ret = dump_fail(dump, "is a kdump file that ends within its bitmaps");
 	if (!ret) {
 		/* bits behind the last page say nothing */
 		if (k->nr_pfns % 8)
-			k->bitmap[k->nr_pfns / 8] &= (1 << k->nr_pfns % 8) - 1;
+			k->described.bits[k->nr_pfns / 8] &= (1 << k->nr_pfns % 8) - 1;
 		ret = memory_of(dump, first, k->nr_pfns);
 	}
 	free(first);
-	return ret ? ret : rank_make(k);
+	if (!ret)
+		ret = rank_make(k, &k->described);
+	k->here = k->described;
+	return ret;
+}
+
+/* Which pages are there */
+
+/**
+ * struct descs - descriptors, read in their order
+ * @buf:	some of them
+ * @first:	the first one of @buf
+ * @nr:		how many @buf has
+ * @lost:	the file has none of those before this one
+ */
+struct descs {
+	unsigned char buf[DESC_LEN * 512];
+	__u64 first;
+	__u64 nr;
+	__u64 lost;
+};
+
+/* Return: NULL: the file ends before it. */
+static const unsigned char *desc_of(const struct dump *dump, struct descs *descs, __u64 index)
+{
+	const struct kdump *k = dump->own;
+	__u64 at = k->descs + index * DESC_LEN, next;
+
+	if (index < descs->lost)
+		return NULL;
+	if (index - descs->first < descs->nr)
+		return descs->buf + (index - descs->first) * DESC_LEN;
+	descs->first = index;
+	for (descs->nr = sizeof(descs->buf) / DESC_LEN; descs->nr; descs->nr /= 8)
+		if (copy_out(dump, at, descs->buf, descs->nr * DESC_LEN))
+			return descs->buf;
+	next = k->flat ? dump_flat_next(k->flat, at) : ~0ULL;
+	descs->lost = next == ~0ULL ? ~0ULL :
+		      next > at ? index + (next - at + DESC_LEN - 1) / DESC_LEN : index + 1;
+	return NULL;
+}
+
+/* Does the file have what a descriptor is about? What no page can be is told when it is read. */
+static bool desc_holds(const struct dump *dump, const unsigned char *desc)
+{
+	const struct kdump *k = dump->own;
+	__u64 at = dump_64(desc);
+	__u32 len = dump_32(desc + 8);
+
+	if (len > PACKED_MAX)
+		return true;
+	return k->flat ? dump_flat_holds(k->flat, at, len) : dump_holds(dump, at, len);
+}
+
+/* Is the file shorter than its last pages say? Some of these may be at places of before. */
+static bool is_cut(const struct dump *dump, struct descs *descs)
+{
+	const struct kdump *k = dump->own;
+	__u64 nr = k->described.nr, i = nr < LAST_DESCS ? 0 : nr - LAST_DESCS;
+	const unsigned char *desc;
+
+	for (; i < nr; i++) {
+		desc = desc_of(dump, descs, i);
+		if (!desc || !desc_holds(dump, desc))
+			return true;
+	}
+	return false;
+}
+
+/* Of a file that was cut: which pages are there. */
+static int find_here(struct dump *dump, struct descs *descs)
+{
+	struct kdump *k = dump->own;
+	struct bits here = { .bits = malloc(k->nr_pfns / 8 + BITS_PAD) };
+	const unsigned char *desc;
+	__u64 pfn, index = 0;
+	int ret = here.bits ? 0 : -ENOMEM;
+
+	if (!ret)
+		memcpy(here.bits, k->described.bits, k->nr_pfns / 8 + BITS_PAD);
+	*descs = (struct descs){ .nr = 0 };
+	for (pfn = 0; !ret && pfn < k->nr_pfns; pfn++) {
+		if (!(here.bits[pfn / 8] >> pfn % 8)) {
+			pfn |= 7;
+			continue;
+		}
+		if (!(here.bits[pfn / 8] >> pfn % 8 & 1))
+			continue;
+		desc = desc_of(dump, descs, index++);
+		/* one that was never written is zero */
+		if (!desc || !dump_64(desc) || !desc_holds(dump, desc))
+			here.bits[pfn / 8] &= ~(1 << pfn % 8);
+		if (!(index % (1 << 20)))
+			ret = dump_progress(dump, "reading which pages are there",
+					    pfn * DUMP_PAGE, k->nr_pfns * DUMP_PAGE);
+	}
+	if (!ret)
+		ret = rank_make(k, &here);
+	if (ret) {
+		free(here.bits);
+		return ret;
+	}
+	k->here = here;
+	return 0;
+}
+
+static int find_cut(struct dump *dump)
+{
+	struct descs descs = { .nr = 0 };
+
+	if (!dump->cut && !is_cut(dump, &descs))
+		return 0;
+	dump->cut = true;
+	return find_here(dump, &descs);
 }
 
 /* Registers and what Linux says of itself. */
@@ -353,5 +477,9 @@ int dump_read_kdump(struct dump *dump)
 		k->nr_pfns = dump_64(sub + SUB_MAX_MAPNR);
 	ret = bitmaps(dump, (1 + sub_blocks) * block, bitmap_len);
 	k->descs = (1 + sub_blocks) * block + bitmap_len;
+	if (dump_32(head + HEAD_STATUS) & STATUS_INCOMPLETE)
+		dump->cut = true;
+	if (!ret)
+		ret = find_cut(dump);
 	return ret ? ret : notes(dump, sub);
 }

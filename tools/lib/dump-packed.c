@@ -86,6 +86,9 @@ static int unpack(struct packed *p, const struct codec *codec, unsigned char *bl
 		s.out_len = BLOCK;
 		ret = codec->step(&s);
 		full = !s.out_len;
+		if (ret == -E2BIG)
+			ret = dump_fail(p->dump, "is compressed by %s with a window of more than 128 MiB: unpack it first, by `zstd -d --long=31'",
+					codec->name);
 		if (ret == -EIO && !p->done && s.out_len == BLOCK)
 			ret = dump_fail(p->dump, "begins as what %s packs, and is damaged",
 					codec->name);

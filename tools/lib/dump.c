@@ -79,8 +79,11 @@ int dump_add_memory(struct dump *dump, __u64 gpa, __u64 len)
 
 int dump_add_cpu(struct dump *dump, const struct dump_cpu *cpu)
 {
-	struct dump_cpu *cpus = room(dump->cpus, dump->nr_cpus, sizeof(*cpus));
+	struct dump_cpu *cpus;
 
+	if (dump->nr_cpus == DUMP_CPUS_MAX)
+		return dump_fail(dump, "tells of more than %u vCPUs", DUMP_CPUS_MAX);
+	cpus = room(dump->cpus, dump->nr_cpus, sizeof(*cpus));
 	if (!cpus)
 		return -ENOMEM;
 	cpus[dump->nr_cpus++] = *cpu;
@@ -117,6 +120,10 @@ int dump_notes(struct dump *dump, const unsigned char *notes, __u64 len)
 	__u64 at = 0, name, desc;
 	__u32 name_len, desc_len;
 	int ret = 0;
+
+	if (len > DUMP_NOTES_MAX - dump->notes_len)
+		return dump_fail(dump, "has notes of more than %llu MiB", DUMP_NOTES_MAX >> 20);
+	dump->notes_len += len;
 
 	while (!ret && len - at >= 12) {
 		name_len = dump_32(notes + at);

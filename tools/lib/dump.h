@@ -85,6 +85,8 @@ struct dump_ops {
 
 /* Of what a file can make as large as it likes. */
 #define DUMP_EXTENTS_MAX	(1U << 20)
+#define DUMP_CPUS_MAX		8192U		/* more than any guest has */
+#define DUMP_NOTES_MAX		(64ULL << 20)	/* bytes, of all together */
 
 /**
  * struct dump - a file
@@ -104,6 +106,7 @@ struct dump_ops {
  * @nr_memory:	how many
  * @cpus:	in the order of the file
  * @nr_cpus:	how many
+ * @notes_len:	bytes of notes that were read
  * @vmcoreinfo:	text of Linux, not terminated; NULL: there is none
  * @vmcoreinfo_len: bytes
  * @process:	it is the core of a process, by its notes
@@ -139,6 +142,7 @@ struct dump {
 	size_t nr_memory;
 	struct dump_cpu *cpus;
 	size_t nr_cpus;
+	__u64 notes_len;
 	const char *vmcoreinfo;
 	size_t vmcoreinfo_len;
 	bool process;
@@ -208,6 +212,9 @@ struct dump_flat;
 int dump_flat_read(struct dump *dump, struct dump_flat **flat);
 bool dump_flat_copy(const struct dump *dump, const struct dump_flat *flat, __u64 at, void *to,
 		    __u64 len);
+bool dump_flat_holds(const struct dump_flat *flat, __u64 at, __u64 len);
+/* The first byte from @at on that there is; ~0: there is none. */
+__u64 dump_flat_next(const struct dump_flat *flat, __u64 at);
 void dump_flat_free(struct dump_flat *flat);
 
 /* What a file is that is packed as a whole comes into a temporary one, which is then read. */

@@ -60,6 +60,12 @@ static int bzip2_block(const unsigned char *head, size_t len)
 	       !memcmp(head + 4, "1AY&SY", 6);
 }
 
+/* pzstd's frame with the length of what comes, which others skip, and one of zstd. */
+static int zstd_skipped(const unsigned char *head, size_t len)
+{
+	return len >= 16 && !memcmp(head + 12, "\x28\xb5\x2f\xfd", 4);
+}
+
 /* In the order in which they are tried. */
 static const struct vmem_magic magics[] = {
 	{ .name = "an ELF core without program headers, as Xen's `xl dump-core' writes",
@@ -128,6 +134,9 @@ static const struct vmem_magic magics[] = {
 	{ .name = "compressed with zstd",
 	  .advice = UNPACK("`zstd -dc'"),
 	  .reader = VMEM_MAGIC_ZSTD, BYTES("\x28\xb5\x2f\xfd") },
+	{ .name = "compressed with pzstd",
+	  .advice = UNPACK("`zstd -dc'"), .reader = VMEM_MAGIC_ZSTD,
+	  BYTES("\x50\x2a\x4d\x18\x04\0\0\0"), .check = zstd_skipped },
 	{ .name = "compressed with xz",
 	  .advice = UNPACK("`xz -dc'"), BYTES("\xfd\x37zXZ\0") },
 	{ .name = "compressed with bzip2",
