@@ -73,12 +73,12 @@ const char *vmem_dump_trouble(struct vmem_guest *guest)
 		return NULL;
 	dump = lg->dump;
 	if (dump->cut)
-		nr = snprintf(dump->trouble, sizeof(dump->trouble),
+		nr = snprintf(dump->trouble, sizeof(dump->trouble), dump->broken ?
+			      "the file is damaged: what was packed behind that is lost" :
 			      "the file ends too early: some of it is lost");
 	if (dump->damaged)
 		nr += snprintf(dump->trouble + nr, sizeof(dump->trouble) - (size_t)nr,
-			       "%s%llu pages that were asked for %s%s", nr ? "; " : "",
-			       dump->damaged,
+			       "%spages that were asked for %s%s", nr ? "; " : "",
 			       dump->lacks ? "are damaged, or packed by what this libvmem was built without: " :
 					     "are damaged",
 			       dump->lacks ?: "");

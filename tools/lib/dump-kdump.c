@@ -178,7 +178,7 @@ static int unpack(struct dump *dump, __u32 flags, const unsigned char *packed, _
 	case PAGE_ZSTD:
 		return dump_codec(dump, &codec_zstd, "zstd", packed, len, to, DUMP_PAGE);
 	}
-	dump->damaged++;
+	dump->damaged = true;
 	return -EIO;
 }
 
@@ -193,7 +193,7 @@ static int kdump_page(struct dump *dump, __u64 index, void *to)
 		if (len && len <= sizeof(packed) && copy_out(dump, dump_64(desc), packed, len))
 			return unpack(dump, dump_32(desc + 12), packed, len, to);
 	}
-	dump->damaged++;
+	dump->damaged = true;
 	return -EIO;
 }
 

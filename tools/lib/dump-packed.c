@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ static int temporary(struct packed *p)
 {
 	const char *dir = p->dump->how.tmpdir ?: getenv("TMPDIR");
 	struct statvfs fs;
+	struct rlimit limit;
 
 	p->dir = dir && *dir ? dir : "/tmp";
 	p->fd = open(p->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -45,6 +47,9 @@ static int temporary(struct packed *p)
 	p->max = p->dump->how.tmp_max;
 	if (!p->max && !fstatvfs(p->fd, &fs))
 		p->max = (__u64)fs.f_bavail * fs.f_frsize / 2;
+	/* beyond it a write is a signal that ends the process */
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < p->max)
+		p->max = limit.rlim_cur;
 	return 0;
 }
 
@@ -101,7 +106,7 @@ static int unpack(struct packed *p, const struct codec *codec, unsigned char *bl
 	if (!p->done && (!ret || ret == -EIO))
 		return dump_fail(p->dump, "is compressed by %s, and nothing comes of it",
 				 codec->name);
-	p->dump->damaged += ret == -EIO;
+	p->dump->broken = ret == -EIO;
 	p->dump->cut = ret == -EIO || !s.ended;
 	return ret == -EIO ? 0 : ret;
 }

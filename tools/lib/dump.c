@@ -249,6 +249,6 @@ int dump_codec(struct dump *dump, const struct codec *codec, const char *name,
 		dump->lacks = name;
 	else if (codec->page(packed, len, to, room) == (ssize_t)room)
 		return 0;
-	dump->damaged++;
+	dump->damaged = true;
 	return -EIO;
 }

@@ -113,7 +113,8 @@ struct dump_ops {
  * @vague:	the guest may have more memory than the file tells: tables must be in some
  * @gaps:	what lies between pieces of memory may be memory too, that was left out
  * @cut:	the file ends before what its headers promise
- * @damaged:	pages that were asked for and can't be unpacked
+ * @broken:	what it is packed in as a whole is damaged: it is cut there
+ * @damaged:	pages that were asked for can't be unpacked
  * @lacks:	what some of them are packed with, and this library hasn't; NULL: none is
  * @trouble:	all that, for people
  * @ops:	NULL: extents say all
@@ -149,7 +150,8 @@ struct dump {
 	bool vague;
 	bool gaps;
 	bool cut;
-	__u64 damaged;
+	bool broken;
+	bool damaged;
 	const char *lacks;
 	char trouble[VMEM_DUMP_WHY_LEN];
 	const struct dump_ops *ops;

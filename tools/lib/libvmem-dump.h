@@ -69,8 +69,8 @@ struct vmem_dump_vcpu {
  * process gets SIGBUS. What is compressed as a whole is unpacked into a temporary file
  * without a name, which goes with the guest.
  *
- * Return: 0; -EINVAL: it is no dump that can be read; -EFBIG: @how->tmp_max is too
- * little for it; what open(2), mmap(2), pwrite(2) answer; -ESPIPE: no file that can be
+ * Return: 0; -EINVAL: it is no dump that can be read, or can't be unpacked where it is to
+ * be; what open(2), mmap(2) answer; -ESPIPE: no file that can be
  * mapped; -ECANCELED: @how->progress ended it; -ENOMEM.
  */
 int vmem_open_dump(const char *path, const struct vmem_dump_how *how,
