@@ -110,6 +110,7 @@ static void local_put(struct local_guest *lg)
 	objects_end(lg);
 	pools_end(lg);
 	free(lg->regions);
+	free(lg->spare);
 	dump_close(lg->dump);
 	free(lg);
 }

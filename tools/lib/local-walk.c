@@ -9,6 +9,7 @@
 #include "local.h"
 
 #define SEEN_FIRST_LG2	9
+#define SPARE_MAX_LG2	16	/* that are kept for the next walk: 1 MiB */
 
 /**
  * struct local_walker - a walk
@@ -34,14 +35,37 @@ struct local_walker {
 	u32 ids[];
 };
 
-/* Room for @lg2 slots more, or for as many as may be remembered. */
+/* Slots that are free, @lg2 or more. Those of a walk before were touched already. */
+static struct vmem_seen_slot *slots_take(struct local_guest *lg, u32 *lg2)
+{
+	struct vmem_seen_slot *slots = lg->spare;
+
+	if (!slots || lg->spare_lg2 < *lg2 || *lg2 == SEEN_FIRST_LG2)
+		return calloc(1UL << *lg2, sizeof(*slots));
+	lg->spare = NULL;
+	*lg2 = lg->spare_lg2;
+	memset(slots, 0, (1UL << *lg2) * sizeof(*slots));
+	return slots;
+}
+
+static void slots_put(struct local_guest *lg, struct vmem_seen *seen)
+{
+	if (seen->size_lg2 > SPARE_MAX_LG2 || (lg->spare && lg->spare_lg2 >= seen->size_lg2)) {
+		free(seen->slots);
+		return;
+	}
+	free(lg->spare);
+	lg->spare = seen->slots;
+	lg->spare_lg2 = seen->size_lg2;
+}
+
+/* Room for @lg2 slots or more, or for as many as may be remembered. */
 static int walk_grow(struct local_walker *lw, u32 lg2)
 {
-	struct vmem_seen_slot *slots;
+	struct vmem_seen_slot *slots = slots_take(lw->lg, &lg2);
 	struct vmem_seen seen;
 	u32 at = 0;
 
-	slots = calloc(1UL << lg2, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
 	vmem_seen_init(&seen, slots, lg2);
@@ -162,7 +186,7 @@ struct local_guest *walk_end(struct vmem_walker *walker)
 					       walker);
 	struct local_guest *lg = lw->lg;
 
-	free(lw->seen.slots);
+	slots_put(lg, &lw->seen);
 	free(lw);
 	return lg;
 }

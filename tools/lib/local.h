@@ -139,6 +139,8 @@ struct link_chunk {
  * @shared_owner: likewise of the space for which it makes a table
  * @pages:	where that call has its tables from
  * @made:	a walker that a call made
+ * @spare:	what a walk remembered tables in, for the next one
+ * @spare_lg2:	its size
  * @dump:	that has its memory, NULL: none
  */
 struct local_guest {
@@ -162,6 +164,8 @@ struct local_guest {
 	vmem_table_t shared_owner;
 	struct vmem_pages pages;
 	struct vmem_walker *made;
+	struct vmem_seen_slot *spare;
+	u32 spare_lg2;
 	struct dump *dump;
 };
 
