@@ -63,6 +63,8 @@ shell:
 #:   make bench        ratios to plain loops over the same memory, and to friendly
 #:                     tables; a Linux guest's, too, once `make run` has saved some;
 #:                     JSON=1 in JSON; ROWS= those with this in their names
+#:   make bench-dumps  walks over a dump beside debuggers', and beside a loop;
+#:                     DUMP= an ELF core of a Linux guest, else one is made
 #:   make bench-calls  the module's calls: inside, as ratios to the core in the same
 #:                     kernel; whole, beside calls of Linux that do alike
 deps:
@@ -84,6 +86,10 @@ matrix: deps
 bench:
 	@$(MAKE) -s $(BUILD)/bench
 	@$(BUILD)/bench $(if $(JSON),--json) --guest=$(BUILD)/guest $(if $(ROWS),'$(ROWS)')
+
+bench-dumps: deps
+	@$(MAKE) -s $(BUILD)/bench-dumps $(BUILD)/vmem
+	@tools/bench/dumps/run $(if $(DUMP),'$(DUMP)')
 
 bench-calls: deps
 	@tools/vm/bench
@@ -138,6 +144,6 @@ print-%:
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run shell deps check check-full check-fresh matrix bench bench-calls \
+.PHONY: help demo run shell deps check check-full check-fresh matrix bench bench-dumps bench-calls \
 	tools usertests selftests modules modules_install kernel-tree load unload \
 	install uninstall deb clean
