@@ -171,7 +171,7 @@ static int scan_dump(struct scan *scan)
 
 static int scan_regions(struct scan *scan)
 {
-	struct vmem_ioc_item region;
+	struct vmem_ioc_item region = { 0 };
 	struct vmem_ioc_list list = VMEM_INIT(list,
 		.kind = VMEM_IOC_LIST_REGIONS, .items = VMEM_PTR(&region), .nr = 1);
 	int ret;
