@@ -100,6 +100,19 @@ int vmem_dump_vcpu(const struct vmem_guest *guest, __u32 n, struct vmem_dump_vcp
 	return 0;
 }
 
+int vmem_dump_running(const struct vmem_guest *guest, __u32 n, __u32 *pid)
+{
+	const struct local_guest *lg = local_of(guest);
+
+	if (!lg)
+		return -EINVAL;
+	/* those who save registers know of no processes */
+	if (lg->dump->nr_cpus || n >= lg->dump->nr_pids)
+		return -ENOENT;
+	*pid = lg->dump->pids[n];
+	return 0;
+}
+
 __u64 vmem_dump_missing(const struct vmem_guest *guest, __u64 gpa, __u64 len)
 {
 	const struct local_guest *lg = local_of(guest);

@@ -109,6 +109,26 @@ static int qemu_note(struct dump *dump, const unsigned char *desc, __u32 len)
 	return dump_add_cpu(dump, &cpu);
 }
 
+/* Linux's, of a CPU: struct elf_prstatus. QEMU's is one of its own making. */
+#define PRSTATUS_PID	32
+#define PRSTATUS_LEN	336
+
+static int prstatus_note(struct dump *dump, const unsigned char *desc, __u32 len)
+{
+	__u32 *pids;
+
+	if (len != PRSTATUS_LEN)
+		return 0;
+	if (dump->nr_pids == DUMP_CPUS_MAX)
+		return dump_fail(dump, "tells of more than %u CPUs", DUMP_CPUS_MAX);
+	pids = room(dump->pids, dump->nr_pids, sizeof(*pids));
+	if (!pids)
+		return -ENOMEM;
+	pids[dump->nr_pids++] = dump_32(desc + PRSTATUS_PID);
+	dump->pids = pids;
+	return 0;
+}
+
 static bool is_named(const unsigned char *name, __u32 len, const char *wanted)
 {
 	return len == strlen(wanted) + 1 && !memcmp(name, wanted, len);
@@ -118,7 +138,7 @@ static bool is_named(const unsigned char *name, __u32 len, const char *wanted)
 int dump_notes(struct dump *dump, const unsigned char *notes, __u64 len)
 {
 	__u64 at = 0, name, desc;
-	__u32 name_len, desc_len;
+	__u32 name_len, desc_len, type;
 	int ret = 0;
 
 	if (len > DUMP_NOTES_MAX - dump->notes_len)
@@ -134,8 +154,12 @@ int dump_notes(struct dump *dump, const unsigned char *notes, __u64 len)
 			break;
 		if (is_named(notes + name, name_len, "QEMU"))
 			ret = qemu_note(dump, notes + desc, desc_len);
-		if (is_named(notes + name, name_len, "CORE") && dump_32(notes + at + 8) == NT_AUXV)
-			dump->process = true;
+		if (is_named(notes + name, name_len, "CORE")) {
+			type = dump_32(notes + at + 8);
+			dump->process |= type == NT_AUXV;
+			if (type == NT_PRSTATUS)
+				ret = prstatus_note(dump, notes + desc, desc_len);
+		}
 		if (is_named(notes + name, name_len, "VMCOREINFO") && !dump->vmcoreinfo) {
 			dump->vmcoreinfo = (const char *)notes + desc;
 			dump->vmcoreinfo_len = desc_len;
@@ -237,6 +261,7 @@ void dump_close(struct dump *dump)
 	free(dump->extents);
 	free(dump->memory);
 	free(dump->cpus);
+	free(dump->pids);
 	free(dump->gpas);
 	free(dump->slots);
 	free(dump);

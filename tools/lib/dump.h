@@ -106,6 +106,8 @@ struct dump_ops {
  * @nr_memory:	how many
  * @cpus:	in the order of the file
  * @nr_cpus:	how many
+ * @pids:	of what ran on each CPU, as Linux saved it
+ * @nr_pids:	how many
  * @notes_len:	bytes of notes that were read
  * @vmcoreinfo:	text of Linux, not terminated; NULL: there is none
  * @vmcoreinfo_len: bytes
@@ -143,6 +145,8 @@ struct dump {
 	size_t nr_memory;
 	struct dump_cpu *cpus;
 	size_t nr_cpus;
+	__u32 *pids;
+	size_t nr_pids;
 	__u64 notes_len;
 	const char *vmcoreinfo;
 	size_t vmcoreinfo_len;

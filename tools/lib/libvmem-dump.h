@@ -105,6 +105,20 @@ const char *vmem_dump_trouble(struct vmem_guest *guest);
 int vmem_dump_vcpu(const struct vmem_guest *guest, __u32 n, struct vmem_dump_vcpu *vcpu);
 
 /**
+ * vmem_dump_running() - what ran on a CPU when Linux dumped itself
+ * @guest:	a guest of vmem_open_dump()
+ * @n:		from 0 on, in the order of the dump's notes (NT_PRSTATUS)
+ * @pid:	out: of the process, or of the thread; 0: the CPU was idle
+ *
+ * /proc/vmcore tells it, and what makedumpfile makes of that; these have no registers
+ * from which a root can be known.
+ *
+ * Return: 0; -ENOENT: the dump tells of no such CPU, or has registers instead; -EINVAL:
+ * not a dump's guest.
+ */
+int vmem_dump_running(const struct vmem_guest *guest, __u32 n, __u32 *pid);
+
+/**
  * vmem_dump_missing() - how much of a range isn't in a dump
  * @guest:	a guest of vmem_open_dump()
  * @gpa:	guest-physical address of the first byte
