@@ -10,7 +10,7 @@
  *   -> source.c (which spaces) -> roots.c (all of them) -> scan.c, root.c (which
  *      one) -> linux.c (what the guest's Linux tells) -> memory.c (which memory),
  *      cpu.c (which vCPU), parse.c
- *   -> text.c, json.c -> show.c -> libvmem
+ *   -> text.c, json.c -> out.c (lines), show.c -> libvmem
  */
 #ifndef _VMEM_CLI_H
 #define _VMEM_CLI_H
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "libvmem.h"
 
@@ -263,10 +264,35 @@ struct marks {
 
 #define PATH_LEN	(VMEM_IOC_LEVELS_MAX * (ATTRS_PATH + 1))
 
+/* out.c: a line, piece by piece. */
+void out_init(void);
+void out_char(char c);
+char *out_room(size_t len);
+void out_bytes(const char *text, size_t len);
+void out_hex(__u64 value, unsigned int width);
+void out_count(__u64 value);
+void out_right(const char *text, size_t width);
+void out_format(const char *format, ...)
+	__attribute__((__format__(__printf__, 1, 2)));
+void out_attrs(__u32 attrs, unsigned int nr);
+void out_end(const char *text);
+
+/* Inline, as the length of most texts is known then, and copying them takes no call. */
+static inline void out_text(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (__builtin_constant_p(len))
+		memcpy(out_room(len), text, len);
+	else
+		out_bytes(text, len);
+}
+
 /* show.c */
 __u32 attr_of(char letter);
 const char *show_attrs(__u32 attrs, unsigned int nr, char *buf);
 const char *show_path(__u32 path, char *buf);
+char *show_number(__u64 number, char *buf);
 const char *show_size(__u64 bytes, char *buf);
 const char *show_count(__u64 count, char *buf);
 __u32 path_effective(__u32 path);

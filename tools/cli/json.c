@@ -12,74 +12,88 @@
 /* The begin of a record. */
 static void json_begin(const struct view *view)
 {
-	putchar('{');
+	out_char('{');
 	if (view->mark)
-		printf("\"change\":\"%c\",", view->mark);
+		out_format("\"change\":\"%c\",", view->mark);
 }
 
 static void json_space(const struct view *view, __u32 index)
 {
-	printf("\"space\":\"0x%llx\",", view->roots[index]);
-	if (view->nr_roots > 1)
-		printf("\"index\":%u,", index);
+	out_text("\"space\":\"0x");
+	out_hex(view->roots[index], 1);
+	out_text("\",");
+	if (view->nr_roots > 1) {
+		out_text("\"index\":");
+		out_count(index);
+		out_char(',');
+	}
 }
 
 /* Labels are plain, but for a backslash and quotes. */
 static void json_label(const char *label, size_t index)
 {
-	fputs(index ? ",\"" : "\"", stdout);
+	out_text(index ? ",\"" : "\"");
 	for (; *label; label++) {
 		if (*label == '\\' || *label == '"')
-			putchar('\\');
-		putchar(*label);
+			out_char('\\');
+		out_char(*label);
 	}
-	putchar('"');
+	out_char('"');
 }
 
 void json_head(const struct view *view)
 {
 	size_t i;
 
-	printf("{\"vmem\":%d,\"format\":\"%s\",\"roots\":[", JSON_VERSION,
+	out_format("{\"vmem\":%d,\"format\":\"%s\",\"roots\":[", JSON_VERSION,
 	       view->format);
 	for (i = 0; i < view->nr_roots; i++)
-		printf("%s\"0x%llx\"", i ? "," : "", view->roots[i]);
-	fputs(view->labels ? "],\"labels\":[" : "", stdout);
+		out_format("%s\"0x%llx\"", i ? "," : "", view->roots[i]);
+	out_text(view->labels ? "],\"labels\":[" : "");
 	for (i = 0; view->labels && i < view->nr_roots; i++)
 		json_label(view->labels[i], i);
-	puts("]}");
+	out_end("]}");
+}
+
+/* As show_path(). */
+static void out_path(__u32 path)
+{
+	char text[PATH_LEN];
+
+	out_right(show_path(path, text), 0);
 }
 
 /* What a leaf says, of a record and of a result alike. */
 static void json_leaf(const struct view *view, __u32 attrs, __u32 effective,
 		      __u32 path, __u64 entry)
 {
-	char leaf[ATTRS_LEAF + 1], may[ATTRS_PATH + 1], levels[PATH_LEN];
 	struct marks marks = marks_of(view->cpu, attrs, effective, entry);
-	unsigned int bit;
 	char comma = '[';
 
-	printf(",\"leaf\":\"%s\",\"effective\":\"%s\",\"path\":\"%s\",\"kind\":\"%s\"",
-	       show_attrs(attrs, ATTRS_LEAF, leaf),
-	       show_attrs(effective, ATTRS_PATH, may), show_path(path, levels),
-	       marks.cow ? "cow" : "basic");
+	out_text(",\"leaf\":\"");
+	out_attrs(attrs, ATTRS_LEAF);
+	out_text("\",\"effective\":\"");
+	out_attrs(effective, ATTRS_PATH);
+	out_text("\",\"path\":\"");
+	out_path(path);
+	out_text(marks.cow ? "\",\"kind\":\"cow\"" : "\",\"kind\":\"basic\"");
 	if (marks.pat)
-		fputs(",\"pat\":true", stdout);
+		out_text(",\"pat\":true");
 	if (marks.key)
-		printf(",\"key\":%u", marks.key);
+		out_format(",\"key\":%u", marks.key);
 	if (marks.enc)
-		printf(",\"%s\":true", marks.enc);
+		out_format(",\"%s\":true", marks.enc);
 	if (marks.shadow)
-		fputs(",\"shadow_stack\":true", stdout);
+		out_text(",\"shadow_stack\":true");
 	if (!marks.soft)
 		return;
-	fputs(",\"soft\":", stdout);
-	for (bit = 0; bit < 64; bit++)
-		if (marks.soft >> bit & 1) {
-			printf("%c%u", comma, bit);
-			comma = ',';
-		}
-	putchar(']');
+	out_text(",\"soft\":");
+	for (; marks.soft; marks.soft &= marks.soft - 1) {
+		out_char(comma);
+		out_count((__u64)__builtin_ctzll(marks.soft));
+		comma = ',';
+	}
+	out_char(']');
 }
 
 static void json_mapping(const struct vmem_ioc_record *rec,
@@ -87,19 +101,28 @@ static void json_mapping(const struct vmem_ioc_record *rec,
 {
 	json_begin(view);
 	json_space(view, rec->space);
-	printf("\"va\":\"0x%llx\",\"gpa\":\"0x%llx\",\"len\":%llu,\"page\":%llu",
-	       rec->va, rec->gpa, rec->len, 1ULL << rec->detail);
+	out_text("\"va\":\"0x");
+	out_hex(rec->va, 1);
+	out_text("\",\"gpa\":\"0x");
+	out_hex(rec->gpa, 1);
+	out_text("\",\"len\":");
+	out_count(rec->len);
+	out_text(",\"page\":");
+	out_count(1ULL << rec->detail);
 	json_leaf(view, rec->leaf, rec->effective, rec->path, rec->entry);
-	if (view->entries)
-		printf(",\"entry\":\"0x%llx\"", rec->entry);
+	if (view->entries) {
+		out_text(",\"entry\":\"0x");
+		out_hex(rec->entry, 1);
+		out_char('"');
+	}
 	if (rec->flags & VMEM_IOC_REC_PART)
-		fputs(",\"part\":true", stdout);
+		out_text(",\"part\":true");
 	if (rec->flags & VMEM_IOC_REC_OUTSIDE)
-		fputs(",\"outside\":true", stdout);
+		out_text(",\"outside\":true");
 	if (rec->flags & VMEM_IOC_REC_LEFT_OUT)
-		printf(",\"not_in_dump\":%llu",
+		out_format(",\"not_in_dump\":%llu",
 		       vmem_dump_missing(view->dump, rec->gpa, rec->len));
-	puts("}");
+	out_end("}");
 }
 
 static void json_reference(const struct vmem_ioc_record *rec,
@@ -109,11 +132,12 @@ static void json_reference(const struct vmem_ioc_record *rec,
 
 	json_begin(view);
 	json_space(view, rec->space);
-	printf("\"ref\":{\"depth\":%u,", rec->detail);
+	out_format("\"ref\":{\"depth\":%u,", rec->detail);
 	json_space(view, rec->owner);
-	printf("\"our_va\":\"0x%llx\",\"their_va\":\"0x%llx\",\"path\":\"%s\"}}\n",
-	       rec->va, rec->their_va,
-	       show_attrs(path_effective(rec->path), ATTRS_PATH, path));
+	out_format("\"our_va\":\"0x%llx\",\"their_va\":\"0x%llx\",\"path\":\"%s\"",
+		   rec->va, rec->their_va,
+		   show_attrs(path_effective(rec->path), ATTRS_PATH, path));
+	out_end("}}");
 }
 
 static void json_bad(const struct vmem_ioc_record *rec, const struct view *view)
@@ -125,8 +149,9 @@ static void json_bad(const struct vmem_ioc_record *rec, const struct view *view)
 
 	json_begin(view);
 	json_space(view, rec->space);
-	printf("\"va\":\"0x%llx\",\"level\":%u,\"bad\":\"%s\",\"entry\":\"0x%llx\"}\n",
-	       rec->va, rec->level, why, rec->entry);
+	out_format("\"va\":\"0x%llx\",\"level\":%u,\"bad\":\"%s\",\"entry\":\"0x%llx\"",
+		   rec->va, rec->level, why, rec->entry);
+	out_end("}");
 }
 
 static void json_nonpresent(const struct vmem_ioc_record *rec,
@@ -134,8 +159,9 @@ static void json_nonpresent(const struct vmem_ioc_record *rec,
 {
 	json_begin(view);
 	json_space(view, rec->space);
-	printf("\"va\":\"0x%llx\",\"len\":%llu,\"level\":%u,\"nonpresent\":true,\"entry\":\"0x%llx\"}\n",
-	       rec->va, rec->len, rec->level, rec->entry);
+	out_format("\"va\":\"0x%llx\",\"len\":%llu,\"level\":%u,\"nonpresent\":true,\"entry\":\"0x%llx\"",
+		   rec->va, rec->len, rec->level, rec->entry);
+	out_end("}");
 }
 
 static const char *end_reason(const struct vmem_ioc_record *rec)
@@ -148,15 +174,15 @@ static void json_end(const struct vmem_ioc_record *rec, const struct view *view)
 {
 	bool complete = rec->detail == VMEM_IOC_END_COMPLETE;
 
-	printf("{\"end\":{\"leaves\":%llu,\"refs\":%llu,\"bad\":%llu,\"complete\":%s,\"reason\":\"%s\"",
+	out_format("{\"end\":{\"leaves\":%llu,\"refs\":%llu,\"bad\":%llu,\"complete\":%s,\"reason\":\"%s\"",
 	       rec->leaves, rec->refs, rec->bad, complete ? "true" : "false",
 	       end_reason(rec));
 	if (!complete) {
-		printf(",\"next\":\"0x%llx\"", rec->va);
+		out_format(",\"next\":\"0x%llx\"", rec->va);
 		if (view->nr_roots > 1)
-			printf(",\"index\":%u", rec->space);
+			out_format(",\"index\":%u", rec->space);
 	}
-	puts("}}");
+	out_end("}}");
 }
 
 void json_record(const struct vmem_ioc_record *rec, const struct view *view)
@@ -201,20 +227,20 @@ static void json_access(__u64 va, const struct vmem_ioc_result *result,
 			const struct view *view)
 {
 	if (result->flags & VMEM_IOC_RESULT_SECOND)
-		fputs(",\"second\":true", stdout);
+		out_text(",\"second\":true");
 	if (result->status == VMEM_IOC_NON_CANONICAL)
-		printf(",\"fault\":\"#GP\",\"fault_va\":\"0x%llx\"", fault_va(va, result));
+		out_format(",\"fault\":\"#GP\",\"fault_va\":\"0x%llx\"", fault_va(va, result));
 	else if (result->status != VMEM_IOC_OK && result->status != VMEM_IOC_OUTSIDE &&
 		 result->status != VMEM_IOC_ABSENT_IN_DUMP)
-		printf(",\"fault\":\"#PF\",\"fault_va\":\"0x%llx\",\"error\":\"0x%x\"",
+		out_format(",\"fault\":\"#PF\",\"fault_va\":\"0x%llx\",\"error\":\"0x%x\"",
 		       fault_va(va, result), result->error_code);
 	if (is_refused(result))
-		printf(",\"refused\":%u,\"why\":\"%s\"", refused_at(result, view->levels),
+		out_format(",\"refused\":%u,\"why\":\"%s\"", refused_at(result, view->levels),
 		       refused_why(result, view));
 	if (result->status == VMEM_IOC_KEY)
-		printf(",\"key\":%u", key_of(result->leaf));
+		out_format(",\"key\":%u", key_of(result->leaf));
 	if (result->flags & VMEM_IOC_RESULT_MAY)
-		fputs(",\"may_set_accessed\":true", stdout);
+		out_text(",\"may_set_accessed\":true");
 }
 
 void json_result(__u64 va, const struct vmem_ioc_result *result,
@@ -222,30 +248,30 @@ void json_result(__u64 va, const struct vmem_ioc_result *result,
 {
 	unsigned int level;
 
-	printf("{\"va\":\"0x%llx\",\"status\":\"%s\",\"level\":%u", va,
+	out_format("{\"va\":\"0x%llx\",\"status\":\"%s\",\"level\":%u", va,
 	       statuses[result->status], result->level);
 	if (result->status == VMEM_IOC_OK) {
-		printf(",\"gpa\":\"0x%llx\",\"page\":%llu", result->gpa,
+		out_format(",\"gpa\":\"0x%llx\",\"page\":%llu", result->gpa,
 		       1ULL << result->page_lg2);
 		json_leaf(view, result->leaf, result->effective, result->path,
 			  result->entry);
 	}
 	if (result->status != VMEM_IOC_NON_CANONICAL)
-		printf(",\"entry\":\"0x%llx\"", result->entry);
+		out_format(",\"entry\":\"0x%llx\"", result->entry);
 	if (result->flags & VMEM_IOC_RESULT_OUTSIDE)
-		fputs(",\"outside\":true", stdout);
+		out_text(",\"outside\":true");
 	else if (result->flags & VMEM_IOC_RESULT_PARTIAL)
-		fputs(",\"partial\":true", stdout);
+		out_text(",\"partial\":true");
 	if (result->flags & VMEM_IOC_RESULT_ABSENT)
-		fputs(",\"not_in_dump\":true", stdout);
+		out_text(",\"not_in_dump\":true");
 	if (view->access)
 		json_access(va, result, view);
 	if (view->chain && result->status != VMEM_IOC_NON_CANONICAL) {
-		fputs(",\"chain\":{", stdout);
+		out_text(",\"chain\":{");
 		for (level = view->levels; level-- > result->level;)
-			printf("\"%u\":\"0x%llx\"%s", level, entries[level],
+			out_format("\"%u\":\"0x%llx\"%s", level, entries[level],
 			       level > result->level ? "," : "");
-		putchar('}');
+		out_char('}');
 	}
-	puts("}");
+	out_end("}");
 }

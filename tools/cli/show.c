@@ -66,17 +66,35 @@ const char *show_path(__u32 path, char *buf)
 	return buf;
 }
 
+/* In decimal. Return: behind it. */
+char *show_number(__u64 number, char *buf)
+{
+	char digits[20];
+	unsigned int nr = 0;
+
+	do
+		digits[nr++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (nr)
+		*buf++ = digits[--nr];
+	*buf = '\0';
+	return buf;
+}
+
 /* Exactly, in the largest unit that does. */
 const char *show_size(__u64 bytes, char *buf)
 {
 	static const char units[] = "BKMGTPE";
 	unsigned int unit = 0;
+	char *end;
 
 	while (bytes && !(bytes % 1024) && units[unit + 1]) {
 		bytes /= 1024;
 		unit++;
 	}
-	sprintf(buf, "%llu%c", bytes, units[unit]);
+	end = show_number(bytes, buf);
+	*end++ = units[unit];
+	*end = '\0';
 	return buf;
 }
 
@@ -84,7 +102,7 @@ const char *show_size(__u64 bytes, char *buf)
 const char *show_count(__u64 count, char *buf)
 {
 	char digits[24];
-	int n = sprintf(digits, "%llu", count), i;
+	long n = show_number(count, digits) - digits, i;
 	char *p = buf;
 
 	for (i = 0; i < n; i++) {

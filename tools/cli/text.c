@@ -16,47 +16,55 @@ static void text_where(const struct vmem_ioc_record *rec,
 	char size[24];
 
 	if (view->mark)
-		printf("%c ", view->mark);
-	printf("%016llx-%016llx %6s  ", rec->va, rec->va + (nr * rec->len - 1),
-	       show_size(nr * rec->len, size));
+		out_format("%c ", view->mark);
+	out_hex(rec->va, 16);
+	out_char('-');
+	out_hex(rec->va + (nr * rec->len - 1), 16);
+	out_char(' ');
+	out_right(show_size(nr * rec->len, size), 6);
+	out_text("  ");
 }
 
 void text_head(void)
 {
-	printf("%-33s %6s  %-12s %4s  %-9s  may\n", "virtual", "size",
-	       "physical", "page", "leaf");
+	out_format("%-33s %6s  %-12s %4s  %-9s  ", "virtual", "size", "physical",
+		   "page", "leaf");
+	out_end("may");
 }
 
 /* The columns of a leaf, and what else there is of it. */
 static void text_leaf(const struct view *view, __u64 gpa, unsigned int page_lg2,
 		      __u32 attrs, __u32 effective, __u64 entry)
 {
-	char leaf[ATTRS_LEAF + 1], may[ATTRS_PATH + 1], page[24];
 	const __u32 wx = VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X;
 	struct marks marks = marks_of(view->cpu, attrs, effective, entry);
 	const char *before = "  soft=";
-	unsigned int bit;
+	char page[24];
 
-	printf("%012llx %4s  %s  %s", gpa, show_size(1ULL << page_lg2, page),
-	       show_attrs(attrs, ATTRS_LEAF, leaf),
-	       show_attrs(effective, ATTRS_PATH, may));
+	out_hex(gpa, 12);
+	out_char(' ');
+	out_right(show_size(1ULL << page_lg2, page), 4);
+	out_text("  ");
+	out_attrs(attrs, ATTRS_LEAF);
+	out_text("  ");
+	out_attrs(effective, ATTRS_PATH);
 	if (marks.cow)
-		fputs("  cow", stdout);
+		out_text("  cow");
 	if ((effective & wx) == wx)
-		fputs("  W+X", stdout);
+		out_text("  W+X");
 	if (marks.shadow)
-		fputs("  shadow-stack", stdout);
+		out_text("  shadow-stack");
 	if (marks.enc)
-		printf("  %s", marks.enc);
+		out_format("  %s", marks.enc);
 	if (marks.pat)
-		fputs("  pat", stdout);
+		out_text("  pat");
 	if (marks.key)
-		printf("  key=%u", marks.key);
-	for (bit = 0; bit < 64; bit++)
-		if (marks.soft >> bit & 1) {
-			printf("%s%u", before, bit);
-			before = ",";
-		}
+		out_format("  key=%u", marks.key);
+	for (; marks.soft; marks.soft &= marks.soft - 1) {
+		out_text(before);
+		out_count((__u64)__builtin_ctzll(marks.soft));
+		before = ",";
+	}
 }
 
 static void text_mapping(const struct vmem_ioc_record *rec,
@@ -67,26 +75,26 @@ static void text_mapping(const struct vmem_ioc_record *rec,
 	text_leaf(view, rec->gpa, rec->detail, rec->leaf, rec->effective,
 		  rec->entry);
 	if (rec->flags & VMEM_IOC_REC_PART)
-		fputs("  part", stdout);
+		out_text("  part");
 	if (rec->flags & VMEM_IOC_REC_OUTSIDE)
-		fputs("  outside", stdout);
+		out_text("  outside");
 	if (rec->flags & VMEM_IOC_REC_LEFT_OUT)
-		printf("  %s not in the dump",
+		out_format("  %s not in the dump",
 		       show_size(vmem_dump_missing(view->dump, rec->gpa, rec->len), size));
 	if (view->held_path)
-		printf("  path=%s", show_path(rec->path, path));
+		out_format("  path=%s", show_path(rec->path, path));
 	if (view->nr_held > 1)
-		printf("  %llu times", view->nr_held);
+		out_format("  %llu times", view->nr_held);
 	if (view->nr_held > 1 && rec->len != 1ULL << rec->detail)
-		printf(" %s", show_size(rec->len, size));
-	putchar('\n');
+		out_format(" %s", show_size(rec->len, size));
+	out_end("");
 }
 
 static void text_again(const struct view *view)
 {
 	if (view->nr_held > 1)
-		printf(", %llu times", view->nr_held);
-	putchar('\n');
+		out_format(", %llu times", view->nr_held);
+	out_end("");
 }
 
 static void text_reference(const struct vmem_ioc_record *rec,
@@ -94,7 +102,7 @@ static void text_reference(const struct vmem_ioc_record *rec,
 {
 	char path[ATTRS_PATH + 1];
 
-	printf("-> the table at depth %u that space 0x%llx has at %016llx, %s",
+	out_format("-> the table at depth %u that space 0x%llx has at %016llx, %s",
 	       rec->detail, view->roots[rec->owner], rec->their_va,
 	       show_attrs(path_effective(rec->path), ATTRS_PATH, path));
 	text_again(view);
@@ -102,15 +110,15 @@ static void text_reference(const struct vmem_ioc_record *rec,
 
 static void text_bad(const struct vmem_ioc_record *rec, const struct view *view)
 {
-	printf("!! entry %016llx of level %u: ", rec->entry, rec->level);
+	out_format("!! entry %016llx of level %u: ", rec->entry, rec->level);
 	if (rec->detail == VMEM_IOC_BAD_OUTSIDE)
-		printf("the table at 0x%llx is outside", rec->gpa);
+		out_format("the table at 0x%llx is outside", rec->gpa);
 	else if (rec->detail == VMEM_IOC_BAD_LEFT_OUT)
-		printf("the table at 0x%llx is not in the dump", rec->gpa);
+		out_format("the table at 0x%llx is not in the dump", rec->gpa);
 	else if (rec->detail == VMEM_IOC_BAD_LARGE)
-		fputs("a large page where none can be", stdout);
+		out_text("a large page where none can be");
 	else
-		fputs("a reserved bit is set", stdout);
+		out_text("a reserved bit is set");
 	text_again(view);
 }
 
@@ -118,11 +126,11 @@ static void text_nonpresent(const struct vmem_ioc_record *rec)
 {
 	__u64 nr = rec->len / record_span(rec);
 
-	printf("-- entry %016llx of level %u: not present", rec->entry,
+	out_format("-- entry %016llx of level %u: not present", rec->entry,
 	       rec->level);
 	if (nr > 1)
-		printf(", %llu times", nr);
-	putchar('\n');
+		out_format(", %llu times", nr);
+	out_end("");
 }
 
 /* Print what waits. */
@@ -155,22 +163,22 @@ static void text_end(const struct vmem_ioc_record *rec, const struct view *view)
 {
 	char leaves[32], refs[32], bad[32];
 
-	printf("%s %s, %s %s, %s malformed or unreachable %s\n",
-	       show_count(rec->leaves, leaves),
-	       rec->leaves == 1 ? "leaf" : "leaves",
-	       show_count(rec->refs, refs),
-	       rec->refs == 1 ? "reference" : "references",
-	       show_count(rec->bad, bad),
-	       rec->bad == 1 ? "entry" : "entries");
+	out_format("%s %s, %s %s, %s malformed or unreachable ",
+		   show_count(rec->leaves, leaves),
+		   rec->leaves == 1 ? "leaf" : "leaves",
+		   show_count(rec->refs, refs),
+		   rec->refs == 1 ? "reference" : "references",
+		   show_count(rec->bad, bad));
+	out_end(rec->bad == 1 ? "entry" : "entries");
 	if (rec->detail == VMEM_IOC_END_COMPLETE)
 		return;
-	printf("Not complete: %s. Next is %016llx",
+	out_format("Not complete: %s. Next is %016llx",
 	       rec->detail == VMEM_IOC_END_BUDGET ?
 	       "the budget of tables to visit is spent" :
 	       "as many tables as may be are remembered", rec->va);
 	if (view->nr_roots > 1)
-		printf(" of space 0x%llx", view->roots[rec->space]);
-	puts(".");
+		out_format(" of space 0x%llx", view->roots[rec->space]);
+	out_end(".");
 }
 
 /* Does @rec begin where what waits ends, and is it of the same kind? */
@@ -221,10 +229,10 @@ static bool text_alike(const struct view *view,
 /* The heading of a space. */
 static void text_space(const struct view *view, size_t index)
 {
-	printf("space 0x%llx", view->roots[index]);
-	if (view->labels)
-		printf("  %s", view->labels[index]);
-	putchar('\n');
+	out_text("space 0x");
+	out_hex(view->roots[index], 1);
+	out_text(view->labels ? "  " : "");
+	out_end(view->labels ? view->labels[index] : "");
 }
 
 void text_record(const struct vmem_ioc_record *rec, struct view *view)
@@ -257,12 +265,11 @@ void text_record(const struct vmem_ioc_record *rec, struct view *view)
 /* The fault that an access gets, if one was given. */
 static void text_fault(const struct vmem_ioc_result *result, const struct view *view)
 {
-	if (!view->access)
-		putchar('\n');
-	else if (result->status == VMEM_IOC_NON_CANONICAL)
-		puts(": #GP");
-	else
-		printf(": #PF 0x%x\n", result->error_code);
+	if (view->access && result->status == VMEM_IOC_NON_CANONICAL)
+		out_text(": #GP");
+	else if (view->access)
+		out_format(": #PF 0x%x", result->error_code);
+	out_end("");
 }
 
 /* @entries: of the levels, where there is an access. */
@@ -271,48 +278,48 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 {
 	unsigned int level;
 
-	printf("%016llx  ", va);
+	out_format("%016llx  ", va);
 	if (result->flags & VMEM_IOC_RESULT_SECOND)
-		printf("the second page, %016llx: ", fault_va(va, result));
+		out_format("the second page, %016llx: ", fault_va(va, result));
 	switch (result->status) {
 	case VMEM_IOC_OK:
 		text_leaf(view, result->gpa, result->page_lg2, result->leaf,
 			  result->effective, result->entry);
 		if (result->flags & VMEM_IOC_RESULT_OUTSIDE)
-			fputs("  outside", stdout);
+			out_text("  outside");
 		else if (result->flags & VMEM_IOC_RESULT_PARTIAL)
-			fputs("  part", stdout);
+			out_text("  part");
 		if (result->flags & VMEM_IOC_RESULT_ABSENT)
-			fputs("  not in the dump", stdout);
-		putchar('\n');
+			out_text("  not in the dump");
+		out_end("");
 		break;
 	case VMEM_IOC_NOT_PRESENT:
-		printf("not present: entry %016llx of level %u", result->entry,
+		out_format("not present: entry %016llx of level %u", result->entry,
 		       result->level);
 		text_fault(result, view);
 		break;
 	case VMEM_IOC_NON_CANONICAL:
-		fputs("non-canonical", stdout);
+		out_text("non-canonical");
 		text_fault(result, view);
 		break;
 	case VMEM_IOC_OUTSIDE:
 	case VMEM_IOC_ABSENT_IN_DUMP:
-		fputs(result->status == VMEM_IOC_OUTSIDE ? "outside" : "not in the dump",
-		      stdout);
+		out_text(result->status == VMEM_IOC_OUTSIDE ? "outside" : "not in the dump");
 		if (result->level == view->levels)
-			printf(": the root at 0x%llx\n", result->entry);
+			out_format(": the root at 0x%llx", result->entry);
 		else
-			printf(": the table that entry %016llx of level %u names\n",
-			       result->entry, result->level);
+			out_format(": the table that entry %016llx of level %u names",
+				   result->entry, result->level);
+		out_end("");
 		break;
 	case VMEM_IOC_RESERVED:
-		printf("malformed: entry %016llx of level %u has a reserved bit set",
+		out_format("malformed: entry %016llx of level %u has a reserved bit set",
 		       result->entry, result->level);
 		text_fault(result, view);
 		break;
 	default:
 		level = refused_at(result, view->levels);
-		printf("refused: entry %016llx of level %u %s", entries[level], level,
+		out_format("refused: entry %016llx of level %u %s", entries[level], level,
 		       refused_why(result, view));
 		text_fault(result, view);
 	}
@@ -324,10 +331,10 @@ static void text_chain_leaf(const struct vmem_ioc_result *result)
 	unsigned int key = key_of(result->leaf);
 	char attrs[ATTRS_LEAF + 1], size[32];
 
-	printf("  %s  maps %s", show_attrs(result->leaf, ATTRS_LEAF, attrs),
+	out_format("  %s  maps %s", show_attrs(result->leaf, ATTRS_LEAF, attrs),
 	       show_size(1ULL << result->page_lg2, size));
 	if (key)
-		printf(", key=%u", key);
+		out_format(", key=%u", key);
 }
 
 /*
@@ -343,23 +350,26 @@ void text_chain(__u64 va, const struct vmem_ioc_result *result, const __u64 *ent
 
 	if (result->status == VMEM_IOC_NON_CANONICAL)
 		return;
-	if (second)
-		printf("  of the second page, %016llx:\n", fault_va(va, result));
+	if (second) {
+		out_format("  of the second page, %016llx", fault_va(va, result));
+		out_end(":");
+	}
 	while (level-- > result->level) {
-		printf("  level %u  %016llx", level, entries[level]);
+		out_format("  level %u  %016llx", level, entries[level]);
 		if (level > result->level || result->status == VMEM_IOC_OUTSIDE ||
 		    result->status == VMEM_IOC_ABSENT_IN_DUMP)
-			printf("  %s  names a table",
+			out_format("  %s  names a table",
 			       show_attrs(result->path >> (4 * level), ATTRS_PATH, grants));
 		else if (result->status == VMEM_IOC_OK || is_refused(result))
 			text_chain_leaf(result);
 		else
-			fputs(result->status == VMEM_IOC_NOT_PRESENT ?
-			      "        is not present" : "        is malformed", stdout);
-		puts(is_refused(result) && level == refused ? ", and refuses" : "");
+			out_text(result->status == VMEM_IOC_NOT_PRESENT ?
+			      "        is not present" : "        is malformed");
+		out_end(is_refused(result) && level == refused ? ", and refuses" : "");
 	}
-	if (result->flags & VMEM_IOC_RESULT_MAY)
-		printf("  may set A above%s\n", !second ? "" :
-		       view->access->what & VMEM_IOC_ACCESS_WRITE ?
-		       ", or A or D of the first page" : " or of the first page");
+	if (!(result->flags & VMEM_IOC_RESULT_MAY))
+		return;
+	out_text("  may set A above");
+	out_end(!second ? "" : view->access->what & VMEM_IOC_ACCESS_WRITE ?
+		", or A or D of the first page" : " or of the first page");
 }

@@ -168,6 +168,7 @@ int main(int argc, char **argv)
 	struct choice choice = { NULL, 0 };
 	static char name[32];
 
+	out_init();
 	argp_err_exit_status = EXIT_USAGE;
 	if (atexit(end_help))
 		fail("%s", strerror(ENOMEM));
