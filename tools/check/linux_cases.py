@@ -161,7 +161,7 @@ def together(tests, dump, name, roots):
                end.get("complete") and end["refs"] > len(known), end)
     text = vmem("walk", "-m", dump, "--all").stdout
     tests.case(f"{name}: a space is headed by its process",
-               re.search(r"^space 0x[0-9a-f]+  pid \d+ alpha", text, re.M),
+               re.search(r"^space 0x[0-9a-f]+  pid \d+ \"alpha\"", text, re.M),
                text[:300])
 
 
@@ -278,8 +278,8 @@ def forms(cases):
         hex(made.process_root(n) + 0x1000) for n in range(3)} == set(users) and
         all(r["pair"] == hex(int(r["root"], 16) - 0x1000) for r in users.values()), roots)
     text = vmem("roots", "-m", cases.raw(Linux())).stdout
-    cases.tests.case("a name is shown plain", "pid 11 a name\\x1b\"\\x5cof16, pid 14 shares"
-                     in text, text)
+    cases.tests.case("a name is shown plain",
+                     'pid 11 "a name\\x1b\\x22\\x5cof16", pid 14 "shares"' in text, text)
 
 
 def texts(cases):
@@ -498,7 +498,7 @@ def choices(cases):
                          all(w in done.stderr for w in words), records[:1], done.stderr)
 
     taken("the kernel's", raw, made.root, ["swapper_pg_dir", "7.3.4-hand"])
-    taken("a process's", raw, made.process_root(1), ["process 11, a name\\x1b\"\\x5cof16"],
+    taken("a process's", raw, made.process_root(1), ['process 11, "a name\\x1b\\x22\\x5cof16"'],
           "--pid", 11)
     five = Linux(5)
     path = cases.dir / "five"
@@ -593,8 +593,9 @@ def alls(cases):
     roots = [made.root, *(made.process_root(n) for n in range(3))]
     cases.tests.case("--all", records and records[0]["roots"] == list(map(hex, roots)) and
                      records[0]["labels"] ==
-                     ["kernel (swapper_pg_dir)", "pid 10 alpha",
-                      "pid 11 a name\\x1b\"\\x5cof16, pid 14 shares", "pid 13 leader"] and
+                     ["kernel (swapper_pg_dir)", 'pid 10 "alpha"',
+                      'pid 11 "a name\\x1b\\x22\\x5cof16", pid 14 "shares"',
+                      'pid 13 "leader"'] and
                      records[-1]["end"]["refs"] == 6, records[:1], records[-1:], done.stderr)
     text = vmem("walk", "-m", raw, "--all").stdout
     cases.tests.case("--all: headings", re.findall("^space 0x[0-9a-f]+  (.*)$", text, re.M) ==

@@ -132,6 +132,8 @@ void fail(const char *format, ...)
 	__attribute__((__noreturn__, __format__(__printf__, 1, 2)));
 void note(const char *format, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
+void more(const char *format, ...)
+	__attribute__((__format__(__printf__, 1, 2)));
 void *allocate(void *old, size_t nr, size_t size);
 void end_output(void);
 
@@ -193,12 +195,12 @@ void source_formats(struct vmem_guest *guest, struct vmem_ioc_info *info,
 		    struct vmem_ioc_format **formats);
 
 /* linux.c */
-#define COMM_LEN	(VMEM_LINUX_COMM_LEN * 6)	/* of a name that is shown */
+#define COMM_LEN	(VMEM_LINUX_COMM_LEN * 4 + 2)	/* of a name that is shown */
 
 const struct vmem_linux *linux_about(struct source *source);
 const struct vmem_linux_list *linux_list(struct source *source);
 const char *linux_why(struct source *source);
-const char *show_comm(const char *comm, bool json, char buf[COMM_LEN]);
+const char *show_comm(const char *comm, char buf[COMM_LEN]);
 
 /* root.c */
 bool kpti_pair(const struct source *source, __u64 root, __u64 *kernel);
@@ -271,6 +273,7 @@ char *out_room(size_t len);
 void out_bytes(const char *text, size_t len);
 void out_hex(__u64 value, unsigned int width);
 void out_count(__u64 value);
+void out_string(const char *text);
 void out_right(const char *text, size_t width);
 void out_format(const char *format, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
@@ -289,6 +292,7 @@ static inline void out_text(const char *text)
 }
 
 /* show.c */
+bool is_plain(char c);
 __u32 attr_of(char letter);
 const char *show_attrs(__u32 attrs, unsigned int nr, char *buf);
 const char *show_path(__u32 path, char *buf);

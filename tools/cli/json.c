@@ -29,29 +29,19 @@ static void json_space(const struct view *view, __u32 index)
 	}
 }
 
-/* Labels are plain, but for a backslash and quotes. */
-static void json_label(const char *label, size_t index)
-{
-	out_text(index ? ",\"" : "\"");
-	for (; *label; label++) {
-		if (*label == '\\' || *label == '"')
-			out_char('\\');
-		out_char(*label);
-	}
-	out_char('"');
-}
-
 void json_head(const struct view *view)
 {
 	size_t i;
 
 	out_format("{\"vmem\":%d,\"format\":\"%s\",\"roots\":[", JSON_VERSION,
-	       view->format);
+		   view->format);
 	for (i = 0; i < view->nr_roots; i++)
 		out_format("%s\"0x%llx\"", i ? "," : "", view->roots[i]);
 	out_text(view->labels ? "],\"labels\":[" : "");
-	for (i = 0; view->labels && i < view->nr_roots; i++)
-		json_label(view->labels[i], i);
+	for (i = 0; view->labels && i < view->nr_roots; i++) {
+		out_text(i ? "," : "");
+		out_string(view->labels[i]);
+	}
 	out_end("]}");
 }
 
@@ -121,7 +111,7 @@ static void json_mapping(const struct vmem_ioc_record *rec,
 		out_text(",\"outside\":true");
 	if (rec->flags & VMEM_IOC_REC_LEFT_OUT)
 		out_format(",\"not_in_dump\":%llu",
-		       vmem_dump_missing(view->dump, rec->gpa, rec->len));
+			   vmem_dump_missing(view->dump, rec->gpa, rec->len));
 	out_end("}");
 }
 
@@ -175,8 +165,8 @@ static void json_end(const struct vmem_ioc_record *rec, const struct view *view)
 	bool complete = rec->detail == VMEM_IOC_END_COMPLETE;
 
 	out_format("{\"end\":{\"leaves\":%llu,\"refs\":%llu,\"bad\":%llu,\"complete\":%s,\"reason\":\"%s\"",
-	       rec->leaves, rec->refs, rec->bad, complete ? "true" : "false",
-	       end_reason(rec));
+		   rec->leaves, rec->refs, rec->bad, complete ? "true" : "false",
+		   end_reason(rec));
 	if (!complete) {
 		out_format(",\"next\":\"0x%llx\"", rec->va);
 		if (view->nr_roots > 1)
@@ -233,10 +223,10 @@ static void json_access(__u64 va, const struct vmem_ioc_result *result,
 	else if (result->status != VMEM_IOC_OK && result->status != VMEM_IOC_OUTSIDE &&
 		 result->status != VMEM_IOC_ABSENT_IN_DUMP)
 		out_format(",\"fault\":\"#PF\",\"fault_va\":\"0x%llx\",\"error\":\"0x%x\"",
-		       fault_va(va, result), result->error_code);
+			   fault_va(va, result), result->error_code);
 	if (is_refused(result))
 		out_format(",\"refused\":%u,\"why\":\"%s\"", refused_at(result, view->levels),
-		       refused_why(result, view));
+			   refused_why(result, view));
 	if (result->status == VMEM_IOC_KEY)
 		out_format(",\"key\":%u", key_of(result->leaf));
 	if (result->flags & VMEM_IOC_RESULT_MAY)
@@ -249,10 +239,10 @@ void json_result(__u64 va, const struct vmem_ioc_result *result,
 	unsigned int level;
 
 	out_format("{\"va\":\"0x%llx\",\"status\":\"%s\",\"level\":%u", va,
-	       statuses[result->status], result->level);
+		   statuses[result->status], result->level);
 	if (result->status == VMEM_IOC_OK) {
 		out_format(",\"gpa\":\"0x%llx\",\"page\":%llu", result->gpa,
-		       1ULL << result->page_lg2);
+			   1ULL << result->page_lg2);
 		json_leaf(view, result->leaf, result->effective, result->path,
 			  result->entry);
 	}
@@ -270,7 +260,7 @@ void json_result(__u64 va, const struct vmem_ioc_result *result,
 		out_text(",\"chain\":{");
 		for (level = view->levels; level-- > result->level;)
 			out_format("\"%u\":\"0x%llx\"%s", level, entries[level],
-			       level > result->level ? "," : "");
+				   level > result->level ? "," : "");
 		out_char('}');
 	}
 	out_end("}");

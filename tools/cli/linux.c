@@ -80,24 +80,21 @@ const char *linux_why(struct source *source)
 	return knows_of(source)->why;
 }
 
-static bool is_plain(unsigned char c)
-{
-	return c >= ' ' && c <= '~' && c != '\\' && c != '"';
-}
-
-/* The name of a process, in which all that isn't plain is hexadecimal: \x1b, \u001b. */
-const char *show_comm(const char *comm, bool json, char buf[COMM_LEN])
+/*
+ * The name of a process, in quotes, as it may be any: what isn't plain is hexadecimal,
+ * \x1b.
+ */
+const char *show_comm(const char *comm, char buf[COMM_LEN])
 {
 	char *to = buf;
 
+	*to++ = '"';
 	for (; *comm; comm++) {
-		unsigned char c = (unsigned char)*comm;
-
-		if (is_plain(c) || (c == '"' && !json))
+		if (is_plain(*comm))
 			*to++ = *comm;
 		else
-			to += sprintf(to, json ? "\\u%04x" : "\\x%02x", c);
+			to += sprintf(to, "\\x%02x", (unsigned char)*comm);
 	}
-	*to = 0;
+	strcpy(to, "\"");
 	return buf;
 }

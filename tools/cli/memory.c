@@ -34,11 +34,11 @@ static void memory_recognize(const struct memory *memory, int fd)
 	magic = vmem_magic_find(head, (size_t)nr);
 	if (!magic)
 		return;
-	fail("%s: is not raw memory but %s.\n"
-	     "    What to do: %s.\n"
-	     "    If these bytes are the guest's all the same: --memory %s@%#llx:0",
-	     memory->path, magic->name, magic->advice, memory->path,
+	note("%s: is not raw memory but %s.", memory->path, magic->name);
+	more("What to do: %s.", magic->advice);
+	more("If these bytes are the guest's all the same: --memory %s@%#llx:0", memory->path,
 	     memory->gpa);
+	exit(EXIT_FAILED);
 }
 
 static int memory_open(const struct memory *memory)

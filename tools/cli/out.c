@@ -81,6 +81,21 @@ void out_count(__u64 value)
 	line.nr -= (size_t)(to + NUMBER_LEN - show_number(value, to));
 }
 
+/* Of JSON: any bytes, each of them a character. */
+void out_string(const char *text)
+{
+	out_char('"');
+	for (; *text; text++) {
+		if (is_plain(*text))
+			out_char(*text);
+		else if (*text == '"' || *text == '\\')
+			out_format("\\%c", *text);
+		else
+			out_format("\\u%04x", (unsigned char)*text);
+	}
+	out_char('"');
+}
+
 /* At the right of a column. */
 void out_right(const char *text, size_t width)
 {

@@ -127,7 +127,7 @@ static void root_of_process(struct source *source)
 	root_set(source, user ? process->user_root : process->root);
 	note("--root 0x%llx and --format %s are of process %u, %s%s; NXE is taken for 1",
 	     source->roots[0], source->format, process->pid,
-	     show_comm(process->comm, false, comm),
+	     show_comm(process->comm, comm),
 	     user ? ", user mode's half of a pair of roots" :
 	     process->user_root ? ", the kernel's half of a pair of roots" : "");
 }
@@ -141,12 +141,13 @@ static void no_root(struct source *source)
 	if (source->dump)
 		fail("%s: tells of no vCPU with paging, and %s; say --root", path,
 		     linux_why(source));
-	refuse("no --root: the address of the root table, which is what CR3 holds. It is told by\n"
-	       "    QEMU's monitor      info registers\n"
-	       "    gdb on QEMU's stub  print $cr3\n"
-	       "    a VMM with KVM      KVM_GET_SREGS, cr3\n"
-	       "    a Linux guest       the symbol init_top_pgt, as a physical address\n"
-	       "    its memory, if Linux runs in it with VMCOREINFO, but %s", linux_why(source));
+	note("no --root: the address of the root table, which is what CR3 holds. It is told by");
+	more("QEMU's monitor      info registers");
+	more("gdb on QEMU's stub  print $cr3");
+	more("a VMM with KVM      KVM_GET_SREGS, cr3");
+	more("a Linux guest       the symbol init_top_pgt, as a physical address");
+	more("its memory, if Linux runs in it with VMCOREINFO, but %s", linux_why(source));
+	exit(EXIT_USAGE);
 }
 
 /* No registers tell. Those that were asked for aren't made up for. */

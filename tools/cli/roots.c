@@ -265,7 +265,7 @@ static void print_label(FILE *out, const struct root *root, const struct source 
 	}
 	for (i = 0; i < root->nr_owners; i++) {
 		fprintf(out, "%spid %u %s", comma, root->owners[i]->pid,
-			show_comm(root->owners[i]->comm, false, comm));
+			show_comm(root->owners[i]->comm, comm));
 		comma = ", ";
 	}
 	if (root->pair && root->gpa & KPTI_USER)
@@ -297,18 +297,19 @@ static void print_text(const struct root *root, const struct source *source)
 
 static void json_processes(const struct root *root)
 {
-	char comm[COMM_LEN], comma = '[';
+	char comma = '[';
 	size_t i;
 
 	if (!root->nr_owners)
 		return;
-	fputs(",\"processes\":", stdout);
+	out_text(",\"processes\":");
 	for (i = 0; i < root->nr_owners; i++) {
-		printf("%c{\"pid\":%u,\"name\":\"%s\"}", comma, root->owners[i]->pid,
-		       show_comm(root->owners[i]->comm, true, comm));
+		out_format("%c{\"pid\":%u,\"name\":", comma, root->owners[i]->pid);
+		out_string(root->owners[i]->comm);
+		out_char('}');
 		comma = ',';
 	}
-	putchar(']');
+	out_char(']');
 }
 
 static void json_vcpus(const struct root *root, const struct source *source)
@@ -319,30 +320,30 @@ static void json_vcpus(const struct root *root, const struct source *source)
 
 	if (root->vcpu < 0)
 		return;
-	printf(",\"vcpu\":%d,\"vcpus\":", root->vcpu);
+	out_format(",\"vcpu\":%d,\"vcpus\":", root->vcpu);
 	for (n = 0; next_vcpu(source, &n, &gpa); n++)
 		if (gpa == root->gpa) {
-			printf("%c%u", comma, n);
+			out_format("%c%u", comma, n);
 			comma = ',';
 		}
-	putchar(']');
+	out_char(']');
 }
 
 static void print_json(const struct root *root, const struct source *source)
 {
 	static const char *const ranks[] = { "vcpu", "kernel", "process", "guess" };
 
-	printf("{\"root\":\"0x%llx\",\"format\":\"%s\",\"by\":\"%s\",\"lower\":%u,\"upper\":%u,\"shared\":%zu,\"leads_to_leaves\":%s",
-	       root->gpa, source->format, ranks[rank_of(root)], root->lower, root->upper,
-	       root->shared - 1, root->followed ? "true" : "false");
+	out_format("{\"root\":\"0x%llx\",\"format\":\"%s\",\"by\":\"%s\",\"lower\":%u,\"upper\":%u,\"shared\":%zu,\"leads_to_leaves\":%s",
+		   root->gpa, source->format, ranks[rank_of(root)], root->lower, root->upper,
+		   root->shared - 1, root->followed ? "true" : "false");
 	if (root->swapper)
-		fputs(",\"kernel\":true", stdout);
+		out_text(",\"kernel\":true");
 	json_processes(root);
 	json_vcpus(root, source);
 	if (root->pair)
-		printf(",\"half\":\"%s\",\"pair\":\"0x%llx\"",
-		       root->gpa & KPTI_USER ? "user" : "kernel", root->pair);
-	puts("}");
+		out_format(",\"half\":\"%s\",\"pair\":\"0x%llx\"",
+			   root->gpa & KPTI_USER ? "user" : "kernel", root->pair);
+	out_end("}");
 }
 
 static char *label_of(const struct root *root, const struct source *source)

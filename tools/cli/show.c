@@ -23,6 +23,12 @@ static const struct {
 /* Bits that mean nothing to a processor: 58:52 and 11:9. */
 #define SOFT	(0x7fULL << 52 | 0x7ULL << 9)
 
+/* Is it a printable character of ASCII, and none that ends or escapes a string? */
+bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '\\' && c != '"';
+}
+
 /* The attribute that a letter stands for, 0: none does. */
 __u32 attr_of(char letter)
 {

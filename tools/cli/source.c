@@ -191,7 +191,7 @@ static __u32 source_format(struct source *source)
 	if (!id) {
 		note("--format %s: there is no such format, but", source->format);
 		for (i = 0; i < source->info.nr_formats; i++)
-			fprintf(stderr, "    %s\n", formats[i].name);
+			more("%s", formats[i].name);
 		exit(EXIT_USAGE);
 	}
 	free(formats);

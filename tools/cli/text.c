@@ -80,7 +80,7 @@ static void text_mapping(const struct vmem_ioc_record *rec,
 		out_text("  outside");
 	if (rec->flags & VMEM_IOC_REC_LEFT_OUT)
 		out_format("  %s not in the dump",
-		       show_size(vmem_dump_missing(view->dump, rec->gpa, rec->len), size));
+			   show_size(vmem_dump_missing(view->dump, rec->gpa, rec->len), size));
 	if (view->held_path)
 		out_format("  path=%s", show_path(rec->path, path));
 	if (view->nr_held > 1)
@@ -103,8 +103,8 @@ static void text_reference(const struct vmem_ioc_record *rec,
 	char path[ATTRS_PATH + 1];
 
 	out_format("-> the table at depth %u that space 0x%llx has at %016llx, %s",
-	       rec->detail, view->roots[rec->owner], rec->their_va,
-	       show_attrs(path_effective(rec->path), ATTRS_PATH, path));
+		   rec->detail, view->roots[rec->owner], rec->their_va,
+		   show_attrs(path_effective(rec->path), ATTRS_PATH, path));
 	text_again(view);
 }
 
@@ -127,7 +127,7 @@ static void text_nonpresent(const struct vmem_ioc_record *rec)
 	__u64 nr = rec->len / record_span(rec);
 
 	out_format("-- entry %016llx of level %u: not present", rec->entry,
-	       rec->level);
+		   rec->level);
 	if (nr > 1)
 		out_format(", %llu times", nr);
 	out_end("");
@@ -173,9 +173,9 @@ static void text_end(const struct vmem_ioc_record *rec, const struct view *view)
 	if (rec->detail == VMEM_IOC_END_COMPLETE)
 		return;
 	out_format("Not complete: %s. Next is %016llx",
-	       rec->detail == VMEM_IOC_END_BUDGET ?
-	       "the budget of tables to visit is spent" :
-	       "as many tables as may be are remembered", rec->va);
+		   rec->detail == VMEM_IOC_END_BUDGET ?
+		   "the budget of tables to visit is spent" :
+		   "as many tables as may be are remembered", rec->va);
 	if (view->nr_roots > 1)
 		out_format(" of space 0x%llx", view->roots[rec->space]);
 	out_end(".");
@@ -295,7 +295,7 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 		break;
 	case VMEM_IOC_NOT_PRESENT:
 		out_format("not present: entry %016llx of level %u", result->entry,
-		       result->level);
+			   result->level);
 		text_fault(result, view);
 		break;
 	case VMEM_IOC_NON_CANONICAL:
@@ -314,13 +314,13 @@ void text_result(__u64 va, const struct vmem_ioc_result *result,
 		break;
 	case VMEM_IOC_RESERVED:
 		out_format("malformed: entry %016llx of level %u has a reserved bit set",
-		       result->entry, result->level);
+			   result->entry, result->level);
 		text_fault(result, view);
 		break;
 	default:
 		level = refused_at(result, view->levels);
 		out_format("refused: entry %016llx of level %u %s", entries[level], level,
-		       refused_why(result, view));
+			   refused_why(result, view));
 		text_fault(result, view);
 	}
 }
@@ -332,7 +332,7 @@ static void text_chain_leaf(const struct vmem_ioc_result *result)
 	char attrs[ATTRS_LEAF + 1], size[32];
 
 	out_format("  %s  maps %s", show_attrs(result->leaf, ATTRS_LEAF, attrs),
-	       show_size(1ULL << result->page_lg2, size));
+		   show_size(1ULL << result->page_lg2, size));
 	if (key)
 		out_format(", key=%u", key);
 }
@@ -359,12 +359,12 @@ void text_chain(__u64 va, const struct vmem_ioc_result *result, const __u64 *ent
 		if (level > result->level || result->status == VMEM_IOC_OUTSIDE ||
 		    result->status == VMEM_IOC_ABSENT_IN_DUMP)
 			out_format("  %s  names a table",
-			       show_attrs(result->path >> (4 * level), ATTRS_PATH, grants));
+				   show_attrs(result->path >> (4 * level), ATTRS_PATH, grants));
 		else if (result->status == VMEM_IOC_OK || is_refused(result))
 			text_chain_leaf(result);
 		else
 			out_text(result->status == VMEM_IOC_NOT_PRESENT ?
-			      "        is not present" : "        is malformed");
+				 "        is not present" : "        is malformed");
 		out_end(is_refused(result) && level == refused ? ", and refuses" : "");
 	}
 	if (!(result->flags & VMEM_IOC_RESULT_MAY))

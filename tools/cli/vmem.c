@@ -59,13 +59,30 @@ void (*argp_program_version_hook)(FILE *stream,
 /* It was said why. */
 static bool failed;
 
-/* Say something on stderr, after what was printed so far. */
-static void say(const char *format, va_list args)
+/*
+ * Would a terminal obey it? A file may be called anything. U+0080 to U+009f are what ESC
+ * and a letter are, in two bytes.
+ */
+static bool is_control(const char *text)
 {
+	unsigned char c = (unsigned char)*text;
+
+	return c < ' ' || c == 0x7f || (c == 0xc2 && (text[1] & 0xe0) == 0x80);
+}
+
+/* Say a line on stderr, after what was printed so far. */
+static void say(const char *begin, const char *format, va_list args)
+{
+	char *text, *at;
+
 	fflush(stdout);
-	fputs("vmem: ", stderr);
-	vfprintf(stderr, format, args);
+	fputs(begin, stderr);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	for (at = text; at && *at; at++)
+		fprintf(stderr, is_control(at) ? "\\x%02x" : "%c", (unsigned char)*at);
 	fputc('\n', stderr);
+	free(text);
 }
 
 void note(const char *format, ...)
@@ -73,7 +90,17 @@ void note(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	say("vmem: ", format, args);
+	va_end(args);
+}
+
+/* A line that goes on from the one before. */
+void more(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("    ", format, args);
 	va_end(args);
 }
 
@@ -83,7 +110,7 @@ void fail(const char *format, ...)
 
 	failed = true;
 	va_start(args, format);
-	say(format, args);
+	say("vmem: ", format, args);
 	va_end(args);
 	exit(EXIT_FAILED);
 }
@@ -94,7 +121,7 @@ void refuse(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	say("vmem: ", format, args);
 	va_end(args);
 	exit(EXIT_USAGE);
 }
