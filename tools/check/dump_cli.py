@@ -75,6 +75,37 @@ def files(cli):
     path.unlink()
 
 
+def wx(cli):
+    """Only what may be written and executed."""
+    path = cli.file("wx", linux_hand.Linux(kpti=True).data)
+    for more in ((), ("--leaves",), ("--follow",), ("--range", "0xffff800000000000+128T")):
+        what = " ".join(("--wx", *more))
+        for which in (("--all",), ("-r", "0x2000"), ("-r", "0x1000")):
+            text, _, _ = cli.run("walk", "-m", path, *which, *more, "--no-fold", "--json")
+            every = [json.loads(line) for line in text.splitlines()]
+            text, _, status = cli.run("walk", "-m", path, *which, *more, "--wx", "--json")
+            got = [json.loads(line) for line in text.splitlines()]
+            want = [r for r in every if "w" in r.get("effective", "") and "x" in r["effective"]]
+            cli.case(f"{what} {which[-1]}", not status and got[1:-1] == want and
+                     all(r["wx"] for r in want) and
+                     not any("wx" in r for r in every if r not in want) and
+                     got[-1]["end"].pop("wx") == len(want) and
+                     got[-1]["end"].pop("wx_bytes") == sum(r["len"] for r in want) and
+                     got[0] == every[0] and got[-1] == every[-1], want, got)
+            if which == ("--all",):
+                cli.case(f"{what}: whose it is", want and
+                         all(got[0]["roots"][r["index"]] == r["space"] for r in want), got)
+            text, _, _ = cli.run("walk", "-m", path, *which, *more, "--wx", "--no-fold")
+            spaces = re.findall("^space (0x[0-9a-f]+)", text, re.M)
+            cli.case(f"{what} {which[-1]}: text", text.count("-  W+X") == len(want) and
+                     f"\n{len(want)} W+X mapping" in text and
+                     len(text.splitlines()) == 2 + len(want) + len(spaces) and
+                     spaces == (list(dict.fromkeys(r["space"] for r in want))
+                                if which == ("--all",) else []), text)
+    _, noted, status = cli.run("walk", "-m", path, "--wx", "--nonpresent")
+    cli.case("--wx and --nonpresent", status == 2 and "--nonpresent" in noted, noted)
+
+
 def run(tests):
     """All of it."""
     with tempfile.TemporaryDirectory() as directory:
@@ -82,3 +113,5 @@ def run(tests):
         with tests.group("names"):
             names(cli)
             files(cli)
+        with tests.group("W+X"):
+            wx(cli)

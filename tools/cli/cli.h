@@ -299,6 +299,7 @@ const char *show_path(__u32 path, char *buf);
 char *show_number(__u64 number, char *buf);
 const char *show_size(__u64 bytes, char *buf);
 const char *show_count(__u64 count, char *buf);
+bool is_wx(__u32 effective);
 __u32 path_effective(__u32 path);
 __u64 record_span(const struct vmem_ioc_record *rec);
 unsigned int key_of(__u32 leaf);
@@ -314,6 +315,9 @@ struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
  * @format:	of the tables, by its name
  * @dump:	the guest, if it is of a dump
  * @entries:	each record is one leaf
+ * @wx:		only mappings that may be written and executed are shown
+ * @nr_wx:	how many were, with @wx
+ * @wx_bytes:	of them
  * @fold:	text: the same again and again is one line
  * @headed:	text: the spaces that have their heading
  * @nr_held:	text: how often @held came, 0: it was printed
@@ -329,6 +333,9 @@ struct view {
 	const char *format;
 	const struct vmem_guest *dump;
 	bool entries;
+	bool wx;
+	__u64 nr_wx;
+	__u64 wx_bytes;
 	bool fold;
 	const struct access *access;	/* that results are of, NULL: of none */
 	bool chain;
@@ -405,6 +412,7 @@ struct walk_how {
 	struct vmem_ioc_walk_create call;
 	bool json;
 	bool no_fold;
+	bool wx;
 };
 
 int walk_show(struct source *source, struct walk_how *how);

@@ -17,12 +17,18 @@ static void json_begin(const struct view *view)
 		out_format("\"change\":\"%c\",", view->mark);
 }
 
+/* Are there more spaces than one, or might there have been? */
+static bool is_indexed(const struct view *view)
+{
+	return view->nr_roots > 1 || view->labels;
+}
+
 static void json_space(const struct view *view, __u32 index)
 {
 	out_text("\"space\":\"0x");
 	out_hex(view->roots[index], 1);
 	out_text("\",");
-	if (view->nr_roots > 1) {
+	if (is_indexed(view)) {
 		out_text("\"index\":");
 		out_count(index);
 		out_char(',');
@@ -105,6 +111,8 @@ static void json_mapping(const struct vmem_ioc_record *rec,
 		out_hex(rec->entry, 1);
 		out_char('"');
 	}
+	if (is_wx(rec->effective))
+		out_text(",\"wx\":true");
 	if (rec->flags & VMEM_IOC_REC_PART)
 		out_text(",\"part\":true");
 	if (rec->flags & VMEM_IOC_REC_OUTSIDE)
@@ -167,9 +175,11 @@ static void json_end(const struct vmem_ioc_record *rec, const struct view *view)
 	out_format("{\"end\":{\"leaves\":%llu,\"refs\":%llu,\"bad\":%llu,\"complete\":%s,\"reason\":\"%s\"",
 		   rec->leaves, rec->refs, rec->bad, complete ? "true" : "false",
 		   end_reason(rec));
+	if (view->wx)
+		out_format(",\"wx\":%llu,\"wx_bytes\":%llu", view->nr_wx, view->wx_bytes);
 	if (!complete) {
 		out_format(",\"next\":\"0x%llx\"", rec->va);
-		if (view->nr_roots > 1)
+		if (is_indexed(view))
 			out_format(",\"index\":%u", rec->space);
 	}
 	out_end("}}");

@@ -120,6 +120,14 @@ const char *show_count(__u64 count, char *buf)
 	return buf;
 }
 
+/* May what is effective be written and executed? */
+bool is_wx(__u32 effective)
+{
+	const __u32 wx = VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X;
+
+	return (effective & wx) == wx;
+}
+
 /* What is effective over the path of a reference, without the leaf. */
 __u32 path_effective(__u32 path)
 {

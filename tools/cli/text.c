@@ -36,7 +36,6 @@ void text_head(void)
 static void text_leaf(const struct view *view, __u64 gpa, unsigned int page_lg2,
 		      __u32 attrs, __u32 effective, __u64 entry)
 {
-	const __u32 wx = VMEM_IOC_ATTR_W | VMEM_IOC_ATTR_X;
 	struct marks marks = marks_of(view->cpu, attrs, effective, entry);
 	const char *before = "  soft=";
 	char page[24];
@@ -50,7 +49,7 @@ static void text_leaf(const struct view *view, __u64 gpa, unsigned int page_lg2,
 	out_attrs(effective, ATTRS_PATH);
 	if (marks.cow)
 		out_text("  cow");
-	if ((effective & wx) == wx)
+	if (is_wx(effective))
 		out_text("  W+X");
 	if (marks.shadow)
 		out_text("  shadow-stack");
@@ -163,6 +162,10 @@ static void text_end(const struct vmem_ioc_record *rec, const struct view *view)
 {
 	char leaves[32], refs[32], bad[32];
 
+	if (view->wx)
+		out_format("%s W+X %s, %s; ", show_count(view->nr_wx, refs),
+			   view->nr_wx == 1 ? "mapping" : "mappings",
+			   show_size(view->wx_bytes, bad));
 	out_format("%s %s, %s %s, %s malformed or unreachable ",
 		   show_count(rec->leaves, leaves),
 		   rec->leaves == 1 ? "leaf" : "leaves",
@@ -249,7 +252,10 @@ void text_record(const struct vmem_ioc_record *rec, struct view *view)
 	}
 	text_flush(view);
 
-	/* a space without records is shown too */
+	/* a space without records is shown too, where all records are */
+	if (view->wx)
+		view->headed = rec->type == VMEM_IOC_REC_END ? view->nr_roots :
+			       rec->space > view->headed ? rec->space : view->headed;
 	while (view->nr_roots > 1 && view->headed <= rec->space &&
 	       view->headed < view->nr_roots)
 		text_space(view, view->headed++);

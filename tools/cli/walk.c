@@ -18,6 +18,7 @@ enum {
 	OPTION_NONPRESENT,
 	OPTION_NO_FOLD,
 	OPTION_ALL,
+	OPTION_WX,
 };
 
 struct walk_options {
@@ -33,6 +34,9 @@ static const struct argp_option walk_options[] = {
 	  "These addresses only, LAST included; or START+LEN", 2 },
 	{ "leaves", 'l', NULL, 0,
 	  "A record for each leaf entry, not for each run of them", 2 },
+	{ "wx", OPTION_WX, NULL, 0,
+	  "Only mappings that may be written and executed, by the entries of all levels; what spaces share is told for the first one (--follow: for each)",
+	  2 },
 	{ "follow", 'F', NULL, 0,
 	  "Go into tables that were met before, where else a reference to them is reported",
 	  2 },
@@ -115,6 +119,9 @@ static error_t walk_parse(int key, char *arg, struct argp_state *state)
 	case OPTION_NONPRESENT:
 		options->how.call.flags |= VMEM_IOC_WALK_NONPRESENT;
 		return 0;
+	case OPTION_WX:
+		options->how.wx = true;
+		return 0;
 	case OPTION_NO_FOLD:
 		options->how.no_fold = true;
 		return 0;
@@ -129,10 +136,25 @@ static error_t walk_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		walk_check(&options->source, state);
+		if (options->how.wx && options->how.call.flags & VMEM_IOC_WALK_NONPRESENT)
+			argp_error(state, "--wx and --nonpresent: what isn't present isn't mapped");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+/* Is a record to be shown? */
+static bool walk_shows(struct view *view, const struct vmem_ioc_record *rec)
+{
+	if (!view->wx || rec->type == VMEM_IOC_REC_END)
+		return true;
+	if (rec->type != VMEM_IOC_REC_MAPPING || !is_wx(rec->effective))
+		return false;
+	view->nr_wx++;
+	if (__builtin_add_overflow(view->wx_bytes, rec->len, &view->wx_bytes))
+		view->wx_bytes = UINT64_MAX;
+	return true;
 }
 
 /* Print what a walk gives. Return: the exit status. */
@@ -150,7 +172,9 @@ static int walk_print(struct vmem_walker *walker, const struct source *source,
 		if (nr < 0)
 			fail("the walk broke off: %s", strerror(-nr));
 		for (i = 0; i < nr; i++) {
-			if (json)
+			if (!walk_shows(view, &records[i]))
+				;
+			else if (json)
 				json_record(&records[i], view);
 			else
 				text_record(&records[i], view);
@@ -216,6 +240,7 @@ int walk_show(struct source *source, struct walk_how *how)
 	struct vmem_walker *walker;
 	int ret;
 
+	view.wx = how->wx;
 	view.fold = !how->no_fold && !view.entries;
 	walk_open(source, walk, &walker);
 	if (how->json)
