@@ -7,8 +7,11 @@ import pathlib
 import re
 import tempfile
 
+import dumps
 import linux_hand
-from linux_hand import Linux
+from cases import TREE, elf, lime
+from dumps import PAGE
+from linux_hand import Linux, qemu_note
 
 
 class Cli:
@@ -106,6 +109,63 @@ def wx(cli):
     cli.case("--wx and --nonpresent", status == 2 and "--nonpresent" in noted, noted)
 
 
+def contents(cli):
+    """What a dump is, and which memory isn't in it."""
+    made = Linux()
+    note = qemu_note(0x1000)
+    pages = {gpa: bytes([gpa >> 12]) * PAGE for gpa in (0, 0x1000, 0x4000)}
+    here, gone = True, False
+    for name, data, form, ranges, more in (
+            ("raw", TREE, "raw memory", [(0, len(TREE), here)], {}),
+            ("core", elf([(0x1000, 0, 0, 0x3000, 0x5000)], note, size=0x5000), "ELF core",
+             [(0, 0x3000, here), (0x3000, 0x2000, gone)], {}),
+            ("core of Linux", elf([(0x1000, 0, 0, 0x2000, 0x2000)], made.note(), size=0x3000),
+             "ELF core", [(0, 0x2000, here)], {"vmcoreinfo": True}),
+            ("cut", elf([(0x1000, 0, 0, 0x3000, 0x3000)], size=0x3800), "ELF core",
+             [(0, 0x2800, here), (0x2800, 0x800, gone)], {"trouble": "ends too early"}),
+            ("lime", lime((0x1000, bytes(0x1000)), (0x10000, bytes(0x2000))), "LiME",
+             [(0x1000, 0x1000, here), (0x10000, 0x2000, here)], {}),
+            ("kdump", dumps.kdump(pages, 8, exist=[*pages, 0x2000, 0x5000, 0x6000]), "kdump",
+             [(0, 0x2000, here), (0x2000, 0x1000, gone), (0x4000, 0x1000, here),
+              (0x5000, 0x2000, gone)], {})):
+        path = cli.file(name, data)
+        text, noted, status = cli.run("dump", "-m", path, "--json")
+        got = [json.loads(line) for line in text.splitlines()]
+        vcpus = [r for r in got if "vcpu" in r]
+        found = [(int(r["gpa"], 16), r["len"], r["in_dump"]) for r in got if "gpa" in r]
+        total = {"ranges": len(ranges), "memory": sum(r[1] for r in ranges),
+                 "in_dump": sum(r[1] for r in ranges if r[2]),
+                 "not_in_dump": sum(r[1] for r in ranges if not r[2])}
+        cli.case(f"{name}: its memory", not status and found == ranges and
+                 got[-1] == {"end": total}, got, noted)
+        cli.case(f"{name}: what it is", form in got[0]["dump"] and
+                 more.get("trouble", "") in got[0].get("trouble", "") and
+                 ("trouble" in got[0]) == ("trouble" in more) and
+                 got[0]["vmcoreinfo"] == more.get("vmcoreinfo", False), got[0])
+        want = [{"vcpu": 0, "cr3": "0x1000", "paging": True, "levels": 4}] * (name == "core")
+        cli.case(f"{name}: its vCPUs", len(vcpus) == len(want) and all(
+            got | want == got for got, want in zip(vcpus, want)), vcpus)
+        text, _, _ = cli.run("dump", "-m", path)
+        lines = [f"{gpa:012x}-{gpa + size - 1:012x}" for gpa, size, _ in ranges]
+        states = ["in the dump" if r[2] else "not in the dump" for r in ranges]
+        cli.case(f"{name}: text", re.findall(r"^([0-9a-f]{12}-[0-9a-f]{12}) +\S+  (.*)$", text,
+                                             re.M) == list(zip(lines, states)), text)
+        text, _, _ = cli.run("dump", "-m", path, "--missing")
+        cli.case(f"{name}: --missing", re.findall("^([0-9a-f]{12}-[0-9a-f]{12}) ", text,
+                                                  re.M) ==
+                 [at for at, r in zip(lines, ranges) if not r[2]], text)
+    raw = cli.dir / "raw"
+    for words, status, *arguments in (
+            (["no --memory"], 2), (["without GPA and OFFSET"], 2, "-m", f"{raw}@0x1000"),
+            (["without GPA and OFFSET"], 2, "-m", f"{raw}@0:0"),
+            (["is one file"], 2, "-m", raw, "-m", raw),
+            (["one argument too many"], 2, "-m", raw, "x"),
+            (["No such file"], 1, "-m", cli.dir / "none"),
+            (["saved by QEMU"], 1, "-m", cli.file("savevm", b"QEVM\0\0\0\3".ljust(PAGE)))):
+        cli.tests.refused(f"vmem dump {' '.join(map(str, arguments[1:]))}", status, words,
+                          "dump", *arguments)
+
+
 def run(tests):
     """All of it."""
     with tempfile.TemporaryDirectory() as directory:
@@ -115,3 +175,5 @@ def run(tests):
             files(cli)
         with tests.group("W+X"):
             wx(cli)
+        with tests.group("what a dump is"):
+            contents(cli)

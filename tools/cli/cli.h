@@ -2,7 +2,7 @@
 /*
  * vmem(1): what its files share.
  *
- *   vmem.c (commands) -> info.c, demo.c, walk.c, translate.c
+ *   vmem.c (commands) -> info.c, demo.c, dump.c, walk.c, translate.c
  *   -> map.c, alter.c, link.c (commands that change) -> change.c -> why.c (why a
  *      change was refused), diff.c (two walks), draft.c (memory as it would be),
  *      pool.c (pages for its tables), attrs.c
@@ -161,6 +161,13 @@ bool cpu_parse_phys_bits(struct cpu *cpu, const char *text, const char **why);
 bool cpu_parse_cow(struct cpu *cpu, const char *text);
 __u64 cpu_root(const struct cpu *cpu, __u64 cr3);
 
+/* Of registers. */
+#define CR0_PG		(1ULL << 31)
+#define CR4_PAE		(1ULL << 5)
+#define CR4_LA57	(1ULL << 12)
+
+#define VCPUS_MAX	8192U	/* that are looked at: more than any guest has */
+
 /* Of an entry, in both formats. */
 #define ENTRY_P		1ULL
 #define ENTRY_W		(1ULL << 1)
@@ -186,6 +193,7 @@ extern const struct argp source_argp;
 void source_init(struct source *source);
 void source_check_memory(const struct source *source, struct argp_state *state);
 void source_check(struct source *source, struct argp_state *state);
+void source_open_dump(struct source *source);
 void source_open(struct source *source);
 void source_close(struct source *source);
 int source_space(const struct source *source, __u32 format, __u64 root,
@@ -356,6 +364,8 @@ unsigned int refused_at(const struct vmem_ioc_result *result, unsigned int level
 const char *refused_why(const struct vmem_ioc_result *result, const struct view *view);
 
 /* json.c */
+#define JSON_VERSION	2
+
 void json_head(const struct view *view);
 void json_record(const struct vmem_ioc_record *rec, const struct view *view);
 void json_result(__u64 va, const struct vmem_ioc_result *result,
@@ -559,6 +569,7 @@ int change_end(struct change *change, int ret,
 /* Commands: each is given its own arguments, and returns the exit status. */
 int command_info(int argc, char **argv);
 int command_demo(int argc, char **argv);
+int command_dump(int argc, char **argv);
 int command_walk(int argc, char **argv);
 int command_roots(int argc, char **argv);
 int command_translate(int argc, char **argv);

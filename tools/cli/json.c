@@ -2,12 +2,10 @@
 /*
  * Answers for programs: JSON Lines.
  *
- * The version in the first line is raised when a field changes its meaning or
+ * JSON_VERSION, in the first line, is raised when a field changes its meaning or
  * goes; fields may come without that.
  */
 #include "cli.h"
-
-#define JSON_VERSION	2
 
 /* The begin of a record. */
 static void json_begin(const struct view *view)

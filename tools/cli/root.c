@@ -9,9 +9,6 @@
 #include "cli.h"
 #include "kpti.h"
 
-#define CR0_PG		(1ULL << 31)
-#define CR4_LA57	(1ULL << 12)
-
 /* What isn't said is that the vCPU's tables have so many levels. */
 static void levels_default(struct source *source, bool five)
 {

@@ -10,9 +10,6 @@
 #include "cli.h"
 #include "kpti.h"
 
-#define CR0_PG		(1ULL << 31)
-#define VCPUS_MAX	8192U	/* that are looked at: more than any guest has */
-
 struct roots_options {
 	struct source source;
 	bool json;

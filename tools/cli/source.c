@@ -287,8 +287,15 @@ static void source_trouble(struct source *source)
 	note("%s: %s", source->memories[0].path, trouble);
 }
 
+static void catch_sigbus(void)
+{
+	struct sigaction sigbus = { .sa_handler = source_sigbus };
+
+	sigaction(SIGBUS, &sigbus, NULL);
+}
+
 /* A file that is a dump is the whole guest. */
-static void source_open_dump(struct source *source)
+void source_open_dump(struct source *source)
 {
 	const char *path = source->memories[0].path;
 	struct vmem_dump_how how = {
@@ -297,6 +304,7 @@ static void source_open_dump(struct source *source)
 	char why[VMEM_DUMP_WHY_LEN];
 	int ret;
 
+	catch_sigbus();
 	if (source->kernel)
 		fail("%s: is a dump, and the module reads none: without --kernel", path);
 	ret = vmem_open_dump(path, &how, &source->guest, why);
@@ -326,10 +334,9 @@ static void source_open_raw(struct source *source)
 
 void source_open(struct source *source)
 {
-	struct sigaction sigbus = { .sa_handler = source_sigbus };
 	__u32 format;
 
-	sigaction(SIGBUS, &sigbus, NULL);
+	catch_sigbus();
 	if (memory_dump(source))
 		source_open_dump(source);
 	else

@@ -17,6 +17,7 @@ static const struct command {
 } commands[] = {
 	{ "info", command_info },
 	{ "demo", command_demo },
+	{ "dump", command_dump },
 	{ "walk", command_walk },
 	{ "translate", command_translate },
 	{ "roots", command_roots },
@@ -35,6 +36,7 @@ static const char doc[] =
 	"Commands:\n"
 	"  info        what does the work: versions, formats, limits\n"
 	"  demo        a small guest, made on the spot, walked and explained\n"
+	"  dump        what a dump is, and what of the guest's memory it lacks\n"
 	"  walk        all mappings of one or more spaces\n"
 	"  translate   what addresses of a space translate to\n"
 	"  roots       what may be the roots of address spaces\n"
