@@ -166,6 +166,23 @@ def contents(cli):
                           "dump", *arguments)
 
 
+def ends(cli):
+    """A root that isn't there, of all addresses and of fewer."""
+    path = cli.file("lacks", elf([(0x1000, 0, 0, 0x2000, 0x4000)], size=0x3000))
+    for what, begin, end, size in (
+            (None, 0, (1 << 64) - 1, "16E"), ("0-0xffffffffffffffff", 0, (1 << 64) - 1, "16E"),
+            ("0-0xffffffffffffefff", 0, (1 << 64) - 4097, "18014398509481980K"),
+            ("0x1000-0xffffffffffffffff", 0x1000, (1 << 64) - 1, "18014398509481980K"),
+            ("0x1000-0x2fff", 0x1000, 0x2fff, "8K")):
+        for levels in (4, 5):
+            text, noted, status = cli.run("walk", "-m", path, "-r", "0x3000", "-f",
+                                          f"x86_64-{levels}level",
+                                          *(("--range", what) if what else ()))
+            cli.case(f"{levels} levels, a root that isn't in the dump: {what}", not status and
+                     re.search(f"^{begin:016x}-{end:016x} +{size}  !! ", text, re.M), text,
+                     noted)
+
+
 def run(tests):
     """All of it."""
     with tempfile.TemporaryDirectory() as directory:
@@ -177,3 +194,4 @@ def run(tests):
             wx(cli)
         with tests.group("what a dump is"):
             contents(cli)
+            ends(cli)

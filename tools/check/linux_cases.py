@@ -539,6 +539,8 @@ def choices(cases):
                           ("--kpti", "user")):
         cases.refused(f"--all and {option}", ["--all: without"], "walk", "-m", raw,
                       "--all", option, value, status=2)
+        cases.refused(f"roots and {option}", ["it finds all roots: without"], "roots", "-m",
+                      raw, option, value, status=2)
     blank = cases.dir / "blank"
     blank.write_bytes(bytes(SIZE))
     cases.refused("memory without Linux", ["no --root", "CR3", "no VMCOREINFO"], "walk",

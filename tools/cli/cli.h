@@ -193,6 +193,7 @@ extern const struct argp source_argp;
 void source_init(struct source *source);
 void source_check_memory(const struct source *source, struct argp_state *state);
 void source_check(struct source *source, struct argp_state *state);
+void source_check_all(struct source *source, struct argp_state *state, const char *what);
 void source_open_dump(struct source *source);
 void source_open(struct source *source);
 void source_close(struct source *source);
@@ -322,6 +323,7 @@ struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
  * @cpu:	what the vCPU is
  * @format:	of the tables, by its name
  * @dump:	the guest, if it is of a dump
+ * @last:	of the addresses that are walked
  * @entries:	each record is one leaf
  * @wx:		only mappings that may be written and executed are shown
  * @nr_wx:	how many were, with @wx
@@ -340,6 +342,7 @@ struct view {
 	const struct cpu *cpu;
 	const char *format;
 	const struct vmem_guest *dump;
+	__u64 last;
 	bool entries;
 	bool wx;
 	__u64 nr_wx;

@@ -287,6 +287,7 @@ bool diff_show(const struct change *change)
 		.nr_roots = draft->nr_spaces,
 		.cpu	= &source->cpu,
 		.format	= source->format,
+		.last	= UINT64_MAX,
 		.fold	= true,
 		.headed	= draft->nr_spaces,
 		.mark	= '-',

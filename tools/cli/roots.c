@@ -35,7 +35,7 @@ static error_t roots_parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "%s is one argument too many", arg);
 		return 0;
 	case ARGP_KEY_END:
-		source_check_memory(&options->source, state);
+		source_check_all(&options->source, state, "it finds all roots");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -407,7 +407,6 @@ int command_roots(int argc, char **argv)
 
 	source_init(&options.source);
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	options.source.linux_too = true;
 	source_open(&options.source);
 	roots = gather(&options.source, true);
 	for (i = 0; i < roots.nr; i++)

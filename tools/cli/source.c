@@ -144,6 +144,16 @@ void source_check(struct source *source, struct argp_state *state)
 		argp_error(state, "--vcpu and --root: both say which root");
 }
 
+/* What looks for roots is told none. */
+void source_check_all(struct source *source, struct argp_state *state, const char *what)
+{
+	source_check_memory(source, state);
+	source->linux_too = true;
+	if (source->nr_roots || source->pid != UINT32_MAX || source->vcpu != UINT32_MAX ||
+	    source->kpti)
+		argp_error(state, "%s: without --root, --pid, --vcpu and --kpti", what);
+}
+
 /* A file was cut short while it was read: say so, and end. */
 static void source_sigbus(int signal)
 {

@@ -9,9 +9,19 @@
  */
 #include "cli.h"
 
+#define PAGE	4096ULL
+
+/* Is it of all addresses, of which there are more than a length can tell? */
+static bool is_whole(const struct vmem_ioc_record *rec, const struct view *view)
+{
+	return rec->type == VMEM_IOC_REC_BAD && !rec->va && rec->len == -PAGE &&
+	       view->last == UINT64_MAX;
+}
+
 static void text_where(const struct vmem_ioc_record *rec,
 		       const struct view *view)
 {
+	bool whole = is_whole(rec, view);
 	__u64 nr = view->nr_held;
 	char size[24];
 
@@ -19,9 +29,9 @@ static void text_where(const struct vmem_ioc_record *rec,
 		out_format("%c ", view->mark);
 	out_hex(rec->va, 16);
 	out_char('-');
-	out_hex(rec->va + (nr * rec->len - 1), 16);
+	out_hex(whole ? UINT64_MAX : rec->va + (nr * rec->len - 1), 16);
 	out_char(' ');
-	out_right(show_size(nr * rec->len, size), 6);
+	out_right(whole ? "16E" : show_size(nr * rec->len, size), 6);
 	out_text("  ");
 }
 

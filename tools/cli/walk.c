@@ -83,11 +83,7 @@ static void walk_check(struct source *source, struct argp_state *state)
 		source_check(source, state);
 		return;
 	}
-	source_check_memory(source, state);
-	source->linux_too = true;
-	if (source->nr_roots || source->pid != UINT32_MAX || source->vcpu != UINT32_MAX ||
-	    source->kpti)
-		argp_error(state, "--all: without --root, --pid, --vcpu and --kpti");
+	source_check_all(source, state, "--all");
 }
 
 static error_t walk_parse(int key, char *arg, struct argp_state *state)
@@ -232,6 +228,7 @@ int walk_show(struct source *source, struct walk_how *how)
 		.cpu		= &source->cpu,
 		.format		= source->format,
 		.dump		= source->dump ? source->guest : NULL,
+		.last		= walk->last,
 		.entries	= walk->flags & VMEM_IOC_WALK_LEAVES,
 	};
 	struct hints hints = {
