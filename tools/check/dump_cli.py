@@ -3,15 +3,20 @@
 users make up."""
 
 import json
+import os
 import pathlib
 import re
+import subprocess
 import tempfile
+import time
 
 import dumps
 import linux_hand
 from cases import TREE, elf, lime
 from dumps import PAGE
-from linux_hand import Linux, qemu_note
+from linux_hand import SIZE, Linux, qemu_note
+
+TIB = 1 << 40
 
 
 class Cli:
@@ -183,6 +188,54 @@ def ends(cli):
                      noted)
 
 
+def sparse(cli):
+    """Holes of raw memory aren't read, and what was read isn't held."""
+    made = Linux()
+    dense, path = cli.file("dense", made.data), cli.file("sparse", made.data)
+    os.truncate(path, TIB)
+    want = cli.run("roots", "-m", dense, "--json")[0]
+
+    def quick(name, good, *arguments, seconds=10, kib=256 << 10):
+        # the largest that a child had counts, which none before may have exceeded
+        start = time.monotonic()
+        with subprocess.Popen([cli.tests.vmem, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            text, noted = (pipe.read().decode() for pipe in (process.stdout, process.stderr))
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status
+        took = time.monotonic() - start
+        cli.case(name, good(text, noted) and took < seconds and usage.ru_maxrss < kib, text,
+                 noted, took, usage.ru_maxrss)
+
+    quick("1 TiB, most of it a hole", lambda text, noted: text == want and "4 processes" in noted,
+          "roots", "-m", path, "--json")
+    quick("1 TiB, most of it a hole: walk", lambda text, noted: "swapper_pg_dir" in noted,
+          "walk", "-m", path, "--json")
+    blank = cli.dir / "blank"
+    blank.touch()
+    os.truncate(blank, TIB)
+    quick("1 TiB, all of it a hole", lambda text, noted: not text and "guesses" in noted,
+          "roots", "-m", blank)
+    quick("1 TiB, all of it a hole: walk", lambda text, noted: "no --root" in noted, "walk",
+          "-m", blank)
+    # behind holes, and of several memories
+    with open(blank, "r+b") as file:
+        file.truncate(64 << 20)
+        file.seek(48 << 20)
+        file.write(bytes(0x1000) + made.data)
+    roots = {r["root"] for r in map(json.loads, want.splitlines())}
+    for name, parts in (("in parts", (f"{blank}@0:{(48 << 20) + 0x1000:#x}+{SIZE:#x}",
+                                      f"{blank}@{1 << 32:#x}:0+{48 << 20:#x}")),
+                        ("the other way", (f"{blank}@{1 << 32:#x}:0+{48 << 20:#x}",
+                                           f"{dense}@0:0")),
+                        ("not by pages", (cli.file("odd", b"x" + made.data).as_posix() + "@0:0x1",
+                                          f"{blank}@{1 << 32:#x}:0+{48 << 20:#x}"))):
+        text, noted, status = cli.run("roots", "--json", *(w for part in parts
+                                                           for w in ("-m", part)))
+        found = {r["root"] for r in map(json.loads, text.splitlines())}
+        cli.case(f"holes, {name}", not status and found == roots, noted, found ^ roots)
+
+
 def run(tests):
     """All of it."""
     with tempfile.TemporaryDirectory() as directory:
@@ -195,3 +248,5 @@ def run(tests):
         with tests.group("what a dump is"):
             contents(cli)
             ends(cli)
+        with tests.group("holes"):
+            sparse(cli)

@@ -37,6 +37,8 @@
  * @keep:	keep the file open
  * @write:	for writing, too
  * @fd:		out: the file, if it is kept
+ * @sparse:	out: it has holes, and is kept
+ * @copied:	out: @host is a copy, not the file
  * @host:	out: where this process has it
  * @host_len:	out: bytes of it, whole pages
  */
@@ -50,6 +52,8 @@ struct memory {
 	bool write;
 
 	int fd;
+	bool sparse;
+	bool copied;
 	const char *host;
 	__u64 host_len;
 };
@@ -181,9 +185,10 @@ __u64 cpu_root(const struct cpu *cpu, __u64 cr3);
 /* memory.c */
 void memory_add(struct vmem_guest *guest, struct memory *memory);
 const char *memory_at(const struct source *source, __u64 gpa);
+bool memory_data(const struct source *source, __u64 gpa, __u64 *data, __u64 *len);
+void memory_forget(const struct source *source);
 const char *memory_dump(const struct source *source);
 bool memory_page(const struct source *source, __u64 gpa, __u64 *entries);
-bool memory_here(const struct source *source, __u64 gpa, __u64 *same);
 bool memory_entry(const struct source *source, __u64 gpa, __u64 *entry);
 __u64 memory_top(const struct source *source);
 __u64 entry_addr(const struct source *source, __u64 entry);

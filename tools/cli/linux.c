@@ -11,6 +11,7 @@
 
 /* All that is known of it, and why not more is. */
 struct knows {
+	struct vmem_guest *guest;	/* whose memory is searched */
 	struct vmem_linux about;
 	struct vmem_linux_list list;
 	char why[VMEM_DUMP_WHY_LEN];
@@ -32,6 +33,22 @@ static void say_search(const struct source *source)
 		     show_size(memory_top(source), size));
 }
 
+/*
+ * The same memory as a dump, if that can be: a search of one passes over the holes of its
+ * file, and gives back what it has read.
+ */
+static struct vmem_guest *search_guest(const struct source *source)
+{
+	const struct memory *memory = source->memories;
+	char why[VMEM_DUMP_WHY_LEN];
+	struct vmem_guest *guest;
+
+	if (source->dump || source->kernel || source->nr_memories != 1 || memory->placed ||
+	    memory->gpa || vmem_open_dump(memory->path, NULL, &guest, why))
+		return source->guest;
+	return guest;
+}
+
 static struct knows *knows_of(struct source *source)
 {
 	struct knows *knows = source->knows;
@@ -42,7 +59,8 @@ static struct knows *knows_of(struct source *source)
 	say_search(source);
 	knows = source->knows = allocate(NULL, 1, sizeof(*knows));
 	memset(knows, 0, sizeof(*knows));
-	ret = vmem_linux_find(source->guest, &knows->about, 0, knows->why);
+	knows->guest = search_guest(source);
+	ret = vmem_linux_find(knows->guest, &knows->about, 0, knows->why);
 	knows->found = !ret;
 	if (ret && !knows->why[0])
 		snprintf(knows->why, sizeof(knows->why), "Linux can't be looked for: %s",
@@ -66,7 +84,7 @@ const struct vmem_linux_list *linux_list(struct source *source)
 
 	if (knows->found && !knows->asked) {
 		knows->asked = true;
-		ret = vmem_linux_processes(source->guest, &knows->about, &knows->list);
+		ret = vmem_linux_processes(knows->guest, &knows->about, &knows->list);
 		knows->listed = !ret;
 		snprintf(knows->why, sizeof(knows->why), "%s", knows->list.why);
 		if (ret && !knows->why[0])

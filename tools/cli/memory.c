@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "magic.h"
 
 #define ENTRIES_LEN	4096
+#define STAT_BLOCK	512	/* that st_blocks counts */
 
 /* What isn't the memory itself is refused, but where its bytes are meant. */
 static void memory_recognize(const struct memory *memory, int fd)
@@ -85,6 +87,14 @@ static __u64 memory_len(const struct memory *memory, int fd)
 	return len;
 }
 
+static bool memory_is_sparse(int fd)
+{
+	struct stat stat;
+
+	return !fstat(fd, &stat) && S_ISREG(stat.st_mode) &&
+	       stat.st_blocks < stat.st_size / STAT_BLOCK;
+}
+
 /* For a part of a file that can't be mapped: a page of it isn't one of ours. */
 static void *memory_copy(const struct memory *memory, int fd)
 {
@@ -134,7 +144,9 @@ void memory_add(struct vmem_guest *guest, struct memory *memory)
 
 	memory_recognize(memory, fd);
 	memory->host_len = memory_len(memory, fd);
-	if (memory->offset % page)
+	memory->copied = memory->offset % page;
+	memory->sparse = !memory->copied && memory_is_sparse(fd);
+	if (memory->copied)
 		host = memory_copy(memory, fd);
 	else
 		host = mmap(NULL, memory->host_len, PROT_READ,
@@ -142,7 +154,7 @@ void memory_add(struct vmem_guest *guest, struct memory *memory)
 			    (off_t)memory->offset);
 	if (host == MAP_FAILED)
 		fail("%s: cannot be mapped: %s", memory->path, strerror(errno));
-	if (memory->keep)
+	if (memory->keep || memory->sparse)
 		memory->fd = fd;
 	else
 		close(fd);
@@ -197,25 +209,72 @@ const char *memory_at(const struct source *source, __u64 gpa)
 	return NULL;
 }
 
-/* Is there memory at @gpa? The answer holds for @same bytes, or more. */
-bool memory_here(const struct source *source, __u64 gpa, __u64 *same)
+/* From @at on, where the file has data again, and how much of it. Return: whether it has. */
+static bool memory_next(const struct memory *memory, __u64 at, __u64 *data, __u64 *len)
 {
-	__u64 next = memory_top(source);
+	__u64 page = (__u64)sysconf(_SC_PAGESIZE), end = memory->offset + memory->host_len;
+	off_t from, to;
+
+	*data = at;
+	*len = memory->host_len - at;
+	if (!memory->sparse)
+		return true;
+	from = lseek(memory->fd, (off_t)(memory->offset + at), SEEK_DATA);
+	/* where holes can't be asked for, there are none */
+	if (from < 0)
+		return errno != ENXIO;
+	if ((__u64)from >= end)
+		return false;
+	to = lseek(memory->fd, from, SEEK_HOLE);
+	if (to < 0 || (__u64)to > end)
+		to = (off_t)end;
+	*data = ((__u64)from - memory->offset) & ~(page - 1);
+	*len = (((__u64)to - memory->offset + page - 1) & ~(page - 1)) - *data;
+	return true;
+}
+
+/**
+ * memory_data() - the next memory that may be other than zeros
+ * @source:	not of a dump
+ * @gpa:	from where on
+ * @data:	out: guest-physical address
+ * @len:	out: bytes, whole pages
+ *
+ * Return: whether there is some.
+ */
+bool memory_data(const struct source *source, __u64 gpa, __u64 *data, __u64 *len)
+{
+	bool found = false;
+	__u64 from, nr;
 	size_t i;
 
-	*same = ENTRIES_LEN;
-	if (source->dump)
-		return true;
+	for (i = 0; i < source->nr_memories; i++) {
+		const struct memory *memory = &source->memories[i];
+		__u64 at = gpa > memory->gpa ? gpa - memory->gpa : 0;
+
+		if (at >= memory->host_len || !memory_next(memory, at, &from, &nr))
+			continue;
+		from += memory->gpa;
+		if (found && from >= *data)
+			continue;
+		*data = from;
+		*len = nr;
+		found = true;
+	}
+	return found;
+}
+
+/* What was read of files needs no room in this process any more. */
+void memory_forget(const struct source *source)
+{
+	size_t i;
+
 	for (i = 0; i < source->nr_memories; i++) {
 		const struct memory *memory = &source->memories[i];
 
-		if (gpa >= memory->gpa && gpa - memory->gpa < memory->host_len)
-			return true;
-		if (memory->gpa > gpa && memory->gpa < next)
-			next = memory->gpa;
+		if (memory->host && !memory->copied)
+			madvise((void *)(uintptr_t)memory->host, memory->host_len, MADV_DONTNEED);
 	}
-	*same = next - gpa;
-	return false;
 }
 
 /* A page of entries. Return: whether there is one. */

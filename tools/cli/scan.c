@@ -16,6 +16,7 @@
 #define PAGE		4096ULL
 #define SLOTS_MAX	32	/* of a root that are followed */
 #define FRAME_MAX	(1ULL << 46)	/* no device of a guest lies beyond it */
+#define FORGET		(64ULL << 20)	/* bytes that are read before they are given back */
 #define ODD_MAX		4	/* entries that aren't present and hold bits */
 
 /* Can this be the entry of a table of @level, as any guest has them? */
@@ -154,29 +155,24 @@ static bool is_root(const struct source *source, __u64 gpa, __u64 top, struct ro
 /* The next memory that can have a root in it, from @gpa on. Return: whether there is some. */
 static bool next_range(const struct source *source, __u64 gpa, struct vmem_dump_range *range)
 {
-	__u64 top = memory_top(source), same;
-
 	if (source->dump)
 		return !vmem_dump_next(source->guest, gpa, range);
-	for (; gpa < top; gpa += (same - 1 + PAGE) & ~(PAGE - 1)) {
-		if (memory_here(source, gpa, &same)) {
-			*range = (struct vmem_dump_range){ .gpa = gpa, .len = PAGE };
-			return true;
-		}
-	}
-	return false;
+	return memory_data(source, gpa, &range->gpa, &range->len);
 }
 
 /* All pages that look like one, by address. */
 struct root *scan_roots(const struct source *source, size_t *nr)
 {
 	struct vmem_dump_range range = { 0 };
-	__u64 gpa, top = memory_top(source);
+	__u64 gpa, top = memory_top(source), passed = 0;
 	struct root *roots = NULL, root;
 
 	*nr = 0;
 	while (next_range(source, range.gpa + range.len, &range)) {
 		for (gpa = range.gpa; gpa < range.gpa + range.len; gpa += PAGE) {
+			passed += PAGE;
+			if (!(passed % FORGET))
+				memory_forget(source);
 			if (!is_root(source, gpa, top, &root))
 				continue;
 			if (!(*nr & (*nr - 1)))
