@@ -75,15 +75,20 @@ static bool is_control(const char *text)
 /* Say a line on stderr, after what was printed so far. */
 static void say(const char *begin, const char *format, va_list args)
 {
-	char *text, *at;
+	char *text, *shown, *to;
+	const char *at;
 
 	fflush(stdout);
-	fputs(begin, stderr);
 	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	for (at = text; at && *at; at++)
-		fprintf(stderr, is_control(at) ? "\\x%02x" : "%c", (unsigned char)*at);
-	fputc('\n', stderr);
+		return;
+	/* each may become \x1b */
+	to = shown = malloc(4 * strlen(text) + 1);
+	for (at = text; shown && *at; at++)
+		to += sprintf(to, is_control(at) ? "\\x%02x" : "%c", (unsigned char)*at);
+	if (shown)
+		*to = '\0';
+	fprintf(stderr, "%s%s\n", begin, shown ? shown : "out of memory");
+	free(shown);
 	free(text);
 }
 
