@@ -13,7 +13,8 @@ import time
 
 import linux_hand
 from cases import elf, lime
-from linux_hand import COMM, INFO, LINK, MM, NX, PGD, SIZE, TASKS, Linux, qemu_note
+from linux_hand import (COMM, INFO, LINK, MM, NX, PGD, SIZE, TASKS, Linux, qemu_note,
+                        running_note)
 from tests import BUILD
 
 VMEM = f"{BUILD}/vmem"
@@ -521,6 +522,26 @@ def choices(cases):
     cases.tests.case("registers without VMCOREINFO: memory is searched",
                      named(roots).keys() == whole(made).keys() and
                      "found in memory" in done.stderr, done.stderr)
+
+    # Linux dumps itself without CR3, but tells what ran
+    core = cases.core(made, b"".join(map(running_note, (0, 13, 2, 10))) + made.note())
+    taken("of no CPU: the kernel's", core, made.root, ["swapper_pg_dir"])
+    for cpu, root, words in ((0, made.root, ["CPU 0 was idle", "swapper_pg_dir"]),
+                             (1, made.process_root(2), ["process 13 ran on CPU 1", "leader"]),
+                             (2, made.root, ["thread 2 ran on CPU 2", "isn't known"]),
+                             (3, made.process_root(0), ["process 10 ran on CPU 3"])):
+        taken(f"what ran on CPU {cpu}", core, root, words, "--vcpu", cpu)
+    cases.refused("what ran on a CPU that isn't told", ["no such vCPU"], "walk", "-m", core,
+                  "--vcpu", 4)
+    roots, _ = roots_of(core)
+    cases.tests.case("CPUs of processes", {p["pid"]: p.get("cpus") for r in roots
+                                           for p in r.get("processes", ())} ==
+                     {10: [3], 11: None, 13: [1], 14: None}, roots)
+    text = vmem("roots", "-m", core).stdout
+    cases.tests.case("CPUs of processes, as text", 'pid 10 "alpha" on CPU 3' in text, text)
+    core = cases.core(made, qemu_note(made.process_root(1)) + running_note(10) + made.note())
+    taken("QEMU's notes of what ran say nothing", core, made.process_root(1),
+          ["from vCPU 0"], "--vcpu", 0)
 
     for name, words, status, *arguments in (
             ("a kernel's thread", ["no such process"], 1, "--pid", 2),

@@ -257,3 +257,10 @@ def qemu_note(cr3, cr4=0x20, cr0=0x80000011):
     state = struct.pack("<II", 1, 440).ljust(392, b"\0") + \
         struct.pack("<5Q", cr0, 0, 0, cr3, cr4)
     return struct.pack("<III", 5, 440, 0) + b"QEMU\0\0\0\0" + state.ljust(440, b"\0")
+
+
+def running_note(pid):
+    """What ran on a CPU, as Linux' note has it when it dumps itself."""
+    state = bytearray(336)
+    struct.pack_into("<I", state, 32, pid)
+    return struct.pack("<III", 5, 336, 1) + b"CORE\0\0\0\0" + bytes(state)

@@ -99,19 +99,27 @@ static void root_of_kernel(struct source *source, const struct vmem_linux *about
 	     source->roots[0], source->format, about->release);
 }
 
+/* Return: NULL: there is none with a space of its own. */
+static const struct vmem_linux_process *process_find(const struct vmem_linux_list *list,
+						     __u32 pid)
+{
+	size_t i;
+
+	for (i = 0; list && i < list->nr; i++)
+		if (list->processes[i].pid == pid)
+			return &list->processes[i];
+	return NULL;
+}
+
 static void root_of_process(struct source *source)
 {
-	const struct vmem_linux_process *process = NULL;
 	const struct vmem_linux_list *list = linux_list(source);
+	const struct vmem_linux_process *process = process_find(list, source->pid);
 	bool user = source->kpti && !strcmp(source->kpti, "user");
 	char comm[COMM_LEN];
-	size_t i;
 
 	if (!list)
 		fail("--pid %u: processes aren't known: %s", source->pid, linux_why(source));
-	for (i = 0; i < list->nr && !process; i++)
-		if (list->processes[i].pid == source->pid)
-			process = &list->processes[i];
 	if (!process && list->why[0])
 		note("%s", list->why);
 	if (!process)
@@ -127,6 +135,36 @@ static void root_of_process(struct source *source)
 	     show_comm(process->comm, comm),
 	     user ? ", user mode's half of a pair of roots" :
 	     process->user_root ? ", the kernel's half of a pair of roots" : "");
+}
+
+/*
+ * That of what ran on a CPU when Linux dumped itself, which saves no CR3. Return: whether
+ * it is known.
+ */
+static bool root_of_running(struct source *source)
+{
+	const struct vmem_linux *about;
+	__u32 pid;
+
+	if (source->vcpu == UINT32_MAX ||
+	    vmem_dump_running(source->guest, source->vcpu, &pid))
+		return false;
+	about = linux_about(source);
+	if (!about)
+		return false;
+	if (process_find(linux_list(source), pid)) {
+		note("process %u ran on CPU %u", pid, source->vcpu);
+		source->pid = pid;
+		root_of_process(source);
+		return true;
+	}
+	if (pid)
+		note("thread %u ran on CPU %u, and isn't known as a process with a space of its own",
+		     pid, source->vcpu);
+	else
+		note("CPU %u was idle", source->vcpu);
+	root_of_kernel(source, about);
+	return true;
 }
 
 static void no_root(struct source *source)
@@ -152,6 +190,8 @@ static void root_of_linux(struct source *source)
 {
 	const struct vmem_linux *about = NULL;
 
+	if (root_of_running(source))
+		return;
 	if (source->vcpu == UINT32_MAX)
 		about = linux_about(source);
 	if (!about && source->rooted)

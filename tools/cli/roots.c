@@ -247,6 +247,17 @@ static void say_linux(struct source *source)
 		note("%s: processes may be missing", list->why);
 }
 
+/* The next CPU, from @n on, on which a process ran when Linux dumped itself. */
+static bool next_cpu(const struct source *source, __u32 *n, __u32 pid)
+{
+	__u32 running;
+
+	for (; !vmem_dump_running(source->guest, *n, &running); (*n)++)
+		if (running == pid)
+			return true;
+	return false;
+}
+
 /* What a root is of. */
 static void print_label(FILE *out, const struct root *root, const struct source *source)
 {
@@ -263,6 +274,8 @@ static void print_label(FILE *out, const struct root *root, const struct source 
 	for (i = 0; i < root->nr_owners; i++) {
 		fprintf(out, "%spid %u %s", comma, root->owners[i]->pid,
 			show_comm(root->owners[i]->comm, comm));
+		for (n = 0; next_cpu(source, &n, root->owners[i]->pid); n++)
+			fprintf(out, " on CPU %u", n);
 		comma = ", ";
 	}
 	if (root->pair && root->gpa & KPTI_USER)
@@ -292,19 +305,30 @@ static void print_text(const struct root *root, const struct source *source)
 	putchar('\n');
 }
 
-static void json_processes(const struct root *root)
+static void json_process(const struct vmem_linux_process *process, const struct source *source)
 {
-	char comma = '[';
+	const char *before = ",\"cpus\":[";
+	__u32 n;
+
+	out_format("{\"pid\":%u,\"name\":", process->pid);
+	out_string(process->comm);
+	for (n = 0; next_cpu(source, &n, process->pid); n++) {
+		out_format("%s%u", before, n);
+		before = ",";
+	}
+	out_text(*before == ',' && !before[1] ? "]}" : "}");
+}
+
+static void json_processes(const struct root *root, const struct source *source)
+{
 	size_t i;
 
 	if (!root->nr_owners)
 		return;
 	out_text(",\"processes\":");
 	for (i = 0; i < root->nr_owners; i++) {
-		out_format("%c{\"pid\":%u,\"name\":", comma, root->owners[i]->pid);
-		out_string(root->owners[i]->comm);
-		out_char('}');
-		comma = ',';
+		out_char(i ? ',' : '[');
+		json_process(root->owners[i], source);
 	}
 	out_char(']');
 }
@@ -335,7 +359,7 @@ static void print_json(const struct root *root, const struct source *source)
 		   root->shared - 1, root->followed ? "true" : "false");
 	if (root->swapper)
 		out_text(",\"kernel\":true");
-	json_processes(root);
+	json_processes(root, source);
 	json_vcpus(root, source);
 	if (root->pair)
 		out_format(",\"half\":\"%s\",\"pair\":\"0x%llx\"",
