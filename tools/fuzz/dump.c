@@ -17,6 +17,7 @@
 #define SIZE_MAX_KEPT	(1U << 20)
 #define TABLES		24	/* that a walk may visit */
 #define RECORDS		64
+#define RANGES		256
 #define TEMPORARY_MAX		(1U << 20)
 
 static const struct begin {
@@ -71,6 +72,22 @@ static void look(struct dump *dump, __u64 gpa, __u64 len)
 	(void)sum;
 }
 
+/* Ranges are what dump_missing() says of them; what the dump has comes again in a search. */
+static void ranges(struct dump *dump)
+{
+	struct vmem_dump_range range = { 0 }, next = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < RANGES && !dump_range(dump, range.gpa + range.len, &range); i++) {
+		if (!range.len ||
+		    dump_missing(dump, range.gpa, range.len) != (range.flags ? 0 : range.len))
+			abort();
+		if (range.flags && range.gpa >= next.gpa + next.len &&
+		    (dump_next(dump, range.gpa, &next) || next.gpa > range.gpa))
+			abort();
+	}
+}
+
 /* What the tables at @root map, as far as a few tables tell. */
 static void walk(struct vmem_guest *guest, __u64 root)
 {
@@ -108,6 +125,7 @@ static void try(struct dump *dump)
 		look(dump, dump->memory[i].gpa, dump->memory[i].len);
 	for (i = 0; i < dump->nr_extents && i < 4; i++)
 		look(dump, dump->extents[i].gpa, dump->extents[i].len);
+	ranges(dump);
 	if (guest_of_dump(dump, &guest))
 		return;
 	for (i = 0; i < dump->nr_cpus && i < 2; i++)
