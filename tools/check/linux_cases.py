@@ -539,6 +539,15 @@ def choices(cases):
                      {10: [3], 11: None, 13: [1], 14: None}, roots)
     text = vmem("roots", "-m", core).stdout
     cases.tests.case("CPUs of processes, as text", 'pid 10 "alpha" on CPU 3' in text, text)
+    lines = vmem("dump", "-m", core).stdout.splitlines()
+    cases.tests.case("CPUs of a dump", [line.split(maxsplit=2)[1:] for line in lines
+                                        if line.startswith("CPU ")] == [
+        ["0", "was idle"], ["1", "ran thread 13"], ["2", "ran thread 2"],
+        ["3", "ran thread 10"]], lines)
+    records = [json.loads(line) for line in
+               vmem("dump", "-m", core, "--json").stdout.splitlines()]
+    cases.tests.case("CPUs of a dump, as JSON", [r["pid"] for r in records if "cpu" in r] ==
+                     [0, 13, 2, 10], records)
     core = cases.core(made, qemu_note(made.process_root(1)) + running_note(10) + made.note())
     taken("QEMU's notes of what ran say nothing", core, made.process_root(1),
           ["from vCPU 0"], "--vcpu", 0)

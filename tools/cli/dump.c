@@ -144,6 +144,18 @@ static void print_vcpu(const struct vmem_dump_vcpu *vcpu, bool json)
 	out_end("");
 }
 
+/* Without registers: what ran on a CPU. */
+static void print_running(__u32 n, __u32 pid, bool json)
+{
+	if (json)
+		out_format("{\"cpu\":%u,\"pid\":%u}", n, pid);
+	else if (pid)
+		out_format("CPU %-5u   ran thread %u", n, pid);
+	else
+		out_format("CPU %-5u   was idle", n);
+	out_end("");
+}
+
 static void print_range(const struct vmem_dump_range *range, bool json)
 {
 	bool here = range->flags & VMEM_DUMP_HERE;
@@ -207,7 +219,7 @@ int command_dump(int argc, char **argv)
 {
 	static const struct argp argp = {
 		dump_options, dump_parse, "",
-		"Tell what a dump is: its format, what is wrong with the file, registers of vCPUs, whether it has VMCOREINFO; and range by range the guest's memory, and whether it is in the dump."
+		"Tell what a dump is: its format, what is wrong with the file, registers of vCPUs, or what ran on them, whether it has VMCOREINFO; and range by range the guest's memory, and whether it is in the dump."
 		"\v"
 		"Pages that are in the dump and damaged are not looked for. Raw memory is all there.\n"
 		"\n"
@@ -220,7 +232,7 @@ int command_dump(int argc, char **argv)
 	struct vmem_dump_vcpu vcpu;
 	struct vmem_guest *guest;
 	struct totals totals;
-	__u32 n;
+	__u32 n, pid;
 
 	source_init(&options.source);
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
@@ -234,6 +246,8 @@ int command_dump(int argc, char **argv)
 		text_dump(guest, about, why);
 	for (n = 0; n < VCPUS_MAX && !vmem_dump_vcpu(guest, n, &vcpu); n++)
 		print_vcpu(&vcpu, options.json);
+	for (n = 0; !vmem_dump_running(guest, n, &pid); n++)
+		print_running(n, pid, options.json);
 	totals = print_ranges(&options);
 	print_totals(&totals, options.json);
 	end_output();
