@@ -4,6 +4,7 @@ says of them, and what it answers is what vmem(1) does."""
 
 import errno
 import gzip
+import inspect
 import json
 import os
 import pathlib
@@ -13,7 +14,9 @@ import sys
 import threading
 import warnings
 
+import python_refused
 from cases import NX, image
+from linux_hand import Linux
 
 PAGE = 4096
 PYTHON = "/usr/bin/python3"
@@ -60,6 +63,8 @@ def core(memory, there, *vcpus):
 
 class Cases:
     """A JSON line each, for run()."""
+
+    guest = GUEST
 
     def __init__(self, program, tmp):
         self.program = program
@@ -446,8 +451,107 @@ def refused(cases, vmem, raw, path):
     space = opened.space(0x1000)
     walk = space.walk()
     space.close()
-    cases.raises("refused: a walk of a space that was closed", vmem.Error, errno.ENOENT,
-                 "closed", next, walk)
+    for name, function, *arguments in (
+            ("a walk", next, walk), ("a walk begins", space.walk),
+            ("translate", space.translate, 0), ("translate nothing", space.translate, []),
+            ("read", space.read, 0, 0),
+            ("a walk with others", opened.walk, [opened.space(0x1000), space])):
+        cases.raises(f"refused: of a space that was closed: {name}", ValueError, None,
+                     "the space is closed", function, *arguments)
+    cases.expect("a space that was closed is closed once", (space.close(), space.closed),
+                 (None, True))
+
+
+def lacking(cases, vmem, raw, path):
+    """What the dump has, range by range, and what not."""
+    with vmem.open(path) as dump, vmem.open(raw) as whole, vmem.Guest(memory=[
+            (0x8000, raw, 0x4000, 0x2000), (0x100000, raw, 0, 0x1000), (0, raw, 0, 0x4000),
+            (0x4000, raw, 0x4000, 0x4000)]) as guest:
+        end = len(GUEST)
+        for name, given, want in (
+                ("a core", dump, [(0, THERE, True), (THERE, end - THERE, False)]),
+                ("raw", whole, [(0, end, True)]),
+                ("parts", guest, [(0, 0xa000, True), (0x100000, 0x1000, True)])):
+            cases.expect(f"ranges: {name}", list(given.ranges()), want)
+            for first, length in ((0, 0), (1, 2), (THERE - 1, 2), (THERE, 1 << 60),
+                                  (0x9fff, 1), (0x9fff, 0xf7001), (2**64 - 1, 1)):
+                cut = [(max(gpa, first), min(gpa + size, first + length) -
+                        max(gpa, first), here) for gpa, size, here in want]
+                cases.expect(f"ranges: {name}, {length:#x} from {first:#x}",
+                             list(given.ranges(first, length)),
+                             [part for part in cut if part[1] > 0])
+                cases.expect(f"missing(): {name}, {length:#x} from {first:#x}",
+                             given.missing(first, length), sum(
+                                 size for _, size, here in cut if size > 0 and not here))
+        cases.expect("ranges: in words", repr(next(dump.ranges(THERE))),
+                     f"Range(gpa={THERE:#x}, size={end - THERE:#x}, here=False)")
+        space = dump.space()
+        got = {record.va: record.wx for record in space.walk(leaves=True)
+               if record.type == "mapping"}
+        cases.expect("wx: what may be written and executed", got, {
+            m.va: m.writable and m.executable for m in space.mappings(leaves=True)})
+        cases.expect("wx: some may, some may not", (got[0], got[0x1000],
+                                                    space.translate(0).wx),
+                     (True, False, True))
+
+
+def processes(cases, vmem):
+    """Of a Linux: as vmem(1) has them, and names that are none."""
+    comm = b"\xff\xc3\xa4\\x\x1b\n\"\xe2\x82"
+    for levels, kpti in ((4, True), (5, False)):
+        made = Linux(levels, kpti=kpti)
+        made.tasks[2].comm = comm
+        made.build()
+        path = cases.save("linux", made.data)
+        with vmem.open(path) as dump:
+            what = f"{levels} levels{', KPTI' * kpti}"
+            linux = dump.linux()
+            cases.expect(f"processes: {what}", [
+                (p.pid, p.root, p.user_root) for p in linux.processes],
+                [(pid, made.process_root(n), made.process_root(n) + PAGE if kpti else
+                  None) for pid, n in ((10, 0), (11, 1), (13, 2), (14, 1))])
+            odd = linux.process(11)
+            cases.expect(f"processes: {what}: a name", (odd.comm, odd.name), (
+                comm, "\\xff\u00e4\\x\x1b\n\"\\xe2\\x82"))
+            for pid in (10, 11, 13):
+                for half in ("kernel", "user") if kpti else ("kernel",):
+                    head, want, _ = cases.json("walk", "-m", path, "--pid", pid,
+                                               "--kpti", half)
+                    space = dump.space(pid=pid, kpti=half)
+                    cases.expect(f"processes: {what}: {half}'s space of {pid}",
+                                 ([hex(space.root)], space.format,
+                                  list(mapping_lines(space.walk(), False))),
+                                 (head["roots"], head["format"], want))
+            cases.expect(f"processes: {what}: the root that is given is that",
+                         dump.space(linux.process(10).root, levels).root,
+                         made.process_root(0))
+            for pid in (2, 12, 99):
+                cases.raises(f"processes: {what}: {pid} has no space", vmem.Error,
+                             errno.ENOENT, f"process {pid}: there is none", dump.space,
+                             pid=pid)
+            if kpti:
+                pair = dump.space(linux.process(10).root, kpti="user")
+                cases.expect("processes: the other half of a root that is given",
+                             pair.root, linux.process(10).user_root)
+                continue
+            cases.raises("processes: none of a pair", vmem.Error, errno.ENOENT,
+                         "none of a pair", dump.space, pid=10, kpti="user")
+
+
+def hints(cases, vmem):
+    """Each public thing says what it takes and gives."""
+    without = []
+    for kind in (getattr(vmem, name) for name in vmem.__all__):
+        members = vars(kind) if inspect.isclass(kind) else {"it": kind}
+        for name, member in members.items():
+            member = member.fget if isinstance(member, property) else member
+            if name.startswith("_") or not inspect.isfunction(member):
+                continue
+            said = member.__annotations__
+            without += [f"{member.__qualname__}: {parameter}" for parameter in (
+                *inspect.signature(member).parameters, "return")
+                if parameter not in ("self", "cls", *said)]
+    cases.expect("hints: of all", without, [])
 
 
 def large(cases, vmem):
@@ -513,6 +617,10 @@ def main(program, tmp):
     defaults(cases, vmem, path)
     facts(cases, vmem, raw)
     refused(cases, vmem, raw, path)
+    python_refused.run(cases, vmem, raw, path)
+    lacking(cases, vmem, raw, path)
+    processes(cases, vmem)
+    hints(cases, vmem)
     large(cases, vmem)
 
 

@@ -99,6 +99,11 @@ class _Leaf:
         return bool(self._effective & X)
 
     @property
+    def wx(self) -> bool:
+        """It may be written and executed, over all levels: W+X."""
+        return bool(self._effective & (W | X) == W | X)
+
+    @property
     def user(self) -> bool:
         """User mode may, over all levels."""
         return bool(self._effective & U)
@@ -146,7 +151,7 @@ class _Leaf:
     @property
     def key(self) -> int:
         """The protection key."""
-        return (self._attrs & lib.IOC_ATTR_KEY_MASK) >> lib.IOC_ATTR_KEY_SHIFT
+        return int((self._attrs & lib.IOC_ATTR_KEY_MASK) >> lib.IOC_ATTR_KEY_SHIFT)
 
     @property
     def cow(self) -> bool:
@@ -317,7 +322,8 @@ class Reference(Record):
 
     def _owner(self) -> int:
         # the place of two fields of a mapping
-        return OWNER[1].unpack(OWNER[0].pack(self._raw[LEAF], self._raw[EFFECTIVE]))[0]
+        return int(OWNER[1].unpack(OWNER[0].pack(self._raw[LEAF],
+                                                  self._raw[EFFECTIVE]))[0])
 
     @property
     def their_va(self) -> int:
@@ -367,7 +373,7 @@ class Bad(Record):
     @property
     def missing(self) -> bool:
         """The table isn't in the dump."""
-        return self._raw[DETAIL] == lib.IOC_BAD_LEFT_OUT
+        return bool(self._raw[DETAIL] == lib.IOC_BAD_LEFT_OUT)
 
     def _what(self) -> dict[str, Any]:
         return {"va": hex(self.va), "level": self.level, "bad": self.why,
