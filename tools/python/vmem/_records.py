@@ -296,7 +296,7 @@ class Mapping(_Leaf, Record):
     def _what(self) -> dict[str, Any]:
         said = {"va": hex(self.va), "gpa": hex(self.gpa), "len": self.size,
                 "page": self.page_size, **self._leaf_dict(), "entry": hex(self.entry)}
-        for name in ("part", "outside", "missing"):
+        for name in ("wx", "part", "outside", "missing"):
             if getattr(self, name):
                 said[name] = True
         return said
