@@ -538,6 +538,25 @@ def processes(cases, vmem):
                          "none of a pair", dump.space, pid=10, kpti="user")
 
 
+def example(cases, path):
+    """What the example says of one."""
+    done = subprocess.run([PYTHON, "tools/examples/dump.py", path], check=False,
+                          capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    cases.case("example: dump.py", not done.returncode and not done.stderr and all(
+        line in lines for line in (
+            f"{path}: ELF core", f"not in the dump: {THERE:#x} + 0x8000",
+            "vCPU 1: 0x1000", "  0x0 + 0x1000 -> 0x5000: W+X",
+            "  0x2000 + 0x1000: not all of it is in the dump",
+            "  0xffff960000000000: entry 0x70a3 is bad: ps")) and
+        any(line.endswith(" leaves") for line in lines), done)
+    done = subprocess.run([PYTHON, "tools/examples/dump.py", cases.save(
+        "linux", Linux().data)], check=False, capture_output=True, text=True)
+    cases.case("example: dump.py, of a Linux", not done.returncode and not done.stderr and
+               "pid 10 'alpha': 0x" in done.stdout and
+               "pid 11 'a name\\x1b" in done.stdout, done)
+
+
 def hints(cases, vmem):
     """Each public thing says what it takes and gives."""
     without = []
@@ -621,6 +640,7 @@ def main(program, tmp):
     lacking(cases, vmem, raw, path)
     processes(cases, vmem)
     hints(cases, vmem)
+    example(cases, path)
     large(cases, vmem)
 
 

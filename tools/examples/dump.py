@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What is odd in a dump: pages that are both writable and executable, entries that are
-malformed, and what the dump has not.
+"""What is odd in a dump: what it has not, pages that are both writable and executable,
+and entries that are malformed.
 
     python3 dump.py DUMP [ROOT...]
 
-Without a root, those of the vCPUs are taken, as the dump's registers tell them.
+Without a root, those of the vCPUs are taken, as the dump's registers tell them, and of
+what user mode has, those of the processes, where the guest's Linux tells of them.
 """
 
 import sys
@@ -12,29 +13,47 @@ import sys
 import vmem
 
 
-def look(space):
-    missing = 0
-    walk = space.walk(follow=True, budget=1_000_000)
+USER = 0x00ffffffffffffff
+ALL = 0xffffffffffffffff
+
+
+def spaces_of(dump):
+    """Whose each is, and how far to look: the kernel's half is the same in all."""
+    for n, vcpu in enumerate(dump.vcpus):
+        if vcpu.paging:
+            yield f"vCPU {n}", dump.space(vcpu=n), ALL
+    try:
+        for process in dump.linux().processes:
+            # a name may be anything: repr() has no control characters
+            yield (f"pid {process.pid} {process.name!r}", dump.space(pid=process.pid),
+                   USER)
+    except vmem.Error as error:
+        print(f"processes aren't known: {error.strerror}")
+
+
+def look(space, last):
+    walk = space.walk(last=last, follow=True, budget=1_000_000)
     for record in walk:
-        missing += record.size if record.missing else 0
         if isinstance(record, vmem.Bad):
-            if not record.missing:
-                print(f"  {record.va:#x}: entry {record.entry:#x} is bad: {record.why}")
-        elif record.writable and record.executable:
-            print(f"  {record.va:#x} + {record.size:#x} -> {record.gpa:#x}: W+X, "
-                  f"{'user' if record.user else 'supervisor'}")
-    print(f"  {walk.end.leaves} leaves; {missing >> 10} KiB of addresses are not all in "
-          f"the dump{'' if walk.end.complete else '; there is more'}")
+            print(f"  {record.va:#x}: entry {record.entry:#x} is bad: {record.why}")
+        elif record.wx:
+            print(f"  {record.va:#x} + {record.size:#x} -> {record.gpa:#x}: W+X")
+        if record.missing:
+            print(f"  {record.va:#x} + {record.size:#x}: not all of it is in the dump")
+    print(f"  {walk.end.leaves} leaves{'' if walk.end.complete else '; there is more'}")
 
 
 def main(path, *roots):
     with vmem.open(path) as dump:
-        print(f"{path}: {dump.format}")
-        spaces = ([dump.space(root=int(root, 16)) for root in roots] or
-                  [dump.space(vcpu=n) for n, vcpu in enumerate(dump.vcpus) if vcpu.paging])
-        for root, space in {space.root: space for space in spaces}.items():
-            print(f"space {root:#x}")
-            look(space)
+        print(f"{path}: {dump.format}{f', but {dump.trouble}' if dump.trouble else ''}")
+        for gpa, size, here in dump.ranges():
+            if not here:
+                print(f"not in the dump: {gpa:#x} + {size:#x}")
+        spaces = ([("a root", dump.space(root=int(root, 16)), ALL) for root in roots]
+                  or spaces_of(dump))
+        for whose, space, last in spaces:
+            print(f"{whose}: {space.root:#x}")
+            look(space, last)
 
 
 if len(sys.argv) < 2:
