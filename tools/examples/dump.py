@@ -25,8 +25,9 @@ def spaces_of(dump):
     try:
         for process in dump.linux().processes:
             # a name may be anything: repr() has no control characters
-            yield (f"pid {process.pid} {process.name!r}", dump.space(pid=process.pid),
-                   USER)
+            half = "user" if process.user_root else "kernel"
+            yield (f"pid {process.pid} {process.name!r}",
+                   dump.space(pid=process.pid, kpti=half), USER)
     except vmem.Error as error:
         print(f"processes aren't known: {error.strerror}")
 

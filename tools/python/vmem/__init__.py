@@ -22,8 +22,9 @@ files, or at several places of one, is a Guest:
 The processes of a Linux, and their roots:
 
     for process in dump.linux().processes:
-        space = dump.space(pid=process.pid)
-        for m in space.mappings(last=0x7fffffffffff):
+        half = "user" if process.user_root else "kernel"
+        space = dump.space(pid=process.pid, kpti=half)
+        for m in space.mappings(last=0x7fffffffffff, follow=True):
             if m.wx:
                 print(f"{process.pid} {process.name!r}: {m.va:#x} + {m.size:#x}")
 
@@ -37,11 +38,10 @@ that are no memory or not in the dump, and tables that name themselves, and goes
 behind them. Nothing is written. vmem(1), the command, says the same in JSON; as_dict()
 of what a walk or a translation gives has its names.
 
-What fails raises Error, an OSError. What is asked for wrongly raises ValueError, or
-TypeError; ValueError does anything on a guest or a space that is closed, too. A guest
-may be used by several threads, which wait for each other; one walk is for one thread at
-a time. The files must not become shorter while they are used: that ends
-the process by SIGBUS.
+What fails raises Error, an OSError. What is asked for wrongly raises ValueError or
+TypeError, and anything on a guest or a space that is closed ValueError. A guest may be
+used by several threads, which wait for each other; one walk is for one thread at a time.
+The files must not become shorter while they are used: that ends the process by SIGBUS.
 
 `lib` and `ffi` are libvmem itself, for the calls that aren't here (<libvmem.h>, with
 VMEM_IOC_* as lib.IOC_*); `handle` of a Guest is its struct vmem_guest *.
