@@ -333,6 +333,7 @@ struct marks marks_of(const struct cpu *cpu, __u32 leaf, __u32 effective,
  * @wx:		only mappings that may be written and executed are shown
  * @nr_wx:	how many were, with @wx
  * @wx_bytes:	of them
+ * @wx_refs:	references that grant both, and weren't followed
  * @fold:	text: the same again and again is one line
  * @headed:	text: the spaces that have their heading
  * @nr_held:	text: how often @held came, 0: it was printed
@@ -352,6 +353,7 @@ struct view {
 	bool wx;
 	__u64 nr_wx;
 	__u64 wx_bytes;
+	__u64 wx_refs;
 	bool fold;
 	const struct access *access;	/* that results are of, NULL: of none */
 	bool chain;

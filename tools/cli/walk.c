@@ -145,6 +145,8 @@ static bool walk_shows(struct view *view, const struct vmem_ioc_record *rec)
 {
 	if (!view->wx || rec->type == VMEM_IOC_REC_END)
 		return true;
+	if (rec->type == VMEM_IOC_REC_REFERENCE && is_wx(path_effective(rec->path)))
+		view->wx_refs++;
 	if (rec->type != VMEM_IOC_REC_MAPPING || !is_wx(rec->effective))
 		return false;
 	view->nr_wx++;
@@ -249,6 +251,9 @@ int walk_show(struct source *source, struct walk_how *how)
 	if (walk_range_is_hole(source, walk))
 		hint_address(&hints, source, walk->start, true);
 	hint_say(&hints, source);
+	if (view.wx_refs)
+		note("hint: %llu references to tables that were met before grant W and X: what is in these was told where they were met first, if it is W+X there; --follow looks at each",
+		     view.wx_refs);
 	return ret;
 }
 
