@@ -12,7 +12,7 @@ $(BUILD)/python/%.py: tools/python/%.py
 	@mkdir -p $(@D)
 	cp $< $@
 
-$(BUILD)/python/vmem/_cdef.py: tools/python/cdef tools/lib/libvmem.h \
+$(BUILD)/python/vmem/_cdef.py: tools/python/cdef tools/lib/libvmem.h tools/lib/libvmem-dump.h \
 		include/uapi/linux/vmem.h
 	@mkdir -p $(@D)
 	tools/python/cdef $(CC) -Iinclude/uapi -Itools/lib > $@
