@@ -47,9 +47,14 @@ def registers(cr0, cr3, cr4):
     return note(b"QEMU\0", 0, struct.pack("<II384x5Q8x", 1, 440, cr0, 0, 0, cr3, cr4))
 
 
-def core(memory, there, *vcpus):
+def ran(pid):
+    """On a CPU, as Linux has it when it dumps itself."""
+    return note(b"CORE\0", 1, struct.pack("<32xI300x", pid))
+
+
+def core(memory, there, *vcpus, notes=b""):
     """An ELF core of a guest's memory, all of which but the begin was left out."""
-    notes = b"".join(registers(*vcpu) for vcpu in vcpus)
+    notes += b"".join(registers(*vcpu) for vcpu in vcpus)
     at = 64 + 3 * 56
     data = at + len(notes)
     head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0,
@@ -342,6 +347,11 @@ def defaults(cases, vmem, path):
     pairs = cases.save("pair", core(pair, len(pair), (PG, 0x3000, 0x1020)))
     with vmem.open(path) as dump:
         cases.expect("registers", dump.vcpus, [(0, 0x11, 0, 0), (1, PG, 0x1018, 0x20)])
+        cases.expect("registers: nothing else is asked what ran", dump.running, [])
+    none = cases.save("none", core(pair, len(pair), notes=ran(0) + ran(77)))
+    with vmem.open(none) as dump:
+        cases.expect("no registers: what ran", (dump.vcpus, dump.running), ([], [0, 77]))
+    with vmem.open(path) as dump:
         cases.expect("registers: the first vCPU with paging",
                      (dump.space().root, dump.space().format),
                      (0x1000, "x86_64-4level"))

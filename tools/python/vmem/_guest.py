@@ -111,6 +111,9 @@ class Guest:
         self._finalizer = weakref.finalize(self, handle.close)
         #: registers, where the memory is a dump that has them
         self.vcpus: list[Vcpu] = []
+        #: where it has none, as when Linux dumped itself: process or thread that ran on
+        #: each CPU, 0: it was idle
+        self.running: list[int] = []
         formats = ffi.new("struct vmem_ioc_format[64]")
         info = call("info", formats=pointer(formats), nr_formats=len(formats))
         with handle.lock:
@@ -420,6 +423,9 @@ class Dump(Guest):
         while not lib.vmem_dump_vcpu(out[0], len(self.vcpus), registers):
             self.vcpus.append(Vcpu(registers.number, registers.cr0, registers.cr3,
                                    registers.cr4))
+        pid = ffi.new("__u32 *")
+        while not lib.vmem_dump_running(out[0], len(self.running), pid):
+            self.running.append(pid[0])
 
     @property
     def trouble(self) -> str | None:
