@@ -3,6 +3,7 @@
 made to write what others have of them."""
 
 import gzip
+import json
 import os
 import pathlib
 import struct
@@ -217,6 +218,23 @@ def hand_kdump(cases):
                    got.status == 0 and (CANON[4] in got.bad if lost == table else
                                         got.leaves[0x401000].get("outside") or
                                         got.leaves[0x401000].get("not_in_dump")), got)
+
+    # of a large page a part was left out
+    large = Tables(4, range(0x10000, 0x14000, PAGE))
+    large.map(0x200000, 0x200000, level=1)
+    exist = {*large.words, *range(0x200000, 0x400000, PAGE)}
+    some = hand_pages(large, *(exist - {0x201000, 0x3ff000}))
+    path = cases.file("kdump", dumps.kdump(some, 0x400, dumps.qemu_note(large.root),
+                                           exist=exist))
+    record = cases.walk(path).leaves[0x200000]
+    cases.case("kdump by hand: a part of a large page", record["not_in_dump"] == 2 * PAGE and
+               record["len"] == 2 * MIB, record)
+    done = cases.tests.run("translate", "-m", str(path), "--json", "0x200fff", "0x201000",
+                           "0x201fff", "0x202000", "0x3ff008")
+    answers = [json.loads(line) for line in done.stdout.splitlines()[1:]]
+    cases.case("kdump by hand: addresses of a large page", [
+        answer.get("not_in_dump", False) for answer in answers] ==
+        [False, True, True, False, True], done)
 
     # a page that is damaged
     data = bytearray(dumps.kdump(pages, 64, registers_, lambda _: dumps.ZLIB))

@@ -33,7 +33,7 @@ void dump_result(struct local_guest *lg, const struct space *space,
 		 struct vmem_ioc_result *result)
 {
 	const struct vmem_facts *facts = &space->space.facts;
-	u64 page = 1ULL << result->page_lg2, table;
+	u64 table;
 
 	if (result->status == VMEM_IOC_OUTSIDE) {
 		table = result->entry;
@@ -43,7 +43,7 @@ void dump_result(struct local_guest *lg, const struct space *space,
 			result->status = VMEM_IOC_ABSENT_IN_DUMP;
 	}
 	if (result->status == VMEM_IOC_OK &&
-	    dump_missing(lg->dump, result->gpa & ~(page - 1), page))
+	    dump_missing(lg->dump, result->gpa & ~(DUMP_PAGE - 1), DUMP_PAGE))
 		result->flags |= VMEM_IOC_RESULT_ABSENT;
 }
 

@@ -428,7 +428,7 @@ struct vmem_ioc_link {
 #define VMEM_IOC_RESULT_OUTSIDE	(1 << 0)	/* this byte is in no region */
 #define VMEM_IOC_RESULT_PARTIAL	(1 << 1)	/* the page isn't wholly in regions */
 #define VMEM_IOC_RESULT_MAY	(1 << 2)	/* a fault may set A, see uapi.rst */
-#define VMEM_IOC_RESULT_ABSENT	(1 << 3)	/* of dumps: not all of the page is there */
+#define VMEM_IOC_RESULT_ABSENT	(1 << 3)	/* of dumps: not all of its 4 KiB is there */
 #define VMEM_IOC_RESULT_SECOND	(1 << 4)	/* it is the second page that refuses */
 
 struct vmem_ioc_result {

@@ -487,7 +487,7 @@ class Translation(_Leaf):
 
     @property
     def missing(self) -> bool:
-        """A table isn't in the dump, or not all of the page is."""
+        """A table isn't in the dump, or not all of the 4 KiB that this byte is in."""
         return (self._raw[2] == lib.IOC_ABSENT_IN_DUMP or
                 bool(self._raw[5] & lib.IOC_RESULT_ABSENT))
 
