@@ -137,12 +137,19 @@ static bool kdump_has(const struct dump *dump, __u64 gpa, __u64 *index)
 	return true;
 }
 
+/* What of an address's page lies before it, if that is there. */
+static __u64 begun(const struct kdump *k, __u64 gpa)
+{
+	return is_here(k, gpa / DUMP_PAGE) ? gpa & (DUMP_PAGE - 1) : 0;
+}
+
 static __u64 kdump_count(const struct dump *dump, __u64 gpa, __u64 len)
 {
 	const struct kdump *k = dump->own;
-	__u64 end = (gpa + len + DUMP_PAGE - 1) / DUMP_PAGE;
+	__u64 end = gpa + len, pages;
 
-	return rank_of(k, &k->here, end) - rank_of(k, &k->here, gpa / DUMP_PAGE);
+	pages = rank_of(k, &k->here, end / DUMP_PAGE) - rank_of(k, &k->here, gpa / DUMP_PAGE);
+	return pages * DUMP_PAGE + begun(k, end) - begun(k, gpa);
 }
 
 static __u64 kdump_run(const struct dump *dump, __u64 gpa, __u64 nr)

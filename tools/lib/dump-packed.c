@@ -106,8 +106,9 @@ static int unpack(struct packed *p, const struct codec *codec, unsigned char *bl
 	if (!p->done && (!ret || ret == -EIO))
 		return dump_fail(p->dump, "is compressed by %s, and nothing comes of it",
 				 codec->name);
-	p->dump->broken = ret == -EIO;
-	p->dump->cut = ret == -EIO || !s.ended;
+	/* or what it was packed in was */
+	p->dump->broken |= ret == -EIO;
+	p->dump->cut |= ret == -EIO || !s.ended;
 	return ret == -EIO ? 0 : ret;
 }
 

@@ -82,7 +82,7 @@ __u64 dump_missing(const struct dump *dump, __u64 gpa, __u64 len)
 		return 0;
 	memory = memory_in(dump, gpa, len);
 	if (dump->ops && dump->ops->has) {
-		here = dump->ops->count(dump, gpa, len) * DUMP_PAGE;
+		here = dump->ops->count(dump, gpa, len);
 		return memory > here ? memory - here : 0;
 	}
 	for (i = extent_at(dump, gpa); i < dump->nr_extents; i++) {

@@ -65,7 +65,7 @@ struct dump;
  * @page:	the same for a page, of which @index is from @has
  * @has:	whether the file has a page: its number among those that it has. NULL:
  *		extents say it
- * @count:	how many pages of a range it has
+ * @count:	how many bytes of a range it has
  * @run:	for how many pages from @gpa on @has says the same, @nr at most
  * @free:	free @own
  */
@@ -228,7 +228,7 @@ int dump_unpack(struct dump *dump, const struct codec *codec);
 /* Read @fd, which is @dump's then, in place of what was read until now. */
 int dump_map(struct dump *dump, int fd);
 
-/* Unpack a page or the like, all of it. Return: 0; -EIO, which is counted. */
+/* Unpack a page or the like, all of it. Return: 0; -EIO, which is told as trouble. */
 int dump_codec(struct dump *dump, const struct codec *codec, const char *name,
 	       const unsigned char *packed, size_t len, void *to, size_t room);
 
