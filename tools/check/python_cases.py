@@ -14,6 +14,7 @@ import sys
 import threading
 import warnings
 
+import dumps
 import python_refused
 from cases import NX, image
 from linux_hand import Linux
@@ -474,12 +475,17 @@ def refused(cases, vmem, raw, path):
 
 def lacking(cases, vmem, raw, path):
     """What the dump has, range by range, and what not."""
-    with vmem.open(path) as dump, vmem.open(raw) as whole, vmem.Guest(memory=[
+    pages = {gpa: GUEST[gpa:gpa + 0x1000] for gpa in range(0, THERE, 0x1000)}
+    filtered = cases.save("filtered", dumps.kdump(pages, len(GUEST) // 0x1000,
+                                                  exist=range(0, len(GUEST), 0x1000)))
+    with vmem.open(path) as dump, vmem.open(raw) as whole, vmem.open(
+            filtered) as kdump, vmem.Guest(memory=[
             (0x8000, raw, 0x4000, 0x2000), (0x100000, raw, 0, 0x1000), (0, raw, 0, 0x4000),
             (0x4000, raw, 0x4000, 0x4000)]) as guest:
         end = len(GUEST)
         for name, given, want in (
                 ("a core", dump, [(0, THERE, True), (THERE, end - THERE, False)]),
+                ("a kdump file", kdump, [(0, THERE, True), (THERE, end - THERE, False)]),
                 ("raw", whole, [(0, end, True)]),
                 ("parts", guest, [(0, 0xa000, True), (0x100000, 0x1000, True)])):
             cases.expect(f"ranges: {name}", list(given.ranges()), want)

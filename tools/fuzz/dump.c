@@ -72,7 +72,10 @@ static void look(struct dump *dump, __u64 gpa, __u64 len)
 	(void)sum;
 }
 
-/* Ranges are what dump_missing() says of them; what the dump has comes again in a search. */
+/*
+ * Ranges are what dump_missing() says of them; what the dump has comes again in a search,
+ * but for holes of what was unpacked.
+ */
 static void ranges(struct dump *dump)
 {
 	struct vmem_dump_range range = { 0 }, next = { 0 };
@@ -82,7 +85,10 @@ static void ranges(struct dump *dump)
 		if (!range.len ||
 		    dump_missing(dump, range.gpa, range.len) != (range.flags ? 0 : range.len))
 			abort();
-		if (range.flags && range.gpa >= next.gpa + next.len &&
+		/* the first byte of it, whatever lies before */
+		if (!range.flags && range.gpa && !dump_missing(dump, range.gpa - 1, 2))
+			abort();
+		if (range.flags && dump->fd < 0 && range.gpa >= next.gpa + next.len &&
 		    (dump_next(dump, range.gpa, &next) || next.gpa > range.gpa))
 			abort();
 	}

@@ -12,6 +12,8 @@
 
 #include "dump.h"
 
+#define HOLES_MAX	16	/* times the file that is passed over when holes are asked for */
+
 /* The first extent that doesn't end at or before @gpa. */
 static size_t extent_at(const struct dump *dump, __u64 gpa)
 {
@@ -158,14 +160,19 @@ int dump_range(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range
 	return 0;
 }
 
-/* What of an extent, from @gpa on, is no hole of the file. Return: whether there is some. */
-static bool extent_data(const struct dump *dump, const struct dump_extent *e, __u64 gpa,
+/*
+ * What of an extent, from @gpa on, is no hole of the file. Return: whether there is some.
+ *
+ * Some file systems look at each page up to a hole. Of many extents before one hole that
+ * would be too many: then holes aren't asked for any more.
+ */
+static bool extent_data(struct dump *dump, const struct dump_extent *e, __u64 gpa,
 			struct vmem_dump_range *range)
 {
-	__u64 skip = gpa > e->gpa ? gpa - e->gpa : 0, len = e->len;
+	__u64 skip = gpa > e->gpa ? gpa - e->gpa : 0, len = e->len, found;
 	off_t at;
 
-	if (!dump->ops && dump->fd >= 0) {
+	if (!dump->ops && dump->fd >= 0 && dump->beyond / HOLES_MAX <= dump->size) {
 		at = lseek(dump->fd, (off_t)(e->offset + skip), SEEK_DATA);
 		if (at < 0 && errno == ENXIO)
 			return false;
@@ -174,14 +181,17 @@ static bool extent_data(const struct dump *dump, const struct dump_extent *e, __
 		if (at >= 0)
 			skip = (__u64)at - e->offset;
 		at = lseek(dump->fd, (off_t)(e->offset + skip), SEEK_HOLE);
-		if (at > 0 && (__u64)at - e->offset < len)
-			len = (__u64)at - e->offset;
+		found = at > (off_t)(e->offset + skip) ? (__u64)at - e->offset : len;
+		if (found > len)
+			dump->beyond += found - len;
+		else
+			len = found;
 	}
 	*range = (struct vmem_dump_range){ .gpa = e->gpa + skip, .len = len - skip };
 	return true;
 }
 
-int dump_next(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range)
+int dump_next(struct dump *dump, __u64 gpa, struct vmem_dump_range *range)
 {
 	size_t i;
 	int ret;

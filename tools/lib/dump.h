@@ -102,6 +102,7 @@ struct dump_ops {
  * @extents:	what it has, in the order of addresses, none of which overlap
  * @nr_extents:	how many
  * @hint:	the one that was asked for last
+ * @beyond:	bytes behind extents that were passed over when a hole was asked for
  * @memory:	what the guest has, likewise, in whole pages
  * @nr_memory:	how many
  * @cpus:	in the order of the file
@@ -141,6 +142,7 @@ struct dump {
 	struct dump_extent *extents;
 	size_t nr_extents;
 	size_t hint;
+	__u64 beyond;
 	struct dump_range *memory;
 	size_t nr_memory;
 	struct dump_cpu *cpus;
@@ -291,7 +293,7 @@ __u64 dump_missing(const struct dump *dump, __u64 gpa, __u64 len);
 
 /* The first memory from @gpa on. Return: 0; -ENOENT. */
 int dump_range(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range);
-/* The first that the dump has something of, without holes. */
-int dump_next(const struct dump *dump, __u64 gpa, struct vmem_dump_range *range);
+/* The first that the dump has something of, without holes, as far as the file tells them. */
+int dump_next(struct dump *dump, __u64 gpa, struct vmem_dump_range *range);
 
 #endif /* _LIBVMEM_DUMP_H */

@@ -70,8 +70,8 @@ struct vmem_dump_vcpu {
  * without a name, which goes with the guest.
  *
  * Return: 0; -EINVAL: it is no dump that can be read, or can't be unpacked where it is to
- * be; what open(2), mmap(2) answer; -ESPIPE: no file that can be
- * mapped; -ECANCELED: @how->progress ended it; -ENOMEM.
+ * be; what open(2), mmap(2) answer; -ESPIPE: no file that can be mapped; -ECANCELED:
+ * @how->progress ended it; -ENOMEM.
  */
 int vmem_open_dump(const char *path, const struct vmem_dump_how *how,
 		   struct vmem_guest **guest, char why[VMEM_DUMP_WHY_LEN]);
@@ -89,8 +89,9 @@ const char *vmem_dump_format(const struct vmem_guest *guest);
  * @guest:	a guest of vmem_open_dump()
  *
  * Return: a string of the guest's, for people, good until the next call: the file was
- * cut; pages that were asked for are damaged, or packed by what this library was built
- * without: all of them are told as not in the dump. NULL: nothing was met so far.
+ * cut, or what packs it as a whole is damaged; pages that were asked for are damaged, or
+ * packed by what this library was built without. What is lost so is told as not in the
+ * dump. NULL: nothing was met so far.
  */
 const char *vmem_dump_trouble(struct vmem_guest *guest);
 
@@ -174,7 +175,7 @@ int vmem_dump_read(struct vmem_guest *guest, __u64 gpa, void *buf, size_t len);
  * @guest:	a guest of vmem_open_dump()
  * @gpa:	from where on
  * @range:	out: the first memory from there on of which the dump has something, in
- *		whole pages. What is a hole of the file, and so zeros, is passed over
+ *		whole pages. What the file tells as a hole, and so zeros, is passed over
  *
  * Return: 0; -ENOENT: there is no more; -EINVAL: not a dump's guest.
  */
