@@ -9,7 +9,9 @@ FUZZERS := $(FUZZED:%=$(BUILD)/fuzz/dump-%)
 .PHONY: fuzz
 fuzz: $(FUZZERS)
 
-$(firstword $(FUZZERS)): tools/fuzz/dump.c $(lib_sources) $(lib_headers) tools/fuzz/build.mk
+# what tools/lib/build.mk sets isn't known here yet
+$(firstword $(FUZZERS)): tools/fuzz/dump.c $(wildcard tools/lib/*.[ch] vmem/*.h \
+		tools/include/*/*.h) include/uapi/linux/vmem.h tools/fuzz/build.mk
 	@mkdir -p $(@D)
 	clang $(filter-out -Wno-maybe-uninitialized,$(lib_cflags)) -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o $@ tools/fuzz/dump.c $(lib_sources) \

@@ -228,7 +228,7 @@ static int part(struct dump *dump, __u64 at, __u64 len, __u64 max, unsigned char
 	return 0;
 }
 
-/* The guest's memory, by the first bitmap: so many runs of pages that exist. */
+/* The guest's memory, by a bitmap: so many runs of pages that exist. */
 static int memory_of(struct dump *dump, const unsigned char *bitmap, __u64 nr_pfns)
 {
 	__u64 pfn, first = 0;
@@ -276,6 +276,7 @@ static int bitmaps(struct dump *dump, __u64 at, __u64 len)
 {
 	struct kdump *k = dump->own;
 	unsigned char *first;
+	__u64 i;
 	int ret;
 
 	if (!len || len % 2 || len / 2 > BITMAP_MAX)
@@ -291,6 +292,9 @@ static int bitmaps(struct dump *dump, __u64 at, __u64 len)
 		/* bits behind the last page say nothing */
 		if (k->nr_pfns % 8)
 			k->described.bits[k->nr_pfns / 8] &= (1 << k->nr_pfns % 8) - 1;
+		/* what is there exists, whatever the first one says */
+		for (i = 0; i < (k->nr_pfns + 7) / 8; i++)
+			first[i] |= k->described.bits[i];
 		ret = memory_of(dump, first, k->nr_pfns);
 	}
 	free(first);
