@@ -548,6 +548,11 @@ def choices(cases):
                vmem("dump", "-m", core, "--json").stdout.splitlines()]
     cases.tests.case("CPUs of a dump, as JSON", [r["pid"] for r in records if "cpu" in r] ==
                      [0, 13, 2, 10], records)
+    blank = cases.dir / "blank"
+    blank.write_bytes(elf([(0x1000, 0, 0, 0x1000, 0x1000)], running_note(0) + running_note(13)
+                          ).ljust(0x2000, b"\0"))
+    cases.refused("what ran, and no Linux", ["of CPU 1 only what ran on it, 13", "VMCOREINFO"],
+                  "walk", "-m", blank, "--vcpu", 1)
     core = cases.core(made, qemu_note(made.process_root(1)) + running_note(10) + made.note())
     taken("QEMU's notes of what ran say nothing", core, made.process_root(1),
           ["from vCPU 0"], "--vcpu", 0)

@@ -87,7 +87,7 @@ static void text_dump(struct vmem_guest *guest, const struct vmem_linux *about, 
 	if (about)
 		out_format("of Linux %s", about->release);
 	else if (!vmem_dump_vmcoreinfo(guest, &text, &len))
-		out_format("%s", why);
+		out_text(why);
 	else
 		out_text("none in the dump");
 	out_end("");
@@ -191,8 +191,6 @@ static struct totals print_ranges(const struct dump_options *options)
 		if (!options->missing || !(range.flags & VMEM_DUMP_HERE))
 			print_range(&range, options->json);
 		gpa = range.gpa + range.len;
-		if (!gpa)
-			break;
 	}
 	return totals;
 }

@@ -226,7 +226,8 @@ static bool memory_next(const struct memory *memory, __u64 at, __u64 *data, __u6
 	if ((__u64)from >= end)
 		return false;
 	to = lseek(memory->fd, from, SEEK_HOLE);
-	if (to < 0 || (__u64)to > end)
+	/* a hole that came meanwhile is data as it was */
+	if (to <= from || (__u64)to > end)
 		to = (off_t)end;
 	*data = ((__u64)from - memory->offset) & ~(page - 1);
 	*len = (((__u64)to - memory->offset + page - 1) & ~(page - 1)) - *data;

@@ -143,6 +143,7 @@ static void root_of_process(struct source *source)
  */
 static bool root_of_running(struct source *source)
 {
+	const struct vmem_linux_list *list;
 	const struct vmem_linux *about;
 	__u32 pid;
 
@@ -151,14 +152,21 @@ static bool root_of_running(struct source *source)
 		return false;
 	about = linux_about(source);
 	if (!about)
-		return false;
-	if (process_find(linux_list(source), pid)) {
+		fail("%s: tells of CPU %u only what ran on it, %u, and %s; say --root",
+		     source->memories[0].path, source->vcpu, pid, linux_why(source));
+	list = linux_list(source);
+	if (process_find(list, pid)) {
 		note("process %u ran on CPU %u", pid, source->vcpu);
 		source->pid = pid;
 		root_of_process(source);
 		return true;
 	}
-	if (pid)
+	if (list && pid && list->why[0])
+		note("%s", list->why);
+	if (pid && !list)
+		note("thread %u ran on CPU %u, and processes aren't known: %s", pid, source->vcpu,
+		     linux_why(source));
+	else if (pid)
 		note("thread %u ran on CPU %u, and isn't known as a process with a space of its own",
 		     pid, source->vcpu);
 	else
