@@ -127,33 +127,42 @@ static int read_container(struct dump *dump)
 	return ret ?: dump_fail(dump, "is packed more than %u times", PACKED_MAX);
 }
 
-static __u64 extents_len(const struct dump *dump)
+/* What comes before each. Return: bytes of all extents. */
+static __u64 sum_up(struct dump *dump)
 {
-	__u64 len = 0;
+	__u64 memory = 0, len = 0;
 	size_t i;
 
-	for (i = 0; i < dump->nr_extents; i++)
+	for (i = 0; i < dump->nr_memory; i++) {
+		dump->memory[i].before = memory;
+		memory += dump->memory[i].len;
+	}
+	for (i = 0; i < dump->nr_extents; i++) {
+		dump->extents[i].before = len;
 		len += dump->extents[i].len;
+	}
 	return len;
 }
 
 int dump_read(struct dump *dump)
 {
 	int ret = read_container(dump);
+	__u64 len;
 
 	if (ret)
 		return ret;
 	settle_extents(dump);
 	settle_memory(dump);
+	len = sum_up(dump);
 	/* then the same bytes are at several addresses, and at any number of them */
-	if (!dump->ops && extents_len(dump) > dump->size)
+	if (!dump->ops && len > dump->size)
 		return dump_fail(dump, "tells of 0x%llx bytes of memory that are in it, and has 0x%llx",
-				 extents_len(dump), dump->size);
+				 len, dump->size);
 	if (!dump->nr_memory || (!dump->nr_extents && !(dump->ops && dump->ops->has)))
 		return dump_fail(dump, "holds no memory (%s%s)", dump->format,
 				 dump->cut ? ", cut" : "");
 	if (dump->gaps) {
-		dump->memory[0] = (struct dump_range){ 0, dump_end(dump) };
+		dump->memory[0] = (struct dump_range){ 0, dump_end(dump), 0 };
 		dump->nr_memory = 1;
 	}
 	return 0;

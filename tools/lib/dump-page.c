@@ -48,22 +48,32 @@ static size_t memory_at(const struct dump *dump, __u64 gpa)
 	return low;
 }
 
-/* Bytes of the guest's memory in a range. */
+/* Bytes that extents have before @gpa. */
+static __u64 extents_before(const struct dump *dump, __u64 gpa)
+{
+	size_t i = extent_at(dump, gpa);
+	const struct dump_extent *e = &dump->extents[i];
+
+	if (i == dump->nr_extents)
+		return i ? e[-1].before + e[-1].len : 0;
+	return e->before + (gpa > e->gpa ? gpa - e->gpa : 0);
+}
+
+/* Bytes of the guest's memory before @gpa. */
+static __u64 memory_before(const struct dump *dump, __u64 gpa)
+{
+	size_t i = memory_at(dump, gpa);
+	const struct dump_range *r = &dump->memory[i];
+
+	if (i == dump->nr_memory)
+		return i ? r[-1].before + r[-1].len : 0;
+	return r->before + (gpa > r->gpa ? gpa - r->gpa : 0);
+}
+
+/* And in a range. */
 static __u64 memory_in(const struct dump *dump, __u64 gpa, __u64 len)
 {
-	__u64 all = 0, first, end;
-	size_t i;
-
-	for (i = memory_at(dump, gpa); i < dump->nr_memory; i++) {
-		const struct dump_range *r = &dump->memory[i];
-
-		if (r->gpa >= gpa + len)
-			break;
-		first = r->gpa > gpa ? r->gpa : gpa;
-		end = r->gpa + r->len < gpa + len ? r->gpa + r->len : gpa + len;
-		all += end - first;
-	}
-	return all;
+	return memory_before(dump, gpa + len) - memory_before(dump, gpa);
 }
 
 /* Is all of a range in the extent that was asked for last? */
@@ -77,25 +87,15 @@ static bool in_hint(const struct dump *dump, __u64 gpa, __u64 len)
 
 __u64 dump_missing(const struct dump *dump, __u64 gpa, __u64 len)
 {
-	__u64 memory, here = 0, first, end;
-	size_t i;
+	__u64 memory, here;
 
 	if (in_hint(dump, gpa, len))
 		return 0;
 	memory = memory_in(dump, gpa, len);
-	if (dump->ops && dump->ops->has) {
+	if (dump->ops && dump->ops->has)
 		here = dump->ops->count(dump, gpa, len);
-		return memory > here ? memory - here : 0;
-	}
-	for (i = extent_at(dump, gpa); i < dump->nr_extents; i++) {
-		const struct dump_extent *e = &dump->extents[i];
-
-		if (e->gpa >= gpa + len)
-			break;
-		first = e->gpa > gpa ? e->gpa : gpa;
-		end = e->gpa + e->len < gpa + len ? e->gpa + e->len : gpa + len;
-		here += end - first;
-	}
+	else
+		here = extents_before(dump, gpa + len) - extents_before(dump, gpa);
 	return memory - here;
 }
 

@@ -54,7 +54,7 @@ int dump_add_extent(struct dump *dump, __u64 gpa, __u64 len, __u64 offset)
 	extents = room(dump->extents, dump->nr_extents, sizeof(*extents));
 	if (!extents)
 		return -ENOMEM;
-	extents[dump->nr_extents++] = (struct dump_extent){ gpa, len, offset };
+	extents[dump->nr_extents++] = (struct dump_extent){ gpa, len, offset, 0 };
 	dump->extents = extents;
 	return 0;
 }
@@ -72,7 +72,7 @@ int dump_add_memory(struct dump *dump, __u64 gpa, __u64 len)
 	memory = room(dump->memory, dump->nr_memory, sizeof(*memory));
 	if (!memory)
 		return -ENOMEM;
-	memory[dump->nr_memory++] = (struct dump_range){ gpa, len };
+	memory[dump->nr_memory++] = (struct dump_range){ gpa, len, 0 };
 	dump->memory = memory;
 	return 0;
 }

@@ -25,21 +25,25 @@
  * @gpa:	where the guest has it
  * @len:	bytes, not 0
  * @offset:	of the first one in the file
+ * @before:	bytes of all extents before it
  */
 struct dump_extent {
 	__u64 gpa;
 	__u64 len;
 	__u64 offset;
+	__u64 before;
 };
 
 /**
  * struct dump_range - memory of the guest, whether the file has it or not
  * @gpa:	where it begins
  * @len:	bytes, not 0
+ * @before:	bytes of all memory before it
  */
 struct dump_range {
 	__u64 gpa;
 	__u64 len;
+	__u64 before;
 };
 
 /**
