@@ -352,6 +352,15 @@ def defaults(cases, vmem, path):
     none = cases.save("none", core(pair, len(pair), notes=ran(0) + ran(77)))
     with vmem.open(none) as dump:
         cases.expect("no registers: what ran", (dump.vcpus, dump.running), ([], [0, 77]))
+        cases.raises("no registers, nor Linux", vmem.Error, errno.ENOENT, "VMCOREINFO", dump.space,
+                     vcpu=1)
+    made = Linux()
+    none = cases.save("none", core(bytes(made.data), len(made.data), notes=ran(0) + ran(13) +
+                                   ran(2) + made.note()))
+    with vmem.open(none) as dump:
+        cases.expect("no registers: roots of what ran",
+                     [dump.space(vcpu=n).root for n in range(3)],
+                     [made.root, made.process_root(2), made.root])
     with vmem.open(path) as dump:
         cases.expect("registers: the first vCPU with paging",
                      (dump.space().root, dump.space().format),

@@ -252,7 +252,7 @@ int walk_show(struct source *source, struct walk_how *how)
 		hint_address(&hints, source, walk->start, true);
 	hint_say(&hints, source);
 	if (view.wx_refs)
-		note("hint: %llu references to tables that were met before grant W and X: what is in these was told where they were met first, if it is W+X there; --follow looks at each",
+		note("hint: references to tables that were met before grant W and X (%llu): what is in these was told where they were met first, if it is W+X there; --follow looks at each",
 		     view.wx_refs);
 	return ret;
 }

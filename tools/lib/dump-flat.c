@@ -14,6 +14,7 @@
 #define FLAT_MAX	(1LL << 60)
 
 #define RECORDS_MAX	(1U << 22)
+#define HOLDS_MAX	256	/* pieces of a page */
 #define OVERLAPS_MAX	(1U << 20)	/* records, if some overlap */
 
 /* A part of the file that is meant, in one piece of the file that there is. */
@@ -74,12 +75,13 @@ bool dump_flat_copy(const struct dump *dump, const struct dump_flat *flat, __u64
 	return true;
 }
 
+/* What lies in more pieces than any tool makes is read to see it. */
 bool dump_flat_holds(const struct dump_flat *flat, __u64 at, __u64 len)
 {
-	size_t i = piece_at(flat, at);
+	size_t i = piece_at(flat, at), last = i + HOLDS_MAX;
 	__u64 nr;
 
-	for (; len; i++) {
+	for (; len && i < last; i++) {
 		const struct piece *p = &flat->pieces[i];
 
 		if (i == flat->nr || p->at > at)

@@ -71,6 +71,8 @@ static u64 walk(struct vmem_guest *guest, __u32 space, u64 start, u32 flags, FIL
 			    !(records[i].flags & VMEM_IOC_REC_OUTSIDE))
 				fprintf(leaves, "%#llx %#llx\n", records[i].va, records[i].gpa);
 	}
+	if (nr)
+		errx(1, "the walk broke off: %s", strerror(-nr));
 	vmem_walk_close(walker);
 	return met;
 }

@@ -238,7 +238,8 @@ class Guest:
         """An address space, to be looked at.
 
         root: of the root table, or the CR3 that holds it. By default it is that of the
-        vCPU `vcpu` (an index of `vcpus`), or of the Linux process `pid`; else of the
+        vCPU `vcpu` (an index of `vcpus`, or of `running`: that of what ran, or the
+        kernel's), or of the Linux process `pid`; else of the
         first vCPU with paging; else the kernel's own, if Linux tells where that is.
         Linux has two roots for a process side by side, where page-table isolation is
         on: of these, `kpti` says which is taken, "kernel" or "user"; by default the
@@ -290,6 +291,12 @@ class Guest:
                 kpti: str | None) -> tuple[int, int, Linux | None]:
         """The root that is meant, the levels of its tables, and the Linux that told."""
         is_user = _half(kpti)
+        if vcpu is not None and not self.vcpus and number("vcpu", vcpu) < len(self.running):
+            ran = self.running[vcpu]
+            # else it was idle, or what ran has no space of its own
+            if any(process.pid == ran for process in self.linux().processes):
+                pid = ran
+            vcpu = None
         registers = self._registers(vcpu)
         if pid is not None:
             pid = number("pid", pid, 2**32 - 1)
