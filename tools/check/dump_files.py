@@ -30,6 +30,13 @@ def hand_elf(cases):
             ("headers behind 1 MiB", {"phoff": 1 << 20})):
         cases.same(f"a core by hand: {name}", cases.file("core", dumps.elf(
             loads, noted, **options)), made)
+    beyond = small()
+    beyond.map(0x602000, 0x5000000)
+    path = cases.file("core", dumps.elf([
+        (gpa, data, None, None) for gpa, data in runs(hand_pages(beyond))
+        if gpa != 0x5000000], noted))
+    cases.same("a core by hand, p_vaddr 0: what is in no LOAD is no memory", path, beyond,
+               outside={0x602000})
     for pad in (1, 3, 4, 7, 8, 4095):
         cases.same(f"a core by hand: {pad} bytes before each LOAD", cases.file(
             "core", dumps.elf([(*load[:3], pad) for load in loads], noted)), made)

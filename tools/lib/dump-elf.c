@@ -92,7 +92,8 @@ int dump_read_elf(struct dump *dump)
 	for (i = 0; i < nr && !ret; i++) {
 		memcpy(&p, dump->data + head.e_phoff + i * head.e_phentsize, sizeof(p));
 		if (p.p_type == PT_LOAD) {
-			nr_moved += p.p_vaddr != p.p_paddr;
+			/* without paging it is 0, or p_paddr */
+			nr_moved += p.p_vaddr && p.p_vaddr != p.p_paddr;
 			ret = load(dump, &p);
 		}
 		if (p.p_type == PT_NOTE && dump_holds(dump, p.p_offset, p.p_filesz))
