@@ -34,7 +34,7 @@ def hand_elf(cases):
     beyond.map(0x602000, 0x5000000)
     path = cases.file("core", dumps.elf([
         (gpa, data, None, None) for gpa, data in runs(hand_pages(beyond))
-        if gpa != 0x5000000], noted))
+        if gpa != 0x5000000] + [(0x6000000, bytes(PAGE), None, None)], noted))
     cases.same("a core by hand, p_vaddr 0: what is in no LOAD is no memory", path, beyond,
                outside={0x602000})
     for pad in (1, 3, 4, 7, 8, 4095):
