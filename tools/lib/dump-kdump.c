@@ -53,6 +53,29 @@ struct bits {
 	__u64 nr;
 };
 
+/*
+ * Pages that are alike have one place in the file, as those that are zero have: what comes
+ * of it is kept.
+ */
+#define SHARED_SLOTS	16U
+#define SHARED_USES	64U	/* a slot that has as many goes to another page as late */
+
+/**
+ * struct shared - a place in the file from which pages come
+ * @at:		where
+ * @len:	how long it is
+ * @flags:	how it is packed
+ * @uses:	how often it was wanted, less how often another was; 0: the slot is free
+ * @unpacked:	what comes of it is there
+ */
+struct shared {
+	__u64 at;
+	__u32 len;
+	__u32 flags;
+	__u32 uses;
+	bool unpacked;
+};
+
 /**
  * struct kdump - what is known of it
  * @flat:	of a flattened file, NULL: it is as it is meant
@@ -60,6 +83,8 @@ struct bits {
  * @here:	those that are there, of a file that was cut: else @described
  * @notes:	a copy, of a flattened file
  * @vmcoreinfo:	likewise
+ * @shared:	places that pages share
+ * @bytes:	what comes of them, NULL: nothing yet
  * @nr_pfns:	that bits are about
  * @descs:	where descriptors are
  */
@@ -69,6 +94,8 @@ struct kdump {
 	struct bits here;
 	unsigned char *notes;
 	unsigned char *vmcoreinfo;
+	struct shared shared[SHARED_SLOTS];
+	unsigned char *bytes;
 	__u64 nr_pfns;
 	__u64 descs;
 };
@@ -88,6 +115,7 @@ static void kdump_free(struct dump *dump)
 	free(k->described.rank);
 	free(k->notes);
 	free(k->vmcoreinfo);
+	free(k->bytes);
 	free(k);
 }
 
@@ -189,6 +217,44 @@ static int unpack(struct dump *dump, __u32 flags, const unsigned char *packed, _
 	return -EIO;
 }
 
+/* The slot of a place in the file; NULL: others are wanted more often. */
+static struct shared *shared_of(struct kdump *k, __u64 at, __u32 len, __u32 flags)
+{
+	struct shared *s = &k->shared[(at ^ at >> 7) % SHARED_SLOTS];
+
+	if (s->uses && s->at == at && s->len == len && s->flags == flags) {
+		s->uses += s->uses < SHARED_USES;
+		return s;
+	}
+	if (s->uses && --s->uses)
+		return NULL;
+	*s = (struct shared){ at, len, flags, 1, false };
+	return NULL;
+}
+
+static int unpack_shared(struct dump *dump, __u64 at, __u32 flags, const unsigned char *packed,
+			 __u32 len, void *to)
+{
+	struct kdump *k = dump->own;
+	struct shared *s = shared_of(k, at, len, flags);
+	unsigned char *bytes;
+	int ret;
+
+	if (s && !k->bytes)
+		k->bytes = malloc(SHARED_SLOTS * DUMP_PAGE);
+	if (!s || !k->bytes)
+		return unpack(dump, flags, packed, len, to);
+	bytes = k->bytes + (s - k->shared) * DUMP_PAGE;
+	if (!s->unpacked) {
+		ret = unpack(dump, flags, packed, len, bytes);
+		if (ret)
+			return ret;
+		s->unpacked = true;
+	}
+	memcpy(to, bytes, DUMP_PAGE);
+	return 0;
+}
+
 static int kdump_page(struct dump *dump, __u64 index, void *to)
 {
 	const struct kdump *k = dump->own;
@@ -198,7 +264,8 @@ static int kdump_page(struct dump *dump, __u64 index, void *to)
 	if (copy_out(dump, k->descs + index * DESC_LEN, desc, sizeof(desc))) {
 		len = dump_32(desc + 8);
 		if (len && len <= sizeof(packed) && copy_out(dump, dump_64(desc), packed, len))
-			return unpack(dump, dump_32(desc + 12), packed, len, to);
+			return unpack_shared(dump, dump_64(desc), dump_32(desc + 12), packed,
+					     len, to);
 	}
 	dump->damaged = true;
 	return -EIO;
