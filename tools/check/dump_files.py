@@ -416,6 +416,28 @@ def cut_short(cases):
     cases.case("LiME capture: it is said", "ends too early" in got.notes, got.notes)
 
 
+def roots_lost(cases):
+    """The root of a vCPU that isn't in the dump is a root all the same."""
+    made = small()
+    rest = {gpa: data for gpa, data in hand_pages(made).items() if gpa != made.root}
+    loads = [(gpa, data, None, None) for gpa, data in runs(rest)]
+    for name, lost, root in (("not in the dump", [(made.root, b"", PAGE, None)], made.root),
+                             ("in no memory", [], 1 << 40)):
+        path = cases.file("lost", dumps.elf(loads + lost, dumps.qemu_note(root)))
+        done = cases.tests.run("roots", "-m", str(path), "--json")
+        records = [json.loads(line) for line in done.stdout.splitlines()]
+        cases.case(f"a vCPU's root that is {name}", not done.returncode and
+                   [(r["root"], r["vcpus"], r.get("not_in_dump")) for r in records] ==
+                   [(hex(root), [0], True)], done)
+        done = cases.tests.run("roots", "-m", str(path))
+        cases.case(f"a vCPU's root that is {name}, as text",
+                   b"CR3 of vCPU 0: not in the dump" in done.stdout, done)
+        done = cases.tests.run("walk", "--all", "-m", str(path))
+        cases.case(f"a vCPU's root that is {name}: walk --all",
+                   (b"is not in the dump" in done.stdout) if lost else
+                   (done.returncode == 1 and b"lies in no memory" in done.stderr), done)
+
+
 def windows(cases):
     """zstd: what pzstd writes, and windows of any size."""
     made = small()
@@ -444,5 +466,5 @@ def windows(cases):
 def run(cases):
     """All of it."""
     for part in (hand_elf, registers, vmcoreinfo, hand_kdump, flattened, captures,
-                 cut_short, windows):
+                 cut_short, roots_lost, windows):
         timed(cases, part)

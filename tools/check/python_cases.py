@@ -484,6 +484,15 @@ def refused(cases, vmem, raw, path):
 
 def lacking(cases, vmem, raw, path):
     """What the dump has, range by range, and what not."""
+    with vmem.open(cases.save("lime", dumps.lime((0x1000, GUEST[0x1000:0x2c00])))) as lime:
+        cases.expect("a part of a page is read", lime.read(0x1ff0, 0xc10),
+                     GUEST[0x1ff0:0x2c00])
+        cases.raises("behind it is none", vmem.Error, errno.ENODATA, "not all of it",
+                     lime.read, 0x1ff0, 0xc11)
+    with vmem.open(cases.save("odd", GUEST[:0x3005])) as odd:
+        cases.expect("raw: what is no whole page is outside", list(odd.ranges()),
+                     [(0, 0x3000, True)])
+        cases.case("raw: that is told", "last 5 bytes" in (odd.trouble or ""), odd.trouble)
     pages = {gpa: GUEST[gpa:gpa + 0x1000] for gpa in range(0, THERE, 0x1000)}
     filtered = cases.save("filtered", dumps.kdump(pages, len(GUEST) // 0x1000,
                                                   exist=range(0, len(GUEST), 0x1000)))

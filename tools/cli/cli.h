@@ -234,6 +234,7 @@ void root_default(struct source *source);
  * @owners:	all that have it
  * @nr_owners:	how many
  * @pair:	the other half of its pair, 0: it is of none
+ * @absent:	it isn't in the dump, or is no memory
  */
 struct root {
 	__u64 gpa;
@@ -248,10 +249,11 @@ struct root {
 	const struct vmem_linux_process **owners;
 	size_t nr_owners;
 	__u64 pair;
+	bool absent;
 };
 
 /* scan.c: roots by their looks. */
-bool root_read(const struct source *source, __u64 gpa, struct root *root);
+void root_read(const struct source *source, __u64 gpa, struct root *root);
 struct root *scan_roots(const struct source *source, size_t *nr);
 
 /* roots.c */

@@ -114,8 +114,7 @@ static void know(struct roots *roots, __u64 gpa, int vcpu, bool swapper,
 {
 	struct root root;
 
-	if (!root_read(roots->source, gpa, &root))
-		return;
+	root_read(roots->source, gpa, &root);
 	root.vcpu = vcpu;
 	root.swapper = swapper;
 	root.process = process;
@@ -166,7 +165,7 @@ static void count_shared(struct roots *roots)
 		for (j = i; j < roots->nr && root[j].kernel == root[i].kernel; j++)
 			;
 		for (k = i; k < j; k++)
-			root[k].shared = j - i;
+			root[k].shared = root[k].kernel ? j - i : 1;
 	}
 }
 
@@ -297,6 +296,10 @@ static void print_text(const struct root *root, const struct source *source)
 {
 	printf("%012llx  ", root->gpa);
 	print_label(stdout, root, source);
+	if (root->absent) {
+		puts(source->dump ? ": not in the dump" : ": outside");
+		return;
+	}
 	printf(": %u lower entries, %u upper", root->lower, root->upper);
 	if (root->shared > 1)
 		printf(", upper half shared with %zu others", root->shared - 1);
@@ -357,6 +360,8 @@ static void print_json(const struct root *root, const struct source *source)
 	out_format("{\"root\":\"0x%llx\",\"format\":\"%s\",\"by\":\"%s\",\"lower\":%u,\"upper\":%u,\"shared\":%zu,\"leads_to_leaves\":%s",
 		   root->gpa, source->format, ranks[rank_of(root)], root->lower, root->upper,
 		   root->shared - 1, root->followed ? "true" : "false");
+	if (root->absent)
+		out_text(source->dump ? ",\"not_in_dump\":true" : ",\"outside\":true");
 	if (root->swapper)
 		out_text(",\"kernel\":true");
 	json_processes(root, source);
@@ -396,6 +401,11 @@ void roots_all(struct source *source)
 	for (i = 0; i < roots.nr; i++) {
 		if (rank_of(&roots.root[i]) == RANK_GUESS && roots.root[i].shared == 1)
 			continue;
+		if (roots.root[i].gpa >= memory_top(source)) {
+			note("--all: without the root at 0x%llx, which lies in no memory",
+			     roots.root[i].gpa);
+			continue;
+		}
 		source->labels[source->nr_roots] = label_of(&roots.root[i], source);
 		source->roots[source->nr_roots++] = roots.root[i].gpa;
 	}

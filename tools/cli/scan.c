@@ -128,16 +128,15 @@ static bool reaches(const struct source *source, const __u64 *entries, __u64 top
 	return root->followed && bad * 8 <= root->followed;
 }
 
-/* A root that is known to be one. Return: whether it is there. */
-bool root_read(const struct source *source, __u64 gpa, struct root *root)
+/* A root that is known to be one, whether it can be had or not. */
+void root_read(const struct source *source, __u64 gpa, struct root *root)
 {
 	__u64 entries[ENTRIES];
 
 	*root = (struct root){ .gpa = gpa, .vcpu = -1, .shared = 1 };
-	if (!memory_page(source, gpa, entries))
-		return false;
-	count(entries, root);
-	return true;
+	root->absent = !memory_page(source, gpa, entries);
+	if (!root->absent)
+		count(entries, root);
 }
 
 /* Is a page a root, by its looks? */

@@ -320,6 +320,8 @@ void source_open_dump(struct source *source)
 	ret = vmem_open_dump(path, &how, &source->guest, why);
 	if (ret == -EINVAL)
 		fail("%s: %s", path, why);
+	if (ret == -ESPIPE)
+		fail("%s: is no file that can be mapped", path);
 	if (ret)
 		fail("%s: %s", path, strerror(-ret));
 	source->dump = true;

@@ -76,6 +76,10 @@ const char *vmem_dump_trouble(struct vmem_guest *guest)
 		nr = snprintf(dump->trouble, sizeof(dump->trouble), dump->broken ?
 			      "the file is damaged: what was packed behind that is lost" :
 			      "the file ends too early: some of it is lost");
+	if (dump->odd)
+		nr += snprintf(dump->trouble + nr, sizeof(dump->trouble) - (size_t)nr,
+			       "%sthe last %u bytes are no whole page: they are outside",
+			       nr ? "; " : "", dump->odd);
 	if (dump->damaged)
 		nr += snprintf(dump->trouble + nr, sizeof(dump->trouble) - (size_t)nr,
 			       "%spages that were asked for %s%s", nr ? "; " : "",
@@ -137,9 +141,12 @@ int vmem_dump_read(struct vmem_guest *guest, __u64 gpa, void *buf, size_t len)
 		at = gpa & (DUMP_PAGE - 1);
 		nr = DUMP_PAGE - at < len ? DUMP_PAGE - at : len;
 		ret = dump_page(lg->dump, gpa - at, (const void **)&page);
+		if (!ret)
+			memcpy(buf, page + at, nr);
+		else if (ret == -ENODATA && nr < DUMP_PAGE && lg->dump->nr_extents)
+			ret = dump_join(lg->dump, gpa, nr, buf);
 		if (ret)
 			return ret;
-		memcpy(buf, page + at, nr);
 		buf = (char *)buf + nr;
 		gpa += nr;
 		len -= nr;

@@ -84,11 +84,14 @@ static void settle_memory(struct dump *dump)
 	dump->nr_memory = to;
 }
 
-/* All that the file has, from address 0 on. */
+/* All pages that the file has, from address 0 on. */
 static int read_raw(struct dump *dump)
 {
+	__u64 len = dump->size & ~(DUMP_PAGE - 1);
+
 	strcpy(dump->format, "raw memory");
-	return dump_add_memory(dump, 0, dump->size) ?: dump_add_extent(dump, 0, dump->size, 0);
+	dump->odd = (unsigned int)(dump->size - len);
+	return dump_add_memory(dump, 0, len) ?: dump_add_extent(dump, 0, len, 0);
 }
 
 /* Packed files in packed ones: so many. */

@@ -281,21 +281,20 @@ static int bytes(struct dump *dump, __u64 offset, void *to, __u64 len)
 	return 0;
 }
 
-/* Put a page together from what extents have of it. */
-static int page_join(struct dump *dump, __u64 gpa, unsigned char *to)
+int dump_join(struct dump *dump, __u64 gpa, __u64 len, unsigned char *to)
 {
 	__u64 at = gpa, nr;
 	int ret = 0;
 	size_t i;
 
-	for (i = extent_at(dump, gpa); !ret && at < gpa + DUMP_PAGE; i++) {
+	for (i = extent_at(dump, gpa); !ret && at < gpa + len; i++) {
 		const struct dump_extent *e = &dump->extents[i];
 
 		if (i == dump->nr_extents || e->gpa > at)
 			return -ENODATA;
 		nr = e->gpa + e->len - at;
-		if (nr > gpa + DUMP_PAGE - at)
-			nr = gpa + DUMP_PAGE - at;
+		if (nr > gpa + len - at)
+			nr = gpa + len - at;
 		ret = bytes(dump, e->offset + (at - e->gpa), to + (at - gpa), nr);
 		at += nr;
 	}
@@ -322,7 +321,7 @@ static int page_cached(struct dump *dump, __u64 gpa, __u64 index, const void **p
 	}
 	ret = dump->ops && dump->ops->has ?
 	      dump->ops->page(dump, index, dump->pages + place * DUMP_PAGE) :
-	      page_join(dump, gpa, dump->pages + place * DUMP_PAGE);
+	      dump_join(dump, gpa, DUMP_PAGE, dump->pages + place * DUMP_PAGE);
 	if (ret)
 		return ret;
 	dump->gpas[place] = gpa;

@@ -120,6 +120,7 @@ struct dump_ops {
  * @vague:	the guest may have more memory than the file tells: tables must be in some
  * @gaps:	what lies between pieces of memory may be memory too, that was left out
  * @cut:	the file ends before what its headers promise
+ * @odd:	bytes at the end of raw memory that are no whole page
  * @broken:	what it is packed in as a whole is damaged: it is cut there
  * @damaged:	pages that were asked for can't be unpacked
  * @lacks:	what some of them are packed with, and this library hasn't; NULL: none is
@@ -160,6 +161,7 @@ struct dump {
 	bool vague;
 	bool gaps;
 	bool cut;
+	unsigned int odd;
 	bool broken;
 	bool damaged;
 	const char *lacks;
@@ -273,6 +275,9 @@ static inline bool dump_piece_full(const struct dump *dump)
  * not all of it; -EIO: it is damaged; -ENOMEM.
  */
 int dump_page(struct dump *dump, __u64 gpa, const void **page);
+
+/* Of a page of which the dump hasn't all: what extents have. As dump_page(). */
+int dump_join(struct dump *dump, __u64 gpa, __u64 len, unsigned char *to);
 
 /* Does the guest have memory at @gpa? The answer holds for @same bytes, or more. */
 bool dump_in_memory(const struct dump *dump, __u64 gpa, __u64 *same);
